@@ -1,0 +1,28 @@
+# PYTHON makes the environment; everything else runs in it.
+PYTHON ?= python3
+VENV := .venv/bin
+export OMP_NUM_THREADS ?= 2
+
+.PHONY: setup demo test test-slow lint
+
+setup: .venv/installed
+
+.venv/installed: setup.py constraints.txt Makefile
+	$(PYTHON) -m venv .venv
+	$(VENV)/python -m pip install --upgrade pip
+	$(VENV)/python -m pip install -c constraints.txt -e ".[test]"
+	$(VENV)/python -m pip install --no-deps fastreid==1.4.0
+	touch $@
+
+demo: setup
+	$(VENV)/python tools/demo.py
+
+test: setup
+	$(VENV)/python -m pytest -m "not slow" --durations 15
+
+test-slow: setup
+	$(VENV)/python -m pytest -m slow --durations 15
+
+lint: setup
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .

@@ -1,0 +1,37 @@
+"""Packaging. fast-reid itself is not listed: 1.4.0 pins torch==1.13.1, so `pip install --no-deps fastreid==1.4.0` goes beside."""
+
+from setuptools import find_packages, setup
+
+FASTREID_NEEDS = [  # what fast-reid imports at run time
+    "faiss-cpu",
+    "numpy",
+    "pillow",
+    "pyyaml",
+    "scikit-learn",
+    "tabulate",
+    "tensorboard",
+    "termcolor",
+    "yacs",
+]
+
+setup(
+    name="dcac_fastreid",
+    version="0.1.0",
+    description="DCAC, generalizable person re-identification with diffusion feedback, as a plugin for fast-reid",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["dcac_fastreid", "dcac_fastreid.*"]),
+    package_data={"dcac_fastreid": ["reid/clip_architectures/*.json", "diffusion/sd15/*/*.json"]},
+    install_requires=[
+        "torch>=2.6",
+        "torchvision",
+        "diffusers",
+        "filelock",
+        "open_clip_torch",
+        "peft",
+        "safetensors",
+        "tqdm",
+        *FASTREID_NEEDS,
+    ],
+    extras_require={"test": ["pytest", "pytest-timeout", "pytest-xdist", "ruff"]},
+)
