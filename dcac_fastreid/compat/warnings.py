@@ -1,0 +1,16 @@
+"""Two host warnings about which a user can do nothing and that say nothing here."""
+
+import warnings
+
+
+def silence_void_warnings() -> None:
+    """Exactly these two; a warning with other words, or from another module, is shown as before.
+
+    fastreid/evaluation/rank.py:14, at import: "Cython rank evaluation ... is unavailable". It is not used: see
+    evaluation.rank_by_counting. Any version. (The like warning of evaluation/roc.py is true and stays.)
+    fastreid/data/transforms/functional.py:46, in every loading process: "TypedStorage is deprecated". PyTorch >= 2.0.
+    """
+    warnings.filterwarnings("ignore", "Cython rank evaluation", UserWarning, r"fastreid\.evaluation\.rank$")
+    warnings.filterwarnings(
+        "ignore", "TypedStorage is deprecated", UserWarning, r"fastreid\.data\.transforms\.functional$"
+    )
