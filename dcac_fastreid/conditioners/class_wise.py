@@ -1,0 +1,32 @@
+"""Class-wise conditioner, Section 5.4.4 and Table 7. B batch, N identities, C condition width."""
+
+from fastreid.config import configurable
+from torch import Tensor
+
+from dcac_fastreid.conditioners.id_prompts import IDPrompts, condition_probabilities
+from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY
+
+
+@CONDITIONER_REGISTRY.register()
+class ClassWiseConditioner(IDPrompts):
+    """c_i = p_iy P[y]: only the sample's own identity; the correlations between identities are erased.
+
+    Args:
+        rescale: divide by p_iy, as the release does. The condition is then the bare prompt: no gradient reaches the Re-ID model.
+    """
+
+    @configurable
+    def __init__(self, *, rescale: bool = False, **prompts):
+        super().__init__(**prompts)
+        self.rescale = rescale
+
+    @classmethod
+    def from_config(cls, cfg, condition_dim: int):
+        return {**super().from_config(cfg, condition_dim), "rescale": cfg.MODEL.DCAC.CONDITIONER.RESCALE}
+
+    def forward(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:
+        """Reads the logits (B, N) and the targets (B,). Returns (B, 1, C)."""
+        condition = self.prompts[targets]
+        if not self.rescale:
+            condition = condition_probabilities(logits, self.temperature).gather(1, targets[:, None]) * condition
+        return condition[:, None]

@@ -1,0 +1,15 @@
+"""Correlation-aware conditioner, Eq. 12. B batch, N identities, C condition width."""
+
+from torch import Tensor
+
+from dcac_fastreid.conditioners.id_prompts import IDPrompts, condition_probabilities
+from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY
+
+
+@CONDITIONER_REGISTRY.register()
+class CorrelationAwareConditioner(IDPrompts):
+    """c_i = Σ_j p_ij P[j]: every identity's prompt, weighted by how much the sample resembles that identity."""
+
+    def forward(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:
+        """Reads the logits (B, N). Returns (B, 1, C), one token for the cross-attention."""
+        return (condition_probabilities(logits, self.temperature) @ self.prompts)[:, None]

@@ -1,0 +1,27 @@
+"""Which conditioning schemes are there, and which one does a config name?"""
+
+from fastreid.utils.registry import Registry
+from torch import nn
+
+CONDITIONER_REGISTRY = Registry("CONDITIONER")
+CONDITIONER_REGISTRY.__doc__ = """
+Conditioning schemes, Section 4.3 and Table 7.
+
+The registered class is called with `obj(cfg, condition_dim=C)` and returns a module whose call is
+`conditioner(features=, logits=, targets=, prototypes=) -> (B, L, C)`: features (B, D) after the BNNeck, logits (B, N) of the
+classifier, NOT detached, targets (B,) int64, prototypes (N, D) with unit rows as they were before this batch's update.
+The gradient of the diffusion loss reaches the Re-ID model only through what a scheme does with these.
+"""
+
+
+def build_conditioner(cfg, condition_dim: int) -> nn.Module:
+    """The scheme MODEL.DCAC.CONDITIONER.NAME for conditions of width C = condition_dim.
+
+    Raises:
+        ValueError: unknown name.
+    """
+    name = cfg.MODEL.DCAC.CONDITIONER.NAME
+    known = CONDITIONER_REGISTRY._obj_map  # the host's Registry has no public list of its names
+    if name not in known:
+        raise ValueError(f"MODEL.DCAC.CONDITIONER.NAME is {name!r}; known conditioners are {', '.join(known)}")
+    return CONDITIONER_REGISTRY.get(name)(cfg, condition_dim=condition_dim)
