@@ -1,0 +1,31 @@
+"""What the diffusion branch asks of a denoiser. B batch, (c, h, w) latent; L condition tokens, C their width."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+
+class Denoiser(nn.Module, ABC):
+    """A conditional denoiser with its noise schedule. `feedback.py` and `adaptation.py` know no more than this.
+
+    Attributes:
+        condition_dim: C, the width of the condition that it attends to.
+        num_timesteps: timesteps are integers in [0, num_timesteps).
+        lora_targets: names of its linear layers that take a LoRA adapter by default (suffixes, as in peft).
+    """
+
+    condition_dim: int
+    num_timesteps: int
+    lora_targets: tuple[str, ...]
+
+    @abstractmethod
+    def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """Eq. 10: z_t of latents z_0 (B, c, h, w), noise of the same shape and timesteps (B,) int64."""
+
+    @abstractmethod
+    def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """What `forward` shall predict: the noise, for a model of ε; (B, c, h, w)."""
+
+    @abstractmethod
+    def forward(self, noisy_latents: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
+        """The prediction (B, c, h, w) under the condition (B, L, C)."""

@@ -1,0 +1,89 @@
+"""The diffusion branch, Eq. 10 and 11. B batch, (c, h, w) latent; L condition tokens, C their width."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dcac_fastreid.diffusion.denoiser import Denoiser
+from dcac_fastreid.diffusion.latents import sample_latents
+
+
+class DiffusionFeedback(nn.Module):
+    """The denoising loss under a condition. It does not know who made the condition; the gradient leaves through it.
+
+    Args:
+        denoiser: with the weights that train already chosen, see `adaptation.adapt`.
+        seed: of its own random numbers (posterior, noise, timesteps), so that they do not shift those of the augmentation.
+    """
+
+    def __init__(self, denoiser: Denoiser, seed: int):
+        super().__init__()
+        self.denoiser = denoiser
+        self.seed = seed
+        self.generator: torch.Generator | None = None  # made at the first step, on the device of the model
+        self._moments_of: Callable[[Sequence[str]], Tensor] | None = None
+        self._scaling_factor = 1.0
+        denoiser.register_state_dict_post_hook(_drop_frozen)
+        denoiser.register_load_state_dict_post_hook(_expect_frozen_missing)
+
+    def connect_latents(self, moments_of: Callable[[Sequence[str]], Tensor], scaling_factor: float) -> None:
+        """Says where the latents come from.
+
+        Args:
+            moments_of: B image paths to moments (B, 2c, h, w): the lookup of a latent cache.
+            scaling_factor: of the VAE that made them; 0.18215 for Stable Diffusion 1.5.
+        """
+        self._moments_of = moments_of
+        self._scaling_factor = scaling_factor
+
+    def forward(self, condition: Tensor, img_paths: Sequence[str]) -> Tensor:
+        """Eq. 11 on the pictures of a batch, with fresh random numbers: a scalar, unweighted.
+
+        Args:
+            condition: (B, L, C); gradient flows into it.
+            img_paths: B paths, as fast-reid's loader delivers them.
+        """
+        latents = self._latents(img_paths, condition)
+        noise = torch.randn(latents.shape, generator=self.generator, device=latents.device, dtype=latents.dtype)
+        timesteps = torch.randint(
+            self.denoiser.num_timesteps, (len(latents),), generator=self.generator, device=latents.device
+        )
+        return self.loss(condition, latents, noise, timesteps)
+
+    def loss(self, condition: Tensor, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
+        """Eq. 11: mean squared error over all elements of the prediction, in fp32 at least.
+
+        Args:
+            condition: (B, L, C). latents, noise: (B, c, h, w). timesteps: (B,) int64 in [0, num_timesteps).
+        """
+        noisy_latents = self.denoiser.add_noise(latents, noise, timesteps)  # Eq. 10
+        prediction = self.denoiser(noisy_latents, timesteps, condition)
+        target = self.denoiser.target(latents, noise, timesteps)
+        return F.mse_loss(prediction.to(target.dtype), target)
+
+    def _latents(self, img_paths: Sequence[str], condition: Tensor) -> Tensor:
+        if self._moments_of is None:
+            raise RuntimeError("the latents of the training images were never computed; train with DCACTrainer")
+        if self.generator is None and condition.device.type != "meta":
+            self.generator = torch.Generator(condition.device).manual_seed(self.seed)
+        moments = self._moments_of(img_paths).to(
+            condition.device, torch.promote_types(condition.dtype, torch.float32), non_blocking=True
+        )
+        return sample_latents(moments, self._scaling_factor, self.generator)
+
+
+def _drop_frozen(denoiser: nn.Module, state_dict: dict, prefix: str, local_metadata) -> None:
+    """A checkpoint holds no weight of the denoiser that stayed as it was: 3.4 GB for Stable Diffusion 1.5."""
+    for name, parameter in denoiser.named_parameters():
+        if not parameter.requires_grad:
+            state_dict.pop(prefix + name, None)
+
+
+def _expect_frozen_missing(denoiser: nn.Module, incompatible) -> None:
+    """The counterpart when loading: frozen weights come from the pre-trained model's own files."""
+    frozen = {name for name, parameter in denoiser.named_parameters() if not parameter.requires_grad}
+    incompatible.missing_keys[:] = [
+        key for key in incompatible.missing_keys if key.rpartition("denoiser.")[2] not in frozen
+    ]

@@ -1,0 +1,129 @@
+"""The VAE's posterior of every training picture, computed once. M pictures, B batch, (2c, h, w) mean and log-variance.
+
+The diffusion view is never augmented and the VAE is frozen, so its posterior never changes; it is still sampled at every step.
+"""
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from dcac_fastreid.diffusion.latents import read_view
+
+
+class LatentCache:
+    """Moments on disk, found by what made them, and in memory by the path that the loader delivers.
+
+    On disk: one SQLite file for each VAE and view size, a row for each picture: its path relative to the data root, its
+    size and time of change, the moments. So a picture that changed is encoded again, an interrupted pass goes on where it
+    stopped, and two runs may share the file.
+
+    Args:
+        folder: where the SQLite files lie.
+        root: the data root.
+    """
+
+    def __init__(self, folder: str | Path, root: str | Path):
+        self.folder = Path(folder)
+        self.root = Path(root)
+        self._rows: dict[str, int] = {}
+        self._moments = torch.empty(0)
+
+    def fill(
+        self,
+        paths: Sequence[str],
+        encoder: torch.nn.Module,
+        *,
+        size: Sequence[int],
+        device: str | torch.device = "cpu",
+        batch_size: int = 64,
+        num_workers: int = 0,
+    ) -> int:
+        """Makes `lookup` ready for these pictures. Encodes those that the file lacks; returns how many.
+
+        Args:
+            encoder: images (B, 3, H, W) in [0, 255] to moments (B, 2c, h, w); its weights name the file.
+            size: (H, W) of the view in pixels.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / f"{_fingerprint(encoder)}-{size[0]}x{size[1]}-bicubic.sqlite"
+        keys = {path: self._key(path) for path in paths}
+        with closing(sqlite3.connect(file, timeout=600)) as connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS latents (path TEXT, bytes INTEGER, changed INTEGER, shape TEXT, moments BLOB, "
+                "PRIMARY KEY (path, bytes, changed))"
+            )
+            known = set(connection.execute("SELECT path, bytes, changed FROM latents"))
+            todo = [path for path in keys if keys[path] not in known]
+            for batch_paths, moments in _encode(todo, encoder, size, device, batch_size, num_workers):
+                shape = "x".join(map(str, moments.shape[1:]))
+                rows = [(*keys[path], shape, row.tobytes()) for path, row in zip(batch_paths, moments, strict=True)]
+                connection.executemany("INSERT OR REPLACE INTO latents VALUES (?, ?, ?, ?, ?)", rows)
+                connection.commit()  # a killed pass keeps its finished batches
+            self._read(connection, keys)
+        return len(todo)
+
+    def lookup(self, paths: Sequence[str]) -> Tensor:
+        """Moments (B, 2c, h, w), fp32, on the CPU.
+
+        Raises:
+            KeyError: a picture that was not there when the cache was filled.
+        """
+        try:
+            rows = [self._rows[path] for path in paths]
+        except KeyError as error:
+            raise KeyError(
+                f"no latent for {error.args[0]}: it was no training picture when the latent cache was filled"
+            ) from None
+        return self._moments[rows]
+
+    def _key(self, path: str) -> tuple[str, int, int]:
+        status = os.stat(path)
+        return os.path.relpath(path, self.root), status.st_size, status.st_mtime_ns
+
+    def _read(self, connection: sqlite3.Connection, keys: dict[str, tuple[str, int, int]]) -> None:
+        rows = []
+        for key in keys.values():
+            shape, blob = connection.execute(
+                "SELECT shape, moments FROM latents WHERE path = ? AND bytes = ? AND changed = ?", key
+            ).fetchone()
+            rows.append(np.frombuffer(blob, dtype=np.float32).reshape([int(side) for side in shape.split("x")]))
+        self._moments = torch.from_numpy(np.stack(rows))
+        self._rows = {path: row for row, path in enumerate(keys)}
+
+
+class _Views(Dataset):
+    def __init__(self, paths: Sequence[str], size: Sequence[int]):
+        self.paths, self.size = paths, size
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[str, Tensor]:
+        return self.paths[index], read_view(self.paths[index], self.size)
+
+
+def _encode(paths, encoder, size, device, batch_size, num_workers):
+    """Yields (paths, moments as a NumPy array) batch by batch."""
+    if not paths:
+        return
+    encoder = encoder.to(device)
+    loader = DataLoader(_Views(paths, size), batch_size=batch_size, num_workers=num_workers)
+    for batch_paths, images in tqdm(loader, desc="latents", unit="batch", disable=None):
+        yield batch_paths, encoder(images.to(device)).float().cpu().numpy()
+
+
+def _fingerprint(encoder: torch.nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, weight in sorted(encoder.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,63 @@
+import pytest
+import torch
+
+from dcac_fastreid.diffusion import DiffusionFeedback, adapt, stable_diffusion
+
+
+@pytest.fixture
+def feedback(sd_folder):
+    denoiser = stable_diffusion.load_denoiser(sd_folder)
+    adapt(denoiser, tuning="lora", rank=4, alpha=1.0)
+    return DiffusionFeedback(denoiser, seed=0)
+
+
+def test_loss_is_the_mean_squared_error_of_the_noise(feedback):
+    """Eq. 11, by hand from the U-Net itself."""
+    torch.manual_seed(0)
+    condition, latents, noise = torch.randn(2, 1, 64), torch.randn(2, 4, 8, 8), torch.randn(2, 4, 8, 8)
+    timesteps = torch.tensor([5, 700])
+    alpha_bar = feedback.denoiser.alphas_cumprod[timesteps].view(2, 1, 1, 1)
+    noisy = alpha_bar.sqrt() * latents + (1 - alpha_bar).sqrt() * noise
+    prediction = feedback.denoiser.unet(noisy, timesteps, encoder_hidden_states=condition).sample
+    expected = sum(((noise[i] - prediction[i]) ** 2).sum() for i in range(2)) / noise.numel()
+    torch.testing.assert_close(feedback.loss(condition, latents, noise, timesteps), expected)
+
+
+def test_gradient_leaves_through_the_condition(feedback):
+    condition = torch.randn(2, 1, 64, requires_grad=True)
+    feedback.connect_latents(lambda paths: torch.randn(len(paths), 8, 8, 8), scaling_factor=1.0)
+    feedback(condition, ["a", "b"]).backward()
+    assert condition.grad.abs().sum() > 0
+
+
+def test_its_random_numbers_are_its_own(feedback):
+    """The same augmentation with and without the branch: torch's global generator is not touched."""
+    feedback.connect_latents(lambda paths: torch.ones(len(paths), 8, 8, 8), scaling_factor=1.0)
+    state = torch.get_rng_state()
+    first = feedback(torch.ones(2, 1, 64), ["a", "b"])
+    assert torch.equal(state, torch.get_rng_state())
+    assert feedback(torch.ones(2, 1, 64), ["a", "b"]) != first
+
+
+def test_without_latents_it_says_so(feedback):
+    with pytest.raises(RuntimeError, match="DCACTrainer"):
+        feedback(torch.ones(2, 1, 64), ["a", "b"])
+
+
+def test_a_checkpoint_holds_what_trained_and_nothing_of_stable_diffusion(feedback, sd_folder):
+    saved = feedback.state_dict()
+    trained = {name: p for name, p in feedback.named_parameters() if p.requires_grad}
+    assert saved.keys() == trained.keys()
+    torch.nn.init.normal_(trained[next(iter(trained))])
+    denoiser = stable_diffusion.load_denoiser(sd_folder)
+    adapt(denoiser, tuning="lora", rank=4, alpha=1.0)
+    other = DiffusionFeedback(denoiser, seed=0)
+    other.load_state_dict(feedback.state_dict())  # strict: no frozen weight is missed
+    assert all(torch.equal(p, q) for p, q in zip(feedback.parameters(), other.parameters(), strict=True))
+
+
+def test_a_missing_adapter_is_missed(feedback):
+    saved = feedback.state_dict()
+    saved.pop(next(iter(saved)))
+    with pytest.raises(RuntimeError, match="Missing key"):
+        feedback.load_state_dict(saved)
