@@ -1,0 +1,29 @@
+"""DCAC for fast-reid: importing this package registers the backbone, the meta-architectures, the losses and the conditioners."""
+
+from dcac_fastreid import compat
+
+compat.apply()  # before the first import of fastreid: its own imports fail on today's Python and PyTorch
+
+from dcac_fastreid import conditioners, losses, reid  # noqa: E402
+from dcac_fastreid.checkpoint import load_for_testing  # noqa: E402
+from dcac_fastreid.config import add_dcac_config  # noqa: E402
+from dcac_fastreid.dcac import DCAC  # noqa: E402
+from dcac_fastreid.engine import DCACTrainer, check_command, load_config, one_sentence_errors, setup  # noqa: E402
+from dcac_fastreid.reid import PrototypicalBaseline  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DCAC",
+    "DCACTrainer",
+    "PrototypicalBaseline",
+    "add_dcac_config",
+    "check_command",
+    "conditioners",
+    "load_config",
+    "load_for_testing",
+    "losses",
+    "one_sentence_errors",
+    "reid",
+    "setup",
+]

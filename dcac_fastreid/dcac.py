@@ -1,0 +1,86 @@
+"""DCAC, Figure 2: the Re-ID model, the condition made of its output, the diffusion model's feedback on it; Eq. 13.
+
+B batch, N identities, D feature width; L condition tokens, C their width.
+"""
+
+from collections.abc import Mapping
+
+from fastreid.config import configurable
+from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
+from torch import Tensor, nn
+
+from dcac_fastreid.conditioners import build_conditioner
+from dcac_fastreid.diffusion import DiffusionFeedback, adapt
+from dcac_fastreid.diffusion.denoiser import Denoiser
+from dcac_fastreid.reid import PrototypicalBaseline
+
+
+@META_ARCH_REGISTRY.register()
+class DCAC(PrototypicalBaseline):
+    """The baseline and, for training, a conditioner and a diffusion branch. At test time only encoder and BNNeck exist.
+
+    Args:
+        diffusion_weight: λ of Eq. 13.
+        baseline: the arguments of PrototypicalBaseline.
+    """
+
+    @configurable
+    def __init__(self, *, diffusion_weight: float, **baseline):
+        super().__init__(**baseline)
+        self.diffusion_weight = diffusion_weight
+        self.conditioner: nn.Module | None = None
+        self.feedback: DiffusionFeedback | None = None
+
+    @classmethod
+    def from_config(cls, cfg):
+        return {**super().from_config(cfg), "diffusion_weight": cfg.MODEL.DCAC.LAMBDA}
+
+    def attach_training_side(self, conditioner: nn.Module, feedback: DiffusionFeedback) -> None:
+        """Makes the model trainable. build_model(cfg) alone, which is all that testing calls, needs no diffusion model."""
+        self.conditioner = conditioner
+        self.feedback = feedback
+
+    def training_losses(
+        self, outputs: Mapping[str, Tensor], targets: Tensor, batched_inputs: Mapping
+    ) -> dict[str, Tensor]:
+        """Eq. 13: the baseline's losses and λ times the diffusion loss, by name.
+
+        Raises:
+            RuntimeError: the training side was not attached.
+            KeyError: the batch has no img_paths.
+        """
+        if self.conditioner is None or self.feedback is None:
+            raise RuntimeError(
+                "DCAC has no conditioner and no diffusion model, so it would train the baseline alone; "
+                "train with DCACTrainer, as tools/train_net.py does"
+            )
+        if "img_paths" not in batched_inputs:
+            raise KeyError(
+                "the batch has no img_paths, by which DCAC finds the latents of its pictures; use fast-reid's data sets"
+            )
+        losses = super().training_losses(outputs, targets, batched_inputs)
+        condition = self.conditioner(
+            features=outputs["features"],
+            logits=outputs["pred_class_logits"],  # NOT detached: the feedback's only way back, Section 4.3
+            targets=targets,
+            prototypes=self.memory.read(),
+        )
+        losses["loss_diffusion"] = self.diffusion_weight * self.feedback(condition, batched_inputs["img_paths"])
+        return losses
+
+
+def attach_training_side(model: DCAC, cfg, denoiser: Denoiser) -> None:
+    """Builds DCAC's training side from cfg around a pre-trained denoiser, and attaches it, on the model's device.
+
+    Args:
+        cfg: MODEL.HEADS.NUM_CLASSES must be the training set's.
+    """
+    adapt(
+        denoiser,
+        tuning=cfg.MODEL.DCAC.DIFFUSION.TUNING,
+        rank=cfg.MODEL.DCAC.LORA.RANK,
+        alpha=cfg.MODEL.DCAC.LORA.ALPHA,
+    )
+    conditioner = build_conditioner(cfg, denoiser.condition_dim)
+    feedback = DiffusionFeedback(denoiser, seed=cfg.SEED)
+    model.attach_training_side(conditioner.to(model.device), feedback.to(model.device))

@@ -1,0 +1,116 @@
+"""The paper's "Baseline (Ours)", Section 4.1, Eq. 5 to 8: fast-reid's Baseline with ID prototypes.
+
+B batch, N identities, D feature width.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from fastreid.config import configurable
+from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
+from fastreid.modeling.meta_arch.baseline import Baseline
+from torch import Tensor, nn
+
+from dcac_fastreid.losses import PrototypeMemory, build_losses
+
+
+@META_ARCH_REGISTRY.register()
+class PrototypicalBaseline(Baseline):
+    """Encoder, BNNeck and classifier under the ID loss and the prototypical contrastive loss; any fast-reid backbone and head.
+
+    Args:
+        losses: those of this package, see LOSS_REGISTRY; fast-reid's own come from `loss_kwargs` (its Baseline).
+        momentum: m of Eq. 7.
+        classifier_init_std: the classifier starts at N(0, std²).
+        host: the arguments of fast-reid's Baseline.
+    """
+
+    # What a checkpoint holds for training alone: testing needs no class count and no diffusion model.
+    training_only = ("heads.weight", "memory.", "conditioner.", "feedback.")
+
+    @configurable
+    def __init__(self, *, losses: Sequence[Callable], momentum: float, classifier_init_std: float, **host):
+        super().__init__(**host)
+        self.own_losses = list(losses)
+        nn.init.normal_(self.heads.weight, std=classifier_init_std)
+        num_classes, feature_dim = self.heads.weight.shape
+        self.memory = PrototypeMemory(num_classes, feature_dim, momentum)
+
+    @classmethod
+    def from_config(cls, cfg):
+        if cfg.MODEL.HEADS.NECK_FEAT != "after":
+            raise ValueError(
+                f"MODEL.HEADS.NECK_FEAT is {cfg.MODEL.HEADS.NECK_FEAT!r}; "
+                "the prototypes are made of features after the BNNeck: set 'after'"
+            )
+        return {
+            **super().from_config(cfg),
+            "losses": build_losses(cfg),
+            "momentum": cfg.MODEL.LOSSES.PCL.MOMENTUM,
+            "classifier_init_std": cfg.MODEL.HEADS.CLASSIFIER_INIT_STD,
+        }
+
+    def forward(self, batched_inputs: Mapping):
+        """Training: dict of scalar losses, for a batch of fast-reid's loader. Evaluation: features (B, D) after the BNNeck.
+
+        After the losses are computed, moves the prototypes (Eq. 7). Without gradient (fast-reid's PreciseBN) nothing but the
+        statistics of normalisation layers moves.
+
+        Raises:
+            RuntimeError: the prototypes were never filled.
+        """
+        if not self.training:
+            return super().forward(batched_inputs)
+        features = self.backbone(self.preprocess_image(batched_inputs))
+        targets = batched_inputs["targets"].to(self.device)
+        if not torch.is_grad_enabled():
+            self.heads(features, torch.zeros_like(targets))  # PreciseBN may bring identities of another data set
+            return {}
+        outputs = self.heads(features, targets)
+        losses = self.training_losses(outputs, targets, batched_inputs)
+        self.memory.update(outputs["features"], targets)  # last: this batch's losses read the prototypes before it
+        return losses
+
+    def preprocess_image(self, batched_inputs: Mapping | Tensor) -> Tensor:
+        """Images (B, 3, H, W) in [0, 255] to normalised ones on the model's device.
+
+        Not in place, as fast-reid's, which writes into the caller's batch: TEST.FLIP would normalise twice.
+        """
+        images = batched_inputs if isinstance(batched_inputs, Tensor) else batched_inputs["images"]
+        return (images.to(self.device) - self.pixel_mean) / self.pixel_std
+
+    def training_losses(
+        self, outputs: Mapping[str, Tensor], targets: Tensor, batched_inputs: Mapping
+    ) -> dict[str, Tensor]:
+        """Eq. 8: the losses of MODEL.LOSSES.NAME, by name."""
+        losses = self.losses(outputs, targets)  # fast-reid's own, and its training accuracy
+        for loss in self.own_losses:
+            losses.update(loss(outputs, targets, self.memory.read()))
+        return losses
+
+    def load_state_dict(self, state_dict: Mapping[str, Tensor], strict: bool = True, assign: bool = False):
+        """As torch's, and strict in any case over what evaluation needs: the encoder and the BNNeck.
+
+        fast-reid's Checkpointer loads with strict=False: a file that lacks a frozen layer, or in which no key matches at
+        all, would leave random weights without an error.
+
+        Raises:
+            ValueError: a weight that evaluation needs is missing.
+        """
+        result = super().load_state_dict(state_dict, strict=False, assign=assign)
+        needed = [key for key in result.missing_keys if not key.startswith(self.training_only)]
+        if needed:
+            raise ValueError(
+                f"the checkpoint lacks {len(needed)} weights that the encoder needs ({', '.join(needed[:5])}"
+                f"{', ...' if len(needed) > 5 else ''}); is it of this architecture?"
+            )
+        if strict and (result.missing_keys or result.unexpected_keys):
+            raise ValueError(f"the checkpoint lacks {result.missing_keys} and has besides {result.unexpected_keys}")
+        # Nothing to report: a checkpoint of DCAC is meant to be run without its training side.
+        children = dict(self.named_children())
+        result.unexpected_keys[:] = [
+            key
+            for key in result.unexpected_keys
+            if not (key.startswith(self.training_only) and key.split(".")[0] not in children)
+        ]
+        return result

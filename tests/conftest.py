@@ -1,0 +1,63 @@
+"""A tiny drawn world, the small parts, and configs that point to them; nothing outside of pytest's folders is read or written."""
+
+from pathlib import Path
+
+import pytest
+
+import dcac_fastreid
+from dcac_fastreid.synthetic.domains import Counts
+from dcac_fastreid.synthetic.world import draw_world
+
+CONFIGS = Path(__file__).parent.parent / "configs" / "DCAC"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory):
+    """The cache of latents and small parts of this test session."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DCAC_FASTREID_CACHE", str(folder))
+        patch.delenv("FASTREID_DATASETS", raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tmp_path_factory) -> Path:
+    """A data root with 8 training and 6 test identities in each domain."""
+    root = tmp_path_factory.mktemp("world")
+    draw_world(root, seed=1, counts=Counts(train_ids=8, train_images=6, test_ids=6, queries=1, gallery=4), workers=1)
+    return root
+
+
+@pytest.fixture
+def make_cfg(tiny_world, tmp_path):
+    """A synthetic config on the tiny world: 16 images a batch (4 identities), one epoch of 3 steps, output in tmp_path/out."""
+
+    def make(name: str = "ma_ms.yml", *opts):
+        return dcac_fastreid.load_config(
+            str(CONFIGS / "synthetic" / name),
+            [
+                "MODEL.DEVICE", "cpu",
+                "DATASETS.ROOT", str(tiny_world),
+                "SOLVER.IMS_PER_BATCH", 16,
+                "SOLVER.MAX_EPOCH", 1,
+                "SOLVER.CHECKPOINT_PERIOD", 1,
+                "TEST.EVAL_PERIOD", 1,
+                "OUTPUT_DIR", str(tmp_path / "out"),
+                *opts,
+            ],
+        )  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def make_trainer(make_cfg, tmp_path):
+    """A DCACTrainer of `make_cfg`, its output folder made."""
+
+    def make(name: str = "ma_ms.yml", *opts):
+        cfg = make_cfg(name, *opts)
+        Path(cfg.OUTPUT_DIR).mkdir(parents=True, exist_ok=True)
+        return dcac_fastreid.DCACTrainer(cfg)
+
+    return make

@@ -1,0 +1,151 @@
+"""The heart: the diffusion loss reaches the Re-ID model, through the condition alone, on the assembled model."""
+
+import pytest
+import torch
+from fastreid.modeling import build_model
+from fastreid.utils.events import EventStorage
+
+from dcac_fastreid import data
+from dcac_fastreid.dcac import attach_training_side
+from dcac_fastreid.diffusion import stable_diffusion
+from dcac_fastreid.diffusion.latents import read_view
+
+N, B = 8, 16
+# With one token, the cross-attention's softmax is 1 whatever queries and keys are.
+ZERO_GRADIENT = ("attn2.to_q", "attn2.to_k")
+
+
+@pytest.fixture
+def assemble(make_cfg):
+    """DCAC from the synthetic yml, with B never at 0 so that LoRA's A takes part, and a batch of the drawn world."""
+
+    def make(*opts):
+        torch.manual_seed(0)
+        cfg = data.with_local_weights(make_cfg("ma_ms.yml", "MODEL.HEADS.NUM_CLASSES", N, *opts))
+        model = build_model(cfg)
+        attach_training_side(model, cfg, stable_diffusion.load_denoiser(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS))
+        vae = stable_diffusion.load_encoder(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
+        model.feedback.connect_latents(
+            lambda paths: vae(torch.stack([read_view(path, cfg.MODEL.DCAC.DIFFUSION.SIZE) for path in paths])),
+            vae.scaling_factor,
+        )
+        model.memory.reset(torch.randn(N, 128), torch.arange(N))
+        with torch.no_grad():
+            model.heads.weight.normal_(std=0.1)  # probabilities that differ between samples, as after some training
+        return model.train()
+
+    return make
+
+
+@pytest.fixture
+def batch(tiny_world):
+    paths = sorted(map(str, (tiny_world / "Market-1501-v15.09.15" / "bounding_box_train").glob("*.jpg")))[: B * 2 : 2]
+    images = torch.stack([read_view(path, (128, 64)) for path in paths]).float()
+    return {"images": images, "targets": torch.arange(B) % N, "img_paths": paths}
+
+
+def run(model, batch):
+    with EventStorage(0):
+        return model({**batch, "images": batch["images"].clone()})
+
+
+def gradients(model):
+    """Largest absolute gradient by parameter name; 0.0 where there is none."""
+    return {name: 0.0 if p.grad is None else p.grad.abs().max().item() for name, p in model.named_parameters()}
+
+
+def test_the_diffusion_loss_alone_reaches_every_part_of_the_reid_model(assemble, batch):
+    model = assemble()
+    run(model, batch)["loss_diffusion"].backward()
+    gradient = gradients(model)
+
+    reached = {
+        name: value for name, value in gradient.items() if name.startswith("backbone.tower.transformer.resblocks.0.")
+    }
+    assert reached and all(value > 0 for value in reached.values()), reached
+    assert gradient["backbone.tower.positional_embedding"] > 0
+    assert gradient["heads.bottleneck.0.weight"] > 0
+    assert (model.heads.weight.grad.abs().sum(1) > 0).all(), "every classifier row"
+    assert (model.conditioner.prompts.grad.abs().sum(1) > 0).all(), "every ID prompt"
+    lora_b = {n: v for n, v in gradient.items() if "lora_B" in n and not any(zero in n for zero in ZERO_GRADIENT)}
+    assert lora_b and all(value > 0 for value in lora_b.values()), lora_b
+
+    frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
+    assert "backbone.tower.conv1.weight" in frozen
+    assert all(gradient[name] == 0 for name in frozen)
+    assert {n for n in gradient if n.startswith("feedback.")} - set(frozen) == {n for n in gradient if ".lora_" in n}
+
+
+def test_a_detached_condition_cuts_the_feedback(assemble, batch):
+    """What the test above would see if the feedback were cut: the conditioner's gradient does not reach the Re-ID model."""
+    model = assemble()
+    model.conditioner.register_forward_hook(lambda module, inputs, condition: condition.detach())
+    run(model, batch)["loss_diffusion"].backward()
+    gradient = gradients(model)
+    assert all(gradient[name] == 0 for name in gradient if not name.startswith("feedback."))
+    assert any(gradient[name] > 0 for name in gradient if "lora_B" in name)
+
+
+def test_queries_and_keys_of_the_one_token_cross_attention_get_no_gradient(assemble, batch):
+    model = assemble().double()
+    run(model, {**batch, "images": batch["images"].double()})["loss_diffusion"].backward()
+    zero = {n: v for n, v in gradients(model).items() if ".lora_" in n and any(name in n for name in ZERO_GRADIENT)}
+    assert len(zero) > 0 and max(zero.values()) < 1e-15, zero
+
+
+def test_autograd_agrees_with_a_finite_difference_of_the_loss(assemble, batch):
+    """d loss_diffusion / d W[3, 5], float64, the same random numbers in every evaluation."""
+    model = assemble().double()
+    batch = {**batch, "images": batch["images"].double()}
+
+    def loss():
+        model.feedback.generator = torch.Generator().manual_seed(7)
+        return run(model, batch)["loss_diffusion"]
+
+    loss().backward()
+    gradient = model.heads.weight.grad[3, 5].item()
+    values = []
+    for step in (1e-3, -1e-3):
+        with torch.no_grad():
+            model.heads.weight[3, 5] += step
+        values.append(loss().item())
+        with torch.no_grad():
+            model.heads.weight[3, 5] -= step
+    assert gradient != 0 and (values[0] - values[1]) / 2e-3 == pytest.approx(gradient, rel=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("name", "rescale", "to_encoder", "to_classifier"),
+    [
+        ("ClassWiseConditioner", False, True, True),
+        ("ClassWiseConditioner", True, False, False),  # as the release computes it
+        ("InstanceWiseConditioner", False, True, False),
+    ],
+)
+def test_where_the_feedback_of_the_other_schemes_goes(assemble, batch, name, rescale, to_encoder, to_classifier):
+    model = assemble("MODEL.DCAC.CONDITIONER.NAME", name, "MODEL.DCAC.CONDITIONER.RESCALE", rescale)
+    run(model, batch)["loss_diffusion"].backward()
+    gradient = gradients(model)
+    assert (gradient["backbone.tower.positional_embedding"] > 0) == to_encoder
+    assert (gradient["heads.weight"] > 0) == to_classifier
+
+
+def test_lambda_weighs_the_diffusion_loss_alone(assemble, batch):
+    """Eq. 13."""
+    one, three = run(assemble(), batch), run(assemble("MODEL.DCAC.LAMBDA", 3.0), batch)
+    torch.testing.assert_close(three["loss_diffusion"], 3 * one["loss_diffusion"])
+    assert three["loss_cls"] == one["loss_cls"] and three["loss_pcl"] == one["loss_pcl"]
+
+
+def test_without_its_training_side_it_does_not_train(make_cfg, batch):
+    cfg = make_cfg("ma_ms.yml", "MODEL.HEADS.NUM_CLASSES", N, "MODEL.BACKBONE.PRETRAIN", False)
+    model = build_model(cfg).train()
+    model.memory.reset(torch.randn(N, 128), torch.arange(N))
+    with pytest.raises(RuntimeError, match="would train the baseline alone"):
+        run(model, batch)
+
+
+def test_a_batch_without_paths_is_an_error(assemble, batch):
+    batch.pop("img_paths")
+    with pytest.raises(KeyError, match="img_paths"):
+        run(assemble(), batch)
