@@ -1,0 +1,58 @@
+"""Where do the data sets and the pre-trained weights of a config lie on this machine?"""
+
+import os
+import re
+from pathlib import Path
+
+import fastreid.data.build
+
+SYNTHETIC = "synthetic:"
+
+
+def cache_folder() -> Path:
+    """Where latents, worlds and small parts are kept: the environment variable DCAC_FASTREID_CACHE, else ~/.cache/dcac_fastreid."""
+    return Path(os.environ.get("DCAC_FASTREID_CACHE") or Path.home() / ".cache" / "dcac_fastreid")
+
+
+def data_root(root: str) -> str:
+    """The folder that DATASETS.ROOT names; the synthetic world is drawn on first use.
+
+    Args:
+        root: "" for the environment variable FASTREID_DATASETS (else ./datasets), a path, or "synthetic:SEED".
+    """
+    if not root:
+        return os.environ.get("FASTREID_DATASETS", "datasets")
+    if not root.startswith(SYNTHETIC):
+        return root
+    seed = root.removeprefix(SYNTHETIC)
+    if not re.fullmatch(r"\d+", seed):
+        raise ValueError(f"DATASETS.ROOT is {root!r}; expected synthetic:SEED with a whole number, such as synthetic:0")
+    from dcac_fastreid.synthetic.world import cached_world  # late: most runs need no drawer
+
+    return str(cached_world(cache_folder(), int(seed)))
+
+
+def weights_path(path: str) -> str:
+    """The file or folder that a key of pre-trained weights names: a path, or "synthetic:NAME", made on first use."""
+    if not path.startswith(SYNTHETIC):
+        return path
+    from dcac_fastreid.synthetic.parts import cached_part
+
+    return str(cached_part(cache_folder(), path.removeprefix(SYNTHETIC)))
+
+
+def use_data_root(cfg) -> str:
+    """Makes fast-reid's own loaders read from DATASETS.ROOT; returns the folder."""
+    root = data_root(cfg.DATASETS.ROOT)
+    fastreid.data.build._root = root  # read there at every call; set once from the environment when it was imported
+    return root
+
+
+def with_local_weights(cfg):
+    """A copy of cfg in which the keys of pre-trained weights are paths of this machine."""
+    cfg = cfg.clone()
+    cfg.defrost()
+    cfg.MODEL.BACKBONE.PRETRAIN_PATH = weights_path(cfg.MODEL.BACKBONE.PRETRAIN_PATH)
+    cfg.MODEL.DCAC.DIFFUSION.WEIGHTS = weights_path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
+    cfg.freeze()
+    return cfg

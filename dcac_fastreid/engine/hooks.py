@@ -1,0 +1,71 @@
+"""Hooks of DCACTrainer: they know WHEN; what is done then is said elsewhere."""
+
+from collections.abc import Callable
+
+import torch
+from fastreid.engine import hooks
+from fastreid.engine.train_loop import HookBase
+from tqdm import tqdm
+
+
+class BeforeTrain(HookBase):
+    """Calls a function once, before the first step: the latent cache is filled then."""
+
+    def __init__(self, function: Callable[[], None]):
+        self._function = function
+
+    def before_train(self):
+        self._function()
+
+
+class PrototypeReset(HookBase):
+    """At the start of EVERY epoch, resumed ones included: prototypes from the features of all training images.
+
+    In evaluation mode and without augmentation, as the paper and its release. In the first epoch the BNNeck's running
+    statistics are still those of its initialisation, so these prototypes lie in another space than the training features
+    and loss_pcl rises for some steps before it falls: the paper's procedure is kept, no pass to warm up the statistics is added.
+
+    Args:
+        model: has a PrototypeMemory `memory`.
+        loader: a finite pass over the training images, not augmented.
+    """
+
+    def __init__(self, model: torch.nn.Module, loader):
+        self._model = model
+        self._loader = loader
+
+    @torch.no_grad()
+    def before_epoch(self):
+        features, targets = [], []
+        self._model.eval()
+        for batch in self._loader:
+            features.append(self._model({"images": batch["images"].to(self._model.device)}))
+            targets.append(batch["targets"].to(self._model.device))
+        self._model.train()
+        self._model.memory.reset(torch.cat(features), torch.cat(targets))
+
+
+class EpochProgress(HookBase):
+    """A progress bar over the steps of an epoch, where standard error is a terminal."""
+
+    def before_epoch(self):
+        total = self.trainer.iters_per_epoch
+        description = f"epoch {self.trainer.epoch + 1}/{self.trainer.max_epoch}"
+        self._bar = tqdm(total=total, desc=description, unit="step", disable=None, leave=False)
+
+    def after_step(self):
+        self._bar.update()
+
+    def after_epoch(self):
+        self._bar.close()
+
+
+class LastEpochCheckpointer(hooks.PeriodicCheckpointer):
+    """fast-reid's, with two differences: it stands before the evaluation, and it writes no `model_best`.
+
+    So an evaluation that fails costs no training; and nothing is selected on the target's test set, which is what
+    fast-reid's `model_best` would be in a cross-domain run. Tables use the last epoch.
+    """
+
+    def after_epoch(self):
+        self.step(self.trainer.epoch, metric=-1.0)  # no metric is below its initial best, so none is "better"

@@ -1,0 +1,71 @@
+"""Is everything there that a run will read? Asked before anything is started, and answered with all that is missing at once."""
+
+from pathlib import Path
+
+from dcac_fastreid import data
+from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
+
+CLIP_SOURCE = (
+    "https://openaipublic.azureedge.net/clip/models/"
+    "5806e77cd80f8b59890b7e101eabd078d9fb84e6937f9e85e4ecb61988df416f/ViT-B-16.pt"
+)
+STABLE_DIFFUSION_SOURCE = (
+    "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5 (folders unet, vae, scheduler)"
+)
+SYNTHETIC_COMMAND = "python tools/train_net.py --config-file configs/DCAC/synthetic/ma_ms.yml"
+
+
+def check_inputs(cfg, *, training: bool) -> None:
+    """Looks for the data sets and weights that a run of cfg reads.
+
+    Args:
+        training: else an evaluation of MODEL.WEIGHTS.
+    Raises:
+        FileNotFoundError: with one message that lists ALL that is missing: what, the path expected, where to get it.
+    """
+    missing = _missing_datasets(cfg, training) + (_missing_pretrained(cfg) if training else [])
+    if cfg.MODEL.WEIGHTS and not Path(cfg.MODEL.WEIGHTS).is_file():
+        missing.append(f"the checkpoint: no file {cfg.MODEL.WEIGHTS} (MODEL.WEIGHTS)")
+    if not training and not cfg.MODEL.WEIGHTS:
+        missing.append("the checkpoint to evaluate: add MODEL.WEIGHTS path/to/model_final.pth to the command")
+    if missing:
+        raise FileNotFoundError(
+            f"nothing was started, {len(missing)} thing{'s are' if len(missing) > 1 else ' is'} missing:\n"
+            + "".join(f"  - {line}\n" for line in missing)
+            + f"The same method on a small drawn world needs none of this: {SYNTHETIC_COMMAND}"
+        )
+
+
+def _missing_datasets(cfg, training: bool) -> list[str]:
+    root = Path(data.data_root(cfg.DATASETS.ROOT))
+    where = "DATASETS.ROOT" if cfg.DATASETS.ROOT else "the environment variable FASTREID_DATASETS, or DATASETS.ROOT"
+    missing = []
+    for name in dict.fromkeys((*(cfg.DATASETS.NAMES if training else ()), *cfg.DATASETS.TESTS)):
+        known = KNOWN_DATASETS.get(name)
+        if known is None:  # fast-reid's other data sets name what they lack themselves
+            continue
+        folder = next((root / folder for folder in known.folders if (root / folder).is_dir()), root / known.folders[0])
+        lacking = [part for part in known.needs if not (folder / part).exists()]
+        if lacking:
+            what = f"{', '.join(lacking)} in {folder}" if folder.is_dir() else f"no folder {folder}"
+            missing.append(f"{name}: {what} (root: {where}); get it from {known.source}")
+    return missing
+
+
+def _missing_pretrained(cfg) -> list[str]:
+    cfg = data.with_local_weights(cfg)
+    missing = []
+    if cfg.MODEL.BACKBONE.NAME == "build_clip_vit_backbone" and cfg.MODEL.BACKBONE.PRETRAIN:
+        if not Path(cfg.MODEL.BACKBONE.PRETRAIN_PATH).is_file():
+            path = cfg.MODEL.BACKBONE.PRETRAIN_PATH or "(MODEL.BACKBONE.PRETRAIN_PATH is empty)"
+            missing.append(f"CLIP ViT-B/16: no file {path} (MODEL.BACKBONE.PRETRAIN_PATH); get it from {CLIP_SOURCE}")
+    if cfg.MODEL.META_ARCHITECTURE == "DCAC":
+        folder = Path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
+        needed = ("unet/config.json", "vae/config.json", "scheduler/scheduler_config.json")
+        lacking = [part for part in needed if not (folder / part).is_file()]
+        if lacking:
+            what = f"{', '.join(lacking)} in {folder}" if folder.is_dir() else f"no folder {folder}"
+            missing.append(
+                f"Stable Diffusion 1.5: {what} (MODEL.DCAC.DIFFUSION.WEIGHTS); get it from {STABLE_DIFFUSION_SOURCE}"
+            )
+    return missing

@@ -1,0 +1,26 @@
+"""Trains or tests a model from a config file, with fast-reid's own command line.
+
+python tools/train_net.py --config-file configs/DCAC/ma_ms.yml [--eval-only] [--resume] [--num-gpus K] [KEY VALUE ...]
+"""
+
+from fastreid.engine import default_argument_parser, launch
+
+import dcac_fastreid  # first: it makes fast-reid importable
+
+
+def main(args):
+    with dcac_fastreid.one_sentence_errors():
+        cfg = dcac_fastreid.setup(args)
+        if args.eval_only:
+            model = dcac_fastreid.load_for_testing(cfg)
+        else:
+            trainer = dcac_fastreid.DCACTrainer(cfg)
+            trainer.resume_or_load(resume=args.resume)
+    return dcac_fastreid.DCACTrainer.test(cfg, model) if args.eval_only else trainer.train()
+
+
+if __name__ == "__main__":
+    args = default_argument_parser().parse_args()
+    with dcac_fastreid.one_sentence_errors():
+        dcac_fastreid.check_command(args)
+    launch(main, args.num_gpus, args.num_machines, args.machine_rank, args.dist_url, args=(args,))
