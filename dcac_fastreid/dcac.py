@@ -5,14 +5,14 @@ B batch, N identities, D feature width; L condition tokens, C their width.
 
 from collections.abc import Mapping
 
-from fastreid.config import configurable
-from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
 from torch import Tensor, nn
 
 from dcac_fastreid.conditioners import build_conditioner
 from dcac_fastreid.diffusion import DiffusionFeedback, adapt
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.reid import PrototypicalBaseline
+from fastreid.config import configurable
+from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
 
 
 @META_ARCH_REGISTRY.register()

@@ -8,7 +8,11 @@ import dcac_fastreid
 from dcac_fastreid.synthetic.domains import Counts
 from dcac_fastreid.synthetic.world import draw_world
 
-CONFIGS = Path(__file__).parent.parent / "configs" / "DCAC"
+
+@pytest.fixture(scope="session")
+def configs() -> Path:
+    """The folder configs/DCAC."""
+    return Path(__file__).parent.parent / "configs" / "DCAC"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -30,14 +34,15 @@ def tiny_world(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def make_cfg(tiny_world, tmp_path):
+def make_cfg(configs, tiny_world, tmp_path):
     """A synthetic config on the tiny world: 16 images a batch (4 identities), one epoch of 3 steps, output in tmp_path/out."""
 
     def make(name: str = "ma_ms.yml", *opts):
         return dcac_fastreid.load_config(
-            str(CONFIGS / "synthetic" / name),
+            str(configs / "synthetic" / name),
             [
                 "MODEL.DEVICE", "cpu",
+                "SOLVER.AMP.ENABLED", False,
                 "DATASETS.ROOT", str(tiny_world),
                 "SOLVER.IMS_PER_BATCH", 16,
                 "SOLVER.MAX_EPOCH", 1,

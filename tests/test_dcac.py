@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from fastreid.modeling import build_model
-from fastreid.utils.events import EventStorage
 
 from dcac_fastreid import data
 from dcac_fastreid.dcac import attach_training_side
 from dcac_fastreid.diffusion import stable_diffusion
 from dcac_fastreid.diffusion.latents import read_view
+from fastreid.modeling import build_model
+from fastreid.utils.events import EventStorage
 
 N, B = 8, 16
 # With one token, the cross-attention's softmax is 1 whatever queries and keys are.

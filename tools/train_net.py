@@ -3,9 +3,8 @@
 python tools/train_net.py --config-file configs/DCAC/ma_ms.yml [--eval-only] [--resume] [--num-gpus K] [KEY VALUE ...]
 """
 
-from fastreid.engine import default_argument_parser, launch
-
 import dcac_fastreid  # first: it makes fast-reid importable
+from fastreid.engine import default_argument_parser, launch
 
 
 def main(args):

@@ -1,8 +1,9 @@
 """fast-reid's Checkpointer, strict where a run is resumed, silent on training weights where a model is tested."""
 
+from torch import nn
+
 from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
-from torch import nn
 
 
 class StrictCheckpointer(Checkpointer):

@@ -1,8 +1,9 @@
 """fast-reid's data loaders on a machine without a GPU."""
 
 import torch
-from fastreid.data import build
 from torch.utils.data import DataLoader
+
+from fastreid.data import build
 
 
 class PlainDataLoader(DataLoader):

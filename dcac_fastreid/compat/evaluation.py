@@ -1,8 +1,7 @@
 """fast-reid's evaluator compiles nothing and ranks in seconds."""
 
-from fastreid.evaluation import rank, reid_evaluation
-
 from dcac_fastreid.evaluation.rank import evaluate_rank
+from fastreid.evaluation import rank, reid_evaluation
 
 
 def compile_nothing() -> None:

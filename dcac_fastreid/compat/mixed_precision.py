@@ -3,6 +3,7 @@
 import time
 
 import torch
+
 from fastreid.engine import defaults
 from fastreid.engine.train_loop import AMPTrainer
 

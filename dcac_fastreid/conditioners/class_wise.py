@@ -1,10 +1,10 @@
 """Class-wise conditioner, Section 5.4.4 and Table 7. B batch, N identities, C condition width."""
 
-from fastreid.config import configurable
 from torch import Tensor
 
 from dcac_fastreid.conditioners.id_prompts import IDPrompts, condition_probabilities
 from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY
+from fastreid.config import configurable
 
 
 @CONDITIONER_REGISTRY.register()

@@ -1,8 +1,9 @@
 """Learnable ID prompts and the probabilities that weigh them, Eq. 12. B batch, N identities, C condition width."""
 
 import torch
-from fastreid.config import configurable
 from torch import Tensor, nn
+
+from fastreid.config import configurable
 
 
 def condition_probabilities(logits: Tensor, temperature: float) -> Tensor:

@@ -2,10 +2,10 @@
 
 import torch
 import torch.nn.functional as F
-from fastreid.config import configurable
 from torch import Tensor, nn
 
 from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY
+from fastreid.config import configurable
 
 
 @CONDITIONER_REGISTRY.register()

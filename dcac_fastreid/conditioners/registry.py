@@ -1,7 +1,8 @@
 """Which conditioning schemes are there, and which one does a config name?"""
 
-from fastreid.utils.registry import Registry
 from torch import nn
+
+from fastreid.utils.registry import Registry
 
 CONDITIONER_REGISTRY = Registry("CONDITIONER")
 CONDITIONER_REGISTRY.__doc__ = """

@@ -1,13 +1,13 @@
 """Loaders that fast-reid lacks: testing with DATALOADER.NUM_WORKERS, and one plain pass over the training images."""
 
-from fastreid.data.build import build_reid_test_loader, fast_batch_collator
-from fastreid.data.common import CommDataset
-from fastreid.data.datasets import DATASET_REGISTRY
-from fastreid.data.transforms import build_transforms
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from dcac_fastreid.data.locations import data_root
+from fastreid.data.build import build_reid_test_loader, fast_batch_collator
+from fastreid.data.common import CommDataset
+from fastreid.data.datasets import DATASET_REGISTRY
+from fastreid.data.transforms import build_transforms
 
 
 class ProgressLoader:

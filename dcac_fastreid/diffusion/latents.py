@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-import fastreid.data.common  # its read_image is the one that fast-reid's datasets use
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+import fastreid.data.common  # its read_image is the one that fast-reid's datasets use
 
 
 def read_view(path: str, size: Sequence[int]) -> Tensor:

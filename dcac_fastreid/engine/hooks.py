@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import torch
+from tqdm import tqdm
+
 from fastreid.engine import hooks
 from fastreid.engine.train_loop import HookBase
-from tqdm import tqdm
 
 
 class BeforeTrain(HookBase):

@@ -7,11 +7,11 @@ import sys
 from contextlib import contextmanager
 
 import torch
-from fastreid.config import get_cfg
-from fastreid.engine import default_setup
 
 from dcac_fastreid.config import add_dcac_config
 from dcac_fastreid.engine.preflight import check_inputs
+from fastreid.config import get_cfg
+from fastreid.engine import default_setup
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

@@ -4,6 +4,7 @@ Q queries, G gallery images.
 """
 
 import numpy as np
+
 from fastreid.evaluation.rank import eval_cuhk03
 
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from fastreid.modeling import build_model
-from fastreid.utils.events import EventStorage
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dcac_fastreid import data
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import stable_diffusion
+from fastreid.modeling import build_model
+from fastreid.utils.events import EventStorage
 
 
 def model_stats(cfg, num_classes: int) -> dict:

@@ -6,12 +6,12 @@ B batch, N identities, D feature width.
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
-from fastreid.config import configurable
-from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
-from fastreid.modeling.meta_arch.baseline import Baseline
 from torch import Tensor, nn
 
 from dcac_fastreid.losses import PrototypeMemory, build_losses
+from fastreid.config import configurable
+from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
+from fastreid.modeling.meta_arch.baseline import Baseline
 
 
 @META_ARCH_REGISTRY.register()

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from fastreid.modeling.backbones import BACKBONE_REGISTRY
 from torch import Tensor, nn
 
 from dcac_fastreid.reid.clip_weights import load_image_tower
+from fastreid.modeling.backbones import BACKBONE_REGISTRY
 
 # Model configurations of ours beside open_clip's own, in its format: the small CLIP of the synthetic world.
 ARCHITECTURES = Path(__file__).parent / "clip_architectures"

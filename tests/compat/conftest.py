@@ -7,8 +7,9 @@ import dcac_fastreid  # noqa: F401  # before any test module imports the host, w
 import numpy as np
 import pytest
 import torch
-from fastreid.config import get_cfg
 from PIL import Image
+
+from fastreid.config import get_cfg
 
 
 def draw(folder, identities, cameras, shots):

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from fastreid.data import build, data_utils
-from fastreid.data.samplers import TrainingSampler
 
 from dcac_fastreid.compat import data_loader
+from fastreid.data import build, data_utils
+from fastreid.data.samplers import TrainingSampler
 
 without_cuda = pytest.mark.skipif(torch.cuda.is_available(), reason="the host's loader works where CUDA is")
 

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+
 from fastreid.evaluation import ReidEvaluator, rank, rank_cylib, reid_evaluation
 
 

@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import fastreid
 import pytest
 import torch
 
+import fastreid
 from dcac_fastreid.compat import imports
 
 HOST = Path(fastreid.__file__).parent

@@ -4,11 +4,11 @@ import warnings
 
 import pytest
 import torch
-from fastreid.engine.train_loop import AMPTrainer
-from fastreid.utils.events import EventStorage
 from torch import nn
 
 from dcac_fastreid.compat.mixed_precision import MixedPrecisionTrainer
+from fastreid.engine.train_loop import AMPTrainer
+from fastreid.utils.events import EventStorage
 
 on_cuda = pytest.param(
     "cuda", marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]

@@ -9,17 +9,17 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-import fastreid
 import numpy as np
 import pytest
 import torch
+
+import fastreid
+from dcac_fastreid import compat
+from dcac_fastreid.compat.mixed_precision import MixedPrecisionTrainer
 from fastreid.data import build
 from fastreid.engine import defaults
 from fastreid.engine.train_loop import SimpleTrainer, TrainerBase
 from fastreid.evaluation import rank, reid_evaluation
-
-from dcac_fastreid import compat
-from dcac_fastreid.compat.mixed_precision import MixedPrecisionTrainer
 
 REPOSITORY = Path(compat.__file__).parents[2]
 

@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from torch import nn
+
 from fastreid.engine.defaults import DefaultTrainer
 from fastreid.engine.train_loop import SimpleTrainer
 from fastreid.solver import build_optimizer
 from fastreid.utils.events import EventStorage
-from torch import nn
 
 
 class Classifier(nn.Module):

@@ -3,10 +3,10 @@
 import logging
 
 import pytest
-from fastreid.engine.hooks import CallbackHook, EvalHook, IterationTimer
-from fastreid.engine.train_loop import TrainerBase
 
 from dcac_fastreid.compat import training_errors
+from fastreid.engine.hooks import CallbackHook, EvalHook, IterationTimer
+from fastreid.engine.train_loop import TrainerBase
 
 
 class OneStep(TrainerBase):

@@ -5,13 +5,13 @@ import sys
 import warnings
 from pathlib import Path
 
-import fastreid
 import pytest
 import torch
-from fastreid.data.transforms.functional import to_tensor
 from PIL import Image
 
+import fastreid
 from dcac_fastreid.compat.warnings import silence_void_warnings
+from fastreid.data.transforms.functional import to_tensor
 
 
 def import_ranking(monkeypatch):

@@ -4,9 +4,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from fastreid.evaluation.rank import eval_cuhk03, eval_market1501
 
 from dcac_fastreid.evaluation import evaluate_rank
+from fastreid.evaluation.rank import eval_cuhk03, eval_market1501
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from fastreid.modeling import build_model
 from fastreid.utils.events import EventStorage
 

@@ -1,0 +1,1 @@
+"""Running rows of a table, and judging them."""

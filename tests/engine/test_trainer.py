@@ -1,0 +1,240 @@
+"""Real trainings of a few steps on the tiny drawn world, with fast-reid's own trainer, sampler, loader and evaluator."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import dcac_fastreid
+from dcac_fastreid.diffusion.latents import read_view
+from fastreid.engine import DefaultPredictor, DefaultTrainer
+
+# Adam moves these too, by rounding noise and weight decay, but the loss does not depend on them: with one token the
+# cross-attention ignores queries and keys; attention ignores a shift of its keys; the BNNeck removes a shift of features.
+ZERO_GRADIENT = ("attn2.to_q", "attn2.to_k", "attn.in_proj_bias", "ln_post.bias")
+
+
+def train(trainer, resume=False):
+    trainer.resume_or_load(resume=resume)
+    return trainer.train()
+
+
+def losses(trainer):
+    """Runs the training; returns the loss of every step."""
+    values, write = [], trainer._trainer._write_metrics
+
+    def record(loss_dict, data_time):
+        values.append({name: loss.item() for name, loss in loss_dict.items()})
+        write(loss_dict, data_time)
+
+    trainer._trainer._write_metrics = record
+    train(trainer)
+    return values
+
+
+def test_every_trainable_weight_moves_and_no_frozen_one(make_trainer):
+    """fast-reid alone, on today's PyTorch, logs a loss while nothing moves."""
+    trainer = make_trainer()
+    before = copy.deepcopy(dict(trainer.model.named_parameters()))
+    assert {"loss_cls", "loss_pcl", "loss_diffusion"} == losses(trainer)[0].keys()
+    moved = {name: not torch.equal(p, before[name]) for name, p in trainer.model.named_parameters()}
+    trainable = {name for name, p in trainer.model.named_parameters() if p.requires_grad}
+    named = {name for name in trainable if any(zero in name for zero in ZERO_GRADIENT)}
+    assert [name for name in trainable - named if not moved[name]] == []
+    assert [name for name in moved.keys() - trainable if moved[name]] == []
+    assert {"backbone.tower.conv1.weight", "heads.bottleneck.0.bias"} <= moved.keys() - trainable
+
+
+def test_a_seed_decides_everything(make_trainer):
+    first, again, other = (losses(make_trainer("ma_ms.yml", "SEED", seed)) for seed in (3, 3, 4))
+    assert first == again and first != other
+
+
+def test_baseline_and_dcac_of_a_seed_see_the_same_pictures(make_trainer):
+    """A paired comparison: the diffusion branch's random numbers do not shift those of sampler and augmentation."""
+    batches = []
+    for name in ("baseline/ma_ms.yml", "ma_ms.yml"):
+        trainer = make_trainer(name)
+        trainer.model.register_forward_pre_hook(
+            lambda model, inputs: batches.append(inputs[0]["images"].clone()) if model.training else None
+        )
+        train(trainer)
+    assert len(batches) == 6 and all(torch.equal(a, b) for a, b in zip(batches[:3], batches[3:], strict=True))
+
+
+def test_drawn_seeds_differ_and_are_kept(make_trainer):
+    seeds = [make_trainer("baseline/ma_ms.yml", "SEED", -1).cfg.SEED for _ in range(2)]
+    assert min(seeds) >= 0 and seeds[0] != seeds[1]
+
+
+def test_prototypes_are_the_normalised_class_means_at_the_start_of_an_epoch(make_trainer):
+    trainer = make_trainer("baseline/ma_ms.yml")
+    dataset = trainer.data_loader.dataset
+    model = trainer.model.eval()
+    sums = torch.zeros(8, 128)
+    for path, pid, _ in dataset.img_items:
+        with torch.no_grad():
+            feature = model({"images": read_view(path, (128, 64))[None].float()})  # the host's test transform: bicubic
+        sums[dataset.pid_dict[pid]] += torch.nn.functional.normalize(feature)[0]
+    trainer._hooks[0].before_epoch()
+    torch.testing.assert_close(model.memory.prototypes, torch.nn.functional.normalize(sums), rtol=1e-3, atol=1e-4)
+    assert model.training
+
+
+def test_latents_of_a_step_are_those_of_its_pictures(make_trainer):
+    trainer = make_trainer()
+    trainer._fill_latent_cache()
+    path = trainer.data_loader.dataset.img_items[5][0]
+    vae = dcac_fastreid.engine.trainer.stable_diffusion.load_encoder(
+        dcac_fastreid.data.with_local_weights(trainer.cfg).MODEL.DCAC.DIFFUSION.WEIGHTS
+    )
+    direct = vae(read_view(path, (64, 64))[None])
+    torch.testing.assert_close(trainer.model.feedback._moments_of([path]), direct, rtol=0, atol=1e-5)
+
+
+def test_a_resumed_run_goes_on_where_it_stopped(make_trainer):
+    train(make_trainer("ma_ms.yml", "SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1]))
+    trainer = make_trainer("ma_ms.yml", "SOLVER.MAX_EPOCH", 3, "SOLVER.STEPS", [1])
+    trainer.resume_or_load(resume=True)
+    assert trainer.start_epoch == 2
+    saved = torch.load(Path(trainer.cfg.OUTPUT_DIR) / "model_final.pth")["model"]
+    now = trainer.model.state_dict()
+    assert saved.keys() == now.keys() and all(torch.equal(saved[key], now[key]) for key in saved)
+    factor = (0.1 + 0.9 * 2 / 5) * 0.1
+    assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(trainer.cfg.SOLVER.BASE_LR * factor)
+    trainer.train()
+
+
+def test_a_finished_run_is_evaluated_when_resumed(make_trainer):
+    results = train(make_trainer("baseline/ma_ms.yml"))
+    assert train(make_trainer("baseline/ma_ms.yml"), resume=True)["mAP"] == pytest.approx(results["mAP"])
+
+
+def test_resuming_from_a_file_that_lacks_a_weight_is_an_error(make_trainer):
+    trainer = make_trainer("ma_ms.yml")
+    train(trainer)
+    file = Path(trainer.cfg.OUTPUT_DIR) / "model_final.pth"
+    checkpoint = torch.load(file)
+    checkpoint["model"].pop("conditioner.prompts")
+    torch.save(checkpoint, file)
+    with pytest.raises(ValueError, match="missing.*conditioner.prompts"):
+        make_trainer("ma_ms.yml").resume_or_load(resume=True)
+
+
+def test_a_checkpoint_holds_what_a_run_needs_and_nothing_of_stable_diffusion(make_trainer):
+    trainer = make_trainer()
+    train(trainer)
+    saved = torch.load(Path(trainer.cfg.OUTPUT_DIR) / "model_final.pth")["model"]
+    parameters = dict(trainer.model.named_parameters())
+    adapters = {name for name, p in parameters.items() if name.startswith("feedback.") and p.requires_grad}
+    assert {key for key in saved if key.startswith("feedback.")} == adapters
+    assert {"backbone.tower.conv1.weight", "heads.bottleneck.0.bias", "heads.weight"} <= saved.keys()
+    assert {"memory.prototypes", "conditioner.prompts"} <= saved.keys()
+
+
+def test_no_model_is_selected_on_the_target(make_trainer):
+    trainer = make_trainer("baseline/ma_ms.yml", "SOLVER.MAX_EPOCH", 2)
+    train(trainer)
+    assert sorted(file.name for file in Path(trainer.cfg.OUTPUT_DIR).glob("*.pth")) == [
+        "model_0000.pth",
+        "model_final.pth",
+    ]
+
+
+def test_metrics_are_logged(make_trainer):
+    trainer = make_trainer("ma_ms.yml", "SOLVER.MAX_EPOCH", 2)
+    train(trainer)
+    lines = [json.loads(line) for line in (Path(trainer.cfg.OUTPUT_DIR) / "metrics.json").read_text().splitlines()]
+    assert {"loss_cls", "loss_pcl", "loss_diffusion", "lr", "cls_accuracy"} <= lines[0].keys()
+
+
+def test_an_evaluation_that_fails_costs_no_training(make_trainer, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError("the target's disk is gone")
+
+    trainer = make_trainer("baseline/ma_ms.yml")
+    monkeypatch.setattr(type(trainer), "build_test_loader", fail)
+    with pytest.raises(OSError, match="the target's disk"):
+        train(trainer)
+    assert (Path(trainer.cfg.OUTPUT_DIR) / "model_final.pth").is_file()
+
+
+def test_an_error_before_the_first_step_is_shown_as_it_is(make_trainer, monkeypatch):
+    """fast-reid's hooks alone would show "no attribute '_start_time'" instead."""
+    trainer = make_trainer()
+    monkeypatch.setattr(trainer, "_fill_latent_cache", None)
+    trainer._hooks[0]._function = lambda: (_ for _ in ()).throw(OSError("the disk is full"))
+    with pytest.raises(OSError, match="the disk is full"):
+        train(trainer)
+
+
+def test_training_in_bfloat16_on_the_cpu(make_trainer):
+    trainer = make_trainer("ma_ms.yml", "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16")
+    values = losses(trainer)
+    assert trainer.grad_scaler is None and all(torch.tensor(list(v.values())).isfinite().all() for v in values)
+    assert {p.dtype for p in trainer.model.parameters()} == {torch.float32}
+    assert trainer.model.memory.prototypes.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("opts", "message"),
+    [
+        (("SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "fp16"), "fp16 training needs a GPU"),
+        (("SOLVER.AMP.DTYPE", "fp8"), "'fp8'; expected bf16 or fp16"),
+    ],
+)
+def test_precisions_that_cannot_work_are_refused(make_trainer, opts, message):
+    with pytest.raises(ValueError, match=message):
+        make_trainer("ma_ms.yml", *opts)
+
+
+RESNET = ("MODEL.BACKBONE.NAME", "build_resnet_backbone", "MODEL.BACKBONE.DEPTH", "18x", "MODEL.BACKBONE.FEAT_DIM", 512)
+OSNET = ("MODEL.BACKBONE.NAME", "build_osnet_backbone", "MODEL.BACKBONE.DEPTH", "x0_25", "MODEL.BACKBONE.FEAT_DIM", 128)
+
+
+@pytest.mark.parametrize("backbone", [RESNET, OSNET], ids=["resnet", "osnet"])
+def test_fast_reids_backbones_train_under_dcac(make_trainer, backbone):
+    trainer = make_trainer(
+        "ma_ms.yml", *backbone, "MODEL.BACKBONE.PRETRAIN", False, "MODEL.HEADS.POOL_LAYER", "GlobalAvgPool"
+    )
+    first = next(p for p in trainer.model.backbone.parameters() if p.requires_grad)
+    before = first.detach().clone()
+    assert losses(trainer)[0]["loss_diffusion"] > 0
+    assert not torch.equal(first, before)
+
+
+def test_clip_trains_under_fast_reids_baseline_and_trainer(make_cfg, tiny_world, tmp_path):
+    """fast-reid's own DefaultTrainer, meta-architecture and losses, with nothing of ours but the backbone."""
+    opts = ("MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", "('CrossEntropyLoss', 'TripletLoss')")
+    schedule = ("SOLVER.SCHED", "MultiStepLR", "OUTPUT_DIR", str(tmp_path))
+    cfg = dcac_fastreid.data.with_local_weights(make_cfg("baseline/ma_ms.yml", *opts, *schedule))
+    dcac_fastreid.data.use_data_root(cfg)
+    trainer = DefaultTrainer(cfg)
+    before = trainer.model.backbone.tower.proj.detach().clone()
+    assert losses(trainer)[0].keys() == {"loss_cls", "loss_triplet"}
+    assert not torch.equal(trainer.model.backbone.tower.proj, before)
+
+
+def test_fast_reids_own_trainer_does_not_train_dcac_in_silence(make_cfg, tmp_path):
+    cfg = make_cfg("baseline/ma_ms.yml", "OUTPUT_DIR", str(tmp_path))
+    dcac_fastreid.data.use_data_root(cfg)
+    cfg = dcac_fastreid.data.with_local_weights(cfg)
+    cfg.defrost()
+    cfg.SOLVER.SCHED = "MultiStepLR"
+    with pytest.raises(RuntimeError, match="tools/train_net.py"):
+        train(DefaultTrainer(cfg))
+
+
+def test_fast_reids_predictor_gives_the_trained_features(make_trainer):
+    trainer = make_trainer()
+    train(trainer)
+    file = str(Path(trainer.cfg.OUTPUT_DIR) / "model_final.pth")
+    images = 255 * torch.rand(2, 3, 128, 64)
+    with torch.no_grad():
+        expected = trainer.model.eval()({"images": images.clone()})
+    for cfg in (dcac_fastreid.load_config(str(Path(trainer.cfg.OUTPUT_DIR) / "config.yaml")), trainer.cfg.clone()):
+        cfg.defrost()
+        cfg.MODEL.WEIGHTS = file
+        assert torch.equal(DefaultPredictor(cfg)(images.clone()), expected)

@@ -1,0 +1,72 @@
+"""Who may import whom (DESIGN, "Who may import whom"), and what the import of the package costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "dcac_fastreid"
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+# Room -> rooms whose modules it may import. Not listed: may be imported by tools and tests alone.
+ALLOWED = {
+    "__init__": {"checkpoint", "compat", "conditioners", "config", "dcac", "engine", "losses", "reid"},
+    "config": set(),
+    "compat": {"evaluation"},
+    "dcac": {"reid", "conditioners", "diffusion"},
+    "reid": {"losses"},
+    "losses": set(),
+    "conditioners": set(),
+    "diffusion": set(),
+    "evaluation": set(),
+    "checkpoint": set(),
+    "data": {"synthetic"},
+    "synthetic": {"reid"},  # where the architecture of its small CLIP lies
+    "engine": {"checkpoint", "config", "data", "dcac", "diffusion", "reid"},
+    "experiments": {"data", "engine"},
+    "profiling": {"data", "dcac", "diffusion"},
+}
+# The one file that may import a heavy library.
+DOORS = {
+    "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},
+    "peft": {"diffusion/adaptation.py"},
+    "open_clip": {"reid/clip_vit.py", "synthetic/parts.py"},
+}
+
+
+def room(path: Path) -> str:
+    return path.parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Full names of what a module imports, at any depth of its code."""
+    names = set()
+    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_rooms_import_downwards(path):
+    ours = {name.split(".")[1] for name in imported(path) if name.startswith("dcac_fastreid.")}
+    assert ours - {room(path)} <= ALLOWED[room(path)]
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_heavy_libraries_have_one_door(library):
+    users = {str(path) for path in MODULES if any(name.split(".")[0] == library for name in imported(path))}
+    assert users == DOORS[library]
+
+
+def test_importing_the_package_imports_no_heavy_library():
+    check = (
+        "import sys, dcac_fastreid; print([name for name in ('diffusers', 'peft', 'open_clip') if name in sys.modules])"
+    )
+    finished = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert finished.stdout.strip() == "[]", finished.stderr

@@ -1,0 +1,148 @@
+"""tools/train_net.py as a user runs it: in a process of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def run(cache_folder, tmp_path):
+    """Runs the script from an empty folder, where neither datasets/ nor weights/ lies; returns the finished process."""
+
+    def run(config, *args, **variables):
+        command = [
+            sys.executable,
+            ROOT / "tools" / "train_net.py",
+            "--config-file",
+            ROOT / "configs" / "DCAC" / config,
+            *args,
+        ]
+        return subprocess.run(
+            list(map(str, command)),
+            cwd=tmp_path,
+            env={**os.environ, **variables},
+            capture_output=True,
+            text=True,
+            timeout=280,
+        )
+
+    return run
+
+
+@pytest.fixture
+def tiny(tiny_world, tmp_path):
+    """KEY VALUE pairs of a run of 3 steps on the tiny world."""
+    return [
+        "MODEL.DEVICE", "cpu",
+        "SOLVER.AMP.ENABLED", "False",
+        "DATASETS.ROOT", tiny_world,
+        "SOLVER.IMS_PER_BATCH", "16",
+        "SOLVER.MAX_EPOCH", "1",
+        "OUTPUT_DIR", tmp_path / "out",
+    ]  # fmt: skip
+
+
+def refused(finished) -> str:
+    """The message of a run that stopped before it started."""
+    assert finished.returncode == 2 and "Traceback" not in finished.stderr, finished.stderr
+    return finished.stderr
+
+
+def scores(finished) -> list[str]:
+    """The figures of the last evaluation table: Rank-1, Rank-5, Rank-10, mAP, mINP, metric."""
+    assert finished.returncode == 0, finished.stderr
+    return re.findall(r"\| (?:Market1501|MSMT17) +\|(.*)\|", finished.stdout)[-1].split("|")
+
+
+def test_all_that_is_missing_is_listed_before_anything_starts(run, tmp_path):
+    message = refused(run("ma_ms.yml"))
+    for expected in (
+        "4 things are missing",
+        "Market1501: no folder datasets/Market-1501-v15.09.15",
+        "MSMT17: no folder datasets/MSMT17_V1",
+        "no file weights/ViT-B-16.pt",
+        "no folder weights/stable-diffusion-v1-5",
+        "https://",
+        "python tools/train_net.py --config-file configs/DCAC/synthetic/ma_ms.yml",
+    ):
+        assert expected in message
+    assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+def test_half_a_data_set_and_half_a_model_are_missing_too(run, tmp_path):
+    for folder in (
+        "datasets/Market-1501-v15.09.15/bounding_box_train",
+        "datasets/MSMT17_V1",
+        "weights/stable-diffusion-v1-5/unet",
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+    message = refused(run("ma_ms.yml"))
+    assert "Market1501: query, bounding_box_test in datasets/Market-1501-v15.09.15" in message
+    assert "unet/config.json, vae/config.json" in message
+
+
+def test_the_baseline_needs_no_stable_diffusion(run):
+    assert "3 things are missing" in refused(run("baseline/ma_ms.yml"))
+
+
+def test_an_evaluation_asks_for_its_checkpoint_and_its_targets_alone(run):
+    message = refused(run("ma_ms.yml", "--eval-only"))
+    assert "2 things are missing" in message and "MODEL.WEIGHTS" in message and "MSMT17" in message
+
+
+def test_several_gpus_are_refused_for_dcac(run):
+    assert "DCAC trains on one GPU for now" in refused(run("synthetic/ma_ms.yml", "--num-gpus", 2))
+
+
+def test_unknown_keys_are_refused(run):
+    assert "Non-existent" in refused(run("synthetic/ma_ms.yml", "SOLVER.BASE_LT", "1"))
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(run, tiny, tmp_path):
+    import torch
+
+    torch.save({"model": {"other": torch.zeros(1)}}, tmp_path / "other.pth")
+    message = refused(run("synthetic/ma_ms.yml", "--eval-only", *tiny, "MODEL.WEIGHTS", tmp_path / "other.pth"))
+    assert "is it of this architecture" in message
+
+
+# Refuses the libraries of the training side, as on a machine that has none of them.
+BLOCKER = """
+import sys
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("diffusers", "peft"):
+            raise ImportError(f"{name} is not installed here")
+sys.meta_path.insert(0, Blocker())
+"""
+
+
+def test_a_checkpoint_is_tested_without_diffusers_peft_and_pretrained_weights(run, tiny, tmp_path):
+    """From the source yml and from the run's own config.yaml: the run's own scores. FASTREID_DATASETS does not leak in."""
+    elsewhere = tmp_path / "elsewhere" / "Market-1501-v15.09.15"
+    elsewhere.mkdir(parents=True)
+    trained = run("synthetic/ma_ms.yml", *tiny, FASTREID_DATASETS=str(elsewhere.parent))
+    own = scores(trained)
+
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER)
+    blocked = {"PYTHONPATH": str(tmp_path / "blocked"), "DCAC_FASTREID_CACHE": str(tmp_path / "empty-cache")}
+    weights = ("MODEL.WEIGHTS", tmp_path / "out" / "model_final.pth")
+    before = (tmp_path / "out" / "config.yaml").read_text()
+    assert scores(run("synthetic/ma_ms.yml", "--eval-only", *tiny, *weights, **blocked)) == own
+    assert (tmp_path / "out" / "config.yaml").read_text() == before, "the training's config stays"
+    assert scores(run(tmp_path / "out" / "config.yaml", "--eval-only", *weights, **blocked)) == own
+    assert not (tmp_path / "empty-cache").exists(), "no small part was made anew"
+
+
+def test_a_run_is_resumed(run, tiny, tmp_path):
+    scores(run("synthetic/baseline/ma_ms.yml", *tiny))
+    resumed = run("synthetic/baseline/ma_ms.yml", "--resume", *tiny, "SOLVER.MAX_EPOCH", "2")
+    scores(resumed)
+    assert "Starting training from epoch 1" in resumed.stdout
