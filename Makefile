@@ -18,10 +18,10 @@ demo: setup
 	$(VENV)/python tools/demo.py
 
 test: setup
-	$(VENV)/python -m pytest -m "not slow" --durations 15
+	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 -m "not slow" --durations 10
 
 test-slow: setup
-	$(VENV)/python -m pytest -m slow --durations 15
+	$(VENV)/python -m pytest -m slow
 
 lint: setup
 	$(VENV)/ruff check .

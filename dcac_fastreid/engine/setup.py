@@ -17,12 +17,19 @@ PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def load_config(config_file: str, opts: list[str] | None = None):
-    """fast-reid's defaults, DCAC's keys, a yaml file and KEY VALUE pairs, in this order; frozen."""
+    """fast-reid's defaults, DCAC's keys, a yaml file and KEY VALUE pairs, in this order; frozen.
+
+    Raises:
+        ValueError, KeyError: a key that does not exist, or a value of another type.
+    """
     cfg = get_cfg()
     add_dcac_config(cfg)
     if config_file:
         cfg.merge_from_file(config_file)
-    cfg.merge_from_list(opts or [])
+    try:
+        cfg.merge_from_list(opts or [])
+    except AssertionError as error:  # yacs, of an unknown key and of an odd number of words
+        raise ValueError(str(error)) from error
     cfg.freeze()
     return cfg
 

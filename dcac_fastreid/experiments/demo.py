@@ -1,5 +1,6 @@
 """The demo: baseline and DCAC trained on one drawn domain and tested on it and on another, beside the untrained encoder."""
 
+import logging
 import os
 from collections.abc import Mapping
 
@@ -9,9 +10,12 @@ from tabulate import tabulate
 from dcac_fastreid import data
 from dcac_fastreid.engine import DCACTrainer, load_config
 from fastreid.modeling import build_model
+from fastreid.utils.logger import setup_logger
 
 SOURCE, TARGET = "Market1501", "MSMT17"
 UNTRAINED, BASELINE, DCAC = "untrained encoder", "baseline", "DCAC"
+logger = logging.getLogger("fastreid.demo")
+
 Scores = Mapping[str, Mapping[str, float]]  # data set -> metric -> per cent
 
 
@@ -22,6 +26,7 @@ def run_demo(configs: str, output: str) -> dict[str, Scores]:
         configs: the folder configs/DCAC/synthetic.
         output: folder for logs and checkpoints.
     """
+    setup_logger()
     opts = ["DATASETS.TESTS", (SOURCE, TARGET)]
     if not torch.cuda.is_available():
         opts += ["MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", False]
@@ -30,7 +35,9 @@ def run_demo(configs: str, output: str) -> dict[str, Scores]:
         folder = os.path.join(output, os.path.dirname(file), "ma_ms")
         cfg = load_config(os.path.join(configs, file), [*opts, "OUTPUT_DIR", folder])
         if not rows:
+            logger.info(f"Testing the {UNTRAINED}")
             rows[UNTRAINED] = evaluate_untrained(cfg)
+        logger.info(f"Training {row}: {cfg.SOLVER.MAX_EPOCH} epochs on {SOURCE}")
         rows[row] = train(cfg)
     return rows
 
