@@ -178,6 +178,18 @@ def test_training_in_bfloat16_on_the_cpu(make_trainer):
     assert trainer.model.memory.prototypes.dtype == torch.float32
 
 
+def test_training_in_float16_with_a_loss_scaler(make_trainer):
+    """What a GPU run does, on the CPU, where a config may not ask for it."""
+    trainer = make_trainer("ma_ms.yml", "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16")
+    trainer._trainer.set_dtype(torch.float16)
+    before = copy.deepcopy(dict(trainer.model.named_parameters()))
+    values = losses(trainer)
+    assert trainer.grad_scaler.get_scale() > 1
+    assert all(torch.tensor(list(v.values())).isfinite().all() for v in values)
+    moved = [name for name, p in trainer.model.named_parameters() if not torch.equal(p, before[name])]
+    assert {"backbone.tower.positional_embedding", "heads.weight", "conditioner.prompts"} <= set(moved)
+
+
 @pytest.mark.parametrize(
     ("opts", "message"),
     [

@@ -1,5 +1,6 @@
 """tools/train_net.py as a user runs it: in a process of its own."""
 
+import json
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -105,8 +107,6 @@ def test_unknown_keys_are_refused(run):
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(run, tiny, tmp_path):
-    import torch
-
     torch.save({"model": {"other": torch.zeros(1)}}, tmp_path / "other.pth")
     message = refused(run("synthetic/ma_ms.yml", "--eval-only", *tiny, "MODEL.WEIGHTS", tmp_path / "other.pth"))
     assert "is it of this architecture" in message
@@ -120,6 +120,15 @@ class Blocker:
         if name.partition(".")[0] in ("diffusers", "peft"):
             raise ImportError(f"{name} is not installed here")
 sys.meta_path.insert(0, Blocker())
+"""
+
+
+# fast-reid's DefaultPredictor on the pictures in images.pt; prints the features.
+PREDICT = """
+import sys, torch, dcac_fastreid
+from fastreid.engine import DefaultPredictor
+cfg = dcac_fastreid.load_config(sys.argv[1], sys.argv[2:])
+print(DefaultPredictor(cfg)(torch.load("images.pt")).tolist())
 """
 
 
@@ -138,6 +147,17 @@ def test_a_checkpoint_is_tested_without_diffusers_peft_and_pretrained_weights(ru
     assert scores(run("synthetic/ma_ms.yml", "--eval-only", *tiny, *weights, **blocked)) == own
     assert (tmp_path / "out" / "config.yaml").read_text() == before, "the training's config stays"
     assert scores(run(tmp_path / "out" / "config.yaml", "--eval-only", *weights, **blocked)) == own
+
+    torch.save(255 * torch.rand(2, 3, 128, 64), tmp_path / "images.pt")
+    source = ROOT / "configs" / "DCAC" / "synthetic" / "ma_ms.yml"
+    features = [
+        subprocess.run(
+            [sys.executable, "-c", PREDICT, config, *map(str, (*tiny, *weights))],
+            cwd=tmp_path, env={**os.environ, **variables}, capture_output=True, text=True, check=True,
+        ).stdout.splitlines()[-1]
+        for config, variables in ((source, {}), (source, blocked), (tmp_path / "out" / "config.yaml", blocked))
+    ]  # fmt: skip
+    assert features[0] == features[1] == features[2] and len(json.loads(features[0])[0]) == 128
     assert not (tmp_path / "empty-cache").exists(), "no small part was made anew"
 
 
