@@ -39,6 +39,20 @@ def test_its_random_numbers_are_its_own(feedback):
     assert feedback(torch.ones(2, 1, 64), ["a", "b"]) != first
 
 
+def test_a_step_draws_normal_noise_and_uniform_timesteps(feedback, monkeypatch):
+    """Eq. 10: ε ~ N(0, I), t ~ Uniform{0..999}, one for each image."""
+    drawn = []
+    monkeypatch.setattr(feedback, "loss", lambda *args: drawn.append(args))
+    sharp = torch.cat([torch.full((4000, 4, 2, 2), 3.0), torch.full((4000, 4, 2, 2), -30.0)], 1)
+    feedback.connect_latents(lambda paths: sharp, scaling_factor=0.5)
+    feedback(torch.zeros(4000, 1, 64), ["a"] * 4000)
+    _, latents, noise, timesteps = drawn[0]
+    torch.testing.assert_close(latents, torch.full((4000, 4, 2, 2), 1.5), rtol=0, atol=1e-4)
+    assert abs(noise.mean()) < 0.02 and abs(noise.std() - 1) < 0.02
+    assert timesteps.shape == (4000,) and timesteps.min() < 10 and timesteps.max() > 989
+    assert abs(timesteps.float().mean() - 499.5) < 20
+
+
 def test_without_latents_it_says_so(feedback):
     with pytest.raises(RuntimeError, match="DCACTrainer"):
         feedback(torch.ones(2, 1, 64), ["a", "b"])
