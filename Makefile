@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: setup demo test test-slow lint
+.PHONY: setup demo test lint
 
 setup: .venv/installed
 
@@ -18,10 +18,7 @@ demo: setup
 	$(VENV)/python tools/demo.py
 
 test: setup
-	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 -m "not slow" --durations 10
-
-test-slow: setup
-	$(VENV)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --durations 10
 
 lint: setup
 	$(VENV)/ruff check .

@@ -4,7 +4,6 @@ from dcac_fastreid import compat
 
 compat.apply()  # before the first import of fastreid: its own imports fail on today's Python and PyTorch
 
-from dcac_fastreid import conditioners, losses, reid  # noqa: E402
 from dcac_fastreid.checkpoint import load_for_testing  # noqa: E402
 from dcac_fastreid.config import add_dcac_config  # noqa: E402
 from dcac_fastreid.dcac import DCAC  # noqa: E402
@@ -19,11 +18,8 @@ __all__ = [
     "PrototypicalBaseline",
     "add_dcac_config",
     "check_command",
-    "conditioners",
     "load_config",
     "load_for_testing",
-    "losses",
     "one_sentence_errors",
-    "reid",
     "setup",
 ]

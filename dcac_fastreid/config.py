@@ -6,6 +6,7 @@ from fastreid.config import CfgNode as CN
 def add_dcac_config(cfg: CN) -> None:
     """Adds DCAC's keys to fast-reid's default config, in place. A value here is the paper's unless its comment says otherwise."""
     # Seed of weights, sampler, workers, augmentation and noise. -1: drawn anew at every start, and logged.
+    # A resumed run starts these streams anew; it is not yet the run that was never stopped.
     cfg.SEED = -1
 
     # Folder that holds the data sets. "": the environment variable FASTREID_DATASETS, as in fast-reid (else ./datasets);

@@ -16,7 +16,7 @@ if __name__ == "__main__":
         description="Trains baseline and DCAC on a drawn domain, tests on it and on another"
     )
     parser.add_argument(
-        "--output", default="logs/demo", metavar="DIR", help="logs and checkpoints (default: logs/demo)"
+        "--output", default="logs/demo", metavar="DIR", help="configs, metrics, checkpoints (default: logs/demo)"
     )
     args = parser.parse_args()
     start = time.perf_counter()

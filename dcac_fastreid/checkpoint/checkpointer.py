@@ -1,4 +1,6 @@
-"""fast-reid's Checkpointer, strict where a run is resumed, silent on training weights where a model is tested."""
+"""fast-reid's Checkpointer with sentences instead of silence: for resuming a run, and for testing a model."""
+
+import pickle
 
 from torch import nn
 
@@ -6,7 +8,22 @@ from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
 
 
-class StrictCheckpointer(Checkpointer):
+class ReadableCheckpointer(Checkpointer):
+    """Names a file that is no checkpoint of fast-reid. Raises ValueError."""
+
+    def _load_file(self, f: str):
+        try:
+            checkpoint = super()._load_file(f)
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+            raise ValueError(
+                f"{f} cannot be read as a checkpoint ({str(error).splitlines()[0]}); is it complete?"
+            ) from error
+        if not isinstance(checkpoint, dict) or "model" not in checkpoint:
+            raise ValueError(f"{f} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
+        return checkpoint
+
+
+class StrictCheckpointer(ReadableCheckpointer):
     """A resumed run must find every weight: fast-reid's Checkpointer would go on with random ones and a log line."""
 
     def __init__(self, *args, **kwargs):
@@ -30,18 +47,23 @@ class StrictCheckpointer(Checkpointer):
         return result
 
 
-class TestingCheckpointer(Checkpointer):
+class TestingCheckpointer(ReadableCheckpointer):
     """Leaves out what a checkpoint holds for training alone, whose shape depends on a class count that a test does not have."""
 
     __test__ = False  # no test class of pytest
 
     def _load_model(self, checkpoint):
-        training_only = getattr(self.model, "training_only", ())
+        training_only = getattr(self.model, "training_only", ("heads.weight",))
         checkpoint["model"] = {
             key: weight for key, weight in checkpoint["model"].items() if not key.startswith(training_only)
         }
         result = super()._load_model(checkpoint)
         result.missing_keys[:] = [key for key in result.missing_keys if not key.startswith(training_only)]
+        if result.missing_keys:
+            raise ValueError(
+                f"the checkpoint lacks {len(result.missing_keys)} weights that the model needs "
+                f"({', '.join(result.missing_keys[:5])}, ...); is it of this architecture?"
+            )
         return result
 
 
@@ -49,7 +71,7 @@ def load_for_testing(cfg) -> nn.Module:
     """The model of cfg with the weights of MODEL.WEIGHTS, without its training side; reads no pre-trained weights.
 
     Raises:
-        ValueError: the checkpoint lacks a weight that the encoder needs.
+        ValueError: the file is no checkpoint, or lacks a weight that the model needs.
     """
     cfg = cfg.clone()
     cfg.defrost()

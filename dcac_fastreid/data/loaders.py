@@ -1,5 +1,6 @@
 """Loaders that fast-reid lacks: testing with DATALOADER.NUM_WORKERS, and one plain pass over the training images."""
 
+import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
@@ -11,13 +12,17 @@ from fastreid.data.transforms import build_transforms
 
 
 class ProgressLoader:
-    """A loader whose passes show a progress bar; all else as the loader."""
+    """A loader whose passes show a progress bar, and draw nothing from torch's global generator; all else as the loader."""
 
     def __init__(self, loader: DataLoader, description: str):
+        # Every pass draws a seed for its workers: from the global generator, it would shift the augmentation's numbers.
+        loader.generator = torch.Generator()
         self._loader = loader
         self._description = description
 
     def __getattr__(self, name: str):
+        if name == "_loader":  # while being copied: not there yet
+            raise AttributeError(name)
         return getattr(self._loader, name)
 
     def __len__(self) -> int:

@@ -49,10 +49,12 @@ def use_data_root(cfg) -> str:
 
 
 def with_local_weights(cfg):
-    """A copy of cfg in which the keys of pre-trained weights are paths of this machine."""
+    """A copy of cfg in which those keys of pre-trained weights that it reads are paths of this machine."""
     cfg = cfg.clone()
     cfg.defrost()
-    cfg.MODEL.BACKBONE.PRETRAIN_PATH = weights_path(cfg.MODEL.BACKBONE.PRETRAIN_PATH)
-    cfg.MODEL.DCAC.DIFFUSION.WEIGHTS = weights_path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
+    if cfg.MODEL.BACKBONE.PRETRAIN:
+        cfg.MODEL.BACKBONE.PRETRAIN_PATH = weights_path(cfg.MODEL.BACKBONE.PRETRAIN_PATH)
+    if cfg.MODEL.META_ARCHITECTURE == "DCAC":
+        cfg.MODEL.DCAC.DIFFUSION.WEIGHTS = weights_path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
     cfg.freeze()
     return cfg

@@ -116,7 +116,12 @@ def _encode(paths, encoder, size, device, batch_size, num_workers):
     if not paths:
         return
     encoder = encoder.to(device)
-    loader = DataLoader(_Views(paths, size), batch_size=batch_size, num_workers=num_workers)
+    loader = DataLoader(
+        _Views(paths, size),
+        batch_size=batch_size,
+        num_workers=num_workers,
+        generator=torch.Generator(),  # of its own: a filled cache and an empty one give the same training
+    )
     for batch_paths, images in tqdm(loader, desc="latents", unit="batch", disable=None):
         yield batch_paths, encoder(images.to(device)).float().cpu().numpy()
 

@@ -1,5 +1,6 @@
 """Is everything there that a run will read? Asked before anything is started, and answered with all that is missing at once."""
 
+import re
 from pathlib import Path
 
 from dcac_fastreid import data
@@ -21,8 +22,10 @@ def check_inputs(cfg, *, training: bool) -> None:
     Args:
         training: else an evaluation of MODEL.WEIGHTS.
     Raises:
+        ValueError: a data root that fast-reid would misread.
         FileNotFoundError: with one message that lists ALL that is missing: what, the path expected, where to get it.
     """
+    _check_market_root(cfg, training)
     missing = _missing_datasets(cfg, training) + (_missing_pretrained(cfg) if training else [])
     if cfg.MODEL.WEIGHTS and not Path(cfg.MODEL.WEIGHTS).is_file():
         missing.append(f"the checkpoint: no file {cfg.MODEL.WEIGHTS} (MODEL.WEIGHTS)")
@@ -36,6 +39,17 @@ def check_inputs(cfg, *, training: bool) -> None:
         )
 
 
+def _check_market_root(cfg, training: bool) -> None:
+    """fast-reid's Market1501 looks for "PERSON_cCAMERA" in the whole path: such a folder would give every image one person."""
+    root = data.data_root(cfg.DATASETS.ROOT)
+    found = re.search(r"[-\d]+_c\d", root)
+    if found and "Market1501" in (*(cfg.DATASETS.NAMES if training else ()), *cfg.DATASETS.TESTS):
+        raise ValueError(
+            f"the data root {root} contains {found[0]!r}, which fast-reid would take for person and camera of every "
+            "Market1501 image; rename that folder or link to it"
+        )
+
+
 def _missing_datasets(cfg, training: bool) -> list[str]:
     root = Path(data.data_root(cfg.DATASETS.ROOT))
     where = "DATASETS.ROOT" if cfg.DATASETS.ROOT else "the environment variable FASTREID_DATASETS, or DATASETS.ROOT"
@@ -44,8 +58,9 @@ def _missing_datasets(cfg, training: bool) -> list[str]:
         known = KNOWN_DATASETS.get(name)
         if known is None:  # fast-reid's other data sets name what they lack themselves
             continue
-        folder = next((root / folder for folder in known.folders if (root / folder).is_dir()), root / known.folders[0])
-        lacking = [part for part in known.needs if not (folder / part).exists()]
+        name_on_disk = next((name for name in known.layouts if (root / name).is_dir()), next(iter(known.layouts)))
+        folder = root / name_on_disk
+        lacking = [part for part in known.layouts[name_on_disk] if not (folder / part).exists()]
         if lacking:
             what = f"{', '.join(lacking)} in {folder}" if folder.is_dir() else f"no folder {folder}"
             missing.append(f"{name}: {what} (root: {where}); get it from {known.source}")
@@ -63,6 +78,9 @@ def _missing_pretrained(cfg) -> list[str]:
         folder = Path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
         needed = ("unet/config.json", "vae/config.json", "scheduler/scheduler_config.json")
         lacking = [part for part in needed if not (folder / part).is_file()]
+        for part in ("unet", "vae"):
+            if not [*folder.glob(f"{part}/*.safetensors"), *folder.glob(f"{part}/*.bin")]:
+                lacking.append(f"{part}/*.safetensors")
         if lacking:
             what = f"{', '.join(lacking)} in {folder}" if folder.is_dir() else f"no folder {folder}"
             missing.append(

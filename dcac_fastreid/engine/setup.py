@@ -40,7 +40,7 @@ def check_command(args: argparse.Namespace) -> None:
     Raises:
         ValueError: settings that cannot work. FileNotFoundError: what the run would read is missing.
     """
-    cfg = _on_this_device(load_config(args.config_file, args.opts))
+    cfg = on_this_device(load_config(args.config_file, args.opts))
     check_settings(cfg, num_processes=args.num_gpus * args.num_machines)
     check_inputs(cfg, training=not args.eval_only)
 
@@ -48,7 +48,7 @@ def check_command(args: argparse.Namespace) -> None:
 def setup(args: argparse.Namespace):
     """The config of fast-reid's command line for this machine, with its output folder and log made."""
     asked = load_config(args.config_file, args.opts)
-    cfg = _on_this_device(asked)
+    cfg = on_this_device(asked)
     if args.eval_only and cfg.OUTPUT_DIR:
         cfg = _changed(
             cfg, ["OUTPUT_DIR", os.path.join(cfg.OUTPUT_DIR, "evaluation")]
@@ -62,12 +62,23 @@ def setup(args: argparse.Namespace):
 
 
 def check_settings(cfg, *, num_processes: int) -> None:
-    """Raises ValueError for settings of a training run that cannot work."""
+    """Raises ValueError for settings that cannot work."""
     if num_processes > 1 and cfg.MODEL.META_ARCHITECTURE in ("DCAC", "PrototypicalBaseline"):
         raise ValueError(
-            f"{cfg.MODEL.META_ARCHITECTURE} trains on one GPU for now: its prototypes are not shared between processes; "
+            f"{cfg.MODEL.META_ARCHITECTURE} runs on one GPU for now, its prototypes are not shared between processes; "
             f"got {num_processes} processes, use --num-gpus 1"
         )
+    batch, instances = cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE
+    if "Identity" in cfg.DATALOADER.SAMPLER_TRAIN and batch % instances:  # fast-reid's samplers would loop forever
+        raise ValueError(
+            f"a batch of SOLVER.IMS_PER_BATCH {batch} images cannot hold DATALOADER.NUM_INSTANCE {instances} of every identity"
+        )
+    for key, period in (
+        ("SOLVER.CHECKPOINT_PERIOD", cfg.SOLVER.CHECKPOINT_PERIOD),
+        ("TEST.EVAL_PERIOD", cfg.TEST.EVAL_PERIOD),
+    ):
+        if period < 1:
+            raise ValueError(f"{key} is {period}; it must be 1 epoch or more")
     if cfg.SOLVER.AMP.DTYPE not in PRECISIONS:
         raise ValueError(f"SOLVER.AMP.DTYPE is {cfg.SOLVER.AMP.DTYPE!r}; expected {' or '.join(PRECISIONS)}")
     if cfg.SOLVER.AMP.ENABLED and cfg.SOLVER.AMP.DTYPE == "fp16" and cfg.MODEL.DEVICE == "cpu":
@@ -85,7 +96,7 @@ def one_sentence_errors():
         sys.exit(2)
 
 
-def _on_this_device(cfg):
+def on_this_device(cfg):
     """The config as it stands where CUDA is there or not asked for; else on the CPU and in fp32."""
     if cfg.MODEL.DEVICE == "cpu" or torch.cuda.is_available():
         return cfg

@@ -50,7 +50,14 @@ class DCACTrainer(DefaultTrainer):
     @classmethod
     def build_train_loader(cls, cfg):
         data.use_data_root(cfg)
-        return build_reid_train_loader(cfg, combineall=cfg.DATASETS.COMBINEALL)
+        loader = build_reid_train_loader(cfg, combineall=cfg.DATASETS.COMBINEALL)
+        needed = cfg.SOLVER.IMS_PER_BATCH // cfg.DATALOADER.NUM_INSTANCE
+        if "Identity" in cfg.DATALOADER.SAMPLER_TRAIN and loader.dataset.num_classes < needed:
+            raise ValueError(  # fast-reid's samplers would loop forever
+                f"{', '.join(cfg.DATASETS.NAMES)} has {loader.dataset.num_classes} identities, a batch needs {needed}: "
+                "lower SOLVER.IMS_PER_BATCH"
+            )
+        return loader
 
     @classmethod
     def build_test_loader(cls, cfg, dataset_name: str):

@@ -2,13 +2,12 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import torch
 from tabulate import tabulate
 
 from dcac_fastreid import data
-from dcac_fastreid.engine import DCACTrainer, load_config
+from dcac_fastreid.engine import DCACTrainer, load_config, on_this_device
 from fastreid.modeling import build_model
 from fastreid.utils.logger import setup_logger
 
@@ -19,21 +18,20 @@ logger = logging.getLogger("fastreid.demo")
 Scores = Mapping[str, Mapping[str, float]]  # data set -> metric -> per cent
 
 
-def run_demo(configs: str, output: str) -> dict[str, Scores]:
+def run_demo(configs: str, output: str, opts: Sequence = ()) -> dict[str, Scores]:
     """Runs the three rows; returns their scores by row, data set and metric.
 
     Args:
         configs: the folder configs/DCAC/synthetic.
-        output: folder for logs and checkpoints.
+        output: folder for configs, metrics and checkpoints.
+        opts: KEY VALUE pairs for both trainings.
     """
     setup_logger()
-    opts = ["DATASETS.TESTS", (SOURCE, TARGET)]
-    if not torch.cuda.is_available():
-        opts += ["MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", False]
     rows = {}
     for row, file in ((BASELINE, "baseline/ma_ms.yml"), (DCAC, "ma_ms.yml")):
         folder = os.path.join(output, os.path.dirname(file), "ma_ms")
-        cfg = load_config(os.path.join(configs, file), [*opts, "OUTPUT_DIR", folder])
+        opts = [*opts, "DATASETS.TESTS", (SOURCE, TARGET), "OUTPUT_DIR", folder]
+        cfg = on_this_device(load_config(os.path.join(configs, file), opts))
         if not rows:
             logger.info(f"Testing the {UNTRAINED}")
             rows[UNTRAINED] = evaluate_untrained(cfg)

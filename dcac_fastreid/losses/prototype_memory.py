@@ -20,14 +20,9 @@ class PrototypeMemory(nn.Module):
             raise ValueError(f"MODEL.LOSSES.PCL.MOMENTUM is {momentum}; it must lie in [0, 1]")
         self.momentum = momentum
         self.register_buffer("prototypes", torch.zeros(num_classes, feature_dim))
+        # A Python flag: asking the buffer would wait for the GPU at every step.
         self.filled = False
-
-    # In the state_dict like a buffer, but read in Python: asking a buffer would wait for the GPU at every step.
-    def get_extra_state(self) -> Tensor:
-        return torch.tensor(self.filled)
-
-    def set_extra_state(self, state: Tensor) -> None:
-        self.filled = bool(state)
+        self.register_load_state_dict_post_hook(_see_whether_filled)
 
     def read(self) -> Tensor:
         """The prototypes (N, D), unit rows.
@@ -80,3 +75,8 @@ class PrototypeMemory(nn.Module):
         hardest = (same_id & is_hardest[None, :]).int().argmax(1)  # (B,): the hardest sample of my identity
         new = F.normalize(self.momentum * old + (1 - self.momentum) * features[hardest])
         self.prototypes[targets] = new  # samples of one identity write the same row
+
+
+def _see_whether_filled(memory: PrototypeMemory, incompatible_keys) -> None:
+    """After loading: rows of unit length are never zero, whatever the checkpoint held."""
+    memory.filled = bool(memory.prototypes.any())

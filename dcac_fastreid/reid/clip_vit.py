@@ -68,9 +68,12 @@ def _image_tower(arch: str, image_size: tuple[int, int]) -> nn.Module:
             f"MODEL.CLIP.ARCH is {arch!r}, which is no open_clip model; open_clip.list_models() lists them"
         )
     vision = CLIPVisionCfg(**model["vision_cfg"])
-    if vision.timm_model_name or isinstance(vision.layers, (tuple, list)):
+    used = ("image_size", "patch_size", "width", "head_width", "layers", "mlp_ratio")
+    special = {k: v for k, v in vars(vision).items() if k not in used and v != getattr(CLIPVisionCfg(), k)}
+    if special or not isinstance(vision.layers, int):
         raise ValueError(
-            f"MODEL.CLIP.ARCH is {arch!r}, whose image tower is no CLIP ViT; choose one such as ViT-B-16-quickgelu"
+            f"MODEL.CLIP.ARCH is {arch!r}, whose image tower is no plain CLIP ViT ({special or 'a ResNet'}); "
+            "choose one such as ViT-B-16-quickgelu"
         )
     if any(side % vision.patch_size for side in image_size):
         raise ValueError(

@@ -1,5 +1,6 @@
 """CLIP's image-tower weights from the files in which people have them."""
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -71,4 +72,10 @@ def _read(path: str) -> Mapping[str, Tensor]:
     try:
         return torch.jit.load(path, map_location="cpu").state_dict()  # OpenAI's archive; none of its methods is called
     except RuntimeError:  # no TorchScript archive
+        pass
+    try:
         return torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(
+            f"{path} cannot be read as CLIP's weights ({str(error).splitlines()[0]}); is it complete?"
+        ) from error

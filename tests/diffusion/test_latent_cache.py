@@ -1,4 +1,5 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -83,6 +84,13 @@ def test_another_size_or_another_vae_has_other_latents(pictures, encoder, tmp_pa
     with torch.no_grad():
         next(encoder.parameters()).add_(0.01)
     assert new_cache(tmp_path).fill(pictures, encoder, size=SIZE) == 5
+
+
+def test_two_runs_at_once_share_a_file(pictures, encoder, tmp_path):
+    caches = [new_cache(tmp_path), new_cache(tmp_path)]
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda cache: cache.fill(pictures, encoder, size=SIZE, batch_size=1), caches))
+    assert torch.equal(caches[0].lookup(pictures), caches[1].lookup(pictures))
 
 
 def test_an_unknown_picture_is_named(pictures, encoder, tmp_path):

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 import dcac_fastreid
+from dcac_fastreid.diffusion import LatentCache
 from dcac_fastreid.diffusion.latents import read_view
+from dcac_fastreid.engine.setup import check_settings
 from fastreid.engine import DefaultPredictor, DefaultTrainer
 
 # Adam moves these too, by rounding noise and weight decay, but the loss does not depend on them: with one token the
@@ -47,12 +49,20 @@ def test_every_trainable_weight_moves_and_no_frozen_one(make_trainer):
     assert {"backbone.tower.conv1.weight", "heads.bottleneck.0.bias"} <= moved.keys() - trainable
 
 
-def test_a_seed_decides_everything(make_trainer):
-    first, again, other = (losses(make_trainer("ma_ms.yml", "SEED", seed)) for seed in (3, 3, 4))
+@pytest.fixture
+def cold_cache(tmp_path, monkeypatch):
+    """A cache folder without small parts and latents: the first of two runs makes them, the second finds them."""
+    monkeypatch.setenv("DCAC_FASTREID_CACHE", str(tmp_path / "cold"))
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_seed_decides_everything(make_trainer, cold_cache, workers):
+    opts = ("DATALOADER.NUM_WORKERS", workers)
+    first, again, other = (losses(make_trainer("ma_ms.yml", *opts, "SEED", seed)) for seed in (3, 3, 4))
     assert first == again and first != other
 
 
-def test_baseline_and_dcac_of_a_seed_see_the_same_pictures(make_trainer):
+def test_baseline_and_dcac_of_a_seed_see_the_same_pictures(make_trainer, cold_cache):
     """A paired comparison: the diffusion branch's random numbers do not shift those of sampler and augmentation."""
     batches = []
     for name in ("baseline/ma_ms.yml", "ma_ms.yml"):
@@ -72,15 +82,17 @@ def test_drawn_seeds_differ_and_are_kept(make_trainer):
 def test_prototypes_are_the_normalised_class_means_at_the_start_of_an_epoch(make_trainer):
     trainer = make_trainer("baseline/ma_ms.yml")
     dataset = trainer.data_loader.dataset
-    model = trainer.model.eval()
+    model = copy.deepcopy(trainer.model).eval()
     sums = torch.zeros(8, 128)
     for path, pid, _ in dataset.img_items:
         with torch.no_grad():
             feature = model({"images": read_view(path, (128, 64))[None].float()})  # the host's test transform: bicubic
         sums[dataset.pid_dict[pid]] += torch.nn.functional.normalize(feature)[0]
     trainer._hooks[0].before_epoch()
-    torch.testing.assert_close(model.memory.prototypes, torch.nn.functional.normalize(sums), rtol=1e-3, atol=1e-4)
-    assert model.training
+    torch.testing.assert_close(
+        trainer.model.memory.prototypes, torch.nn.functional.normalize(sums), rtol=1e-3, atol=1e-4
+    )
+    assert trainer.model.training
 
 
 def test_latents_of_a_step_are_those_of_its_pictures(make_trainer):
@@ -102,6 +114,9 @@ def test_a_resumed_run_goes_on_where_it_stopped(make_trainer):
     saved = torch.load(Path(trainer.cfg.OUTPUT_DIR) / "model_final.pth")["model"]
     now = trainer.model.state_dict()
     assert saved.keys() == now.keys() and all(torch.equal(saved[key], now[key]) for key in saved)
+    moments = torch.load(Path(trainer.cfg.OUTPUT_DIR) / "model_final.pth")["optimizer"]["state"]
+    for index, state in trainer.optimizer.state_dict()["state"].items():
+        assert torch.equal(state["exp_avg"], moments[index]["exp_avg"])
     factor = (0.1 + 0.9 * 2 / 5) * 0.1
     assert trainer.optimizer.param_groups[0]["lr"] == pytest.approx(trainer.cfg.SOLVER.BASE_LR * factor)
     trainer.train()
@@ -163,9 +178,12 @@ def test_an_evaluation_that_fails_costs_no_training(make_trainer, monkeypatch):
 
 def test_an_error_before_the_first_step_is_shown_as_it_is(make_trainer, monkeypatch):
     """fast-reid's hooks alone would show "no attribute '_start_time'" instead."""
+
+    def fail(*args, **kwargs):
+        raise OSError("the disk is full")
+
     trainer = make_trainer()
-    monkeypatch.setattr(trainer, "_fill_latent_cache", None)
-    trainer._hooks[0]._function = lambda: (_ for _ in ()).throw(OSError("the disk is full"))
+    monkeypatch.setattr(LatentCache, "fill", fail)
     with pytest.raises(OSError, match="the disk is full"):
         train(trainer)
 
@@ -202,6 +220,41 @@ def test_precisions_that_cannot_work_are_refused(make_trainer, opts, message):
         make_trainer("ma_ms.yml", *opts)
 
 
+@pytest.mark.parametrize(
+    ("opts", "message"),
+    [
+        (("DATALOADER.NUM_INSTANCE", 6), "a batch of SOLVER.IMS_PER_BATCH 16 images cannot hold"),
+        (("DATALOADER.NUM_INSTANCE", 32), "cannot hold DATALOADER.NUM_INSTANCE 32"),
+        (("SOLVER.IMS_PER_BATCH", 48), "Market1501 has 8 identities, a batch needs 12"),
+        (("TEST.EVAL_PERIOD", 0), "TEST.EVAL_PERIOD is 0"),
+        (("SOLVER.CHECKPOINT_PERIOD", 0), "SOLVER.CHECKPOINT_PERIOD is 0"),
+    ],
+)
+def test_settings_on_which_fast_reid_hangs_or_crashes_are_refused(make_trainer, opts, message):
+    with pytest.raises(ValueError, match=message):
+        make_trainer("baseline/ma_ms.yml", *opts)
+
+
+def test_fast_reids_own_architectures_may_run_on_several_gpus(make_cfg):
+    check_settings(make_cfg("baseline/ma_ms.yml", "MODEL.META_ARCHITECTURE", "Baseline"), num_processes=2)
+    with pytest.raises(ValueError, match="PrototypicalBaseline runs on one GPU for now"):
+        check_settings(make_cfg("baseline/ma_ms.yml"), num_processes=2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("dtype", ["fp32", "bf16", "fp16"])
+def test_training_on_a_gpu(make_trainer, dtype):
+    amp = () if dtype == "fp32" else ("SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", dtype)
+    trainer = make_trainer("ma_ms.yml", "MODEL.DEVICE", "cuda", *amp)
+    before = trainer.model.heads.weight.detach().clone()
+    values = losses(trainer)
+    assert all(torch.tensor(list(v.values())).isfinite().all() for v in values)
+    assert not torch.equal(trainer.model.heads.weight, before)
+
+
+# fast-reid's own models do not move what its loader put on the GPU.
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 RESNET = ("MODEL.BACKBONE.NAME", "build_resnet_backbone", "MODEL.BACKBONE.DEPTH", "18x", "MODEL.BACKBONE.FEAT_DIM", 512)
 OSNET = ("MODEL.BACKBONE.NAME", "build_osnet_backbone", "MODEL.BACKBONE.DEPTH", "x0_25", "MODEL.BACKBONE.FEAT_DIM", 128)
 
@@ -221,7 +274,9 @@ def test_clip_trains_under_fast_reids_baseline_and_trainer(make_cfg, tiny_world,
     """fast-reid's own DefaultTrainer, meta-architecture and losses, with nothing of ours but the backbone."""
     opts = ("MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", "('CrossEntropyLoss', 'TripletLoss')")
     schedule = ("SOLVER.SCHED", "MultiStepLR", "OUTPUT_DIR", str(tmp_path))
-    cfg = dcac_fastreid.data.with_local_weights(make_cfg("baseline/ma_ms.yml", *opts, *schedule))
+    cfg = dcac_fastreid.data.with_local_weights(
+        make_cfg("baseline/ma_ms.yml", *opts, *schedule, "MODEL.DEVICE", DEVICE)
+    )
     dcac_fastreid.data.use_data_root(cfg)
     trainer = DefaultTrainer(cfg)
     before = trainer.model.backbone.tower.proj.detach().clone()
@@ -230,7 +285,7 @@ def test_clip_trains_under_fast_reids_baseline_and_trainer(make_cfg, tiny_world,
 
 
 def test_fast_reids_own_trainer_does_not_train_dcac_in_silence(make_cfg, tmp_path):
-    cfg = make_cfg("baseline/ma_ms.yml", "OUTPUT_DIR", str(tmp_path))
+    cfg = make_cfg("baseline/ma_ms.yml", "OUTPUT_DIR", str(tmp_path), "MODEL.DEVICE", DEVICE)
     dcac_fastreid.data.use_data_root(cfg)
     cfg = dcac_fastreid.data.with_local_weights(cfg)
     cfg.defrost()

@@ -84,6 +84,16 @@ def test_a_loaded_memory_is_filled():
     assert torch.equal(fresh.read(), filled_memory().prototypes)
 
 
+def test_prototypes_that_a_checkpoint_does_not_hold_are_not_filled():
+    """As when fast-reid's Checkpointer leaves out what has another shape: another number of identities."""
+    state = filled_memory().state_dict()
+    state.pop("prototypes")
+    fresh = PrototypeMemory(7, 4, 0.2)
+    fresh.load_state_dict(state, strict=False)
+    with pytest.raises(RuntimeError, match="never filled"):
+        fresh.read()
+
+
 def test_half_precision_features_are_accepted():
     memory = filled_memory()
     memory.update(torch.randn(3, 4).bfloat16(), torch.tensor([0, 1, 1]))

@@ -67,6 +67,14 @@ def test_evaluation_gives_features_after_the_neck(make_cfg):
     torch.testing.assert_close(model({"images": images.clone()}), expected)
 
 
+def test_normalisation_does_not_write_into_the_batch(make_cfg):
+    """fast-reid's does, so that its TEST.FLIP normalises the flipped pictures twice."""
+    model, images = build(make_cfg).eval(), batch()["images"]
+    before = images.clone()
+    model({"images": images})
+    assert torch.equal(images, before)
+
+
 def test_features_before_the_neck_are_refused(make_cfg):
     with pytest.raises(ValueError, match="NECK_FEAT is 'before'"):
         build(make_cfg, "MODEL.HEADS.NECK_FEAT", "before")

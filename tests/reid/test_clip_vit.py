@@ -113,5 +113,5 @@ def test_sizes_and_names_that_cannot_work_are_refused():
         small((130, 64))
     with pytest.raises(ValueError, match="'ViT-Z'"):
         CLIPViT("ViT-Z", (256, 128))
-    with pytest.raises(ValueError, match="no CLIP ViT"):
+    with pytest.raises(ValueError, match="no plain CLIP ViT"):
         CLIPViT("RN50", (256, 128))
