@@ -24,7 +24,7 @@ def assemble(make_cfg):
         cfg = data.with_local_weights(make_cfg("ma_ms.yml", "MODEL.HEADS.NUM_CLASSES", N, *opts))
         model = build_model(cfg)
         attach_training_side(model, cfg, stable_diffusion.load_denoiser(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS))
-        vae = stable_diffusion.load_encoder(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
+        vae = make.vae = stable_diffusion.load_encoder(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
         model.feedback.connect_latents(
             lambda paths: vae(torch.stack([read_view(path, cfg.MODEL.DCAC.DIFFUSION.SIZE) for path in paths])),
             vae.scaling_factor,
@@ -73,6 +73,7 @@ def test_the_diffusion_loss_alone_reaches_every_part_of_the_reid_model(assemble,
     frozen = [name for name, p in model.named_parameters() if not p.requires_grad]
     assert "backbone.tower.conv1.weight" in frozen
     assert all(gradient[name] == 0 for name in frozen)
+    assert all(p.grad is None and not p.requires_grad for p in assemble.vae.parameters()), "the VAE, in the loop here"
     assert {n for n in gradient if n.startswith("feedback.")} - set(frozen) == {n for n in gradient if ".lora_" in n}
 
 

@@ -11,6 +11,14 @@ ROWS = {
 }
 
 
+def test_the_rows_are_trained_and_tested_on_both_domains(configs, tiny_world, tmp_path):
+    opts = ["DATASETS.ROOT", str(tiny_world), "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1]
+    rows = demo.run_demo(str(configs / "synthetic"), str(tmp_path), opts)
+    assert list(rows) == [demo.UNTRAINED, demo.BASELINE, demo.DCAC]
+    assert all(0 < scores[name]["mAP"] <= 100 for scores in rows.values() for name in (demo.SOURCE, demo.TARGET))
+    assert len(list(tmp_path.rglob("model_final.pth"))) == 2
+
+
 def test_good_rows_pass():
     assert demo.failures(ROWS) == []
 

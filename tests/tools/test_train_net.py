@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from dcac_fastreid import check_command, load_for_testing, one_sentence_errors
+from fastreid.engine import default_argument_parser
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -50,10 +53,19 @@ def tiny(tiny_world, tmp_path):
     ]  # fmt: skip
 
 
-def refused(finished) -> str:
-    """The message of a run that stopped before it started."""
-    assert finished.returncode == 2 and "Traceback" not in finished.stderr, finished.stderr
-    return finished.stderr
+@pytest.fixture
+def refused(monkeypatch, tmp_path, capsys):
+    """What the script prints of a command that it refuses before it starts; its own first step, in this process."""
+
+    def refused(config, *args) -> str:
+        monkeypatch.chdir(tmp_path)
+        command = ["--config-file", str(ROOT / "configs" / "DCAC" / config), *map(str, args)]
+        with pytest.raises(SystemExit) as stopped, one_sentence_errors():
+            check_command(default_argument_parser().parse_args(command))
+        assert stopped.value.code == 2
+        return capsys.readouterr().err
+
+    return refused
 
 
 def scores(finished) -> list[str]:
@@ -63,7 +75,8 @@ def scores(finished) -> list[str]:
 
 
 def test_all_that_is_missing_is_listed_before_anything_starts(run, tmp_path):
-    message = refused(run("ma_ms.yml"))
+    finished = run("ma_ms.yml")
+    assert finished.returncode == 2 and "Traceback" not in finished.stderr
     for expected in (
         "4 things are missing",
         "Market1501: no folder datasets/Market-1501-v15.09.15",
@@ -73,43 +86,59 @@ def test_all_that_is_missing_is_listed_before_anything_starts(run, tmp_path):
         "https://",
         "python tools/train_net.py --config-file configs/DCAC/synthetic/ma_ms.yml",
     ):
-        assert expected in message
+        assert expected in finished.stderr
     assert list(tmp_path.iterdir()) == [], "nothing is written"
 
 
-def test_half_a_data_set_and_half_a_model_are_missing_too(run, tmp_path):
-    for folder in (
-        "datasets/Market-1501-v15.09.15/bounding_box_train",
-        "datasets/MSMT17_V1",
-        "weights/stable-diffusion-v1-5/unet",
-    ):
+def test_half_a_data_set_and_half_a_model_are_missing_too(refused, tmp_path):
+    unet = "weights/stable-diffusion-v1-5/unet"
+    for folder in ("datasets/Market-1501-v15.09.15/bounding_box_train", "datasets/MSMT17_V1", unet):
         (tmp_path / folder).mkdir(parents=True)
-    message = refused(run("ma_ms.yml"))
+    (tmp_path / unet / "config.json").write_text("{}")
+    message = refused("ma_ms.yml")
     assert "Market1501: query, bounding_box_test in datasets/Market-1501-v15.09.15" in message
-    assert "unet/config.json, vae/config.json" in message
+    assert "MSMT17: train, test, list_train.txt" in message
+    assert "vae/config.json, scheduler/scheduler_config.json, unet/*.safetensors, vae/*.safetensors" in message
 
 
-def test_the_baseline_needs_no_stable_diffusion(run):
-    assert "3 things are missing" in refused(run("baseline/ma_ms.yml"))
+def test_a_root_that_fast_reid_would_misread_is_refused(refused, tmp_path):
+    """Its Market1501 searches the whole path: every image below exp_12_c3 would be person 12, camera 3."""
+    assert "contains '12_c3'" in refused("baseline/ma_ms.yml", "DATASETS.ROOT", tmp_path / "exp_12_c3")
 
 
-def test_an_evaluation_asks_for_its_checkpoint_and_its_targets_alone(run):
-    message = refused(run("ma_ms.yml", "--eval-only"))
+def test_the_baseline_needs_no_stable_diffusion(refused):
+    assert "3 things are missing" in refused("baseline/ma_ms.yml")
+
+
+def test_an_evaluation_asks_for_its_checkpoint_and_its_targets_alone(refused):
+    message = refused("ma_ms.yml", "--eval-only")
     assert "2 things are missing" in message and "MODEL.WEIGHTS" in message and "MSMT17" in message
 
 
-def test_several_gpus_are_refused_for_dcac(run):
-    assert "DCAC trains on one GPU for now" in refused(run("synthetic/ma_ms.yml", "--num-gpus", 2))
+def test_several_gpus_are_refused_for_dcac(refused):
+    assert "DCAC runs on one GPU for now" in refused("synthetic/ma_ms.yml", "--num-gpus", 2)
 
 
-def test_unknown_keys_are_refused(run):
-    assert "Non-existent" in refused(run("synthetic/ma_ms.yml", "SOLVER.BASE_LT", "1"))
+def test_unknown_keys_are_refused(refused):
+    assert "Non-existent" in refused("synthetic/ma_ms.yml", "SOLVER.BASE_LT", "1")
 
 
-def test_a_checkpoint_of_another_architecture_is_refused(run, tiny, tmp_path):
-    torch.save({"model": {"other": torch.zeros(1)}}, tmp_path / "other.pth")
-    message = refused(run("synthetic/ma_ms.yml", "--eval-only", *tiny, "MODEL.WEIGHTS", tmp_path / "other.pth"))
-    assert "is it of this architecture" in message
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"weight": torch.zeros(1)}, "no entry 'model'"),
+        ({"model": {"other": torch.zeros(1)}}, "architecture"),
+        (None, "complete"),
+    ],
+)
+def test_files_that_are_no_checkpoint_are_named(make_cfg, tmp_path, content, message):
+    file = tmp_path / "other.pth"
+    torch.save(content, file)
+    if content is None:
+        file.write_bytes(file.read_bytes()[:100])
+    for name, opts in (("ma_ms.yml", ()), ("baseline/ma_ms.yml", ("MODEL.META_ARCHITECTURE", "Baseline"))):
+        with pytest.raises(ValueError, match=message):
+            load_for_testing(make_cfg(name, *opts, "MODEL.WEIGHTS", str(file)))
 
 
 # Refuses the libraries of the training side, as on a machine that has none of them.
