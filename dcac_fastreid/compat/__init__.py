@@ -17,6 +17,7 @@ PATCHES = (
     ("data_loader.load_without_cuda", "no GPU: an ordinary data loader"),
     ("mixed_precision.use_device_autocast", "SOLVER.AMP on CPU and GPU, bf16 or fp16, with torch.amp"),
     ("metrics.wait_for_losses", "with a GPU: logged losses are those of the step"),
+    ("metrics.print_steps_once", "a run of one or two steps ends without a division by zero"),
     ("training_errors.let_first_error_through", "a failing training run shows its own error and starts no evaluation"),
     ("evaluation.skip_compilation", "an evaluation compiles nothing and cannot end the process"),
     ("evaluation.rank_by_counting", "dcac_fastreid.evaluation.evaluate_rank ranks"),

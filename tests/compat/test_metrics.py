@@ -3,7 +3,7 @@ import torch
 
 from dcac_fastreid.compat import metrics
 from fastreid.engine.train_loop import SimpleTrainer
-from fastreid.utils.events import EventStorage
+from fastreid.utils.events import CommonMetricPrinter, EventStorage
 
 
 @pytest.mark.gpu
@@ -23,3 +23,18 @@ def test_logged_losses_are_those_of_the_step():
 def test_without_a_gpu_the_hosts_stays():
     metrics.wait_for_losses()
     assert SimpleTrainer._write_metrics is metrics.host_write_metrics
+
+
+def print_twice(printer):
+    with EventStorage(0) as storage:
+        storage.epoch = 0
+        storage.iter = 1
+        printer.write()
+        printer.write()
+
+
+def test_a_step_is_printed_once(monkeypatch):
+    print_twice(CommonMetricPrinter(max_iter=2))
+    monkeypatch.setattr(CommonMetricPrinter, "write", metrics.host_print)
+    with pytest.raises(ZeroDivisionError):
+        print_twice(CommonMetricPrinter(max_iter=2))

@@ -20,6 +20,7 @@ from fastreid.data import build
 from fastreid.engine import defaults
 from fastreid.engine.train_loop import SimpleTrainer, TrainerBase
 from fastreid.evaluation import rank, reid_evaluation
+from fastreid.utils.events import CommonMetricPrinter
 
 REPOSITORY = Path(compat.__file__).parents[2]
 
@@ -29,6 +30,8 @@ def replaced_names():
         (defaults, ("AMPTrainer",)),
         (build, ("DataLoaderX",)),
         (TrainerBase, ("train", "after_train")),
+        (SimpleTrainer, ("_write_metrics",)),
+        (CommonMetricPrinter, ("write",)),
         (reid_evaluation, ("compile_helper",)),
         (rank, ("evaluate_rank",)),
     )

@@ -165,6 +165,11 @@ def test_metrics_are_logged(make_trainer):
     assert {"loss_cls", "loss_pcl", "loss_diffusion", "lr", "cls_accuracy"} <= lines[0].keys()
 
 
+def test_a_run_of_two_steps(make_trainer):
+    """As a first trial on a handful of pictures."""
+    assert len(losses(make_trainer("ma_ms.yml", "SOLVER.IMS_PER_BATCH", 24))) == 2
+
+
 def test_an_evaluation_that_fails_costs_no_training(make_trainer, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("the target's disk is gone")
