@@ -45,7 +45,11 @@ class DCACTrainer(DefaultTrainer):
         if self.start_epoch >= self.max_epoch:
             logger.info(f"All {self.max_epoch} epochs are done; evaluating the last checkpoint")
             return self.test(self.cfg, self.model)
-        return super().train()
+        try:
+            return super().train()
+        finally:
+            # Ends the loader's workers now: where the garbage collector ends them, it waits five seconds for each.
+            self._trainer._data_loader_iter = None
 
     @classmethod
     def build_train_loader(cls, cfg):

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import multiprocessing
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,13 @@ def test_a_seed_decides_everything(make_trainer, cold_cache, workers):
     opts = ("DATALOADER.NUM_WORKERS", workers)
     first, again, other = (losses(make_trainer("ma_ms.yml", *opts, "SEED", seed)) for seed in (3, 3, 4))
     assert first == again and first != other
+
+
+def test_workers_end_with_the_training(make_trainer):
+    """Left to the garbage collector, each of them costs the next training of this process five seconds."""
+    trainer = make_trainer("baseline/ma_ms.yml", "DATALOADER.NUM_WORKERS", 2)
+    train(trainer)
+    assert multiprocessing.active_children() == []
 
 
 def test_baseline_and_dcac_of_a_seed_see_the_same_pictures(make_trainer, cold_cache):
