@@ -9,7 +9,6 @@ from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
-from dcac_fastreid.engine.cpu_memory import keep_freed_memory
 from dcac_fastreid.engine.hooks import BeforeTrain, EpochProgress, LastEpochCheckpointer, PrototypeReset
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.setup import PRECISIONS, check_settings
@@ -31,8 +30,6 @@ class DCACTrainer(DefaultTrainer):
 
     def __init__(self, cfg):
         check_settings(cfg, num_processes=comm.get_world_size())
-        if cfg.MODEL.DEVICE == "cpu":
-            keep_freed_memory()
         cfg = _with_seed(cfg)
         seed_all_rng(cfg.SEED)
         logger.info(f"Seed {cfg.SEED}, data sets from {data.use_data_root(cfg)}")
