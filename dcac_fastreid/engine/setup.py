@@ -41,7 +41,9 @@ def check_command(args: argparse.Namespace) -> None:
         ValueError: settings that cannot work. FileNotFoundError: what the run would read is missing.
     """
     cfg = on_this_device(load_config(args.config_file, args.opts))
-    check_settings(cfg, num_processes=args.num_gpus * args.num_machines)
+    check_processes(cfg, args.num_gpus * args.num_machines)
+    if not args.eval_only:
+        check_training_settings(cfg)
     check_inputs(cfg, training=not args.eval_only)
 
 
@@ -50,9 +52,8 @@ def setup(args: argparse.Namespace):
     asked = load_config(args.config_file, args.opts)
     cfg = on_this_device(asked)
     if args.eval_only and cfg.OUTPUT_DIR:
-        cfg = _changed(
-            cfg, ["OUTPUT_DIR", os.path.join(cfg.OUTPUT_DIR, "evaluation")]
-        )  # the training's config.yaml stays
+        # In a folder of its own: the training's config.yaml stays.
+        cfg = _changed(cfg, ["OUTPUT_DIR", os.path.join(cfg.OUTPUT_DIR, "evaluation")])
     default_setup(cfg, args)
     if cfg.MODEL.DEVICE != asked.MODEL.DEVICE:
         logging.getLogger("fastreid.dcac").warning(
@@ -61,15 +62,20 @@ def setup(args: argparse.Namespace):
     return cfg
 
 
-def check_settings(cfg, *, num_processes: int) -> None:
-    """Raises ValueError for settings that cannot work."""
+def check_processes(cfg, num_processes: int) -> None:
+    """Raises ValueError where an architecture cannot run in several processes."""
     if num_processes > 1 and cfg.MODEL.META_ARCHITECTURE in ("DCAC", "PrototypicalBaseline"):
         raise ValueError(
             f"{cfg.MODEL.META_ARCHITECTURE} runs on one GPU for now, its prototypes are not shared between processes; "
             f"got {num_processes} processes, use --num-gpus 1"
         )
+
+
+def check_training_settings(cfg) -> None:
+    """Raises ValueError for settings with which a training cannot work."""
     batch, instances = cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE
-    if "Identity" in cfg.DATALOADER.SAMPLER_TRAIN and batch % instances:  # fast-reid's samplers would loop forever
+    if "Identity" in cfg.DATALOADER.SAMPLER_TRAIN and (instances < 1 or batch % instances):
+        # fast-reid's samplers would loop forever
         raise ValueError(
             f"a batch of SOLVER.IMS_PER_BATCH {batch} images cannot hold DATALOADER.NUM_INSTANCE {instances} of every identity"
         )

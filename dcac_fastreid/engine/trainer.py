@@ -11,7 +11,7 @@ from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine.hooks import BeforeTrain, EpochProgress, LastEpochCheckpointer, PrototypeReset
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
-from dcac_fastreid.engine.setup import PRECISIONS, check_settings
+from dcac_fastreid.engine.setup import PRECISIONS, check_processes, check_training_settings
 from dcac_fastreid.reid import PrototypicalBaseline
 from fastreid.data.build import build_reid_train_loader
 from fastreid.engine import DefaultTrainer, hooks
@@ -29,7 +29,8 @@ class DCACTrainer(DefaultTrainer):
     """
 
     def __init__(self, cfg):
-        check_settings(cfg, num_processes=comm.get_world_size())
+        check_processes(cfg, comm.get_world_size())
+        check_training_settings(cfg)
         cfg = _with_seed(cfg)
         seed_all_rng(cfg.SEED)
         logger.info(f"Seed {cfg.SEED}, data sets from {data.use_data_root(cfg)}")

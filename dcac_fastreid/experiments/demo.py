@@ -30,8 +30,8 @@ def run_demo(configs: str, output: str, opts: Sequence = ()) -> dict[str, Scores
     rows = {}
     for row, file in ((BASELINE, "baseline/ma_ms.yml"), (DCAC, "ma_ms.yml")):
         folder = os.path.join(output, os.path.dirname(file), "ma_ms")
-        opts = [*opts, "DATASETS.TESTS", (SOURCE, TARGET), "OUTPUT_DIR", folder]
-        cfg = on_this_device(load_config(os.path.join(configs, file), opts))
+        row_opts = [*opts, "DATASETS.TESTS", (SOURCE, TARGET), "OUTPUT_DIR", folder]
+        cfg = on_this_device(load_config(os.path.join(configs, file), row_opts))
         if not rows:
             logger.info(f"Testing the {UNTRAINED}")
             rows[UNTRAINED] = evaluate_untrained(cfg)

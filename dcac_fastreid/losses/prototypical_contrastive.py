@@ -23,7 +23,7 @@ def prototypical_contrastive_loss(features: Tensor, prototypes: Tensor, targets:
         raise ValueError(f"features are {features.shape[1]} wide, prototypes {prototypes.shape[1]}; they must agree")
     if temperature <= 0:
         raise ValueError(f"the temperature is {temperature}; it must be positive, see MODEL.LOSSES.PCL.TAU")
-    # Outside of autocast (which knows no meta device): in half precision, a cosine divided by 0.01 is off by several tenths.
+    # Outside of autocast (which knows no meta device): in bfloat16, a cosine divided by 0.01 is off by some tenths.
     device_type = "cpu" if features.device.type == "meta" else features.device.type
     with torch.autocast(device_type, enabled=False):
         features = features.to(torch.promote_types(features.dtype, torch.float32))

@@ -11,7 +11,7 @@ import torch
 import dcac_fastreid
 from dcac_fastreid.diffusion import LatentCache
 from dcac_fastreid.diffusion.latents import read_view
-from dcac_fastreid.engine.setup import check_settings
+from dcac_fastreid.engine.setup import check_processes
 from fastreid.engine import DefaultPredictor, DefaultTrainer
 
 # Adam moves these too, by rounding noise and weight decay, but the loss does not depend on them: with one token the
@@ -237,6 +237,7 @@ def test_precisions_that_cannot_work_are_refused(make_trainer, opts, message):
     ("opts", "message"),
     [
         (("DATALOADER.NUM_INSTANCE", 6), "a batch of SOLVER.IMS_PER_BATCH 16 images cannot hold"),
+        (("DATALOADER.NUM_INSTANCE", 0), "cannot hold DATALOADER.NUM_INSTANCE 0"),
         (("DATALOADER.NUM_INSTANCE", 32), "cannot hold DATALOADER.NUM_INSTANCE 32"),
         (("SOLVER.IMS_PER_BATCH", 48), "Market1501 has 8 identities, a batch needs 12"),
         (("TEST.EVAL_PERIOD", 0), "TEST.EVAL_PERIOD is 0"),
@@ -249,9 +250,9 @@ def test_settings_on_which_fast_reid_hangs_or_crashes_are_refused(make_trainer, 
 
 
 def test_fast_reids_own_architectures_may_run_on_several_gpus(make_cfg):
-    check_settings(make_cfg("baseline/ma_ms.yml", "MODEL.META_ARCHITECTURE", "Baseline"), num_processes=2)
+    check_processes(make_cfg("baseline/ma_ms.yml", "MODEL.META_ARCHITECTURE", "Baseline"), 2)
     with pytest.raises(ValueError, match="PrototypicalBaseline runs on one GPU for now"):
-        check_settings(make_cfg("baseline/ma_ms.yml"), num_processes=2)
+        check_processes(make_cfg("baseline/ma_ms.yml"), 2)
 
 
 @pytest.mark.gpu

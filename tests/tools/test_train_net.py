@@ -115,6 +115,12 @@ def test_an_evaluation_asks_for_its_checkpoint_and_its_targets_alone(refused):
     assert "2 things are missing" in message and "MODEL.WEIGHTS" in message and "MSMT17" in message
 
 
+def test_an_evaluation_does_not_mind_settings_of_the_training(refused):
+    """The paper's config trains in fp16, which the CPU cannot; testing there is no such thing."""
+    assert "fp16 training needs a GPU" in refused("ma_ms.yml", "MODEL.DEVICE", "cpu")
+    assert "fp16" not in refused("ma_ms.yml", "--eval-only", "MODEL.DEVICE", "cpu")
+
+
 def test_several_gpus_are_refused_for_dcac(refused):
     assert "DCAC runs on one GPU for now" in refused("synthetic/ma_ms.yml", "--num-gpus", 2)
 
