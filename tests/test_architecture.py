@@ -24,7 +24,8 @@ ALLOWED = {
     "checkpoint": set(),
     "data": {"synthetic"},
     "synthetic": {"reid"},  # where the architecture of its small CLIP lies
-    "engine": {"checkpoint", "config", "data", "dcac", "diffusion", "reid"},
+    "engine": {"checkpoint", "config", "data", "dcac", "diffusion", "losses", "reid"},
+    "errors": set(),
     "experiments": {"data", "engine"},
     "profiling": {"data", "dcac", "diffusion"},
 }
@@ -55,7 +56,7 @@ def imported(path: Path) -> set[str]:
 @pytest.mark.parametrize("path", MODULES, ids=str)
 def test_rooms_import_downwards(path):
     ours = {name.split(".")[1] for name in imported(path) if name.startswith("dcac_fastreid.")}
-    assert ours - {room(path)} <= ALLOWED[room(path)]
+    assert ours - {room(path), "errors"} <= ALLOWED[room(path)]  # every room may say what the user can mend
 
 
 @pytest.mark.parametrize("library", DOORS)
