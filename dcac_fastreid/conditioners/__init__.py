@@ -3,7 +3,7 @@
 from dcac_fastreid.conditioners.class_wise import ClassWiseConditioner
 from dcac_fastreid.conditioners.correlation_aware import CorrelationAwareConditioner
 from dcac_fastreid.conditioners.instance_wise import InstanceWiseConditioner
-from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY, build_conditioner
+from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY, build_conditioner, check_conditioner
 
 __all__ = [
     "CONDITIONER_REGISTRY",
@@ -11,4 +11,5 @@ __all__ = [
     "CorrelationAwareConditioner",
     "InstanceWiseConditioner",
     "build_conditioner",
+    "check_conditioner",
 ]

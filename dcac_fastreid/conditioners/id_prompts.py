@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from dcac_fastreid.errors import InputError
 from fastreid.config import configurable
 
 
@@ -24,7 +25,7 @@ class IDPrompts(nn.Module):
     def __init__(self, *, num_classes: int, condition_dim: int, temperature: float):
         super().__init__()
         if temperature <= 0:
-            raise ValueError(f"MODEL.DCAC.CONDITIONER.TAU is {temperature}; it must be positive")
+            raise InputError(f"MODEL.DCAC.CONDITIONER.TAU is {temperature}; it must be positive")
         self.temperature = temperature
         self.prompts = nn.Parameter(torch.randn(num_classes, condition_dim))
 

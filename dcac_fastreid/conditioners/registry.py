@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from dcac_fastreid.errors import InputError
 from fastreid.utils.registry import Registry
 
 CONDITIONER_REGISTRY = Registry("CONDITIONER")
@@ -15,14 +16,15 @@ The gradient of the diffusion loss reaches the Re-ID model only through what a s
 """
 
 
-def build_conditioner(cfg, condition_dim: int) -> nn.Module:
-    """The scheme MODEL.DCAC.CONDITIONER.NAME for conditions of width C = condition_dim.
-
-    Raises:
-        ValueError: unknown name.
-    """
-    name = cfg.MODEL.DCAC.CONDITIONER.NAME
+def check_conditioner(name: str) -> None:
+    """Raises InputError where no conditioning scheme has this name."""
     known = CONDITIONER_REGISTRY._obj_map  # the host's Registry has no public list of its names
     if name not in known:
-        raise ValueError(f"MODEL.DCAC.CONDITIONER.NAME is {name!r}; known conditioners are {', '.join(known)}")
+        raise InputError(f"MODEL.DCAC.CONDITIONER.NAME is {name!r}; known conditioners are {', '.join(known)}")
+
+
+def build_conditioner(cfg, condition_dim: int) -> nn.Module:
+    """The scheme MODEL.DCAC.CONDITIONER.NAME for conditions of width C = condition_dim; raises as `check_conditioner`."""
+    name = cfg.MODEL.DCAC.CONDITIONER.NAME
+    check_conditioner(name)
     return CONDITIONER_REGISTRY.get(name)(cfg, condition_dim=condition_dim)

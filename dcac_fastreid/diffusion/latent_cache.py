@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from dcac_fastreid.diffusion.latents import read_view
+from dcac_fastreid.errors import InputError
 
 
 class LatentCache:
@@ -52,10 +53,21 @@ class LatentCache:
         Args:
             encoder: images (B, 3, H, W) in [0, 255] to moments (B, 2c, h, w); its weights name the file.
             size: (H, W) of the view in pixels.
+        Raises:
+            InputError: the file cannot be read or written; the batches that were finished before are kept.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / f"{_fingerprint(encoder)}-{size[0]}x{size[1]}-bicubic.sqlite"
         keys = {path: self._key(path) for path in paths}
+        try:
+            return self._fill(file, keys, encoder, size, device, batch_size, num_workers)
+        except sqlite3.Error as error:
+            raise InputError(
+                f"the latents in {file} cannot be read or written ({error}); free some space, or delete the file: it is "
+                "made anew"
+            ) from error
+
+    def _fill(self, file, keys, encoder, size, device, batch_size, num_workers) -> int:
         with closing(sqlite3.connect(file, timeout=600)) as connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS latents (path TEXT, bytes INTEGER, changed INTEGER, shape TEXT, moments BLOB, "

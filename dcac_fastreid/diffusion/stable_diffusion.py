@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dcac_fastreid.diffusion.denoiser import Denoiser
+from dcac_fastreid.errors import InputError
 
 # The architecture of stable-diffusion-v1-5, where only sizes are asked for (profiling): these files hold no weights.
 SD15_ARCHITECTURE = Path(__file__).parent / "sd15"
@@ -37,7 +38,7 @@ class StableDiffusionDenoiser(Denoiser):
     def __init__(self, unet: nn.Module, scheduler):
         super().__init__()
         if scheduler.config.prediction_type != "epsilon":
-            raise ValueError(
+            raise InputError(
                 f"the scheduler's prediction_type is {scheduler.config.prediction_type!r}; only 'epsilon' is supported"
             )
         self.unet = unet
@@ -80,7 +81,7 @@ def load_denoiser(folder: str) -> StableDiffusionDenoiser:
 
     Raises:
         FileNotFoundError: the folder has no unet/ or scheduler/.
-        ValueError: the weights' file lacks weights of the architecture, or holds others.
+        InputError: the weights' file lacks weights of the architecture, or holds others.
     """
     diffusers = _diffusers()
     unet = _load(diffusers.UNet2DConditionModel, folder, "unet")
@@ -137,7 +138,7 @@ def _load(model_class, folder: str, part: str) -> nn.Module:
     wrong = {kind: info[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys") if info[kind]}
     if wrong:
         listed = "; ".join(f"{kind.replace('_', ' ')}: {', '.join(map(str, keys))}" for kind, keys in wrong.items())
-        raise ValueError(
+        raise InputError(
             f"the weights in {Path(folder) / part} do not fit its config.json: {listed}; download the folder again"
         )
     return model

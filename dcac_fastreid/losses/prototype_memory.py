@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dcac_fastreid.errors import InputError
+
 
 class PrototypeMemory(nn.Module):
     """One unit vector for each identity: class means at the start of every epoch, then moved by the hardest samples.
@@ -17,7 +19,7 @@ class PrototypeMemory(nn.Module):
     def __init__(self, num_classes: int, feature_dim: int, momentum: float):
         super().__init__()
         if not 0 <= momentum <= 1:
-            raise ValueError(f"MODEL.LOSSES.PCL.MOMENTUM is {momentum}; it must lie in [0, 1]")
+            raise InputError(f"MODEL.LOSSES.PCL.MOMENTUM is {momentum}; it must lie in [0, 1]")
         self.momentum = momentum
         self.register_buffer("prototypes", torch.zeros(num_classes, feature_dim))
         # A Python flag: asking the buffer would wait for the GPU at every step.

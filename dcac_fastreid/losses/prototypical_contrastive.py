@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.losses.registry import LOSS_REGISTRY
 
 
@@ -22,7 +23,7 @@ def prototypical_contrastive_loss(features: Tensor, prototypes: Tensor, targets:
     if features.shape[1] != prototypes.shape[1]:
         raise ValueError(f"features are {features.shape[1]} wide, prototypes {prototypes.shape[1]}; they must agree")
     if temperature <= 0:
-        raise ValueError(f"the temperature is {temperature}; it must be positive, see MODEL.LOSSES.PCL.TAU")
+        raise InputError(f"the temperature is {temperature}; it must be positive, see MODEL.LOSSES.PCL.TAU")
     # Outside of autocast (which knows no meta device): in bfloat16, a cosine divided by 0.01 is off by some tenths.
     device_type = "cpu" if features.device.type == "meta" else features.device.type
     with torch.autocast(device_type, enabled=False):

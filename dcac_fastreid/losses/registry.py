@@ -1,7 +1,8 @@
 """Which losses are there, and which of them does a config name?"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from dcac_fastreid.errors import InputError
 from fastreid.utils.registry import Registry
 
 LOSS_REGISTRY = Registry("LOSS")
@@ -17,16 +18,34 @@ BNNeck), targets (B,) int64, prototypes (N, D) with unit rows, which take no gra
 HOST_LOSSES = ("CrossEntropyLoss", "TripletLoss", "CircleLoss", "Cosface")
 
 
-def build_losses(cfg) -> list[Callable]:
-    """The losses of this package that MODEL.LOSSES.NAME names.
+def check_losses(names: Sequence[str], *, ours: bool = True) -> None:
+    """Looks at the names of MODEL.LOSSES.NAME.
 
+    Args:
+        ours: the architecture computes the losses of this package; fast-reid's own architectures do not.
     Raises:
-        ValueError: a name is neither ours nor fast-reid's, or two names give the same loss.
+        InputError: no name, a name that the architecture would not compute, or two names of the same loss.
     """
-    ours = tuple(LOSS_REGISTRY._obj_map)  # the host's Registry has no public list of its names
-    for name in cfg.MODEL.LOSSES.NAME:
-        if name not in ours + HOST_LOSSES:
-            raise ValueError(f"MODEL.LOSSES.NAME has {name!r}; known losses are {', '.join(ours + HOST_LOSSES)}")
-    if {"IDLoss", "CrossEntropyLoss"} <= set(cfg.MODEL.LOSSES.NAME):
-        raise ValueError("MODEL.LOSSES.NAME has both IDLoss (Eq. 5) and fast-reid's CrossEntropyLoss; keep one of them")
-    return [LOSS_REGISTRY.get(name)(cfg) for name in cfg.MODEL.LOSSES.NAME if name in ours]
+    known = (*_own_names(), *HOST_LOSSES) if ours else HOST_LOSSES
+    for name in names:
+        if name not in known:
+            hint = (
+                ""
+                if ours or name not in _own_names()
+                else ", which the architecture DCAC or PrototypicalBaseline computes"
+            )
+            raise InputError(f"MODEL.LOSSES.NAME has {name!r}{hint}; known losses are {', '.join(known)}")
+    if not names:
+        raise InputError(f"MODEL.LOSSES.NAME is empty; known losses are {', '.join(known)}")
+    if {"IDLoss", "CrossEntropyLoss"} <= set(names):
+        raise InputError("MODEL.LOSSES.NAME has both IDLoss (Eq. 5) and fast-reid's CrossEntropyLoss; keep one of them")
+
+
+def build_losses(cfg) -> list[Callable]:
+    """The losses of this package that MODEL.LOSSES.NAME names; raises as `check_losses`."""
+    check_losses(cfg.MODEL.LOSSES.NAME)
+    return [LOSS_REGISTRY.get(name)(cfg) for name in cfg.MODEL.LOSSES.NAME if name in _own_names()]
+
+
+def _own_names() -> tuple[str, ...]:
+    return tuple(LOSS_REGISTRY._obj_map)  # the host's Registry has no public list of its names

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.losses import PrototypeMemory, build_losses
 from fastreid.config import configurable
 from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
@@ -39,7 +40,7 @@ class PrototypicalBaseline(Baseline):
     @classmethod
     def from_config(cls, cfg):
         if cfg.MODEL.HEADS.NECK_FEAT != "after":
-            raise ValueError(
+            raise InputError(
                 f"MODEL.HEADS.NECK_FEAT is {cfg.MODEL.HEADS.NECK_FEAT!r}; "
                 "the prototypes are made of features after the BNNeck: set 'after'"
             )
@@ -71,14 +72,6 @@ class PrototypicalBaseline(Baseline):
         self.memory.update(outputs["features"], targets)  # last: this batch's losses read the prototypes before it
         return losses
 
-    def preprocess_image(self, batched_inputs: Mapping | Tensor) -> Tensor:
-        """Images (B, 3, H, W) in [0, 255] to normalised ones on the model's device.
-
-        Not in place, as fast-reid's, which writes into the caller's batch: TEST.FLIP would normalise twice.
-        """
-        images = batched_inputs if isinstance(batched_inputs, Tensor) else batched_inputs["images"]
-        return (images.to(self.device) - self.pixel_mean) / self.pixel_std
-
     def training_losses(
         self, outputs: Mapping[str, Tensor], targets: Tensor, batched_inputs: Mapping
     ) -> dict[str, Tensor]:
@@ -100,7 +93,7 @@ class PrototypicalBaseline(Baseline):
         result = super().load_state_dict(state_dict, strict=False, assign=assign)
         needed = [key for key in result.missing_keys if not key.startswith(self.training_only)]
         if needed:
-            raise ValueError(
+            raise InputError(
                 f"the checkpoint lacks {len(needed)} weights that the encoder needs ({', '.join(needed[:5])}"
                 f"{', ...' if len(needed) > 5 else ''}); is it of this architecture?"
             )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid.clip_weights import load_image_tower
 from fastreid.modeling.backbones import BACKBONE_REGISTRY
 
@@ -18,7 +19,7 @@ class CLIPViT(nn.Module):
         arch: name of an open_clip model configuration with a ViT image tower.
         image_size: (H, W) in pixels; the patch size must divide both.
     Raises:
-        ValueError: unknown arch, or a size that the patches do not divide.
+        InputError: unknown arch, or a size that the patches do not divide.
     """
 
     def __init__(self, arch: str, image_size: tuple[int, int]):
@@ -36,13 +37,13 @@ class CLIPViT(nn.Module):
 def build_clip_vit_backbone(cfg) -> CLIPViT:
     """MODEL.CLIP.ARCH at INPUT.SIZE_TRAIN; with MODEL.BACKBONE.PRETRAIN, the weights of MODEL.BACKBONE.PRETRAIN_PATH."""
     if tuple(cfg.INPUT.SIZE_TRAIN) != tuple(cfg.INPUT.SIZE_TEST):
-        raise ValueError(
+        raise InputError(
             f"INPUT.SIZE_TRAIN {cfg.INPUT.SIZE_TRAIN} and SIZE_TEST {cfg.INPUT.SIZE_TEST} must agree: "
             "the positional embedding belongs to one size"
         )
     backbone = CLIPViT(cfg.MODEL.CLIP.ARCH, tuple(cfg.INPUT.SIZE_TRAIN))
     if backbone.feature_dim != cfg.MODEL.BACKBONE.FEAT_DIM:
-        raise ValueError(
+        raise InputError(
             f"MODEL.BACKBONE.FEAT_DIM is {cfg.MODEL.BACKBONE.FEAT_DIM}, but {cfg.MODEL.CLIP.ARCH} gives {backbone.feature_dim}"
         )
     if cfg.MODEL.BACKBONE.PRETRAIN:
@@ -64,19 +65,19 @@ def _image_tower(arch: str, image_size: tuple[int, int]) -> nn.Module:
     open_clip.add_model_config(ARCHITECTURES)
     model = open_clip.get_model_config(arch)
     if model is None:
-        raise ValueError(
+        raise InputError(
             f"MODEL.CLIP.ARCH is {arch!r}, which is no open_clip model; open_clip.list_models() lists them"
         )
     vision = CLIPVisionCfg(**model["vision_cfg"])
     used = ("image_size", "patch_size", "width", "head_width", "layers", "mlp_ratio")
     special = {k: v for k, v in vars(vision).items() if k not in used and v != getattr(CLIPVisionCfg(), k)}
     if special or not isinstance(vision.layers, int):
-        raise ValueError(
+        raise InputError(
             f"MODEL.CLIP.ARCH is {arch!r}, whose image tower is no plain CLIP ViT ({special or 'a ResNet'}); "
             "choose one such as ViT-B-16-quickgelu"
         )
     if any(side % vision.patch_size for side in image_size):
-        raise ValueError(
+        raise InputError(
             f"the input size {image_size} must be a multiple of the patch size {vision.patch_size} of {arch}"
         )
     return VisionTransformer(

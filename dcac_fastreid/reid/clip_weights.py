@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dcac_fastreid.errors import InputError
+
 
 def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None:
     """Loads an open_clip image tower from a CLIP checkpoint, strictly, in place.
@@ -18,13 +20,13 @@ def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None
         interpolation: "bilinear" or "bicubic", for the positional embedding.
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no CLIP file, or one of another architecture.
+        InputError: no CLIP file, or one of another architecture.
     """
     weights = {
         key.removeprefix("visual."): value.float() for key, value in _read(path).items() if key.startswith("visual.")
     }
     if not weights:
-        raise ValueError(
+        raise InputError(
             f"{path} holds no weight named visual.*; expected a CLIP checkpoint in OpenAI's or open_clip's format"
         )
     if "positional_embedding" in weights:
@@ -40,7 +42,7 @@ def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None
         if weights[key].shape != expected[key].shape
     ]
     if wrong:
-        raise ValueError(f"{path} is not of the architecture MODEL.CLIP.ARCH: {'; '.join(sorted(wrong))}")
+        raise InputError(f"{path} is not of the architecture MODEL.CLIP.ARCH: {'; '.join(sorted(wrong))}")
     tower.load_state_dict(weights)
 
 
@@ -50,11 +52,11 @@ def resize_positional_embedding(embedding: Tensor, grid_size: tuple[int, int], *
     Without antialiasing, as the release; open_clip's own default, bicubic with antialiasing, differs by up to 1.9.
     """
     if interpolation not in ("bilinear", "bicubic"):
-        raise ValueError(f"MODEL.CLIP.POS_EMBED_INTERPOLATION is {interpolation!r}; expected 'bilinear' or 'bicubic'")
+        raise InputError(f"MODEL.CLIP.POS_EMBED_INTERPOLATION is {interpolation!r}; expected 'bilinear' or 'bicubic'")
     class_token, grid = embedding[:1], embedding[1:]
     side = int(len(grid) ** 0.5)
     if side * side != len(grid):
-        raise ValueError(f"the positional embedding has {len(grid)} positions, which is no square grid")
+        raise InputError(f"the positional embedding has {len(grid)} positions, which is no square grid")
     grid = grid.T.reshape(1, -1, side, side)
     grid = F.interpolate(grid, size=grid_size, mode=interpolation, align_corners=False)
     return torch.cat([class_token, grid.flatten(2)[0].T])
@@ -76,6 +78,6 @@ def _read(path: str) -> Mapping[str, Tensor]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(
+        raise InputError(
             f"{path} cannot be read as CLIP's weights ({str(error).splitlines()[0]}); is it complete?"
         ) from error
