@@ -13,6 +13,10 @@ def add_dcac_config(cfg: CN) -> None:
     # a path; or "synthetic:SEED", the drawn world of that seed. It wins over the variable.
     cfg.DATASETS.ROOT = ""
 
+    # True: every picture is decoded before the run, and those that cannot be read are left out of training, query and
+    # gallery, with a warning that counts them. False: the first one that is met ends the run.
+    cfg.DATALOADER.SKIP_CORRUPT = False
+
     # -- the encoder: build_clip_vit_backbone. Weights: MODEL.BACKBONE.PRETRAIN_PATH, read where MODEL.BACKBONE.PRETRAIN --
     cfg.MODEL.CLIP = CN()
     # Name of an open_clip model configuration with a ViT image tower; "-quickgelu" is the activation of OpenAI's weights.

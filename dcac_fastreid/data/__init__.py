@@ -1,13 +1,25 @@
-"""Data sets: where they lie, and loaders that the host lacks."""
+"""Data sets: where they lie, what is in them, and the loaders that a run reads."""
 
-from dcac_fastreid.data.loaders import build_plain_train_loader, build_test_loader
+from dcac_fastreid.data import dg_datasets  # noqa: F401  # registers DG_Market1501 and the others
+from dcac_fastreid.data.check_datasets import check_datasets
+from dcac_fastreid.data.epoch_sampler import EpochSampler
+from dcac_fastreid.data.images import read_image
+from dcac_fastreid.data.loaders import build_plain_train_loader, build_test_loader, build_train_loader
 from dcac_fastreid.data.locations import cache_folder, data_root, use_data_root, weights_path, with_local_weights
+from dcac_fastreid.data.samplers import check_sampler
+from dcac_fastreid.data.test_split import check_test_split
 
 __all__ = [
+    "EpochSampler",
     "build_plain_train_loader",
     "build_test_loader",
+    "build_train_loader",
     "cache_folder",
+    "check_datasets",
+    "check_sampler",
+    "check_test_split",
     "data_root",
+    "read_image",
     "use_data_root",
     "weights_path",
     "with_local_weights",

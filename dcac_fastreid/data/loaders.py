@@ -1,14 +1,18 @@
-"""Loaders that fast-reid lacks: testing with DATALOADER.NUM_WORKERS, and one plain pass over the training images."""
+"""The loaders of a run: training by EpochSampler, testing, and one plain pass over the training images."""
 
 import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from dcac_fastreid.data.locations import data_root
-from fastreid.data.build import build_reid_test_loader, fast_batch_collator
+from dcac_fastreid.data.corrupt import without_corrupt
+from dcac_fastreid.data.locations import data_root, use_data_root
+from dcac_fastreid.data.samplers import build_epoch_sampler, check_batch, check_sampler
+from dcac_fastreid.data.test_split import check_test_split
+from fastreid.data.build import build_reid_test_loader, build_reid_train_loader, fast_batch_collator
 from fastreid.data.common import CommDataset
 from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.transforms import build_transforms
+from fastreid.utils import comm
 
 
 class ProgressLoader:
@@ -32,18 +36,49 @@ class ProgressLoader:
         return iter(tqdm(self._loader, desc=self._description, unit="batch", disable=None, leave=False))
 
 
+def build_train_loader(cfg):
+    """fast-reid's training loader for DATASETS.NAMES under DATASETS.ROOT; its sampler is an EpochSampler.
+
+    The loader's `batch_sampler.sampler` is that sampler. Pictures that DATALOADER.SKIP_CORRUPT leaves out are in neither
+    the loader's `dataset` nor its class numbers.
+
+    Raises: InputError: a sampler setting, too few pictures for a batch, or a data set of ours that is not complete.
+    """
+    check_sampler(cfg)
+    root = use_data_root(cfg)
+    items = []
+    for name in cfg.DATASETS.NAMES:
+        dataset = DATASET_REGISTRY.get(name)(root=root, combineall=cfg.DATASETS.COMBINEALL)
+        if comm.is_main_process():
+            dataset.show_train()
+        items += _readable(cfg, dataset.train, f"{name}, train")
+    check_batch(cfg, items)
+    train_set = CommDataset(items, build_transforms(cfg, is_train=True), relabel=True)
+    return build_reid_train_loader(
+        train_set=train_set,
+        sampler=build_epoch_sampler(cfg, items),
+        total_batch_size=cfg.SOLVER.IMS_PER_BATCH,
+        num_workers=cfg.DATALOADER.NUM_WORKERS,
+    )
+
+
 def build_test_loader(cfg, dataset_name: str):
     """fast-reid's test loader for a data set under DATASETS.ROOT, and its number of query images.
 
     fast-reid's own construction from cfg ignores DATALOADER.NUM_WORKERS and always starts four.
+
+    Raises: InputError: a data set of ours that is not complete, or a split that cannot be scored.
     """
     dataset = DATASET_REGISTRY.get(dataset_name)(root=data_root(cfg.DATASETS.ROOT))
     dataset.show_test()
-    test_set = CommDataset(dataset.query + dataset.gallery, build_transforms(cfg, is_train=False), relabel=False)
+    check_test_split(dataset_name, dataset.query, dataset.gallery)
+    query = _readable(cfg, dataset.query, f"{dataset_name}, query")
+    gallery = _readable(cfg, dataset.gallery, f"{dataset_name}, gallery")
+    test_set = CommDataset(query + gallery, build_transforms(cfg, is_train=False), relabel=False)
     loader, num_query = build_reid_test_loader(
         test_set=test_set,
         test_batch_size=cfg.TEST.IMS_PER_BATCH,
-        num_query=len(dataset.query),
+        num_query=len(query),
         num_workers=cfg.DATALOADER.NUM_WORKERS,
     )
     return ProgressLoader(loader, f"testing on {dataset_name}"), num_query
@@ -59,3 +94,7 @@ def build_plain_train_loader(cfg, train_set: CommDataset) -> ProgressLoader:
         collate_fn=fast_batch_collator,
     )
     return ProgressLoader(loader, "prototypes")
+
+
+def _readable(cfg, items: list[tuple], what: str) -> list[tuple]:
+    return without_corrupt(items, what) if cfg.DATALOADER.SKIP_CORRUPT else items

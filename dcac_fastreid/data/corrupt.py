@@ -1,0 +1,48 @@
+"""DATALOADER.SKIP_CORRUPT: lists without the pictures that cannot be read."""
+
+import logging
+from concurrent.futures import ThreadPoolExecutor
+
+from tqdm import tqdm
+
+from dcac_fastreid.data.images import read_image
+from dcac_fastreid.errors import InputError
+
+logger = logging.getLogger("fastreid.dcac")
+SHOWN = 5
+
+
+def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
+    """The items whose picture can be read, in order; logs how many cannot, and the first paths.
+
+    Decodes every picture, anew at each call: a picture may break or be mended between two runs.
+
+    Args:
+        items: tuples that begin with a path.
+        what: the items' name in the log.
+    Raises: InputError: not one picture can be read.
+    """
+    paths = [item[0] for item in items]
+    with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
+        checks = tqdm(
+            pool.map(_can_be_read, paths), desc=f"checking {what}", total=len(paths), unit="picture", disable=None
+        )
+        readable = list(checks)
+    corrupt = [path for path, fine in zip(paths, readable, strict=True) if not fine]
+    if corrupt and len(corrupt) == len(items):
+        raise InputError(f"{what}: not one of {len(items)} pictures can be read, first {corrupt[0]}; copy them anew")
+    if corrupt:
+        more = ", ..." if len(corrupt) > SHOWN else ""
+        logger.warning(
+            f"{what}: {len(corrupt)} of {len(items)} pictures cannot be read and are left out: "
+            f"{', '.join(corrupt[:SHOWN])}{more}"
+        )
+    return [item for item, fine in zip(items, readable, strict=True) if fine]
+
+
+def _can_be_read(path: str) -> bool:
+    try:
+        read_image(path)
+    except InputError:
+        return False
+    return True

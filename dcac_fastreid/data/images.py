@@ -1,0 +1,54 @@
+"""A picture file as an RGB image of 8 bits, whatever its own form."""
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dcac_fastreid.errors import InputError
+from fastreid.utils.file_io import PathManager
+
+
+def read_image(path: str) -> Image.Image:
+    """The picture in RGB, 8 bits a channel, turned as its EXIF orientation says. 8-bit RGB and grey: as fast-reid reads them.
+
+    Grey, palette, 1-bit and CMYK are converted, alpha is dropped, of 16 bits the upper 8 are kept.
+
+    Raises:
+        InputError: the file is empty, cut off or no picture, or its values have no known range; names the path.
+        OSError: the operating system cannot open or read it.
+    """
+    with PathManager.open(path, "rb") as file:
+        try:
+            image = Image.open(file)
+            image.load()
+            return _as_rgb(_upright(image))
+        except UnidentifiedImageError as error:
+            raise _unreadable(path, "the file is empty, or of no known picture format") from error
+        except MemoryError:
+            raise
+        except Exception as error:  # of a damaged file, Pillow's decoders raise nearly anything
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # the disk's, not the picture's
+            raise _unreadable(path, " ".join(str(error).split())) from error
+
+
+def _unreadable(path: str, reason: str) -> InputError:
+    return InputError(
+        f"{path} cannot be read as a picture: {reason}; copy it anew, or set DATALOADER.SKIP_CORRUPT True to go on without"
+    )
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # as fast-reid: a picture with broken EXIF data is taken as it lies
+        return image
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if not image.mode.startswith(("I", "F")):
+        return image.convert("RGB")
+    # convert() clips these: all above 255 would be white. Of 16-bit colour Pillow itself keeps the upper 8 bits.
+    pixels = np.asarray(image)
+    if image.mode == "F" or pixels.min() < 0 or pixels.max() > 65_535:
+        raise ValueError(f"its values, {pixels.min()} to {pixels.max()}, are not of 8 or 16 bits")
+    return Image.fromarray((pixels >> 8).astype(np.uint8)).convert("RGB")

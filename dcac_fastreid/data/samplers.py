@@ -1,0 +1,81 @@
+"""Which sampler does a config name, and can it fill a batch?"""
+
+from dcac_fastreid.data.epoch_sampler import EpochSampler
+from dcac_fastreid.errors import InputError
+from fastreid.data.samplers import (
+    BalancedIdentitySampler,
+    ImbalancedDatasetSampler,
+    NaiveIdentitySampler,
+    TrainingSampler,
+)
+from fastreid.utils import comm
+
+IDENTITY_SAMPLERS = {
+    "NaiveIdentitySampler": NaiveIdentitySampler,
+    "BalancedIdentitySampler": BalancedIdentitySampler,
+}
+SAMPLERS = (*IDENTITY_SAMPLERS, "TrainingSampler", "ImbalancedDatasetSampler")
+
+
+def check_sampler(cfg) -> None:
+    """Looks for sampler settings with which fast-reid would loop forever or fail; needs no data.
+
+    Raises: InputError: an unknown sampler, or a batch that identities with NUM_INSTANCE pictures each do not fill.
+    """
+    name, instances = cfg.DATALOADER.SAMPLER_TRAIN, cfg.DATALOADER.NUM_INSTANCE
+    if name == "SetReWeightSampler":
+        raise InputError(
+            f"DATALOADER.SAMPLER_TRAIN is {name}, which fails in every version of fast-reid; use one of {', '.join(SAMPLERS)}"
+        )
+    if name not in SAMPLERS:
+        raise InputError(f"DATALOADER.SAMPLER_TRAIN is {name!r}; known are {', '.join(SAMPLERS)}")
+    processes = comm.get_world_size()
+    batch = cfg.SOLVER.IMS_PER_BATCH // processes
+    if batch < 1:
+        raise InputError(
+            f"SOLVER.IMS_PER_BATCH is {cfg.SOLVER.IMS_PER_BATCH}; expected 1 or more for each of {processes} processes"
+        )
+    if name not in IDENTITY_SAMPLERS:
+        return
+    if instances < 1:
+        raise InputError(f"DATALOADER.NUM_INSTANCE is {instances}; expected 1 or more pictures of every identity")
+    if batch % instances:
+        share = f" / {processes} processes = {batch}" if processes > 1 else ""
+        raise InputError(
+            f"SOLVER.IMS_PER_BATCH {cfg.SOLVER.IMS_PER_BATCH}{share} is no multiple of DATALOADER.NUM_INSTANCE {instances}, "
+            f"as {name} needs; change one of them"
+        )
+
+
+def check_batch(cfg, items: list[tuple]) -> None:
+    """Looks for training sets that do not fill one batch: fast-reid would loop forever, or train no step.
+
+    Args:
+        items: (path, person, camera), the training images of all DATASETS.NAMES.
+    Raises: InputError: too few identities or images.
+    """
+    data_sets, batch, instances = ", ".join(cfg.DATASETS.NAMES), cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE
+    identities = len({person for _, person, _ in items})
+    if cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS and identities < batch // instances:
+        raise InputError(
+            f"{data_sets} has {identities} identities, a batch needs {batch // instances} with {instances} pictures each: "
+            "lower SOLVER.IMS_PER_BATCH, or raise DATALOADER.NUM_INSTANCE"
+        )
+    if len(items) < batch:
+        raise InputError(f"{data_sets} has {len(items)} images, a batch needs {batch}: lower SOLVER.IMS_PER_BATCH")
+
+
+def build_epoch_sampler(cfg, items: list[tuple]) -> EpochSampler:
+    """The sampler that DATALOADER.SAMPLER_TRAIN names, over the training images (path, person, camera).
+
+    Its seed is SEED; drawn, and shared by all processes, where that is -1. `check_sampler` and `check_batch` come before.
+    """
+    name, mini_batch = cfg.DATALOADER.SAMPLER_TRAIN, cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
+    if name in IDENTITY_SAMPLERS:
+        sampler = IDENTITY_SAMPLERS[name](items, mini_batch, cfg.DATALOADER.NUM_INSTANCE, seed=0)
+    elif name == "TrainingSampler":
+        sampler = TrainingSampler(len(items), seed=0)
+    else:
+        sampler = ImbalancedDatasetSampler(items, seed=0)
+    seed = cfg.SEED if cfg.SEED >= 0 else comm.shared_random_seed()
+    return EpochSampler(sampler, length=len(items) // cfg.SOLVER.IMS_PER_BATCH * mini_batch, seed=seed)

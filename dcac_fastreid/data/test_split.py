@@ -1,0 +1,56 @@
+"""Can a test split be scored at all?"""
+
+import logging
+from collections import defaultdict
+
+from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
+from dcac_fastreid.errors import InputError
+
+logger = logging.getLogger("fastreid.dcac")
+SHOWN = 5
+
+
+def check_test_split(name: str, query: list[tuple], gallery: list[tuple]) -> None:
+    """Looks for queries that no picture of the gallery can answer: a match is the same person by another camera.
+
+    Query identities without a match are wrong input, as the score would silently leave them out; only the split of the
+    literature, to the picture, is scored as the literature scores it, without them.
+
+    Args:
+        name: of the data set, in DATASETS.TESTS.
+        query, gallery: (path, person, camera).
+    Raises:
+        InputError: an empty part, one camera only, or query identities without a match.
+    """
+    for what, items in (("query", query), ("gallery", gallery)):
+        if not items:
+            raise InputError(
+                f"{name} has no {what} pictures, so nothing can be tested on it; take it out of DATASETS.TESTS"
+            )
+    cameras = {camera for _, _, camera in (*query, *gallery)}
+    if len(cameras) == 1:
+        raise InputError(
+            f"{name}: {len(query)} query and {len(gallery)} gallery pictures come from 1 camera, expected 2 or more, as a "
+            "match is the same person by another camera; check the cameras in the file names"
+        )
+    lonely = _without_match(query, gallery)
+    if not lonely:
+        return
+    shown = ", ".join(map(str, lonely[:SHOWN])) + (", ..." if len(lonely) > SHOWN else "")
+    message = f"{name}: {len(lonely)} query identities have no gallery picture by another camera: {shown}"
+    if not _is_of_the_literature(name, query, gallery):
+        raise InputError(f"{message}; remove them from the query folder, or add their pictures to the gallery")
+    logger.info(f"{message}; left out of the score, as in the literature")
+
+
+def _without_match(query: list[tuple], gallery: list[tuple]) -> list:
+    seen_by = defaultdict(set)
+    for _, person, camera in gallery:
+        seen_by[person].add(camera)
+    matched = {person for _, person, camera in query if seen_by[person] - {camera}}
+    return sorted({person for _, person, _ in query} - matched)
+
+
+def _is_of_the_literature(name: str, query: list[tuple], gallery: list[tuple]) -> bool:
+    counts = KNOWN_DATASETS[name].counts if name in KNOWN_DATASETS else {}
+    return bool(counts) and (len(query), len(gallery)) == (counts["query"][1], counts["gallery"][1])

@@ -1,0 +1,130 @@
+from itertools import islice
+from threading import Thread
+
+import numpy as np
+import pytest
+import torch
+
+from dcac_fastreid.data import EpochSampler
+from fastreid.data import samplers
+from fastreid.data.samplers import data_sampler, imbalance_sampler, triplet_sampler
+
+ITEMS = [
+    (f"{person}_{shot}.jpg", f"own_{person}", f"own_{shot % 3}") for person in range(12) for shot in range(2 + person)
+]
+MAKE = {
+    "TrainingSampler": lambda: samplers.TrainingSampler(len(ITEMS), seed=0),
+    "NaiveIdentitySampler": lambda: samplers.NaiveIdentitySampler(ITEMS, 16, 4, seed=0),
+    "BalancedIdentitySampler": lambda: samplers.BalancedIdentitySampler(ITEMS, 16, 4, seed=0),
+    "ImbalancedDatasetSampler": lambda: samplers.ImbalancedDatasetSampler(ITEMS, seed=0),
+}
+LENGTH = len(ITEMS) // 16 * 16
+
+
+@pytest.fixture(params=MAKE)
+def make_sampler(request):
+    return lambda seed=7: EpochSampler(MAKE[request.param](), length=LENGTH, seed=seed)
+
+
+def state():
+    return np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+
+
+def test_fast_reids_stream_depends_on_all_that_draws():
+    """A stream of one seed, read twice, with a draw of somebody else between its epochs; and one without a seed."""
+    streams = []
+    for disturb in (False, True):
+        stream = iter(samplers.BalancedIdentitySampler(ITEMS, 16, 4, seed=1))
+        first = list(islice(stream, LENGTH))
+        if disturb:
+            np.random.rand()
+        streams.append((first, list(islice(stream, LENGTH))))
+    assert streams[0][0] == streams[1][0] and streams[0][1] != streams[1][1]
+    imbalanced = [list(islice(samplers.ImbalancedDatasetSampler(ITEMS, seed=1), LENGTH)) for _ in range(2)]
+    assert imbalanced[0] != imbalanced[1]
+
+
+def test_an_epoch_follows_from_seed_and_epoch_alone(make_sampler):
+    first = make_sampler().epoch_indices(3)
+    np.random.rand(5), torch.rand(5)
+    sampler = make_sampler()
+    assert sampler.epoch_indices(2) != first != make_sampler(seed=8).epoch_indices(3)
+    assert sampler.epoch_indices(3) == first == sampler.epoch_indices(3)
+    assert len(first) == LENGTH and all(type(index) is int for index in first)
+
+
+def test_nobody_elses_random_numbers_move(make_sampler):
+    before = state()
+    make_sampler().epoch_indices(0)
+    assert state() == before
+    assert data_sampler.np is triplet_sampler.np is imbalance_sampler.np is np and imbalance_sampler.torch is torch
+
+
+@pytest.mark.parametrize("name", MAKE)
+def test_the_draws_are_fast_reids_own(name):
+    host = MAKE[name]()
+    drawn = EpochSampler(host, length=LENGTH, seed=7).epoch_indices(3)
+    torch.manual_seed(host._seed)  # fast-reid's ImbalancedDatasetSampler does not seed the generator that it draws from
+    assert drawn == list(islice(host, LENGTH))
+
+
+def test_an_epoch_of_the_training_sampler_shows_no_picture_twice():
+    """fast-reid's goes on in the middle of a permutation."""
+    host = list(islice(samplers.TrainingSampler(len(ITEMS), seed=1), 3 * LENGTH))
+    assert any(len(set(host[start : start + LENGTH])) < LENGTH for start in (LENGTH, 2 * LENGTH))
+    ours = EpochSampler(MAKE["TrainingSampler"](), length=LENGTH, seed=1)
+    assert all(len(set(ours.epoch_indices(epoch))) == LENGTH for epoch in range(3))
+
+
+def test_iteration_goes_from_epoch_to_epoch_beginning_at_the_first_to_train(make_sampler):
+    sampler = make_sampler()
+    sampler.start_epoch = 2
+    drawn = list(islice(sampler, 2 * LENGTH))
+    assert drawn == sampler.epoch_indices(2) + sampler.epoch_indices(3)
+
+
+def shares_of_two_processes(monkeypatch, make):
+    shares = []
+    monkeypatch.setattr("fastreid.utils.comm.get_world_size", lambda: 2)
+    for rank in range(2):
+        monkeypatch.setattr("fastreid.utils.comm.get_rank", lambda rank=rank: rank)
+        shares.append(EpochSampler(make(), length=LENGTH // 2, seed=7).epoch_indices(0))
+    return shares
+
+
+def test_processes_share_an_epoch_without_overlap(monkeypatch):
+    first, second = shares_of_two_processes(monkeypatch, MAKE["TrainingSampler"])
+    assert len(set(first)) == len(set(second)) == LENGTH // 2 and len(set(first + second)) == LENGTH
+
+
+@pytest.mark.parametrize("name", ["NaiveIdentitySampler", "BalancedIdentitySampler"])
+def test_each_process_has_identities_of_its_own_in_every_batch(monkeypatch, name):
+    shares = shares_of_two_processes(monkeypatch, lambda: getattr(samplers, name)(ITEMS, 8, 4, seed=0))
+    for start in range(0, LENGTH // 2, 8):
+        first, second = ([ITEMS[index][1] for index in share[start : start + 8]] for share in shares)
+        assert {first.count(person) for person in first} == {second.count(person) for person in second} == {4}
+        assert name == "NaiveIdentitySampler" or not set(first) & set(second)
+
+
+def test_two_threads_draw_as_one_after_the_other(make_sampler):
+    """With a GPU, fast-reid's loader runs its sampler in a thread; PreciseBN has a loader of its own."""
+    alone = [make_sampler().epoch_indices(epoch) for epoch in range(8)]
+    drawn = {}
+
+    def draw(epoch):
+        drawn[epoch] = make_sampler().epoch_indices(epoch)
+
+    threads = [Thread(target=draw, args=(epoch,)) for epoch in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [drawn[epoch] for epoch in range(8)] == alone
+
+
+def test_a_failing_draw_leaves_fast_reids_modules_as_they_were(make_sampler):
+    sampler = make_sampler()
+    sampler._sampler = 0
+    with pytest.raises(AttributeError):
+        sampler.epoch_indices(0)
+    assert data_sampler.np is np and imbalance_sampler.torch is torch

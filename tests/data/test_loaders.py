@@ -1,0 +1,125 @@
+from itertools import islice
+
+import pytest
+
+from dcac_fastreid import data
+from dcac_fastreid.data import EpochSampler
+from dcac_fastreid.errors import InputError
+
+MARKET, DUKE = "Market-1501-v15.09.15", "DukeMTMC-reID"
+
+
+@pytest.fixture
+def make(make_cfg, lay_out, draw, tmp_path):
+    """A config that trains on Market (2 persons, 12 pictures) in batches of 4, and tests on Duke."""
+    lay_out(tmp_path / MARKET, "DG_Market1501")
+    shots = (f"{person:04d}_c1s1_{shot:06d}_00.jpg" for person in (1, 2) for shot in range(4))
+    draw(tmp_path / MARKET / "bounding_box_train", *shots)
+    lay_out(tmp_path / DUKE, "DG_DukeMTMC")
+
+    def make(*opts):
+        names = (
+            "DATASETS.ROOT",
+            str(tmp_path),
+            "DATASETS.NAMES",
+            ("DG_Market1501",),
+            "DATASETS.TESTS",
+            ("DG_DukeMTMC",),
+        )
+        batch = ("SOLVER.IMS_PER_BATCH", 4, "DATALOADER.NUM_INSTANCE", 2, "DATALOADER.NUM_WORKERS", 0, "SEED", 3)
+        return make_cfg("ma_ms.yml", *names, *batch, *opts)
+
+    return make
+
+
+def paths(loader, batches):
+    return [path for batch in islice(loader, batches) for path in batch["img_paths"]]
+
+
+def test_training_follows_the_plan_of_the_epochs(make):
+    loader = data.build_train_loader(make())
+    sampler = loader.batch_sampler.sampler
+    assert isinstance(sampler, EpochSampler) and loader.batch_sampler.batch_size == 4
+    planned = [loader.dataset.img_items[index][0] for epoch in (0, 1) for index in sampler.epoch_indices(epoch)]
+    assert paths(loader, 6) == planned
+    sampler.start_epoch = 1
+    assert paths(loader, 3) == planned[12:]
+
+
+def test_training_reads_the_root_of_the_config_and_all_names(make, lay_out, tmp_path):
+    lay_out(tmp_path / "cuhk03-np/detected", "DG_CUHK03NP")
+    loader = data.build_train_loader(make("DATASETS.NAMES", ("DG_Market1501", "DG_CUHK03NP")))
+    assert (loader.dataset.num_classes, len(loader.dataset)) == (4, 16)
+    assert all(path.startswith(str(tmp_path)) for path, _, _ in loader.dataset.img_items)
+
+
+def test_the_table_of_every_training_set_is_logged(make, monkeypatch):
+    shown = []
+    monkeypatch.setattr("fastreid.data.datasets.bases.logger.info", shown.append)
+    data.build_train_loader(make("DATASETS.NAMES", ("DG_Market1501", "DG_DukeMTMC")))
+    assert [name in table for name, table in zip(("DG_Market1501", "DG_DukeMTMC"), shown, strict=True)] == [True, True]
+
+
+def test_fast_reids_own_data_sets_train_too(make):
+    assert data.build_train_loader(make("DATASETS.NAMES", ("Market1501",))).dataset.num_classes == 2
+
+
+def test_combineall_joins_the_splits(make):
+    assert data.build_train_loader(make("DATASETS.COMBINEALL", True)).dataset.num_classes == 4
+
+
+def test_a_loader_for_precise_bn_is_built_from_its_one_name(make):
+    """As fast-reid's build_hooks asks for it."""
+    cfg = make("DATASETS.NAMES", ("DG_Market1501", "DG_DukeMTMC")).clone()
+    cfg.defrost()
+    cfg.DATASETS.NAMES = tuple(["DG_DukeMTMC"])
+    assert len(paths(data.build_train_loader(cfg), 1)) == 4
+
+
+@pytest.mark.parametrize(
+    ("opts", "message"),
+    [
+        (("DATALOADER.SAMPLER_TRAIN", "RandomSampler"), "'RandomSampler'; known are"),
+        (("SOLVER.IMS_PER_BATCH", 6), "DG_Market1501 has 2 identities, a batch needs 3"),
+    ],
+)
+def test_training_that_would_hang_is_refused(make, opts, message):
+    with pytest.raises(InputError, match=message):
+        data.build_train_loader(make(*opts))
+
+
+def test_testing_refuses_what_cannot_be_scored(make, tmp_path):
+    """fast-reid's own class, with an empty gallery."""
+    for picture in (tmp_path / MARKET / "bounding_box_test").iterdir():
+        picture.unlink()
+    with pytest.raises(InputError, match="Market1501 has no gallery pictures"):
+        data.build_test_loader(make(), "Market1501")
+
+
+def break_one(tmp_path, part):
+    picture = sorted((tmp_path / part).iterdir())[0]
+    picture.write_bytes(picture.read_bytes()[:-100])
+    return str(picture)
+
+
+def test_a_corrupt_picture_ends_the_training(make, tmp_path):
+    broken = break_one(tmp_path, f"{MARKET}/bounding_box_train")
+    with pytest.raises(InputError, match=f"{broken} cannot be read"):
+        paths(data.build_train_loader(make()), 3 * 12)
+
+
+def test_skip_corrupt_leaves_pictures_out_of_training_query_and_gallery(make, tmp_path, logged):
+    parts = (f"{MARKET}/bounding_box_train", f"{DUKE}/query", f"{DUKE}/bounding_box_test")
+    broken = [break_one(tmp_path, part) for part in parts]
+    cfg = make("DATALOADER.SKIP_CORRUPT", True)
+    train = data.build_train_loader(cfg)
+    test, num_query = data.build_test_loader(cfg, "DG_DukeMTMC")
+    assert (len(train.dataset), num_query, len(test.dataset)) == (11, 1, 1 + 3)
+    assert not set(broken) & {item[0] for item in train.dataset.img_items + test.dataset.img_items}
+    assert paths(train, 3) and paths(test, 1)
+    counted = [line for line in logged() if "left out" in line]
+    assert [line.partition(":")[0] for line in counted] == [
+        "DG_Market1501, train",
+        "DG_DukeMTMC, query",
+        "DG_DukeMTMC, gallery",
+    ]
