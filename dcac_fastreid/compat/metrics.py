@@ -1,12 +1,12 @@
-"""What fast-reid logs of a step."""
+"""What fast-reid logs of a step, and when."""
 
 import torch
 
+from fastreid.engine.hooks import PeriodicWriter
 from fastreid.engine.train_loop import SimpleTrainer
-from fastreid.utils.events import CommonMetricPrinter, get_event_storage
 
 host_write_metrics = SimpleTrainer._write_metrics
-host_print = CommonMetricPrinter.write
+host_after_step = PeriodicWriter.after_step
 
 
 def write_metrics(self, loss_dict, data_time: float) -> None:
@@ -25,15 +25,20 @@ def wait_for_losses() -> None:
         SimpleTrainer._write_metrics = write_metrics
 
 
-def print_once(self) -> None:
-    if self._last_write is None or self._last_write[0] != get_event_storage().iter:
-        host_print(self)
+def after_step(self) -> None:
+    steps = self.trainer.iter + 1
+    # The last step of an epoch is left to after_epoch, which follows at once.
+    if steps % self._period == 0 and steps % self.trainer.iters_per_epoch != 0:
+        for writer in self._writers:
+            writer.write()
 
 
-def print_steps_once() -> None:
-    """fastreid/utils/events.py:220 divides by the number of steps since the last line.
+def write_steps_once() -> None:
+    """fastreid/engine/hooks.py:174 writes the last step of a training before its evaluation, and hooks.py:181 again after it.
 
-    Any version: in a run of fewer than three steps, which has no timing yet, the last step is printed twice (by after_step
-    and after_epoch) and the division is by zero: ZeroDivisionError after the training, before the evaluation.
+    Any version. JSONWriter (utils/events.py:105) and TensorBoard's leave out what belongs to a step already written: the
+    evaluation of the last epoch is in neither metrics.json nor TensorBoard, nor that of any epoch that ends at a multiple
+    of 200 steps. CommonMetricPrinter (utils/events.py:220) divides by the number of steps since its last line:
+    ZeroDivisionError in a training of fewer than three steps, before its evaluation.
     """
-    CommonMetricPrinter.write = print_once
+    PeriodicWriter.after_step = after_step

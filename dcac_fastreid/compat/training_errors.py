@@ -1,8 +1,9 @@
 """A failing training run shows its own error."""
 
+import logging
 import sys
 
-from fastreid.engine.hooks import EvalHook
+from dcac_fastreid.errors import InputError
 from fastreid.engine.train_loop import TrainerBase, logger
 
 host_train = TrainerBase.train
@@ -21,8 +22,6 @@ def after_train(self):
         return host_after_train(self)
     self.storage.iter = self.iter
     for hook in self._hooks:
-        if isinstance(hook, EvalHook):
-            continue
         try:
             hook.after_train()
         except Exception as hook_error:
@@ -30,13 +29,20 @@ def after_train(self):
             logger.warning(f"{name}.after_train failed too, after {type(error).__name__}: {hook_error!r}")
 
 
+def is_no_input_error(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], InputError | OSError))
+
+
 def let_first_error_through() -> None:
     """fastreid/engine/train_loop.py:153 calls after_train in `finally`, so also while an exception is in flight.
 
-    Hooks then read what was never set and raise themselves: EvalHook (engine/hooks.py:380) 'epoch' when before_train
-    fails, IterationTimer (hooks.py:116) '_start_time'. Their AttributeError is what the user sees. An error in the last
-    epoch runs a whole evaluation first (hooks.py:382). Any version of Python and PyTorch. With an exception in flight
-    EvalHook is left out and what other hooks raise is logged; without one nothing changes.
+    Hooks then read what was never set and raise themselves: IterationTimer (engine/hooks.py:116) '_start_time' when
+    before_train fails. Its AttributeError is what the user sees. Any version of Python and PyTorch. With an exception in
+    flight what hooks raise is logged; without one nothing changes.
+
+    train_loop.py:150 logs every exception with its traceback before it raises it: what the user can mend, a broken picture
+    or a full disk, is left to the sentence with which the tools end.
     """
     TrainerBase.train = train
     TrainerBase.after_train = after_train
+    logging.getLogger(TrainerBase.__module__).addFilter(is_no_input_error)

@@ -5,6 +5,7 @@ Q queries, G gallery images.
 
 import numpy as np
 
+from dcac_fastreid.errors import InputError
 from fastreid.evaluation.rank import eval_cuhk03
 
 
@@ -45,7 +46,9 @@ def evaluate_rank(distmat, q_pids, g_pids, q_camids, g_camids, max_rank=50, use_
             generator) and returns its two values.
         use_cython: ignored; there for the host's signature.
     Returns: CMC, (max_rank,) float32; average precision and inverse negative penalty, one per query with a match.
-    Raises: ValueError: sizes differ, a distance is not finite, or no query has a match.
+    Raises:
+        ValueError: sizes differ.
+        InputError: a distance is not finite, or no query has a match.
     """
     q_pids, g_pids, q_camids, g_camids = map(np.asarray, (q_pids, g_pids, q_camids, g_camids))
     if use_metric_cuhk03:
@@ -56,7 +59,10 @@ def evaluate_rank(distmat, q_pids, g_pids, q_camids, g_camids, max_rank=50, use_
     first_matches, all_AP, all_INP = [], [], []
     for query, (distances, pid, camid) in enumerate(zip(distmat, q_pids, q_camids, strict=True)):
         if not np.isfinite(distances).all():
-            raise ValueError(f"query {query} has a distance that is NaN or infinite; check the features for NaN")
+            raise InputError(
+                f"query {query} has a distance that is NaN or infinite, because a feature is; has the training diverged? "
+                "Evaluate an earlier checkpoint, or train with a smaller SOLVER.BASE_LR"
+            )
         same_pid = np.flatnonzero(g_pids == pid)
         is_junk = g_camids[same_pid] == camid
         if is_junk.all():
@@ -66,7 +72,9 @@ def evaluate_rank(distmat, q_pids, g_pids, q_camids, g_camids, max_rank=50, use_
         all_AP.append(np.mean(np.arange(1, len(ranks) + 1) / (ranks + 1)))
         all_INP.append(len(ranks) / (ranks[-1] + 1))
     if not first_matches:
-        raise ValueError("no query has a match by another camera in the gallery; check both lists of identities")
+        raise InputError(
+            "no query has a match by another camera in the gallery; check the identities and cameras of the test set"
+        )
 
     hits = np.bincount(first_matches, minlength=max_rank)[:max_rank].cumsum()
     return (hits / len(first_matches)).astype(np.float32), np.array(all_AP), np.array(all_INP)

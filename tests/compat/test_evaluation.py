@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from dcac_fastreid.errors import InputError
 from fastreid.evaluation import ReidEvaluator, rank, rank_cylib, reid_evaluation
 
 
@@ -60,5 +61,5 @@ def test_gallery_smaller_than_ten_is_ranked(no_compiler, host_cfg):
 
 
 def test_features_that_are_nan_give_no_score(host_cfg):
-    with pytest.raises(ValueError, match="NaN"):
+    with pytest.raises(InputError, match="NaN"):
         evaluate(host_cfg, torch.eye(5) * np.nan)

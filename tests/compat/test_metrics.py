@@ -1,9 +1,12 @@
+"""What is logged of a step, and that it is logged once."""
+
 import pytest
 import torch
 
 from dcac_fastreid.compat import metrics
-from fastreid.engine.train_loop import SimpleTrainer
-from fastreid.utils.events import CommonMetricPrinter, EventStorage
+from fastreid.engine.hooks import PeriodicWriter
+from fastreid.engine.train_loop import SimpleTrainer, TrainerBase
+from fastreid.utils.events import CommonMetricPrinter, EventStorage, EventWriter, get_event_storage
 
 
 @pytest.mark.gpu
@@ -25,16 +28,35 @@ def test_without_a_gpu_the_hosts_stays():
     assert SimpleTrainer._write_metrics is metrics.host_write_metrics
 
 
-def print_twice(printer):
-    with EventStorage(0) as storage:
-        storage.epoch = 0
-        storage.iter = 1
-        printer.write()
-        printer.write()
+class Steps(TrainerBase):
+    """One epoch of as many steps as asked for, printed every `period` steps and at its end."""
+
+    def __init__(self, steps, period=200):
+        super().__init__()
+        self.iters_per_epoch = self.max_iter = steps
+        self.printed = []
+        self.register_hooks([PeriodicWriter([CommonMetricPrinter(steps), Record(self.printed)], period)])
+
+    def run_step(self):
+        pass
 
 
-def test_a_step_is_printed_once(monkeypatch):
-    print_twice(CommonMetricPrinter(max_iter=2))
-    monkeypatch.setattr(CommonMetricPrinter, "write", metrics.host_print)
+class Record(EventWriter):
+    def __init__(self, steps):
+        self.steps = steps
+
+    def write(self):
+        self.steps.append(get_event_storage().iter)
+
+
+@pytest.mark.parametrize("steps, period, written", [(1, 200, [0]), (2, 200, [1]), (5, 2, [1, 3, 4]), (4, 2, [1, 3])])
+def test_a_step_is_written_once(steps, period, written):
+    trainer = Steps(steps, period)
+    trainer.train(0, 1, steps)
+    assert trainer.printed == written
+
+
+def test_host_divides_by_zero_in_a_run_of_two_steps(monkeypatch):
+    monkeypatch.setattr(PeriodicWriter, "after_step", metrics.host_after_step)
     with pytest.raises(ZeroDivisionError):
-        print_twice(CommonMetricPrinter(max_iter=2))
+        Steps(2).train(0, 1, 2)

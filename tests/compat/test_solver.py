@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from dcac_fastreid.compat.solver import OPTIMIZERS
+from dcac_fastreid.errors import InputError
 from fastreid.engine.defaults import DefaultTrainer
 from fastreid.engine.train_loop import SimpleTrainer
 from fastreid.solver import build_optimizer
@@ -36,7 +38,8 @@ def largest_changes(build, host_cfg):
     return {name: (value - before[name]).abs().max().item() for name, value in model.named_parameters()}
 
 
-@pytest.mark.parametrize("optimizer", ["Adam", "SGD"])
+@pytest.mark.filterwarnings("ignore:.*is deprecated")  # the host's Lamb calls PyTorch as it was before 1.5
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_every_trainable_parameter_moves_and_no_frozen_one(host_cfg, optimizer):
     host_cfg.SOLVER.OPT = optimizer
     changes = largest_changes(DefaultTrainer.build_optimizer, host_cfg)
@@ -46,3 +49,17 @@ def test_every_trainable_parameter_moves_and_no_frozen_one(host_cfg, optimizer):
 
 def test_host_default_trains_nothing_in_silence(host_cfg):
     assert max(largest_changes(build_optimizer, host_cfg).values()) == 0.0
+
+
+def test_host_knows_no_lamb(host_cfg, monkeypatch):
+    monkeypatch.delattr(torch.optim, "Lamb")
+    host_cfg.SOLVER.OPT = "Lamb"
+    with pytest.raises(AttributeError, match="no attribute 'Lamb'"):
+        build_optimizer(host_cfg, Classifier(), contiguous=False)
+
+
+@pytest.mark.parametrize("name", ["SWA", "adam", "lr_scheduler", ""])
+def test_other_names_are_refused_with_the_list(host_cfg, name):
+    host_cfg.SOLVER.OPT = name
+    with pytest.raises(InputError, match=f"SOLVER.OPT is '{name}'; expected one of SGD, Adam, .*Lamb"):
+        DefaultTrainer.build_optimizer(host_cfg, Classifier())

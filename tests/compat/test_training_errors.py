@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from dcac_fastreid.compat import training_errors
+from dcac_fastreid.compat import evaluation_hook, training_errors
 from fastreid.engine.hooks import CallbackHook, EvalHook, IterationTimer
 from fastreid.engine.train_loop import TrainerBase
 
@@ -67,7 +67,8 @@ def test_error_before_the_first_epoch_comes_through(caplog):
     assert (trainer.evaluations, trainer.closed) == (0, 1)
 
 
-def test_host_evaluates_after_an_error_in_the_last_epoch(host_behaviour):
+def test_host_evaluates_after_an_error_in_the_last_epoch(host_behaviour, monkeypatch):
+    monkeypatch.setattr(EvalHook, "after_train", evaluation_hook.host_after_train)
     trainer = OneStep(error=RuntimeError("out of memory"))
     with pytest.raises(RuntimeError, match="out of memory"):
         trainer.run()

@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.evaluation import evaluate_rank
 from fastreid.evaluation.rank import eval_cuhk03, eval_market1501
 
@@ -102,12 +103,12 @@ def test_extra_memory_does_not_grow_with_the_matrix():
 def test_distance_that_is_not_finite_is_refused(value):
     distances, *labels = random_case(0, gallery=20)
     distances[2, 3] = value
-    with pytest.raises(ValueError, match="query 2 has a distance that is NaN or infinite"):
+    with pytest.raises(InputError, match="query 2 has a distance that is NaN or infinite"):
         evaluate_rank(distances, *labels)
 
 
 def test_queries_without_any_match_are_refused():
-    with pytest.raises(ValueError, match="no query has a match"):
+    with pytest.raises(InputError, match="no query has a match"):
         evaluate_rank(np.zeros((1, 2)), np.array([1]), np.array([1, 2]), np.array([0]), np.array([0, 1]))
 
 

@@ -1,0 +1,61 @@
+"""The files that fast-reid's backbones read: RegNet's and EfficientNet's settings, pretrained weights."""
+
+import functools
+from importlib import import_module
+from pathlib import Path
+
+from yacs.config import CfgNode
+
+import fastreid
+from fastreid.modeling.backbones.regnet import config
+
+# Those whose init_pretrained_weights imports gdown.
+WITH_GDOWN = ("resnet", "resnext", "osnet", "regnet.regnet", "regnet.effnet")
+
+
+class HostConfig(CfgNode):
+    """The settings of RegNet and EfficientNet: the host's defaults, and one file of the host's package."""
+
+    def merge_from_file(self, cfg_filename: str) -> None:
+        self.merge_from_other_cfg(config.cfg)  # else what this file does not name stays as an earlier one set it
+        super().merge_from_file(str(Path(fastreid.__file__).parents[1] / cfg_filename))
+
+
+def find_settings() -> None:
+    """fastreid/modeling/backbones/regnet/regnet.py:568 and effnet.py:253 open `fastreid/modeling/...yaml`.
+
+    Any version. Relative to the working directory: FileNotFoundError, but in the root of fast-reid's repository. And all
+    files go into one global object: a RegNetX that is built after a RegNetY gets its squeeze-and-excitation layers.
+    """
+    regnet, effnet = (import_module(f"fastreid.modeling.backbones.regnet.{name}") for name in ("regnet", "effnet"))
+    if not isinstance(regnet.regnet_cfg, HostConfig):
+        regnet.regnet_cfg = effnet.effnet_cfg = HostConfig(config.cfg)
+
+
+def _with_explanation(host_function):
+    @functools.wraps(host_function)
+    def init_pretrained_weights(*args, **kwargs):
+        try:
+            return host_function(*args, **kwargs)
+        except ImportError as error:
+            if error.name != "gdown":
+                raise
+            raise ImportError(
+                "fast-reid fetches this backbone's ImageNet weights with gdown, which is not installed: run "
+                "`pip install gdown`, or set MODEL.BACKBONE.PRETRAIN_PATH to a file, or MODEL.BACKBONE.PRETRAIN False",
+                name="gdown",
+            ) from None
+
+    return init_pretrained_weights
+
+
+def explain_missing_gdown() -> None:
+    """fastreid/modeling/backbones/resnet.py:248 imports gdown, which fast-reid does not install; likewise four others.
+
+    Any version, MODEL.BACKBONE.PRETRAIN True without PRETRAIN_PATH: ModuleNotFoundError: No module named 'gdown', even
+    where the weights are in the cache already.
+    """
+    for name in WITH_GDOWN:
+        module = import_module(f"fastreid.modeling.backbones.{name}")
+        if not hasattr(module.init_pretrained_weights, "__wrapped__"):
+            module.init_pretrained_weights = _with_explanation(module.init_pretrained_weights)

@@ -1,0 +1,89 @@
+"""Settings and pretrained weights of the host's backbones."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+
+import fastreid
+from dcac_fastreid.compat.backbones import WITH_GDOWN
+from fastreid.modeling.backbones import build_backbone
+from fastreid.modeling.backbones.regnet import config, effnet, regnet
+
+REGNET, EFFNET = "build_regnet_backbone", "build_effnet_backbone"
+
+
+@pytest.fixture
+def build(host_cfg):
+    def build(name, depth):
+        host_cfg.MODEL.BACKBONE.NAME = name
+        host_cfg.MODEL.BACKBONE.DEPTH = depth
+        return build_backbone(host_cfg)
+
+    return build
+
+
+@pytest.fixture
+def host_settings(monkeypatch):
+    """The host's global object, as it is before its first use."""
+    monkeypatch.setattr(regnet, "regnet_cfg", config.cfg.clone())
+    monkeypatch.setattr(effnet, "effnet_cfg", regnet.regnet_cfg)
+
+
+def excitations(model):
+    return sum(isinstance(module, regnet.SE) for module in model.modules())
+
+
+@pytest.mark.parametrize("name, depth", [(REGNET, "400x"), (EFFNET, "b0")])
+def test_host_finds_its_settings_in_its_repository_alone(host_settings, build, monkeypatch, tmp_path, name, depth):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="fastreid/modeling/backbones/regnet"):
+        build(name, depth)
+
+
+@pytest.mark.parametrize("name, depth, width", [(REGNET, "400x", 384), (REGNET, "800y", 768), (EFFNET, "b0", 1280)])
+def test_builds_and_trains_from_any_folder(build, monkeypatch, tmp_path, name, depth, width):
+    monkeypatch.chdir(tmp_path)
+    features = build(name, depth)(torch.rand(2, 3, 64, 32))
+    features.sum().backward()
+    assert features.shape[:2] == (2, width) and features.isfinite().all()
+
+
+def test_host_mixes_the_settings_of_two_backbones(host_settings, build, monkeypatch):
+    monkeypatch.chdir(Path(fastreid.__file__).parents[1])
+    assert excitations(build(REGNET, "400x")) == 0
+    build(REGNET, "400y")
+    assert excitations(build(REGNET, "400x")) > 0
+
+
+def test_a_backbone_has_its_own_settings(build):
+    assert excitations(build(REGNET, "400y")) > 0
+    assert excitations(build(REGNET, "400x")) == 0
+
+
+def test_no_other_backbone_imports_gdown():
+    folder = Path(fastreid.__file__).parent / "modeling" / "backbones"
+    found = [file.relative_to(folder) for file in folder.rglob("*.py") if "import gdown" in file.read_text()]
+    assert sorted(".".join(file.with_suffix("").parts) for file in found) == sorted(WITH_GDOWN)
+
+
+@pytest.mark.parametrize("name", WITH_GDOWN)
+def test_pretrained_weights_without_gdown_are_one_sentence(monkeypatch, tmp_path, name):
+    monkeypatch.setitem(sys.modules, "gdown", None)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    function = import_module(f"fastreid.modeling.backbones.{name}").init_pretrained_weights
+    with pytest.raises(ModuleNotFoundError, match="import of gdown halted"):
+        function.__wrapped__("50x")
+    with pytest.raises(
+        ImportError, match="pip install gdown.*PRETRAIN_PATH to a file, or MODEL.BACKBONE.PRETRAIN False"
+    ):
+        function("50x")
+
+
+def test_gdown_that_lacks_something_itself_keeps_its_error(monkeypatch, tmp_path):
+    (tmp_path / "gdown.py").write_text("import a_package_that_nobody_has\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="No module named 'a_package_that_nobody_has'"):
+        import_module("fastreid.modeling.backbones.resnet").init_pretrained_weights("50x")
