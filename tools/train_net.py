@@ -11,11 +11,10 @@ def main(args):
     with dcac_fastreid.one_sentence_errors():
         cfg = dcac_fastreid.setup(args)
         if args.eval_only:
-            model = dcac_fastreid.load_for_testing(cfg)
-        else:
-            trainer = dcac_fastreid.DCACTrainer(cfg)
-            trainer.resume_or_load(resume=args.resume)
-    return dcac_fastreid.DCACTrainer.test(cfg, model) if args.eval_only else trainer.train()
+            return dcac_fastreid.DCACTrainer.test(cfg, dcac_fastreid.load_for_testing(cfg))
+        trainer = dcac_fastreid.DCACTrainer(cfg)
+        trainer.resume_or_load(resume=args.resume)
+        return trainer.train()
 
 
 if __name__ == "__main__":

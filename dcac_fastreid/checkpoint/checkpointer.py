@@ -1,25 +1,30 @@
 """fast-reid's Checkpointer with sentences instead of silence: for resuming a run, and for testing a model."""
 
+import os
 import pickle
+from collections.abc import Callable
+from typing import BinaryIO
 
+import torch
 from torch import nn
 
+from dcac_fastreid.errors import InputError
 from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
 
 
 class ReadableCheckpointer(Checkpointer):
-    """Names a file that is no checkpoint of fast-reid. Raises ValueError."""
+    """Names a file that is no checkpoint of fast-reid. Raises InputError."""
 
     def _load_file(self, f: str):
         try:
             checkpoint = super()._load_file(f)
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise ValueError(
+            raise InputError(
                 f"{f} cannot be read as a checkpoint ({str(error).splitlines()[0]}); is it complete?"
             ) from error
         if not isinstance(checkpoint, dict) or "model" not in checkpoint:
-            raise ValueError(f"{f} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
+            raise InputError(f"{f} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
         return checkpoint
 
 
@@ -30,8 +35,37 @@ class StrictCheckpointer(ReadableCheckpointer):
         super().__init__(*args, **kwargs)
         self._resuming = False
 
+    def save(self, name: str, **extra) -> None:
+        """As fast-reid's, but whole or not at all.
+
+        Raises:
+            InputError: the file cannot be written; what was there before is as it was.
+        """
+        self.write(name, **extra)
+        if self.save_dir and self.save_to_disk:
+            self.tag_last_checkpoint(f"{name}.pth")
+
+    def write(self, name: str, **extra) -> None:
+        """Saves a file that is not the one to resume from; raises as `save`."""
+        if not self.save_dir or not self.save_to_disk:
+            return
+        state = {key: part.state_dict() for key, part in self.checkpointables.items()}
+        file = os.path.join(self.save_dir, f"{name}.pth")
+        self.logger.info(f"Saving checkpoint to {file}")
+        _write_whole(file, lambda stream: torch.save({"model": self.model.state_dict(), **state, **extra}, stream))
+
+    def tag_last_checkpoint(self, last_filename_basename: str) -> None:
+        _write_whole(
+            os.path.join(self.save_dir, "last_checkpoint"), lambda stream: stream.write(last_filename_basename.encode())
+        )
+
+    def saved_metric(self, name: str) -> float | None:
+        """The metric that a saved file was saved with; None where there is no such file."""
+        file = os.path.join(self.save_dir, f"{name}.pth")
+        return torch.load(file, mmap=True, map_location="cpu")["metric"] if os.path.isfile(file) else None
+
     def resume_or_load(self, path: str, *, resume: bool = True):
-        """As fast-reid's. Raises ValueError where a checkpoint to resume from does not fit the model."""
+        """As fast-reid's. Raises InputError where a checkpoint to resume from does not fit the model."""
         self._resuming = resume and self.has_checkpoint()
         return super().resume_or_load(path, resume=resume)
 
@@ -40,7 +74,7 @@ class StrictCheckpointer(ReadableCheckpointer):
         shapes = [name for name, _, _ in result.incorrect_shapes]
         missing = [key for key in result.missing_keys if key not in shapes]
         if self._resuming and (missing or shapes or result.unexpected_keys):
-            raise ValueError(
+            raise InputError(
                 f"{self.get_checkpoint_file()} cannot be resumed: missing {missing}, of another shape {shapes}, "
                 f"left over {result.unexpected_keys}; use the config and the data that this run was started with"
             )
@@ -60,7 +94,7 @@ class TestingCheckpointer(ReadableCheckpointer):
         result = super()._load_model(checkpoint)
         result.missing_keys[:] = [key for key in result.missing_keys if not key.startswith(training_only)]
         if result.missing_keys:
-            raise ValueError(
+            raise InputError(
                 f"the checkpoint lacks {len(result.missing_keys)} weights that the model needs "
                 f"({', '.join(result.missing_keys[:5])}, ...); is it of this architecture?"
             )
@@ -71,7 +105,7 @@ def load_for_testing(cfg) -> nn.Module:
     """The model of cfg with the weights of MODEL.WEIGHTS, without its training side; reads no pre-trained weights.
 
     Raises:
-        ValueError: the file is no checkpoint, or lacks a weight that the model needs.
+        InputError: the file is no checkpoint, or lacks a weight that the model needs.
     """
     cfg = cfg.clone()
     cfg.defrost()
@@ -79,3 +113,19 @@ def load_for_testing(cfg) -> nn.Module:
     model = build_model(cfg)
     TestingCheckpointer(model).load(cfg.MODEL.WEIGHTS)
     return model.eval()
+
+
+def _write_whole(file: str, write: Callable[[BinaryIO], object]) -> None:
+    """Writes beside the file and then puts it in its place: a reader sees the old content or the new, never a part."""
+    unfinished = f"{file}.unfinished"
+    try:
+        with open(unfinished, "wb") as stream:
+            write(stream)
+        os.replace(unfinished, file)
+    except (OSError, RuntimeError) as error:  # torch.save: RuntimeError on a full disk
+        if os.path.exists(unfinished):
+            os.remove(unfinished)
+        raise InputError(
+            f"{file} could not be written ({str(error).splitlines()[0]}); what was saved before is whole: free some space "
+            "or choose another OUTPUT_DIR, and go on with --resume"
+        ) from error

@@ -62,11 +62,35 @@ class EpochProgress(HookBase):
 
 
 class LastEpochCheckpointer(hooks.PeriodicCheckpointer):
-    """fast-reid's, with two differences: it stands before the evaluation, and it writes no `model_best`.
+    """fast-reid's, with two differences: it stands before the evaluation, and it leaves `model_best` to BestCheckpointer.
 
-    So an evaluation that fails costs no training; and nothing is selected on the target's test set, which is what
-    fast-reid's `model_best` would be in a cross-domain run. Tables use the last epoch.
+    So an evaluation that fails costs no training.
     """
 
     def after_epoch(self):
         self.step(self.trainer.epoch, metric=-1.0)  # no metric is below its initial best, so none is "better"
+
+
+class BestCheckpointer(HookBase):
+    """Keeps `model_best`, the weights of the best evaluation by fast-reid's metric, (mAP + Rank-1) / 2 of the first test.
+
+    Only for a run that is tested on its own sources: in a cross-domain run this would be selection on the target's test
+    set. Tables use the last epoch in any case. Unlike fast-reid's, a resumed run goes on from the best that was saved.
+
+    Args:
+        checkpointer: its `write` saves a file that is not the one to resume from.
+    """
+
+    def __init__(self, checkpointer):
+        self._checkpointer = checkpointer
+
+    def before_train(self):
+        tests = self.trainer.cfg.DATASETS.TESTS
+        self._metric = "metric" if len(tests) == 1 else f"{tests[0]}/metric"
+        self._best = self._checkpointer.saved_metric("model_best") if self.trainer.start_epoch else None
+
+    def after_epoch(self):
+        metric, step = self.trainer.storage.latest().get(self._metric, (None, None))
+        if step == self.trainer.storage.iter and (self._best is None or metric > self._best):
+            self._checkpointer.write("model_best", epoch=self.trainer.epoch, metric=metric)
+            self._best = metric

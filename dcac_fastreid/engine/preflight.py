@@ -5,6 +5,7 @@ from pathlib import Path
 
 from dcac_fastreid import data
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
+from dcac_fastreid.errors import InputError
 
 CLIP_SOURCE = (
     "https://openaipublic.azureedge.net/clip/models/"
@@ -22,7 +23,7 @@ def check_inputs(cfg, *, training: bool) -> None:
     Args:
         training: else an evaluation of MODEL.WEIGHTS.
     Raises:
-        ValueError: a data root that fast-reid would misread.
+        InputError: a data root that fast-reid would misread, or a data set that cannot be read, trained or tested on.
         FileNotFoundError: with one message that lists ALL that is missing: what, the path expected, where to get it.
     """
     _check_market_root(cfg, training)
@@ -37,32 +38,37 @@ def check_inputs(cfg, *, training: bool) -> None:
             + "".join(f"  - {line}\n" for line in missing)
             + f"The same method on a small drawn world needs none of this: {SYNTHETIC_COMMAND}"
         )
+    data.check_datasets(cfg, training=training)
 
 
 def _check_market_root(cfg, training: bool) -> None:
-    """fast-reid's Market1501 looks for "PERSON_cCAMERA" in the whole path: such a folder would give every image one person."""
+    """fast-reid's own classes look for "PERSON_cCAMERA" in the whole path: such a folder would give every image one person."""
     root = data.data_root(cfg.DATASETS.ROOT)
     found = re.search(r"[-\d]+_c\d", root)
-    if found and "Market1501" in (*(cfg.DATASETS.NAMES if training else ()), *cfg.DATASETS.TESTS):
-        raise ValueError(
-            f"the data root {root} contains {found[0]!r}, which fast-reid would take for person and camera of every "
-            "Market1501 image; rename that folder or link to it"
-        )
+    for name in _dataset_names(cfg, training):
+        if found and name in ("Market1501", "DukeMTMC"):
+            raise InputError(
+                f"the data root {root} contains {found[0]!r}, which fast-reid's {name} would take for person and camera of "
+                f"every image; use DG_{name}, which reads the file names alone"
+            )
+
+
+def _dataset_names(cfg, training: bool) -> list[str]:
+    return list(dict.fromkeys((*(cfg.DATASETS.NAMES if training else ()), *cfg.DATASETS.TESTS)))
 
 
 def _missing_datasets(cfg, training: bool) -> list[str]:
     root = Path(data.data_root(cfg.DATASETS.ROOT))
     where = "DATASETS.ROOT" if cfg.DATASETS.ROOT else "the environment variable FASTREID_DATASETS, or DATASETS.ROOT"
     missing = []
-    for name in dict.fromkeys((*(cfg.DATASETS.NAMES if training else ()), *cfg.DATASETS.TESTS)):
+    for name in _dataset_names(cfg, training):
         known = KNOWN_DATASETS.get(name)
-        if known is None:  # fast-reid's other data sets name what they lack themselves
+        if known is None:  # fast-reid's other data sets: data.check_datasets tries them
             continue
-        name_on_disk = next((name for name in known.layouts if (root / name).is_dir()), next(iter(known.layouts)))
-        folder = root / name_on_disk
-        lacking = [part for part in known.layouts[name_on_disk] if not (folder / part).exists()]
-        if lacking:
-            what = f"{', '.join(lacking)} in {folder}" if folder.is_dir() else f"no folder {folder}"
+        located = known.locate(root)
+        if located.lacking:
+            parts = ", ".join(located.lacking)
+            what = f"{parts} in {located.folder}" if located.folder.is_dir() else f"no folder {located.folder}"
             missing.append(f"{name}: {what} (root: {where}); get it from {known.source}")
     return missing
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from dcac_fastreid.errors import InputError
+
 EPOCH_SCHEDULE = "EpochWarmupMultiStepLR"
 
 
@@ -23,10 +25,10 @@ def build_epoch_schedule(cfg, optimizer: Optimizer) -> dict[str, LambdaLR]:
     """fast-reid's dictionary of schedulers for SOLVER.SCHED "EpochWarmupMultiStepLR"; its LRScheduler hook steps it once per epoch.
 
     Raises:
-        ValueError: fast-reid's own iteration-wise warm-up or delay is asked for besides.
+        InputError: fast-reid's own iteration-wise warm-up or delay is asked for besides.
     """
     if cfg.SOLVER.WARMUP_ITERS or cfg.SOLVER.DELAY_EPOCHS:
-        raise ValueError(
+        raise InputError(
             f"SOLVER.SCHED {EPOCH_SCHEDULE} warms up over SOLVER.WARMUP_EPOCHS; set WARMUP_ITERS and DELAY_EPOCHS to 0, "
             f"got {cfg.SOLVER.WARMUP_ITERS} and {cfg.SOLVER.DELAY_EPOCHS}"
         )

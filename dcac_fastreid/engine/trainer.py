@@ -9,11 +9,17 @@ from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
-from dcac_fastreid.engine.hooks import BeforeTrain, EpochProgress, LastEpochCheckpointer, PrototypeReset
+from dcac_fastreid.engine.config_file import changed
+from dcac_fastreid.engine.hooks import (
+    BeforeTrain,
+    BestCheckpointer,
+    EpochProgress,
+    LastEpochCheckpointer,
+    PrototypeReset,
+)
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
-from dcac_fastreid.engine.setup import PRECISIONS, check_processes, check_training_settings
+from dcac_fastreid.engine.settings import PRECISIONS, check_processes, check_settings
 from dcac_fastreid.reid import PrototypicalBaseline
-from fastreid.data.build import build_reid_train_loader
 from fastreid.engine import DefaultTrainer, hooks
 from fastreid.utils import comm
 from fastreid.utils.env import seed_all_rng
@@ -25,12 +31,12 @@ class DCACTrainer(DefaultTrainer):
     """Trains DCAC, its baseline, or any fast-reid architecture.
 
     Raises:
-        ValueError: a setting that cannot work, before anything is built.
+        InputError: a setting that cannot work, before anything is built.
     """
 
     def __init__(self, cfg):
         check_processes(cfg, comm.get_world_size())
-        check_training_settings(cfg)
+        check_settings(cfg, training=True)
         cfg = _with_seed(cfg)
         seed_all_rng(cfg.SEED)
         logger.info(f"Seed {cfg.SEED}, data sets from {data.use_data_root(cfg)}")
@@ -43,6 +49,9 @@ class DCACTrainer(DefaultTrainer):
         if self.start_epoch >= self.max_epoch:
             logger.info(f"All {self.max_epoch} epochs are done; evaluating the last checkpoint")
             return self.test(self.cfg, self.model)
+        if self.start_epoch:  # fast-reid has begun the stream at epoch 0, before it knew of the checkpoint
+            self.data_loader.batch_sampler.sampler.start_epoch = self.start_epoch
+            self._trainer._data_loader_iter = iter(self.data_loader)
         try:
             return super().train()
         finally:
@@ -51,15 +60,7 @@ class DCACTrainer(DefaultTrainer):
 
     @classmethod
     def build_train_loader(cls, cfg):
-        data.use_data_root(cfg)
-        loader = build_reid_train_loader(cfg, combineall=cfg.DATASETS.COMBINEALL)
-        needed = cfg.SOLVER.IMS_PER_BATCH // cfg.DATALOADER.NUM_INSTANCE
-        if "Identity" in cfg.DATALOADER.SAMPLER_TRAIN and loader.dataset.num_classes < needed:
-            raise ValueError(  # fast-reid's samplers would loop forever
-                f"{', '.join(cfg.DATASETS.NAMES)} has {loader.dataset.num_classes} identities, a batch needs {needed}: "
-                "lower SOLVER.IMS_PER_BATCH"
-            )
-        return loader
+        return data.build_train_loader(cfg)
 
     @classmethod
     def build_test_loader(cls, cfg, dataset_name: str):
@@ -100,6 +101,8 @@ class DCACTrainer(DefaultTrainer):
         host = [hook for hook in super().build_hooks() if not isinstance(hook, hooks.PeriodicCheckpointer)]
         evaluation = next(index for index, hook in enumerate(host) if isinstance(hook, hooks.EvalHook))
         host.insert(evaluation, LastEpochCheckpointer(self.checkpointer, self.cfg.SOLVER.CHECKPOINT_PERIOD))
+        if set(self.cfg.DATASETS.TESTS) <= set(self.cfg.DATASETS.NAMES):
+            host.insert(evaluation + 2, BestCheckpointer(self.checkpointer))
         return ours + host + [EpochProgress()]
 
     def _fill_latent_cache(self) -> None:
@@ -123,8 +126,4 @@ class DCACTrainer(DefaultTrainer):
 def _with_seed(cfg):
     if cfg.SEED >= 0:
         return cfg
-    cfg = cfg.clone()
-    cfg.defrost()
-    cfg.SEED = int.from_bytes(os.urandom(4), "big") % 2**31
-    cfg.freeze()
-    return cfg
+    return changed(cfg, ["SEED", int.from_bytes(os.urandom(4), "big") % 2**31])

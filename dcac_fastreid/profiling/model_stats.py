@@ -25,15 +25,9 @@ def model_stats(cfg, num_classes: int) -> dict:
         flops: per batch of SOLVER.IMS_PER_BATCH, 2 per multiply-add. `forward_paper`: the VAE in the loop;
             `forward_run` and `training_run` (forward and backward): what this config executes, with cached latents.
     """
-    cfg = data.with_local_weights(cfg)
-    cfg.defrost()
-    cfg.MODEL.DEVICE, cfg.MODEL.BACKBONE.PRETRAIN, cfg.MODEL.HEADS.NUM_CLASSES = "meta", False, num_classes
+    model = build_on_meta(cfg, num_classes)
     images = torch.empty(cfg.SOLVER.IMS_PER_BATCH, 3, *cfg.INPUT.SIZE_TRAIN, device="meta")
-    with torch.device("meta"):
-        model = build_model(cfg)
-        in_paper = in_run = None
-        if isinstance(model, DCAC):
-            in_paper, in_run = _attach_diffusion(model, cfg)
+    in_paper, in_run = _sources_of_latents(cfg) if isinstance(model, DCAC) else (None, None)
     if hasattr(model, "memory"):
         model.memory.filled = True
     forward_run, training_run = _count_flops(model, images, in_run)
@@ -44,17 +38,32 @@ def model_stats(cfg, num_classes: int) -> dict:
     }
 
 
+def build_on_meta(cfg, num_classes: int) -> nn.Module:
+    """The model of a config as it trains, training side included, with shapes and no weights."""
+    cfg = data.with_local_weights(cfg)
+    cfg.defrost()
+    cfg.MODEL.DEVICE, cfg.MODEL.BACKBONE.PRETRAIN, cfg.MODEL.HEADS.NUM_CLASSES = "meta", False, num_classes
+    with torch.device("meta"):
+        model = build_model(cfg)
+        if isinstance(model, DCAC):
+            attach_training_side(model, cfg, stable_diffusion.empty_denoiser(_architecture(cfg)))
+    return model
+
+
+def _architecture(cfg) -> Path:
+    """The folder with the diffusion model's configuration files; sizes need no download."""
+    folder = Path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
+    return folder if folder.is_dir() else stable_diffusion.SD15_ARCHITECTURE
+
+
 Latents = Callable[[Sequence[str]], Tensor]
 
 
-def _attach_diffusion(model: DCAC, cfg) -> tuple[Latents, Latents]:
-    """Returns the two sources of latents: the VAE in the loop, and the cache."""
-    folder = Path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
-    if not folder.is_dir():  # sizes need no download
-        folder = stable_diffusion.SD15_ARCHITECTURE
-    attach_training_side(model, cfg, stable_diffusion.empty_denoiser(folder))
-    encoder = stable_diffusion.empty_encoder(folder)
-    views = torch.empty(cfg.SOLVER.IMS_PER_BATCH, 3, *cfg.MODEL.DCAC.DIFFUSION.SIZE)
+def _sources_of_latents(cfg) -> tuple[Latents, Latents]:
+    """The VAE in the loop, and the cache."""
+    with torch.device("meta"):
+        encoder = stable_diffusion.empty_encoder(_architecture(data.with_local_weights(cfg)))
+        views = torch.empty(cfg.SOLVER.IMS_PER_BATCH, 3, *cfg.MODEL.DCAC.DIFFUSION.SIZE)
     cached = encoder(views)
     return lambda paths: encoder(views), lambda paths: cached
 

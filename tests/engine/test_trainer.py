@@ -11,7 +11,7 @@ import torch
 import dcac_fastreid
 from dcac_fastreid.diffusion import LatentCache
 from dcac_fastreid.diffusion.latents import read_view
-from dcac_fastreid.engine.setup import check_processes
+from dcac_fastreid.engine.settings import check_processes
 from fastreid.engine import DefaultPredictor, DefaultTrainer
 
 # Adam moves these too, by rounding noise and weight decay, but the loss does not depend on them: with one token the
@@ -157,20 +157,12 @@ def test_a_checkpoint_holds_what_a_run_needs_and_nothing_of_stable_diffusion(mak
     assert {"memory.prototypes", "conditioner.prompts"} <= saved.keys()
 
 
-def test_no_model_is_selected_on_the_target(make_trainer):
-    trainer = make_trainer("baseline/ma_ms.yml", "SOLVER.MAX_EPOCH", 2)
-    train(trainer)
-    assert sorted(file.name for file in Path(trainer.cfg.OUTPUT_DIR).glob("*.pth")) == [
-        "model_0000.pth",
-        "model_final.pth",
-    ]
-
-
-def test_metrics_are_logged(make_trainer):
-    trainer = make_trainer("ma_ms.yml", "SOLVER.MAX_EPOCH", 2)
-    train(trainer)
+def test_metrics_are_logged_and_the_last_evaluation_too(make_trainer):
+    trainer = make_trainer("ma_ms.yml", "SOLVER.MAX_EPOCH", 2, "TEST.EVAL_PERIOD", 3)
+    results = train(trainer)
     lines = [json.loads(line) for line in (Path(trainer.cfg.OUTPUT_DIR) / "metrics.json").read_text().splitlines()]
     assert {"loss_cls", "loss_pcl", "loss_diffusion", "lr", "cls_accuracy"} <= lines[0].keys()
+    assert "mAP" not in lines[0] and lines[-1]["mAP"] == pytest.approx(results["mAP"])
 
 
 def test_a_run_of_two_steps(make_trainer):
@@ -225,28 +217,37 @@ def test_training_in_float16_with_a_loss_scaler(make_trainer):
     ("opts", "message"),
     [
         (("SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "fp16"), "fp16 training needs a GPU"),
-        (("SOLVER.AMP.DTYPE", "fp8"), "'fp8'; expected bf16 or fp16"),
+        (("DATALOADER.NUM_INSTANCE", 6), "6"),
     ],
 )
-def test_precisions_that_cannot_work_are_refused(make_trainer, opts, message):
+def test_a_script_of_ones_own_is_refused_what_cannot_work_too(make_trainer, opts, message):
+    """All cases, on the command line: tests/tools/test_errors.py."""
     with pytest.raises(ValueError, match=message):
         make_trainer("ma_ms.yml", *opts)
 
 
-@pytest.mark.parametrize(
-    ("opts", "message"),
-    [
-        (("DATALOADER.NUM_INSTANCE", 6), "a batch of SOLVER.IMS_PER_BATCH 16 images cannot hold"),
-        (("DATALOADER.NUM_INSTANCE", 0), "cannot hold DATALOADER.NUM_INSTANCE 0"),
-        (("DATALOADER.NUM_INSTANCE", 32), "cannot hold DATALOADER.NUM_INSTANCE 32"),
-        (("SOLVER.IMS_PER_BATCH", 48), "Market1501 has 8 identities, a batch needs 12"),
-        (("TEST.EVAL_PERIOD", 0), "TEST.EVAL_PERIOD is 0"),
-        (("SOLVER.CHECKPOINT_PERIOD", 0), "SOLVER.CHECKPOINT_PERIOD is 0"),
-    ],
-)
-def test_settings_on_which_fast_reid_hangs_or_crashes_are_refused(make_trainer, opts, message):
-    with pytest.raises(ValueError, match=message):
-        make_trainer("baseline/ma_ms.yml", *opts)
+def test_neither_evaluation_nor_checkpoint_but_the_last(make_trainer):
+    trainer = make_trainer(
+        "baseline/ma_ms.yml", "SOLVER.MAX_EPOCH", 2, "TEST.EVAL_PERIOD", 0, "SOLVER.CHECKPOINT_PERIOD", 0
+    )
+    assert train(trainer) is None
+    assert [file.name for file in Path(trainer.cfg.OUTPUT_DIR).glob("*.pth")] == ["model_final.pth"]
+
+
+def test_a_resumed_run_draws_the_batches_of_its_epoch(make_trainer):
+    """The second epoch's pictures are those of a run that was never stopped."""
+
+    def batches(*opts, resume):
+        trainer, seen = make_trainer("baseline/ma_ms.yml", *opts), []
+        trainer.model.register_forward_pre_hook(
+            lambda model, inputs: seen.append(inputs[0]["img_paths"]) if model.training else None
+        )
+        train(trainer, resume=resume)
+        return seen
+
+    unbroken = batches("SOLVER.MAX_EPOCH", 2, resume=False)
+    batches("SOLVER.MAX_EPOCH", 1, resume=False)
+    assert batches("SOLVER.MAX_EPOCH", 2, resume=True) == unbroken[3:]
 
 
 def test_fast_reids_own_architectures_may_run_on_several_gpus(make_cfg):

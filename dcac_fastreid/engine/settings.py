@@ -1,0 +1,128 @@
+"""Can the settings of a config work at all? Asked before anything is read or built."""
+
+from collections.abc import Collection
+
+import torch
+
+from dcac_fastreid import data
+from dcac_fastreid.compat.solver import OPTIMIZERS
+from dcac_fastreid.conditioners import check_conditioner
+from dcac_fastreid.diffusion import check_tuning
+from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.losses import check_losses
+from fastreid.data.datasets import DATASET_REGISTRY
+from fastreid.layers import any_softmax, pooling
+from fastreid.modeling.backbones import BACKBONE_REGISTRY
+from fastreid.modeling.heads import REID_HEADS_REGISTRY
+from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
+
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
+OURS = ("DCAC", "PrototypicalBaseline")
+
+
+def check_settings(cfg, *, training: bool) -> None:
+    """Looks for settings with which a training, or else an evaluation, cannot work.
+
+    Raises:
+        InputError: the first of them.
+    """
+    _check_model(cfg)
+    _check_data(cfg, training)
+    if training:
+        data.check_sampler(cfg)
+        _check_solver(cfg)
+        _check_precision(cfg)
+
+
+def check_processes(cfg, num_processes: int) -> None:
+    """Raises InputError where an architecture cannot run in several processes, or there are not as many GPUs."""
+    if num_processes > 1 and cfg.MODEL.META_ARCHITECTURE in OURS:
+        raise InputError(
+            f"{cfg.MODEL.META_ARCHITECTURE} runs on one GPU for now, its prototypes are not shared between processes; "
+            f"got {num_processes} processes, use --num-gpus 1"
+        )
+
+
+def check_gpus(num_gpus: int) -> None:
+    """Raises InputError where --num-gpus asks for more GPUs than this machine has."""
+    found = torch.cuda.device_count()
+    if num_gpus > max(1, found):
+        raise InputError(f"--num-gpus is {num_gpus}, PyTorch finds {found} on this machine; ask for fewer")
+
+
+def _check_choice(key: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise InputError(f"{key} is {value!r}; known are {', '.join(sorted(known))}")
+
+
+def _names(registry) -> Collection[str]:
+    return registry._obj_map  # the host's Registry has no public list of its names
+
+
+def _check_model(cfg) -> None:
+    model = cfg.MODEL
+    _check_choice("MODEL.META_ARCHITECTURE", model.META_ARCHITECTURE, _names(META_ARCH_REGISTRY))
+    _check_choice("MODEL.BACKBONE.NAME", model.BACKBONE.NAME, _names(BACKBONE_REGISTRY))
+    _check_choice("MODEL.HEADS.NAME", model.HEADS.NAME, _names(REID_HEADS_REGISTRY))
+    _check_choice("MODEL.HEADS.POOL_LAYER", model.HEADS.POOL_LAYER, pooling.__all__)
+    _check_choice("MODEL.HEADS.CLS_LAYER", model.HEADS.CLS_LAYER, any_softmax.__all__)
+    check_losses(model.LOSSES.NAME, ours=model.META_ARCHITECTURE in OURS)
+    if model.META_ARCHITECTURE == "DCAC":
+        check_conditioner(model.DCAC.CONDITIONER.NAME)
+        check_tuning(model.DCAC.DIFFUSION.TUNING, model.DCAC.LORA.RANK)
+
+
+def _check_data(cfg, training: bool) -> None:
+    for key, names in (
+        ("DATASETS.NAMES", cfg.DATASETS.NAMES if training else ()),
+        ("DATASETS.TESTS", cfg.DATASETS.TESTS),
+    ):
+        for name in names:
+            _check_choice(key, name, _names(DATASET_REGISTRY))
+    if training and not cfg.DATASETS.NAMES:
+        raise InputError("DATASETS.NAMES is empty; expected the data sets to train on")
+    if not cfg.DATASETS.TESTS and (not training or cfg.TEST.EVAL_PERIOD):
+        raise InputError("DATASETS.TESTS is empty; expected the data sets to test on (or TEST.EVAL_PERIOD 0: no test)")
+    _check_choice("TEST.METRIC", cfg.TEST.METRIC, ("cosine", "euclidean"))
+    _check_positive(cfg, "TEST.IMS_PER_BATCH")
+    if cfg.DATALOADER.NUM_WORKERS < 0:
+        raise InputError(f"DATALOADER.NUM_WORKERS is {cfg.DATALOADER.NUM_WORKERS}; expected 0 or more processes")
+
+
+def _check_solver(cfg) -> None:
+    for key in ("SOLVER.MAX_EPOCH", "SOLVER.BASE_LR", "SOLVER.IMS_PER_BATCH"):
+        _check_positive(cfg, key)
+    for key, period in (
+        ("SOLVER.CHECKPOINT_PERIOD", cfg.SOLVER.CHECKPOINT_PERIOD),
+        ("TEST.EVAL_PERIOD", cfg.TEST.EVAL_PERIOD),
+    ):
+        if period < 0:
+            raise InputError(f"{key} is {period}; expected a number of epochs, or 0 for never")
+    _check_choice("SOLVER.OPT", cfg.SOLVER.OPT, OPTIMIZERS)
+    _check_choice("SOLVER.SCHED", cfg.SOLVER.SCHED, (EPOCH_SCHEDULE, "MultiStepLR", "CosineAnnealingLR"))
+    if cfg.SEED < -1:
+        raise InputError(f"SEED is {cfg.SEED}; expected a whole number from 0 upwards, or -1 to draw one")
+    padding = cfg.INPUT.PADDING
+    if padding.ENABLED and cfg.INPUT.CROP.ENABLED:
+        needed, given = cfg.INPUT.SIZE_TRAIN, [side + 2 * padding.SIZE for side in cfg.INPUT.CROP.SIZE]
+        if any(side < least for side, least in zip(given, needed, strict=False)):
+            raise InputError(
+                f"INPUT.CROP.SIZE with INPUT.PADDING.SIZE gives {given}, smaller than INPUT.SIZE_TRAIN {needed}, which is "
+                "cropped from it; enable one of the two, or enlarge INPUT.CROP.SIZE"
+            )
+
+
+def _check_precision(cfg) -> None:
+    amp = cfg.SOLVER.AMP
+    _check_choice("SOLVER.AMP.DTYPE", amp.DTYPE, PRECISIONS)
+    if amp.ENABLED and amp.DTYPE == "fp16" and cfg.MODEL.DEVICE == "cpu":
+        raise InputError("fp16 training needs a GPU; on the CPU set SOLVER.AMP.ENABLED False, or SOLVER.AMP.DTYPE bf16")
+
+
+def _check_positive(cfg, key: str) -> None:
+    value = cfg
+    for part in key.split("."):
+        value = value[part]
+    if not value > 0:
+        raise InputError(f"{key} is {value}; it must be above 0")

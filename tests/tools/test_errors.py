@@ -1,0 +1,422 @@
+"""Wrong input of every kind: tools/train_net.py says one sentence, exits with status 2 and leaves nothing half-written."""
+
+import logging
+import re
+import resource
+import runpy
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+import dcac_fastreid
+from fastreid.utils.logger import setup_logger
+
+ROOT = Path(__file__).parent.parent.parent
+MARKET, DUKE = "Market-1501-v15.09.15", "DukeMTMC-reID"
+
+
+@dataclass(frozen=True)
+class Case:
+    """args: after --config-file; {tmp}, {world} and {cache} are folders. starts: the run begins before the fault is met."""
+
+    name: str
+    message: str  # all words that tell what, got, expected
+    args: str = ""
+    arrange: Callable[[Path, Path], None] | None = None  # of the test's own folder and its own copy of the drawn world
+    config: str = "synthetic/baseline/ma_d.yml"
+    starts: bool = False
+
+
+def pictures(world: Path, part: str) -> list[Path]:
+    return sorted(path for path in (world / part).iterdir() if path.suffix in (".jpg", ".png"))
+
+
+def write(name: str, text: str):
+    return lambda tmp, world: (tmp / name).write_text(text)
+
+
+def cut(part: str, size: int):
+    """Cuts the first picture of a folder."""
+
+    def arrange(tmp, world):
+        picture = pictures(world, part)[0]
+        picture.write_bytes(picture.read_bytes()[:size])
+
+    return arrange
+
+
+def replace_picture(part: str, content: bytes):
+    return lambda tmp, world: pictures(world, part)[0].write_bytes(content)
+
+
+def rename_picture(part: str, name: str):
+    return lambda tmp, world: pictures(world, part)[0].rename(world / part / name)
+
+
+def remove(part: str):
+    return lambda tmp, world: shutil.rmtree(world / part)
+
+
+def empty(part: str):
+    def arrange(tmp, world):
+        shutil.rmtree(world / part)
+        (world / part).mkdir()
+
+    return arrange
+
+
+def spoil_list(text: str):
+    """Adds a line to MSMT17's list of queries."""
+
+    def arrange(tmp, world):
+        with open(world / "MSMT17_V1" / "list_query.txt", "a") as file:
+            file.write(text)
+
+    return arrange
+
+
+def one_camera(tmp, world):
+    for part in ("query", "bounding_box_test"):
+        for path in pictures(world, f"{DUKE}/{part}"):
+            if "_c1_" not in path.name:
+                path.rename(path.with_name(path.name.replace(path.name.split("_")[1], "c1")))
+
+
+def without_match(tmp, world):
+    person = pictures(world, f"{DUKE}/query")[0].name.split("_")[0]
+    for path in pictures(world, f"{DUKE}/bounding_box_test"):
+        if path.name.startswith(person):
+            path.unlink()
+
+
+def clip(change: Callable[[dict], dict]):
+    """weights.pth: the small CLIP, changed."""
+
+    def arrange(tmp, world):
+        from safetensors.torch import load_file
+
+        torch.save(change(load_file(dcac_fastreid.data.weights_path("synthetic:clip"))), tmp / "weights.pth")
+
+    return arrange
+
+
+def stable_diffusion(change: Callable[[Path], None]):
+    """sd/: the small Stable Diffusion, changed."""
+
+    def arrange(tmp, world):
+        shutil.copytree(dcac_fastreid.data.weights_path("synthetic:stable-diffusion"), tmp / "sd")
+        change(tmp / "sd")
+
+    return arrange
+
+
+def cut_unet(folder: Path) -> None:
+    file = next((folder / "unet").glob("*.safetensors"))
+    file.write_bytes(file.read_bytes()[:5000])
+
+
+def thin_unet(folder: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    file = next((folder / "unet").glob("*.safetensors"))
+    weights = load_file(file)
+    weights.pop("conv_in.weight")
+    save_file(weights, file, metadata={"format": "pt"})
+
+
+def checkpoint(content):
+    return lambda tmp, world: torch.save(content, tmp / "other.pth")
+
+
+def cut_checkpoint(tmp, world):
+    torch.save({"model": {"weight": torch.zeros(1000)}}, tmp / "other.pth")
+    (tmp / "other.pth").write_bytes((tmp / "other.pth").read_bytes()[:500])
+
+
+EVAL = "--eval-only MODEL.WEIGHTS {tmp}/other.pth"
+CLIP = "MODEL.BACKBONE.PRETRAIN_PATH {tmp}/weights.pth"
+SD = "MODEL.DCAC.DIFFUSION.WEIGHTS {tmp}/sd"
+DCAC = "synthetic/ma_d.yml"
+
+CASES = [
+    # -- the config --
+    Case("no config file", "no config file {tmp}/none.yml", config="{tmp}/none.yml"),
+    Case("broken yaml", "bad.yml is no yaml", arrange=write("bad.yml", "MODEL: [1,\n"), config="{tmp}/bad.yml"),
+    Case("a yaml without keys", "must hold keys", arrange=write("bad.yml", "- a\n- b\n"), config="{tmp}/bad.yml"),
+    Case("missing _BASE_", "builds on .*gone.yml", arrange=write("a.yml", "_BASE_: gone.yml\n"), config="{tmp}/a.yml"),
+    Case(
+        "unknown key in a file",
+        "no config key 'SOLVER.BASE_LERNRATE' .*bad.yml.*nearest one is SOLVER.BASE_LR",
+        arrange=write("bad.yml", "SOLVER:\n  BASE_LERNRATE: 1\n"),
+        config="{tmp}/bad.yml",
+    ),
+    Case(
+        "unknown key",
+        "no config key 'MODEL.DCAC.CONDITIONER.TEU'.*nearest one is MODEL.DCAC.CONDITIONER.TAU",
+        "MODEL.DCAC.CONDITIONER.TEU 1",
+    ),
+    Case("key without value", "come in pairs, KEY VALUE; got 9", "SOLVER.BASE_LR"),
+    Case("value of another type", "does not fit.*SOLVER.MAX_EPOCH", "SOLVER.MAX_EPOCH many"),
+    # -- settings --
+    Case(
+        "unknown data set",
+        "DATASETS.NAMES is 'Market1502'; known are .*DG_Market1501",
+        "DATASETS.NAMES ('Market1502',)",
+    ),
+    Case("a word for a list", "does not fit.*DATASETS.TESTS", "DATASETS.TESTS ('DG_Market1501')"),
+    Case("no test set", "DATASETS.TESTS is empty", "DATASETS.TESTS ()"),
+    Case("unknown architecture", "META_ARCHITECTURE is 'DCAD'; known are .*DCAC", "MODEL.META_ARCHITECTURE DCAD"),
+    Case("unknown backbone", "BACKBONE.NAME is 'clip'; known are .*build_clip_vit", "MODEL.BACKBONE.NAME clip"),
+    Case("unknown pooling", "POOL_LAYER is 'avg'; known are .*GlobalAvgPool", "MODEL.HEADS.POOL_LAYER avg"),
+    Case("unknown loss", "has 'TripletLos'; known losses are IDLoss", "MODEL.LOSSES.NAME ('TripletLos',)"),
+    Case(
+        "unknown loss of fast-reid's Baseline",
+        "has 'CrossEntropyLos'; known losses are CrossEntropyLoss",
+        "MODEL.META_ARCHITECTURE Baseline MODEL.LOSSES.NAME ('CrossEntropyLos',)",
+    ),
+    Case(
+        "a loss that fast-reid's Baseline does not compute",
+        "has 'IDLoss', which the architecture DCAC or PrototypicalBaseline computes",
+        "MODEL.META_ARCHITECTURE Baseline",
+    ),
+    Case("no loss", "MODEL.LOSSES.NAME is empty", "MODEL.LOSSES.NAME ()"),
+    Case("one loss twice", "has both IDLoss .* and fast-reid's", "MODEL.LOSSES.NAME ('IDLoss','CrossEntropyLoss')"),
+    Case("unknown conditioner", "NAME is 'Correlation'; known", "MODEL.DCAC.CONDITIONER.NAME Correlation", config=DCAC),
+    Case(
+        "unknown tuning",
+        "TUNING is 'loar'; known modes are frozen, lora",
+        "MODEL.DCAC.DIFFUSION.TUNING loar",
+        config=DCAC,
+    ),
+    Case("rank 0", "LORA.RANK is 0; it must be 1 or more", "MODEL.DCAC.LORA.RANK 0", config=DCAC),
+    Case("unknown schedule", "SOLVER.SCHED is 'Cosine'; known are CosineAnnealingLR", "SOLVER.SCHED Cosine"),
+    Case(
+        "fast-reid's warm-up with our schedule",
+        "set WARMUP_ITERS and DELAY_EPOCHS to 0, got 100",
+        "SOLVER.WARMUP_ITERS 100",
+        starts=True,
+    ),
+    Case("unknown optimizer", "SOLVER.OPT is 'Adm'; known are .*Adam, AdamW", "SOLVER.OPT Adm"),
+    Case("no epochs", "SOLVER.MAX_EPOCH is 0; it must be above 0", "SOLVER.MAX_EPOCH 0"),
+    Case("negative period", "TEST.EVAL_PERIOD is -1; expected a number of epochs", "TEST.EVAL_PERIOD -1"),
+    Case("unknown distance", "TEST.METRIC is 'l2'; known are cosine, euclidean", "TEST.METRIC l2"),
+    Case("negative seed", "SEED is -7; expected a whole number", "SEED -7"),
+    Case("unknown precision", "AMP.DTYPE is 'fp8'; known are bf16, fp16", "SOLVER.AMP.DTYPE fp8"),
+    Case("fp16 on the CPU", "fp16 training needs a GPU", "MODEL.DEVICE cpu SOLVER.AMP.ENABLED True"),
+    Case("features before the neck", "NECK_FEAT is 'before'.*set 'after'", "MODEL.HEADS.NECK_FEAT before", starts=True),
+    Case(
+        "temperature 0",
+        "CONDITIONER.TAU is 0.0; it must be positive",
+        "MODEL.DCAC.CONDITIONER.TAU 0.0",
+        config=DCAC,
+        starts=True,
+    ),
+    Case("momentum 2", "MOMENTUM is 2.0; it must lie in", "MODEL.LOSSES.PCL.MOMENTUM 2.0", starts=True),
+    Case(
+        "a crop that the padding does not fill",
+        "smaller than INPUT.SIZE_TRAIN",
+        "INPUT.CROP.ENABLED True INPUT.CROP.SIZE [64,32]",
+    ),
+    Case(
+        "a size that the patches do not divide",
+        "multiple of the patch size 16",
+        "INPUT.SIZE_TRAIN [100,64] INPUT.SIZE_TEST [100,64]",
+        starts=True,
+    ),
+    Case("several GPUs", "PrototypicalBaseline runs on one GPU for now", "--num-gpus 2"),
+    Case(
+        "several GPUs for fast-reid's own",
+        "--num-gpus is 2, PyTorch finds 0",
+        "--num-gpus 2 MODEL.META_ARCHITECTURE Baseline MODEL.LOSSES.NAME ('TripletLoss',)",
+    ),
+    Case("CUDA asked for and absent", "MODEL.DEVICE is cuda, but PyTorch finds no GPU", "MODEL.DEVICE cuda"),
+    Case("no device", "MODEL.DEVICE is 'gpu', which is no device", "MODEL.DEVICE gpu"),
+    # -- the sampler --
+    Case("unknown sampler", "SAMPLER_TRAIN.*'RandomSampler'", "DATALOADER.SAMPLER_TRAIN RandomSampler"),
+    Case("a batch that K does not divide", "SOLVER.IMS_PER_BATCH.*16.*NUM_INSTANCE.*6", "DATALOADER.NUM_INSTANCE 6"),
+    Case("K above the batch", "SOLVER.IMS_PER_BATCH.*16.*NUM_INSTANCE.*32", "DATALOADER.NUM_INSTANCE 32"),
+    Case("fewer identities than P", "8 identities.*12", "SOLVER.IMS_PER_BATCH 48"),
+    Case("SetReWeightSampler", "SetReWeightSampler", "DATALOADER.SAMPLER_TRAIN SetReWeightSampler"),
+    # -- data --
+    Case("no data root", "no folder {tmp}/none/Market-1501", "DATASETS.ROOT {tmp}/none"),
+    Case("a synthetic root without seed", "synthetic:SEED", "DATASETS.ROOT synthetic:one"),
+    Case("missing data set", "DG_Market1501: no folder .*Market-1501.*get it from https", arrange=remove(MARKET)),
+    Case("half-copied data set", "DG_DukeMTMC: query in .*DukeMTMC-reID", arrange=remove(f"{DUKE}/query")),
+    Case("empty folder", "bounding_box_train.*", arrange=empty(f"{MARKET}/bounding_box_train")),
+    Case(
+        "wrong file name",
+        "IMG_2024.jpg.*expected",
+        arrange=rename_picture(f"{MARKET}/query", "IMG_2024.jpg"),
+        args="DATASETS.TESTS ('DG_Market1501',)",
+    ),
+    Case(
+        "camera out of range",
+        "0007_c9s1_000151_00.jpg",
+        arrange=rename_picture(f"{MARKET}/bounding_box_train", "0007_c9s1_000151_00.jpg"),
+    ),
+    Case(
+        "a list line without person",
+        "list_query.txt",
+        arrange=spoil_list("0000/0000_000_01_0303morning_0008_0.jpg\n"),
+        args="DATASETS.TESTS ('DG_MSMT17',)",
+    ),
+    Case(
+        "a listed picture that is absent",
+        "0999_000_01",
+        arrange=spoil_list("0999/0999_000_01_0303morning_0008_0.jpg 999\n"),
+        args="DATASETS.TESTS ('DG_MSMT17',)",
+    ),
+    Case(
+        "a root that fast-reid misreads",
+        "contains '12_c3'.*use DG_Market1501",
+        "DATASETS.ROOT {tmp}/exp_12_c3 DATASETS.NAMES ('Market1501',)",
+    ),
+    Case("a target with one camera", "camera", arrange=one_camera),
+    Case("a query identity without match", "gallery", arrange=without_match),
+    Case("truncated image", "bounding_box_train/.*.jpg", arrange=cut(f"{MARKET}/bounding_box_train", 600), starts=True),
+    Case(
+        "truncated image, in a loader's process",
+        "bounding_box_train/.*.jpg",
+        "DATALOADER.NUM_WORKERS 1",
+        arrange=cut(f"{MARKET}/bounding_box_train", 600),
+        starts=True,
+    ),
+    Case(
+        "empty image",
+        "bounding_box_train/.*.jpg",
+        arrange=cut(f"{MARKET}/bounding_box_train", 0),
+        config=DCAC,
+        starts=True,
+    ),
+    Case(
+        "no image at all",
+        "query/.*.jpg",
+        arrange=replace_picture(f"{DUKE}/query", b"<html>not found</html>"),
+        starts=True,
+    ),
+    # -- weights --
+    Case("CLIP missing", "CLIP ViT-B/16: no file {tmp}/weights.pth", CLIP),
+    Case(
+        "CLIP truncated",
+        "weights.pth cannot be read as CLIP's weights",
+        CLIP,
+        arrange=write("weights.pth", "PK"),
+        starts=True,
+    ),
+    Case(
+        "CLIP of another architecture",
+        "weights.pth is not of the architecture MODEL.CLIP.ARCH",
+        CLIP,
+        arrange=clip(lambda weights: dict(list(weights.items())[:-2])),
+        starts=True,
+    ),
+    Case(
+        "no CLIP",
+        "holds no weight named visual",
+        CLIP,
+        arrange=clip(lambda weights: {"a": torch.zeros(1)}),
+        starts=True,
+    ),
+    Case("Stable Diffusion missing", "no folder {tmp}/sd", SD, config=DCAC),
+    Case(
+        "Stable Diffusion half-copied",
+        "vae/.*.safetensors in {tmp}/sd",
+        SD,
+        arrange=stable_diffusion(lambda sd: shutil.rmtree(sd / "vae")),
+        config=DCAC,
+    ),
+    Case("Stable Diffusion truncated", "sd/unet", SD, arrange=stable_diffusion(cut_unet), config=DCAC, starts=True),
+    Case(
+        "Stable Diffusion without a layer",
+        "do not fit its config.json: missing keys: conv_in.weight",
+        SD,
+        arrange=stable_diffusion(thin_unet),
+        config=DCAC,
+        starts=True,
+    ),
+    # -- checkpoints and output --
+    Case("no checkpoint named", "add MODEL.WEIGHTS", "--eval-only"),
+    Case("checkpoint missing", "no file {tmp}/other.pth", EVAL),
+    Case("checkpoint truncated", "other.pth cannot be read as a checkpoint", EVAL, arrange=cut_checkpoint, starts=True),
+    Case("no checkpoint", "no entry 'model'", EVAL, arrange=checkpoint({"weight": torch.zeros(1)}), starts=True),
+    Case(
+        "checkpoint of another architecture",
+        "is it of this architecture",
+        EVAL,
+        arrange=checkpoint({"model": {"a": torch.zeros(1)}}),
+        starts=True,
+    ),
+    Case(
+        "output below a file",
+        "OUTPUT_DIR is {tmp}/a/out, but {tmp}/a is a file",
+        "OUTPUT_DIR {tmp}/a/out",
+        arrange=write("a", ""),
+    ),
+]
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Runs the script in this process; returns its exit status and what it wrote to both streams."""
+
+    def run(*command) -> tuple[int, str]:
+        logging.getLogger("fastreid").handlers.clear()  # they write to the streams of the run before
+        setup_logger.cache_clear()
+        monkeypatch.setattr(logging, "raiseExceptions", False)  # diffusers' logger keeps its stream
+        monkeypatch.setattr(sys, "argv", ["train_net.py", *map(str, command)])
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_path(str(ROOT / "tools" / "train_net.py"), run_name="__main__")
+        written = capfd.readouterr()
+        return stopped.value.code, written.out + written.err
+
+    return run
+
+
+@pytest.fixture
+def world(tiny_world, tmp_path) -> Path:
+    return shutil.copytree(tiny_world, tmp_path / "world")
+
+
+def command(case: Case, tmp: Path, world: Path) -> list[str]:
+    config = case.config.format(tmp=tmp)
+    own = case.args.format(tmp=tmp).split()
+    options = [word for word in own if word.startswith("--") or own[own.index(word) - 1] == "--num-gpus"]
+    settings = [word for word in own if word not in options]
+    tiny = ["DATASETS.ROOT", world, "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1, "OUTPUT_DIR", tmp / "out"]
+    file = config if Path(config).is_absolute() else ROOT / "configs" / "DCAC" / config
+    return [*map(str, ("--config-file", file, *options, *tiny)), *settings]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_wrong_input_ends_in_one_sentence(case, run, world, tmp_path):
+    if "absent" in case.name and torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    if case.arrange:
+        case.arrange(tmp_path, world)
+    status, written = run(*command(case, tmp_path, world))
+    assert status == 2, written
+    assert "Traceback" not in written
+    errors = [line for line in written.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, written
+    message = written[written.index(errors[0]) :].strip()
+    assert "\n" not in message or "missing:\n" in message, "one line, or the list of all that is missing"
+    assert re.search(case.message.replace("{tmp}", re.escape(str(tmp_path))), message), message
+    assert list(tmp_path.rglob("*.unfinished")) == list(tmp_path.rglob("*.pth.tmp")) == []
+    assert case.starts or not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_at_a_save_leaves_nothing_half_written(run, world, tmp_path):
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limit[1]))  # no file above 2 MB, as on a disk that is full
+    try:
+        status, written = run(*command(Case("full disk", ""), tmp_path, world))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert status == 2 and "Traceback" not in written
+    assert "model_final.pth could not be written" in written and "go on with --resume" in written
+    assert list((tmp_path / "out").glob("*.pth*")) == []
