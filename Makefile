@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: setup demo test lint
+.PHONY: setup demo test test-slow lint world-sheet
 
 setup: .venv/installed
 
@@ -18,8 +18,14 @@ demo: setup
 	$(VENV)/python tools/demo.py
 
 test: setup
-	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --durations 10
+	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --durations 10 -m "not slow"
+
+test-slow: setup
+	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --durations 10 -m slow
 
 lint: setup
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
+
+world-sheet: setup
+	$(VENV)/python tools/world_sheet.py --output docs/world.jpg
