@@ -10,7 +10,7 @@ def add_dcac_config(cfg: CN) -> None:
     cfg.SEED = -1
 
     # Folder that holds the data sets. "": the environment variable FASTREID_DATASETS, as in fast-reid (else ./datasets);
-    # a path; or "synthetic:SEED", the drawn world of that seed. It wins over the variable.
+    # a path; or "synthetic:SEED" (":easy", ":hard" behind it), the drawn world of that seed. It wins over the variable.
     cfg.DATASETS.ROOT = ""
 
     # True: every picture is decoded before the run, and those that cannot be read are left out of training, query and

@@ -13,7 +13,7 @@ from dcac_fastreid.experiments import demo
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        description="Trains baseline and DCAC on a drawn domain, tests on it and on another"
+        description="Trains baseline and DCAC on a drawn domain, tests on it and on three others"
     )
     parser.add_argument(
         "--output", default="logs/demo", metavar="DIR", help="configs, metrics, checkpoints (default: logs/demo)"

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import fastreid.data.build
+from dcac_fastreid.errors import InputError
 
 SYNTHETIC = "synthetic:"
 
@@ -18,18 +19,24 @@ def data_root(root: str) -> str:
     """The folder that DATASETS.ROOT names; the synthetic world is drawn on first use.
 
     Args:
-        root: "" for the environment variable FASTREID_DATASETS (else ./datasets), a path, or "synthetic:SEED".
+        root: "" for the environment variable FASTREID_DATASETS (else ./datasets); a path; "synthetic:SEED", the
+            default world of that seed; or "synthetic:SEED:DIFFICULTY", with easy, default or hard.
+    Raises: InputError: a synthetic root of another form.
     """
     if not root:
         return os.environ.get("FASTREID_DATASETS", "datasets")
     if not root.startswith(SYNTHETIC):
         return root
-    seed = root.removeprefix(SYNTHETIC)
-    if not re.fullmatch(r"\d+", seed):
-        raise ValueError(f"DATASETS.ROOT is {root!r}; expected synthetic:SEED with a whole number, such as synthetic:0")
-    from dcac_fastreid.synthetic.world import cached_world  # late: most runs need no drawer
+    from dcac_fastreid.synthetic.difficulty import PRESETS  # late: most runs need no drawer
+    from dcac_fastreid.synthetic.world import cached_world
 
-    return str(cached_world(cache_folder(), int(seed)))
+    parts = re.fullmatch(rf"(\d+)(?::({'|'.join(PRESETS)}))?", root.removeprefix(SYNTHETIC))
+    if not parts:
+        raise InputError(
+            f"DATASETS.ROOT is {root!r}; expected synthetic:SEED or synthetic:SEED:DIFFICULTY with a whole number "
+            f"and one of {', '.join(PRESETS)}, such as synthetic:0 or synthetic:0:hard"
+        )
+    return str(cached_world(cache_folder(), int(parts[1]), parts[2] or "default"))
 
 
 def weights_path(path: str) -> str:

@@ -1,13 +1,13 @@
-"""How a camera sees: where it hangs, what it overlooks, and its light, colours, sharpness and resolution."""
+"""What a camera is: where it hangs, what it overlooks, how bright, tinted, sharp and detailed its pictures are."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import pi
 
 import numpy as np
-from PIL import Image, ImageFilter
 
+from dcac_fastreid.synthetic.difficulty import Difficulty
 from dcac_fastreid.synthetic.people import Weights, dye, pick
 from dcac_fastreid.synthetic.scenery import Place
 
@@ -16,25 +16,25 @@ Range = tuple[float, float]  # drawn uniformly
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a domain's cameras overlook, indoors or outdoors."""
+    """What a camera overlooks."""
 
     grounds: Weights
     pavings: Weights
     walls: Weights
     facades: Weights
+    indoors: bool = False
 
 
 @dataclass(frozen=True)
 class CameraStyle:
     """What the cameras of a domain have in common. Spreads are standard deviations of a logarithm: 0.1 = 10 %."""
 
-    outdoors: Surroundings
-    indoors: Surroundings | None
-    indoor_share: float  # of the cameras
+    surroundings: tuple[Surroundings, ...]  # every camera overlooks one of them
     places: int  # that one camera overlooks
     horizon: Range  # of the places; fraction of the picture's height, below 0: only ground in view
     tilt: Range  # radians by which a camera looks down
-    exposure: Range  # mean brightness of a camera
+    tone: tuple[float, float, float]  # gains of red, green and blue that all cameras share: the domain's look
+    exposure: Range  # brightness of a camera
     exposure_spread: float  # from picture to picture
     cast_spread: float  # of the colour channels, from camera to camera
     flicker_spread: float  # of the colour channels, from picture to picture
@@ -42,9 +42,11 @@ class CameraStyle:
     haze: Range  # share of the veil over a picture
     saturation: Range
     blur: Range  # pixels of the sensor
+    motion: float  # probability that the person moves while the shutter is open
     noise: Range  # grey levels
     rows: Range  # of the sensor that a person fills: the resolution
-    daylight: float  # how strongly the time of day shows; 0 = not at all
+    day_light: float  # how strongly the time of day shows in the brightness; 0 = not at all
+    day_colour: float  # how strongly the time of day shows in the colours
     crop_error: float  # probability of a bad bounding box
     occlusion: float  # probability that something stands in front
     passers_by: float  # mean number of other people in a picture
@@ -67,32 +69,40 @@ class Camera:
     rows: float
 
 
-@dataclass(frozen=True)
-class Daylight:
-    exposure: float
-    cast: tuple[float, float, float]
-    cast_shadows: float  # probability that the edge of a shadow crosses the picture
-
-
-TIMES = {
-    "morning": Daylight(0.84, (0.92, 0.99, 1.1), 0.15),
-    "noon": Daylight(1.15, (1.02, 1.0, 0.97), 0.4),
-    "afternoon": Daylight(0.92, (1.13, 1.0, 0.84), 0.3),
-}
+def adjusted(style: CameraStyle, difficulty: Difficulty) -> CameraStyle:
+    """The style in a world of this difficulty."""
+    return replace(
+        style,
+        tone=tuple(gain**difficulty.domain_gap for gain in style.tone),
+        exposure=_widened(style.exposure, difficulty.light),
+        exposure_spread=style.exposure_spread * difficulty.light,
+        contrast=_widened(style.contrast, difficulty.light),
+        haze=_scaled(style.haze, difficulty.light),
+        day_light=style.day_light * difficulty.light,
+        cast_spread=style.cast_spread * difficulty.colour,
+        flicker_spread=style.flicker_spread * difficulty.colour,
+        saturation=_widened(style.saturation, difficulty.colour),
+        day_colour=style.day_colour * difficulty.colour,
+        blur=_scaled(style.blur, difficulty.blur),
+        motion=style.motion * difficulty.blur,
+        noise=_scaled(style.noise, difficulty.noise),
+        crop_error=style.crop_error * difficulty.crop_errors,
+        occlusion=style.occlusion * difficulty.occlusion,
+        passers_by=style.passers_by * difficulty.occlusion,
+    )
 
 
 def new_camera(rng: np.random.Generator, style: CameraStyle) -> Camera:
-    indoors = rng.random() < style.indoor_share
-    surroundings = style.indoors if indoors and style.indoors else style.outdoors
+    surroundings = style.surroundings[rng.integers(len(style.surroundings))]
     along = rng.uniform(0, 2 * pi)
     return Camera(
         style=style,
         places=tuple(_new_place(rng, style, surroundings) for _ in range(style.places)),
         headings=(along, along + pi, along + rng.uniform(0.4, 0.6) * pi),
-        indoors=indoors,
+        indoors=surroundings.indoors,
         tilt=rng.uniform(*style.tilt),
         exposure=rng.uniform(*style.exposure),
-        cast=_cast(rng, style.cast_spread),
+        cast=colour_cast(rng, style.cast_spread),
         contrast=rng.uniform(*style.contrast),
         haze=rng.uniform(*style.haze),
         saturation=rng.uniform(*style.saturation),
@@ -102,55 +112,31 @@ def new_camera(rng: np.random.Generator, style: CameraStyle) -> Camera:
     )
 
 
+def colour_cast(rng: np.random.Generator, spread: float) -> np.ndarray:
+    """Gains of red, green and blue: white balance errs between blue and orange, and less between green and magenta."""
+    # Limited: the tails of a normal distribution would give pictures that no camera makes.
+    warmth, tint = rng.normal(0, 1, 2).clip(-1.6, 1.6) * (spread, 0.35 * spread)
+    return np.exp([warmth + tint, -tint, -warmth + tint])
+
+
 def _new_place(rng: np.random.Generator, style: CameraStyle, surroundings: Surroundings) -> Place:
     paving = pick(rng, surroundings.pavings)
     facade = pick(rng, surroundings.facades)
     return Place(
-        ground=dye(rng, {"olive": 2, "green": 1}) if paving == "grass" else dye(rng, surroundings.grounds),
+        ground=dye(rng, {"moss": 2, "olive": 1}) if paving == "grass" else dye(rng, surroundings.grounds),
         paving=paving,
         wall=dye(rng, surroundings.walls),
         facade=facade,
         horizon=rng.uniform(*style.horizon),
-        indoors=surroundings is style.indoors,
+        indoors=surroundings.indoors,
     )
 
 
-def _cast(rng: np.random.Generator, spread: float) -> np.ndarray:
-    """Gains of red, green and blue: white balance errs between blue and orange, and less between green and magenta."""
-    warmth, tint = rng.normal(0, spread), rng.normal(0, 0.35 * spread)
-    return np.exp([warmth + tint, -tint, -warmth + tint])
+def _scaled(values: Range, factor: float) -> Range:
+    return values[0] * factor, values[1] * factor
 
 
-def expose(canvas: Image.Image, camera: Camera, time: str, rng: np.random.Generator) -> Image.Image:
-    """What the camera's sensor makes of the scene on the canvas, in the sensor's own resolution."""
-    rows = round(camera.rows * rng.uniform(0.85, 1.15))
-    small = canvas.resize((round(rows * canvas.width / canvas.height), rows), Image.Resampling.BILINEAR)
-    if rng.random() < 0.2:  # the person moves while the shutter is open
-        small = small.filter(ImageFilter.BoxBlur((rng.uniform(0.5, 1.5), 0)))
-    small = small.filter(ImageFilter.GaussianBlur(camera.blur * rng.uniform(0.6, 1.4)))
-    light = np.asarray(small, np.float32) / 255
-    light = light * _illumination(light.shape[:2], camera, time, rng)
-    light = np.where(light < 0.7, light, 1 - 0.3 * np.exp((0.7 - light) / 0.3))  # highlights fade into white
-    light = light * (1 - camera.haze) + camera.haze * 0.7
-    light = (light - 0.45) * camera.contrast * rng.uniform(0.85, 1.15) + 0.45
-    grey = light.mean(axis=2, keepdims=True)
-    light = grey + (light - grey) * camera.saturation * np.exp(rng.normal(0, 0.15))
-    light = light + rng.standard_normal(light.shape, np.float32) * (camera.noise / 255)
-    return Image.fromarray((light.clip(0, 1) * 255).astype(np.uint8))
-
-
-def _illumination(size: tuple[int, int], camera: Camera, time: str, rng: np.random.Generator) -> np.ndarray:
-    """(H, W, 3) brightness that falls on every pixel: exposure, colour cast, a gradient and cast shadows."""
-    style, day = camera.style, TIMES[time]
-    strength = 0.0 if camera.indoors else style.daylight
-    exposure = camera.exposure * day.exposure**strength * np.exp(style.exposure_spread * rng.uniform(-1.7, 1.7))
-    cast = camera.cast * np.power(day.cast, strength) * _cast(rng, style.flicker_spread)
-    y, x = np.linspace(-1, 1, size[0], dtype=np.float32)[:, None], np.linspace(-1, 1, size[1], dtype=np.float32)[None]
-    field = 1 + rng.uniform(-0.2, 0.2) * y + rng.uniform(-0.2, 0.2) * x
-    dapples = Image.fromarray(rng.normal(1, 0.09, (10, 5)).astype(np.float32))  # folds, dirt, leaves' shadows
-    field = field * np.asarray(dapples.resize(size[::-1], Image.Resampling.BICUBIC))
-    if rng.random() < day.cast_shadows * strength:
-        angle = rng.uniform(0, 2 * pi)
-        edge = 6 * (np.cos(angle) * x + np.sin(angle) * y - rng.uniform(-0.5, 0.5))
-        field = field * (1 - rng.uniform(0.3, 0.55) * edge.clip(0, 1))
-    return field[..., None] * (exposure * cast).astype(np.float32)
+def _widened(values: Range, factor: float) -> Range:
+    """The range with the same middle, `factor` times as wide."""
+    middle, half = (values[0] + values[1]) / 2, (values[1] - values[0]) / 2
+    return middle - half * factor, middle + half * factor

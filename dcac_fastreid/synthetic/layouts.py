@@ -5,25 +5,35 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from dcac_fastreid.synthetic.cameras import TIMES
+from dcac_fastreid.synthetic.sensor import TIMES
+
+NOBODY = -1
+FOLDERS = {  # of the splits, in all data sets but MSMT17
+    "train": "bounding_box_train",
+    "query": "query",
+    "gallery": "bounding_box_test",
+    "distractors": "bounding_box_test",
+    "junk": "bounding_box_test",
+}
 
 
 @dataclass(frozen=True)
 class Shot:
     """One picture to be taken."""
 
-    split: str  # train, val, query, gallery
-    person: int  # unique within the domain: training people first
-    label: int  # the person's number among the training people or among the test people
+    split: str  # train, val, query, gallery, distractors, junk
+    person: int  # unique within the domain: training people, then test people, then all distractors as one
+    label: int  # the person's number among the training people or among the test people; NOBODY for distractors
     camera: int  # from 0
     number: int  # of the picture among the person's pictures
-    time: str  # of day; see cameras.TIMES
+    time: str  # of day; see sensor.TIMES
 
 
 class Layout(Protocol):
     folder: str
     train_folder: str
     val_images: int  # per training identity, besides the training pictures
+    extras: dict[str, str]  # what the gallery holds besides test people -> pattern of its paths inside `folder`
 
     def path(self, shot: Shot) -> str:
         """Path of the shot's picture inside `folder`, with slashes."""
@@ -35,19 +45,12 @@ class Layout(Protocol):
         """Person and camera (from 0) that a file name tells."""
 
 
-class Market1501Layout:
-    """bounding_box_train/0002_c1s1_000451_03.jpg: person, camera and sequence, frame, number of the box."""
+class _NamedPictures:
+    """The file names alone tell persons, who are counted from 1, and cameras: 0002_c1..."""
 
-    folder = "Market-1501-v15.09.15"
-    train_folder = "bounding_box_train"
+    train_folder = FOLDERS["train"]
     val_images = 0
-    folders = {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}
-
-    def path(self, shot: Shot) -> str:
-        sequence, frame = 1 + list(TIMES).index(shot.time), 151 + 475 * shot.number
-        box = 0 if shot.split == "query" else 1 + shot.number % 4  # queries were drawn by hand, number 00
-        name = f"{shot.person + 1:04d}_c{shot.camera + 1}s{sequence}_{frame:06d}_{box:02d}.jpg"
-        return f"{self.folders[shot.split]}/{name}"
+    extras: dict[str, str] = {}
 
     def lists(self, shots: list[Shot]) -> dict[str, str]:
         return {}
@@ -55,6 +58,42 @@ class Market1501Layout:
     def seen(self, file_name: str) -> tuple[int, int]:
         person, camera = file_name.split("_")[:2]
         return int(person), int(camera[1]) - 1
+
+
+class Market1501Layout(_NamedPictures):
+    """bounding_box_train/0002_c1s1_000451_03.jpg: person, camera and sequence, frame, number of the box.
+
+    Beside the test people, bounding_box_test holds distractors, person 0000, and junk, person -1.
+    """
+
+    folder = "Market-1501-v15.09.15"
+    extras = {"distractors": f"{FOLDERS['distractors']}/0000_*", "junk": f"{FOLDERS['junk']}/-1_*"}
+
+    def path(self, shot: Shot) -> str:
+        person = {"distractors": "0000", "junk": "-1"}.get(shot.split, f"{shot.person + 1:04d}")
+        # The person is part of the frame: all junk has one person in its name.
+        sequence, frame = 1 + list(TIMES).index(shot.time), 151 + 475 * shot.number + shot.person
+        box = 0 if shot.split == "query" else 1 + shot.number % 4  # queries were drawn by hand, number 00
+        return f"{FOLDERS[shot.split]}/{person}_c{shot.camera + 1}s{sequence}_{frame:06d}_{box:02d}.jpg"
+
+
+class DukeMTMCLayout(_NamedPictures):
+    """bounding_box_train/0005_c2_f0046985.jpg: person, camera, frame."""
+
+    folder = "DukeMTMC-reID"
+
+    def path(self, shot: Shot) -> str:
+        frame = 44001 + 1361 * shot.number
+        return f"{FOLDERS[shot.split]}/{shot.person + 1:04d}_c{shot.camera + 1}_f{frame:07d}.jpg"
+
+
+class CUHK03NPLayout(_NamedPictures):
+    """detected/bounding_box_train/0001_c1_22.png, the new protocol's folders: person, camera, number of the picture."""
+
+    folder = "cuhk03-np/detected"
+
+    def path(self, shot: Shot) -> str:
+        return f"{FOLDERS[shot.split]}/{shot.person + 1:04d}_c{shot.camera + 1}_{shot.number + 1}.png"
 
 
 class MSMT17Layout:
@@ -67,6 +106,7 @@ class MSMT17Layout:
     folder = "MSMT17_V1"
     train_folder = "train"
     val_images = 1
+    extras: dict[str, str] = {}
     splits = ("train", "val", "query", "gallery")
 
     def path(self, shot: Shot) -> str:

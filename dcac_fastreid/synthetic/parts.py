@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.synthetic.build_once import build_once
 
 VERSION = 1  # raise it whenever a part changes, so that an old cache is not taken for the new one
@@ -15,13 +16,14 @@ def cached_part(cache_folder: Path, name: str) -> Path:
 
     Args:
         name: "clip", a file in open_clip's format, or "stable-diffusion", a folder in diffusers' layout.
+    Raises: InputError: another name.
     """
     folder = cache_folder / f"parts-v{VERSION}" / name
     if name == "clip":
         return build_once(folder, make_clip) / "open_clip_model.safetensors"
     if name == "stable-diffusion":
         return build_once(folder, make_stable_diffusion)
-    raise ValueError(f"there is no synthetic part {name!r}; expected synthetic:clip or synthetic:stable-diffusion")
+    raise InputError(f"there is no synthetic part {name!r}; expected synthetic:clip or synthetic:stable-diffusion")
 
 
 def make_clip(folder: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ DYES: dict[str, Colour] = {
     "teal": (30, 118, 122),
     "green": (44, 124, 66),
     "olive": (94, 96, 56),
+    "moss": (92, 108, 64),
     "khaki": (166, 148, 108),
     "beige": (208, 188, 156),
     "brown": (98, 66, 44),
@@ -51,6 +52,7 @@ class Wardrobe:
     long_coats: float  # probability that a long-sleeved top reaches down the thighs
     open_jackets: float  # probability that a long-sleeved top is open and shows a shirt
     hats: float  # probability
+    look_alikes: float  # share of people whose clothes another person wears, too
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,12 @@ def new_person(rng: np.random.Generator, wardrobe: Wardrobe) -> Person:
         bag_dye=dye(rng, wardrobe.bag_dyes),
         side=1 if rng.random() < 0.5 else -1,
     )
+
+
+def dressed_like(person: Person, other: Person) -> Person:
+    """The person in the other's clothes; build, head, shoes and bag stay her own."""
+    clothes = ("top", "sleeve", "hem", "shirt", "bottom", "bottom_dye", "bottom_hem")
+    return replace(person, **{name: getattr(other, name) for name in clothes})
 
 
 def _new_top(rng: np.random.Generator, wardrobe: Wardrobe) -> Garment:

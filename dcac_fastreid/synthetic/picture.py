@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import pi
 
@@ -9,10 +10,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from dcac_fastreid.synthetic.body import draw_person, random_pose
-from dcac_fastreid.synthetic.cameras import Camera, Range, expose
+from dcac_fastreid.synthetic.boxes import Box, detected
+from dcac_fastreid.synthetic.cameras import Camera, Range
 from dcac_fastreid.synthetic.fabric import in_shade
 from dcac_fastreid.synthetic.people import Person, Wardrobe, new_person
 from dcac_fastreid.synthetic.scenery import Place, paint_backdrop, put_in_front
+from dcac_fastreid.synthetic.sensor import expose
 
 CANVAS_ROWS = 256  # about twice the pictures' rows: drawing has no other smoothing of edges
 
@@ -26,47 +29,47 @@ class Format:
 
 
 def take_picture(
-    person: Person, camera: Camera, time: str, wardrobe: Wardrobe, picture_format: Format, rng: np.random.Generator
+    person: Person | None,
+    camera: Camera,
+    time: str,
+    wardrobe: Wardrobe,
+    picture_format: Format,
+    rng: np.random.Generator,
+    box: Callable[..., Box] = detected,
 ) -> Image.Image:
-    """The person as a detector cuts her out of the camera's image; wardrobe: what the passers-by wear."""
+    """What a detector cuts out of the camera's image.
+
+    Args:
+        person: None for a picture of the background.
+        wardrobe: what the passers-by wear.
+        box: how the person lies in the picture, see boxes.py.
+    """
     style = camera.style
-    place = camera.places[rng.integers(len(camera.places))]
-    canvas_size = (round(CANVAS_ROWS / rng.uniform(*picture_format.aspect)), CANVAS_ROWS)
-    canvas = paint_backdrop(canvas_size, place, rng)
-    light = rng.choice((-1.0, 1.0)) * rng.uniform(0.3, 1.0)
-    for _ in range(rng.poisson(style.passers_by)):
-        _passer_by(canvas, camera, wardrobe, light, rng, near=False)
+    # A stream for every step: one more passer-by, say, changes nothing else, and worlds of other difficulty compare.
+    scene, behind, body, front, sensor = rng.spawn(5)
+    place = camera.places[scene.integers(len(camera.places))]
+    canvas_size = (round(CANVAS_ROWS / scene.uniform(*picture_format.aspect)), CANVAS_ROWS)
+    light = scene.choice((-1.0, 1.0)) * scene.uniform(0.3, 1.0)
+    canvas = paint_backdrop(canvas_size, place, scene)
+    for _ in range(behind.poisson(style.passers_by)):
+        _passer_by(canvas, camera, wardrobe, light, behind, near=False)
 
-    turn = camera.headings[rng.integers(len(camera.headings))] + rng.normal(0, 0.35)
-    feet, unit = _bounding_box(canvas_size, style.crop_error, rng)
-    _shadow(canvas, place, feet, unit, light)
+    turn = camera.headings[body.integers(len(camera.headings))] + body.normal(0, 0.35)
+    pose = random_pose(body, turn, camera.tilt)
+    feet, unit = box(canvas_size, style.crop_error, body)
+    if person:
+        _shadow(canvas, place, feet, unit, light)
     canvas = canvas.filter(ImageFilter.GaussianBlur(1.5))  # no edge around the person is as sharp as her own
-    draw_person(canvas, person, random_pose(rng, turn, camera.tilt), feet, unit, light)
+    if person:
+        draw_person(canvas, person, pose, feet, unit, light)
 
-    if rng.random() < style.occlusion:
-        if rng.random() < 0.35:
-            _passer_by(canvas, camera, wardrobe, light, rng, near=True)
+    if front.random() < style.occlusion:
+        if front.random() < 0.35:
+            _passer_by(canvas, camera, wardrobe, light, front, near=True)
         else:
-            put_in_front(canvas, place, rng)
-    picture = expose(canvas, camera, time, rng)
+            put_in_front(canvas, place, front)
+    picture = expose(canvas, camera, time, sensor)
     return picture.resize(picture_format.size, Image.Resampling.BICUBIC) if picture_format.size else picture
-
-
-def _bounding_box(size: tuple[int, int], error: float, rng: np.random.Generator) -> tuple[tuple[float, float], float]:
-    """Pixel of the feet and pixels per body height: a box that fits well or, with probability `error`, badly."""
-    w, h = size
-    above, below, aside = rng.uniform(0.02, 0.09), rng.uniform(0.02, 0.08), rng.normal(0, 0.04)
-    if rng.random() < error:
-        fault = rng.integers(4)
-        if fault == 0:
-            below = -rng.uniform(0.08, 0.35)  # the legs are cut off
-        elif fault == 1:
-            above = -rng.uniform(0.03, 0.1)  # part of the head is cut off
-        elif fault == 2:
-            above, below = rng.uniform(0.1, 0.2), rng.uniform(0.08, 0.18)  # far too wide a box
-        else:
-            aside = rng.choice((-1, 1)) * rng.uniform(0.12, 0.25)
-    return (w * (0.5 + aside), h * (1 - below)), h * (1 - above - below)
 
 
 def _shadow(canvas: Image.Image, place: Place, feet: tuple[float, float], unit: float, light: float) -> None:

@@ -2,90 +2,121 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
 
-import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.synthetic import boxes
 from dcac_fastreid.synthetic.build_once import build_once
-from dcac_fastreid.synthetic.cameras import TIMES, Camera, new_camera
-from dcac_fastreid.synthetic.domains import DEFAULT_COUNTS, DOMAINS, Counts
+from dcac_fastreid.synthetic.cameras import Camera, adjusted, new_camera
+from dcac_fastreid.synthetic.difficulty import PRESETS, Difficulty, preset_name
+from dcac_fastreid.synthetic.domains import DOMAINS, Counts
 from dcac_fastreid.synthetic.layouts import Layout, Shot
-from dcac_fastreid.synthetic.people import Person, new_person
+from dcac_fastreid.synthetic.people import Person, dressed_like, new_person
 from dcac_fastreid.synthetic.picture import take_picture
+from dcac_fastreid.synthetic.plan import plan, summary
+from dcac_fastreid.synthetic.streams import CAMERA, PERSON, PICTURE, stream
 
-VERSION = 2  # raise it whenever a picture or a list changes, so that an old cache is not taken for the new world
-
-# What a random stream is for. Every person, camera, plan and picture has a stream of its own, so that a picture
-# depends neither on the process that draws it nor on what was drawn before.
-PERSON, CAMERA, PLAN, PICTURE = range(4)
-
-
-def world_path(cache_folder: Path, seed: int) -> Path:
-    """Where the world of `seed` lies in a cache folder; another place for another version of the drawer."""
-    return cache_folder / f"world-v{VERSION}-seed{seed}"
+VERSION = 3  # raise it whenever a picture or a list changes, so that an old cache is not taken for the new world
+MARK = "drawn-world.json"  # in the world's root: what was drawn; a data root without it is real or unfinished
 
 
-def cached_world(cache_folder: Path, seed: int) -> Path:
-    """The folder of the world of `seed`, drawn on first use."""
-    return build_once(world_path(cache_folder, seed), partial(draw_world, seed=seed))
+def world_path(cache_folder: Path, seed: int, difficulty: str) -> Path:
+    """Where a world lies in a cache folder; another place for another version of the drawer."""
+    return cache_folder / f"world-v{VERSION}-seed{seed}-{difficulty}"
+
+
+def cached_world(cache_folder: Path, seed: int, difficulty: str = "default") -> Path:
+    """The folder of the world of `seed` and a preset of difficulty, drawn on first use."""
+    draw = partial(draw_world, seed=seed, difficulty=PRESETS[difficulty])
+    return build_once(world_path(cache_folder, seed, difficulty), draw)
 
 
 def draw_world(
     root: Path,
     seed: int,
-    counts: Counts = DEFAULT_COUNTS,
+    difficulty: Difficulty = PRESETS["default"],
+    counts: Counts | None = None,
     domains: Sequence[str] = tuple(DOMAINS),
     workers: int = 2,
 ) -> None:
     """Draws the domains into the folder `root`: the same files to the byte for the same seed, however many workers.
 
-    Raises: ValueError: a negative seed; too few gallery pictures for every query to have a match from another camera.
+    The last file written is `drawn-world.json`, which tells what the world is.
+
+    Args:
+        counts: of every domain; None for the domains' own, which differ.
+    Raises: InputError: a negative seed. ValueError: see plan.
     """
     if seed < 0:
-        raise ValueError(f"the world's seed is {seed}, expected a whole number from 0 upwards")
-    if counts.gallery < 2:
-        raise ValueError(f"a query needs at least 2 gallery pictures of its identity, got {counts.gallery}")
+        raise InputError(f"the world's seed is {seed}, expected a whole number from 0 upwards")
+    plans = {name: plan(name, seed, counts) for name in domains}
     work = []
-    for name in domains:
-        shots = plan(name, seed, counts)
+    for name, shots in plans.items():
         _prepare_folders(root, DOMAINS[name].layout, shots)
-        for person in range(counts.train_ids + counts.test_ids):
-            work.append((name, person, [shot for shot in shots if shot.person == person]))
-    pictures = sum(len(shots) for _, _, shots in work)
+        people: dict[int, list[Shot]] = {}
+        for shot in shots:
+            people.setdefault(shot.person, []).append(shot)
+        work += [(name, shots) for shots in people.values()]
+    pictures = sum(len(shots) for _, shots in work)
     with _workers(workers) as run, tqdm(total=pictures, desc="drawing the world", unit="picture", disable=None) as bar:
-        for drawn in run(partial(_draw_person, root, seed), work):
+        for drawn in run(partial(_draw, root, seed, difficulty), work):
             bar.update(drawn)
+    mark = {
+        "version": VERSION,
+        "seed": seed,
+        "difficulty": preset_name(difficulty),
+        "factors": asdict(difficulty),
+        "domains": {name: summary(shots) for name, shots in plans.items()},
+    }
+    (root / MARK).write_text(json.dumps(mark, indent=2) + "\n")
 
 
-def plan(name: str, seed: int, counts: Counts) -> list[Shot]:
-    """Every picture of the domain: who is seen where and when."""
-    domain, shots = DOMAINS[name], []
-    for person in range(counts.train_ids + counts.test_ids):
-        rng = np.random.default_rng((seed, domain.number, PLAN, person))
-        seen = rng.permutation(domain.cameras)[: rng.integers(domain.seen_by[0], domain.seen_by[1] + 1)]
-        trains = person < counts.train_ids
-        splits = ["train"] * counts.train_images + ["val"] * domain.layout.val_images
-        if not trains:
-            # Cameras take turns, so that the gallery has this person from at least two cameras.
-            splits = ["query"] * counts.queries + ["gallery"] * counts.gallery
-        label = person if trains else person - counts.train_ids
-        for number, split in enumerate(splits):
-            time = list(TIMES)[rng.integers(len(TIMES))]
-            shots.append(Shot(split, person, label, int(seen[number % len(seen)]), number, time))
-    return shots
-
-
-def person_of(name: str, seed: int, number: int) -> Person:
+def person_of(name: str, seed: int, number: int, difficulty: Difficulty = PRESETS["default"]) -> Person:
     """Who person `number` of the domain is."""
     domain = DOMAINS[name]
-    return new_person(np.random.default_rng((seed, domain.number, PERSON, number)), domain.wardrobe)
+    rng = stream(seed, domain.number, PERSON, number)
+    person = new_person(rng, domain.wardrobe)
+    # Look-alikes come in pairs of neighbours, so the clothes of at most two people are alike.
+    if number % 2 and rng.random() < domain.wardrobe.look_alikes * difficulty.look_alikes:
+        return dressed_like(person, person_of(name, seed, number - 1, difficulty))
+    return person
+
+
+def picture_of(name: str, seed: int, shot: Shot, difficulty: Difficulty = PRESETS["default"]) -> Image.Image:
+    domain = DOMAINS[name]
+    rng = stream(seed, domain.number, PICTURE, shot.person, shot.number)
+    camera = _camera(name, seed, shot.camera, difficulty)
+    if shot.split == "distractors":
+        person = new_person(rng, domain.wardrobe) if rng.random() < 0.5 else None
+    else:
+        person = person_of(name, seed, shot.person, difficulty)
+    box = boxes.junk if shot.split == "junk" else boxes.detected
+    return take_picture(person, camera, shot.time, domain.wardrobe, domain.format, rng, box)
+
+
+@cache
+def _camera(name: str, seed: int, number: int, difficulty: Difficulty) -> Camera:
+    domain = DOMAINS[name]
+    return new_camera(stream(seed, domain.number, CAMERA, number), adjusted(domain.style, difficulty))
+
+
+def _draw(root: Path, seed: int, difficulty: Difficulty, work: tuple[str, list[Shot]]) -> int:
+    name, shots = work
+    layout = DOMAINS[name].layout
+    for shot in shots:
+        picture_of(name, seed, shot, difficulty).save(root / layout.folder / layout.path(shot), quality=90)
+    return len(shots)
 
 
 def _prepare_folders(root: Path, layout: Layout, shots: list[Shot]) -> None:
@@ -106,20 +137,3 @@ def _workers(number: int) -> Iterator[Callable]:
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     with ProcessPoolExecutor(number, context) as pool:
         yield partial(pool.map, chunksize=4)
-
-
-def _draw_person(root: Path, seed: int, work: tuple[str, int, list[Shot]]) -> int:
-    name, number, shots = work
-    domain = DOMAINS[name]
-    person = person_of(name, seed, number)
-    for shot in shots:
-        rng = np.random.default_rng((seed, domain.number, PICTURE, number, shot.number))
-        camera = _camera(name, seed, shot.camera)
-        picture = take_picture(person, camera, shot.time, domain.wardrobe, domain.format, rng)
-        picture.save(root / domain.layout.folder / domain.layout.path(shot), quality=90)
-    return len(shots)
-
-
-@cache
-def _camera(name: str, seed: int, number: int) -> Camera:
-    return new_camera(np.random.default_rng((seed, DOMAINS[name].number, CAMERA, number)), DOMAINS[name].style)

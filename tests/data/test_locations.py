@@ -2,6 +2,8 @@ import pytest
 
 import fastreid.data.build
 from dcac_fastreid import data
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.synthetic import world
 from fastreid.data.datasets import DATASET_REGISTRY
 
 
@@ -16,14 +18,25 @@ def test_without_root_and_variable_it_is_fast_reids_default(monkeypatch):
     assert data.data_root("") == "datasets"
 
 
-@pytest.mark.parametrize("root", ["synthetic:", "synthetic:x", "synthetic:-1"])
-def test_a_synthetic_root_needs_a_seed(root):
-    with pytest.raises(ValueError, match="such as synthetic:0"):
+ROOTS = ["synthetic:", "synthetic:x", "synthetic:-1", "synthetic:0:", "synthetic:0:harder", "synthetic:0:hard:1"]
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_a_synthetic_root_needs_a_seed_and_a_known_difficulty(root):
+    expected = f"is '{root}'; expected synthetic:SEED or .* one of easy, default, hard, such as synthetic:0"
+    with pytest.raises(InputError, match=expected):
         data.data_root(root)
 
 
+def test_a_synthetic_root_names_a_world_of_the_cache(cache_folder, monkeypatch):
+    monkeypatch.setattr(world, "cached_world", lambda *asked: asked)
+    asked = {"synthetic:7": (7, "default"), "synthetic:7:default": (7, "default"), "synthetic:0:hard": (0, "hard")}
+    for root, (seed, difficulty) in asked.items():
+        assert data.data_root(root) == str((cache_folder, seed, difficulty))
+
+
 def test_unknown_synthetic_parts_are_refused():
-    with pytest.raises(ValueError, match="no synthetic part 'cilp'"):
+    with pytest.raises(InputError, match="no synthetic part 'cilp'"):
         data.weights_path("synthetic:cilp")
 
 

@@ -1,0 +1,35 @@
+"""How hard a drawn world is: a few factors, and three worlds by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Difficulty:
+    """Factors on what makes people hard to recognise: 1 is the default world, 0 leaves it out."""
+
+    light: float = 1.0  # how differently bright, contrasty and hazy cameras, times of day and pictures are
+    colour: float = 1.0  # how differently cameras, times of day and pictures render the same colour
+    blur: float = 1.0  # how blurred pictures are, by the lens and by movement
+    noise: float = 1.0  # of the sensors
+    crop_errors: float = 1.0  # how many boxes cut a person off, miss her middle or are too large
+    occlusion: float = 1.0  # how many people are half hidden, and how many others pass by
+    look_alikes: float = 1.0  # how many people wear the same clothes as another one
+    domain_gap: float = 1.0  # how far the looks of the domains (common brightness and tint) lie apart
+
+
+PRESETS = {
+    "easy": Difficulty(
+        light=0.4, colour=0.4, blur=0.6, noise=0.6, crop_errors=0.3, occlusion=0.3, look_alikes=0.0, domain_gap=0.4
+    ),
+    "default": Difficulty(),
+    "hard": Difficulty(
+        light=1.5, colour=1.6, blur=1.5, noise=1.5, crop_errors=1.8, occlusion=1.8, look_alikes=2.0, domain_gap=1.8
+    ),
+}
+
+
+def preset_name(difficulty: Difficulty) -> str:
+    """The preset's name; "custom" for factors of one's own."""
+    return next((name for name, preset in PRESETS.items() if preset == difficulty), "custom")

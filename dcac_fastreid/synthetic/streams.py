@@ -1,0 +1,12 @@
+"""Random streams: every person, camera, plan and picture has one of its own.
+
+So a picture depends neither on the process that draws it nor on what was drawn before.
+"""
+
+import numpy as np
+
+PERSON, CAMERA, PLAN, PICTURE = range(4)  # what a stream is for
+
+
+def stream(seed: int, domain: int, purpose: int, *numbers: int) -> np.random.Generator:
+    return np.random.default_rng((seed, domain, purpose, *numbers))

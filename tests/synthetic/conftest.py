@@ -1,0 +1,19 @@
+"""A small drawn world of all domains."""
+
+import pytest
+
+from dcac_fastreid.synthetic.domains import Counts
+from dcac_fastreid.synthetic.world import draw_world
+
+
+@pytest.fixture(scope="session")
+def small_counts():
+    return Counts(train_ids=5, train_images=6, test_ids=4, queries=2, gallery=5)
+
+
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory, small_counts):
+    """The data root of seed 3."""
+    root = tmp_path_factory.mktemp("small")
+    draw_world(root, seed=3, counts=small_counts, workers=1)
+    return root

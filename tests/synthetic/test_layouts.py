@@ -1,0 +1,122 @@
+"""The drawn domains lie on disk as the real data sets do: fast-reid's own dataset classes read them."""
+
+import re
+from collections import Counter
+
+import pytest
+from PIL import Image
+
+import dcac_fastreid  # noqa: F401  first: it makes fast-reid importable
+from dcac_fastreid.synthetic.domains import DOMAINS
+from dcac_fastreid.synthetic.plan import plan
+from fastreid.data.datasets import DATASET_REGISTRY
+
+HOST_CLASSES = {"market1501": "Market1501", "dukemtmc": "DukeMTMC", "msmt17": "MSMT17"}
+SPLITS = ("train", "query", "gallery")
+
+
+def read(root, name, **options):
+    """Training, query and gallery: (path, person, camera) as fast-reid's class delivers them."""
+    if name == "cuhk03np":  # no class of fast-reid's reads the new protocol's folders
+        return {split: read_cuhk03np(root / "cuhk03-np" / "detected", split) for split in SPLITS}
+    dataset = DATASET_REGISTRY.get(HOST_CLASSES[name])(root=str(root), **options)
+    return {split: getattr(dataset, split) for split in SPLITS}
+
+
+def read_cuhk03np(folder, split):
+    folder = folder / {"train": "bounding_box_train", "query": "query", "gallery": "bounding_box_test"}[split]
+    names = {path: re.fullmatch(r"(\d{4})_c([12])_\d+\.png", path.name) for path in folder.iterdir()}
+    return [(str(path), int(name[1]), int(name[2]) - 1) for path, name in names.items()]
+
+
+def number(label):
+    """Training labels are texts such as dukemtmc_5."""
+    return int(str(label).split("_")[-1])
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_pictures_persons_and_cameras_are_those_of_the_plan(small_world, small_counts, name):
+    shots = plan(name, 3, small_counts)
+    first = 0 if name == "msmt17" else 1  # number of the first person; test people go on from the training people
+    for split, items in read(small_world, name).items():
+        expected = Counter((shot.person + first, shot.camera) for shot in shots if shot.split == split)
+        found = Counter((number(person), number(camera)) for _, person, camera in items)
+        distractors = Counter({key: times for key, times in found.items() if name == "market1501" and key[0] == 0})
+        assert found - distractors == expected
+        assert len({path for path, _, _ in items}) == len(items)
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_counts_are_those_asked_for(small_world, name):
+    items = read(small_world, name)
+    distractors = [pid for _, pid, _ in items["gallery"] if name == "market1501" and pid == 0]
+    assert len(distractors) == (4 if name == "market1501" else 0)  # 0.2 x 4 identities x 5 pictures
+    for split, (identities, images) in {"train": (5, 6), "query": (4, 2), "gallery": (4, 5)}.items():
+        pictures = Counter(pid for _, pid, _ in items[split] if pid not in distractors)
+        assert Counter(pictures.values()) == {images: identities}
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_training_and_test_people_are_different_people(small_world, name):
+    items = read(small_world, name)
+    persons = {split: {number(pid) for _, pid, _ in items[split]} for split in SPLITS}
+    assert persons["train"].isdisjoint(persons["query"] | persons["gallery"])
+    assert persons["query"] <= persons["gallery"]
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_every_query_has_a_match_from_another_camera(small_world, name):
+    items = read(small_world, name)
+    assert items["query"]
+    for _, person, camera in items["query"]:
+        assert any(pid == person and other != camera for _, pid, other in items["gallery"])
+
+
+def test_the_gallery_of_market_has_junk_that_fast_reid_passes_over(small_world):
+    files = {path.name for path in (small_world / "Market-1501-v15.09.15" / "bounding_box_test").iterdir()}
+    junk = {name for name in files if name.startswith("-1_")}
+    assert len(junk) == 8  # round(0.3 x 5 pictures) for 4 identities
+    assert all(re.fullmatch(r"-1_c[1-6]s[1-3]_\d{6}_\d\d\.jpg", name) for name in junk)
+    gallery = read(small_world, "market1501")["gallery"]
+    assert {path.rsplit("/")[-1] for path, _, _ in gallery} == files - junk
+
+
+def test_file_names_are_as_in_the_real_data_sets(small_world):
+    patterns = {
+        "Market-1501-v15.09.15/bounding_box_train": r"\d{4}_c[1-6]s[1-3]_\d{6}_0[1-4]\.jpg",
+        "Market-1501-v15.09.15/query": r"\d{4}_c[1-6]s[1-3]_\d{6}_00\.jpg",
+        "DukeMTMC-reID/bounding_box_train": r"\d{4}_c[1-8]_f\d{7}\.jpg",
+        "DukeMTMC-reID/query": r"\d{4}_c[1-8]_f\d{7}\.jpg",
+        "DukeMTMC-reID/bounding_box_test": r"\d{4}_c[1-8]_f\d{7}\.jpg",
+        "MSMT17_V1/train/0000": r"0000_\d{3}_\d\d_03\d\d(morning|noon|afternoon)_\d{4}_0\.jpg",
+        "MSMT17_V1/test/0000": r"0000_\d{3}_\d\d_03\d\d(morning|noon|afternoon)_\d{4}_0\.jpg",
+    }
+    for folder, pattern in patterns.items():
+        names = [path.name for path in (small_world / folder).iterdir()]
+        assert names and all(re.fullmatch(pattern, name) for name in names), folder
+
+
+def test_msmt17_counts_persons_from_0_and_lists_a_validation_split(small_world):
+    train = read(small_world, "msmt17")["train"]
+    assert {pid for _, pid, _ in train} == {f"msmt17_{person}" for person in range(5)}
+    assert len(read(small_world, "msmt17", combineall=True)["train"]) > len(train)
+    for split, pictures in {"train": 30, "val": 5, "query": 8, "gallery": 20}.items():
+        lines = (small_world / "MSMT17_V1" / f"list_{split}.txt").read_text().split("\n")
+        assert lines.pop() == "" and len(lines) == pictures
+        assert all(line.count(" ") == 1 and line.split(" ")[1].isdigit() for line in lines)
+
+
+def test_picture_formats_and_sizes_are_those_of_the_real_data_sets(small_world):
+    sizes, formats = {name: Counter() for name in DOMAINS}, {name: set() for name in DOMAINS}
+    for name, domain in DOMAINS.items():
+        for path in (small_world / domain.layout.folder).rglob("*.[jp][pn]g"):
+            with Image.open(path) as picture:
+                picture.load()
+                sizes[name][picture.size] += 1
+                formats[name].add((picture.format, picture.mode))
+    assert formats == {name: {("PNG" if name == "cuhk03np" else "JPEG", "RGB")} for name in DOMAINS}
+    assert set(sizes.pop("market1501")) == {(64, 128)}
+    rows = {name: sum(size[1] * times for size, times in s.items()) / s.total() for name, s in sizes.items()}
+    assert all(len(several) > 20 for several in sizes.values())
+    assert all(1.8 < rows / columns < 3.4 for several in sizes.values() for columns, rows in several)
+    assert rows["dukemtmc"] > rows["msmt17"] > rows["cuhk03np"]
