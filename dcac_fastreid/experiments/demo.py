@@ -78,6 +78,7 @@ def failures(rows: Mapping[str, Scores]) -> list[str]:
             target, chance = rows[row][name]["mAP"], untrained[name]["mAP"]
             if not target >= 1.3 * chance:
                 found.append(f"{row}: mAP {target:.1f} on {short} is below 1.3 times the untrained {chance:.1f}")
-            if not target < source:
-                found.append(f"{row}: mAP {target:.1f} on {short} is not below the source's {source:.1f}")
+        mean = sum(rows[row][name]["mAP"] for name in TARGETS) / len(TARGETS)
+        if not mean < source:
+            found.append(f"{row}: the targets' mean mAP {mean:.1f} is not below the source's {source:.1f}")
     return found
