@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: setup demo test test-slow lint world-sheet
+.PHONY: setup demo test test-slow rehearse lint world-sheet
 
 setup: .venv/installed
 
@@ -22,6 +22,10 @@ test: setup
 
 test-slow: setup
 	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --durations 10 -m slow
+	$(VENV)/python tools/rehearse.py
+
+rehearse: setup
+	$(VENV)/python tools/rehearse.py
 
 lint: setup
 	$(VENV)/ruff check .

@@ -17,9 +17,12 @@ def add_dcac_config(cfg: CN) -> None:
     # gallery, with a warning that counts them. False: the first one that is met ends the run.
     cfg.DATALOADER.SKIP_CORRUPT = False
 
-    # -- the encoder: build_clip_vit_backbone. Weights: MODEL.BACKBONE.PRETRAIN_PATH, read where MODEL.BACKBONE.PRETRAIN --
+    # -- the encoder: build_clip_vit_backbone. Weights, read where MODEL.BACKBONE.PRETRAIN: MODEL.BACKBONE.PRETRAIN_PATH, a
+    # file (OpenAI's ViT-B-16.pt, or .safetensors or .bin in open_clip's or transformers' naming), or one of open_clip's tags
+    # for the architecture, such as laion2b_s34b_b88k, which is downloaded --
     cfg.MODEL.CLIP = CN()
-    # Name of an open_clip model configuration with a ViT image tower; "-quickgelu" is the activation of OpenAI's weights.
+    # Name of an open_clip model configuration; its image tower is the encoder, a ResNet excepted. It says the activation
+    # ("-quickgelu" for OpenAI's weights), the patch size, which must divide INPUT.SIZE_TRAIN, and MODEL.BACKBONE.FEAT_DIM.
     cfg.MODEL.CLIP.ARCH = "ViT-B-16-quickgelu"
     # Resizing of the positional embedding (14 x 14 -> 16 x 8). The paper is silent; the release uses bilinear. Or "bicubic".
     cfg.MODEL.CLIP.POS_EMBED_INTERPOLATION = "bilinear"
@@ -47,14 +50,29 @@ def add_dcac_config(cfg: CN) -> None:
     # Class-wise only. False: p_iy P[y], as the paper words it. True: divided by p_iy, as in the release; then no gradient
     # of the diffusion loss reaches the Re-ID model.
     cfg.MODEL.DCAC.CONDITIONER.RESCALE = False
+    # Who says the probabilities p_i: "classifier", as in Eq. 12; "prototypes", softmax of the cosines to the ID prototypes
+    # with Eq. 6's temperature τ_m; "both", the mean of the two. The last two are options of the release.
+    cfg.MODEL.DCAC.CONDITIONER.PROBS = "classifier"
+    # What then happens to the condition, Table 10: "none", "silu", "batchnorm" or "condition_net".
+    cfg.MODEL.DCAC.CONDITIONER.TRANSFORM = "none"
 
     # -- the diffusion model --
     cfg.MODEL.DCAC.DIFFUSION = CN()
-    # Folder of a Stable Diffusion model in diffusers' layout: unet/, vae/, scheduler/.
+    # A Stable Diffusion model, in one of three forms. A folder in diffusers' layout: unet/, vae/, scheduler/. One file of
+    # Stable Diffusion 1.5 in the original layout, such as v1-5-pruned.safetensors or .ckpt. Or OWNER/NAME of a model in
+    # diffusers' layout on the Hugging Face hub, taken from the local hub cache or else downloaded; whether the hub has it is
+    # seen only when the run loads it. What exists is a path, and so is what has not exactly one slash, lies below weights/
+    # or below any folder that exists, begins with "." or "~", or ends in .safetensors, .ckpt, .pt, .pth or .bin.
     cfg.MODEL.DCAC.DIFFUSION.WEIGHTS = ""
+    # Where a model has two sets of the U-Net's weights: False for the plain ones, as the release (the paper is silent), True
+    # for their moving average. In a file of the original layout these are model.diffusion_model.* and model_ema.*; in
+    # diffusers' layout of 1.5 the non_ema files, where they lie there, and the ordinary ones (the average).
+    cfg.MODEL.DCAC.DIFFUSION.EMA = False
     # Height and width of the un-augmented view that the diffusion model sees, in pixels. Section 5.2: 128 x 128.
     cfg.MODEL.DCAC.DIFFUSION.SIZE = [128, 128]
-    # Which weights of the U-Net train, Table 5: "frozen" or "lora".
+    # Which weights of the U-Net train, Table 5: "frozen"; "lora", adapters beside frozen layers; "partial1", the output
+    # blocks and the head (time embedding, last normalisation and convolution); "partial2", the middle block too; "full";
+    # "scratch", all, drawn anew from SEED.
     cfg.MODEL.DCAC.DIFFUSION.TUNING = "lora"
 
     # -- LoRA, Eq. 9 --
@@ -63,11 +81,20 @@ def add_dcac_config(cfg: CN) -> None:
     cfg.MODEL.DCAC.LORA.RANK = 8
     # s = ALPHA / RANK scales the update B A. The paper is silent; the release uses 1.
     cfg.MODEL.DCAC.LORA.ALPHA = 1.0
+    # Linear layers that take an adapter, by the end of their names. (): the diffusion model's own list, for Stable Diffusion
+    # ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj"), as Table 6's counts and the release; the paper's words, "the
+    # feed-forward linear layers", would add "ff.net.2".
+    cfg.MODEL.DCAC.LORA.TARGETS = ()
 
     # -- solver --
     # SOLVER.SCHED "EpochWarmupMultiStepLR": Section 5.2's schedule, stepped once per epoch e = 0, 1, ...:
     # linear warm-up from WARMUP_FACTOR over WARMUP_EPOCHS, then x GAMMA at every epoch of STEPS, counted from epoch 0.
     # (fast-reid's own schedules warm up by iterations and count STEPS from the end of the warm-up.)
     cfg.SOLVER.WARMUP_EPOCHS = 10
+    # Factors of SOLVER.BASE_LR, > 0, as the host's HEADS_LR_FACTOR: for the conditioner's weights (the ID prompts, in the
+    # variants what stands in their place or behind them), and for the LoRA adapters. The release has one rate for all, at
+    # which prompts of N(0, 1) hardly move: 5e-6.
+    cfg.SOLVER.PROMPTS_LR_FACTOR = 1.0
+    cfg.SOLVER.LORA_LR_FACTOR = 1.0
     # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the release, or "bf16". On CPU only "bf16".
     cfg.SOLVER.AMP.DTYPE = "fp16"

@@ -6,9 +6,10 @@ B batch, N identities, D feature width; L condition tokens, C their width.
 from collections.abc import Mapping
 
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from dcac_fastreid.conditioners import build_conditioner
-from dcac_fastreid.diffusion import DiffusionFeedback, adapt
+from dcac_fastreid.diffusion import DiffusionFeedback, adapt, lora_parameters
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.reid import PrototypicalBaseline
 from fastreid.config import configurable
@@ -80,7 +81,24 @@ def attach_training_side(model: DCAC, cfg, denoiser: Denoiser) -> None:
         tuning=cfg.MODEL.DCAC.DIFFUSION.TUNING,
         rank=cfg.MODEL.DCAC.LORA.RANK,
         alpha=cfg.MODEL.DCAC.LORA.ALPHA,
+        targets=cfg.MODEL.DCAC.LORA.TARGETS,
+        seed=cfg.SEED,
     )
     conditioner = build_conditioner(cfg, denoiser.condition_dim)
     feedback = DiffusionFeedback(denoiser, seed=cfg.SEED)
     model.attach_training_side(conditioner.to(model.device), feedback.to(model.device))
+
+
+def scale_learning_rates(model: DCAC, optimizer: Optimizer, *, prompts: float, lora: float) -> None:
+    """Multiplies the learning rates of some weights, in place, before a schedule takes them as its base.
+
+    Args:
+        optimizer: with a group for every parameter, as fast-reid builds it.
+        prompts: factor for the conditioner's weights: ID prompts, and what the variants have in their place or behind them.
+        lora: factor for the adapters.
+    """
+    factors = dict.fromkeys(model.conditioner.parameters(), prompts)
+    factors.update(dict.fromkeys(lora_parameters(model.feedback.denoiser), lora))
+    for group in optimizer.param_groups:
+        (parameter,) = group["params"]
+        group["lr"] *= factors.get(parameter, 1.0)

@@ -16,7 +16,7 @@ ALLOWED = {
     "config": set(),
     "compat": {"data", "evaluation"},
     "dcac": {"reid", "conditioners", "diffusion"},
-    "reid": {"losses"},
+    "reid": {"checkpoint", "losses"},  # checkpoint reads its files of weights
     "losses": set(),
     "conditioners": set(),
     "diffusion": set(),
@@ -33,7 +33,7 @@ ALLOWED = {
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},
     "peft": {"diffusion/adaptation.py"},
-    "open_clip": {"reid/clip_vit.py", "synthetic/parts.py"},
+    "open_clip": {"reid/open_clip_models.py", "synthetic/parts.py"},
 }
 
 

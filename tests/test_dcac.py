@@ -4,9 +4,12 @@ import pytest
 import torch
 
 from dcac_fastreid import data
-from dcac_fastreid.dcac import attach_training_side
+from dcac_fastreid.dcac import attach_training_side, scale_learning_rates
 from dcac_fastreid.diffusion import stable_diffusion
+from dcac_fastreid.diffusion.adaptation import TRAINED_PARTS
 from dcac_fastreid.diffusion.latents import read_view
+from dcac_fastreid.engine.schedule import build_epoch_schedule
+from fastreid.engine import DefaultTrainer
 from fastreid.modeling import build_model
 from fastreid.utils.events import EventStorage
 
@@ -115,20 +118,89 @@ def test_autograd_agrees_with_a_finite_difference_of_the_loss(assemble, batch):
     assert gradient != 0 and (values[0] - values[1]) / 2e-3 == pytest.approx(gradient, rel=1e-2)
 
 
+CONDITIONER = "MODEL.DCAC.CONDITIONER."
+CLASS_WISE = (CONDITIONER + "NAME", "ClassWiseConditioner")
+
+
 @pytest.mark.parametrize(
-    ("name", "rescale", "to_encoder", "to_classifier"),
+    ("opts", "to_encoder", "to_classifier"),
     [
-        ("ClassWiseConditioner", False, True, True),
-        ("ClassWiseConditioner", True, False, False),  # as the release computes it
-        ("InstanceWiseConditioner", False, True, False),
+        (CLASS_WISE, True, True),
+        ((*CLASS_WISE, CONDITIONER + "RESCALE", True), False, False),  # as the release computes it
+        ((CONDITIONER + "NAME", "InstanceWiseConditioner"), True, False),
+        ((CONDITIONER + "PROBS", "prototypes"), True, False),
+        ((CONDITIONER + "PROBS", "both"), True, True),
+        ((CONDITIONER + "TRANSFORM", "condition_net"), True, True),
     ],
+    ids=lambda value: " ".join(map(str, value[1::2])) if isinstance(value, tuple) else None,
 )
-def test_where_the_feedback_of_the_other_schemes_goes(assemble, batch, name, rescale, to_encoder, to_classifier):
-    model = assemble("MODEL.DCAC.CONDITIONER.NAME", name, "MODEL.DCAC.CONDITIONER.RESCALE", rescale)
+def test_where_the_feedback_of_the_variants_goes(assemble, batch, opts, to_encoder, to_classifier):
+    model = assemble(*opts)
     run(model, batch)["loss_diffusion"].backward()
     gradient = gradients(model)
     assert (gradient["backbone.tower.positional_embedding"] > 0) == to_encoder
     assert (gradient["heads.weight"] > 0) == to_classifier
+    assert all(value > 0 for name, value in gradient.items() if name.startswith("conditioner.")), gradient
+
+
+def test_probabilities_of_prototypes_are_those_before_the_update(assemble, batch):
+    """Eq. 7 moves the prototypes in the same step, in place and before backward()."""
+    model = assemble(CONDITIONER + "PROBS", "prototypes")
+    before, read = model.memory.prototypes.clone(), []
+    model.conditioner.register_forward_hook(
+        lambda module, args, kwargs, condition: read.append((kwargs["features"], condition)), with_kwargs=True
+    )
+    sum(run(model, batch).values()).backward()
+    assert not torch.equal(model.memory.prototypes, before)
+    features, condition = read[0]
+    cosines = torch.nn.functional.normalize(features) @ before.T
+    expected = (cosines / 0.05).softmax(1) @ model.conditioner.prompts  # τ_m of synthetic/base.yml
+    torch.testing.assert_close(condition[:, 0], expected)
+
+
+@pytest.mark.parametrize("tuning", TRAINED_PARTS)
+def test_the_feedback_comes_back_in_every_mode_of_tuning(assemble, batch, tuning):
+    """Through a frozen U-Net as well; and the rest of the model starts from the same weights in every mode."""
+    model, lora = assemble("MODEL.DCAC.DIFFUSION.TUNING", tuning), assemble()
+    assert torch.equal(model.conditioner.prompts, lora.conditioner.prompts)
+    run(model, batch)["loss_diffusion"].backward()
+    gradient = gradients(model)
+    assert gradient["backbone.tower.positional_embedding"] > 0 and gradient["conditioner.prompts"] > 0
+    trained = {name for name, p in model.feedback.named_parameters(prefix="feedback") if p.requires_grad}
+    assert trained == {name for name in model.state_dict() if name.startswith("feedback.")}
+    assert all(gradient[name] == 0 for name, p in model.named_parameters() if not p.requires_grad)
+
+
+def test_scratch_is_drawn_from_the_seed(assemble):
+    """And not from the stream of torch, in which the baseline stands."""
+    scratch = ("MODEL.DCAC.DIFFUSION.TUNING", "scratch", "SEED")
+    one, same, other = (assemble(*scratch, seed).feedback.denoiser.unet.conv_in.weight for seed in (3, 3, 4))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+
+
+def test_prompts_and_adapters_have_learning_rates_of_their_own(assemble):
+    model = assemble(CONDITIONER + "TRANSFORM", "condition_net")
+    parameters = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    optimizer = torch.optim.Adam([{"params": [p], "lr": 2e-6} for _, p in parameters])
+    scale_learning_rates(model, optimizer, prompts=100.0, lora=10.0)
+    for (name, _), group in zip(parameters, optimizer.param_groups, strict=True):
+        factor = 100 if name.startswith("conditioner.") else 10 if ".lora_" in name else 1
+        assert group["lr"] == pytest.approx(factor * 2e-6), name
+    assert {round(group["lr"] / 2e-6) for group in optimizer.param_groups} == {1, 10, 100}
+
+
+def test_a_schedule_keeps_the_factors(assemble, make_cfg):
+    """The host's optimizer and our schedule, as DCACTrainer builds them: the factor stays at every epoch."""
+    model = assemble()
+    cfg = make_cfg("ma_ms.yml", "SOLVER.WARMUP_EPOCHS", 2, "SOLVER.MAX_EPOCH", 4, "SOLVER.STEPS", [3])
+    optimizer, _ = DefaultTrainer.build_optimizer(cfg, model)
+    scale_learning_rates(model, optimizer, prompts=100.0, lora=1.0)
+    schedule = build_epoch_schedule(cfg, optimizer)["lr_sched"]
+    for _ in range(4):
+        rates = {group["lr"] for group in optimizer.param_groups}
+        assert len(rates) == 2 and max(rates) == pytest.approx(100 * min(rates))
+        optimizer.step()
+        schedule.step()
 
 
 def test_lambda_weighs_the_diffusion_loss_alone(assemble, batch):

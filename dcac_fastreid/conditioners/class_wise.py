@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dcac_fastreid.conditioners.id_prompts import IDPrompts, condition_probabilities
+from dcac_fastreid.conditioners.id_prompts import IDPrompts
 from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY
 from fastreid.config import configurable
 
@@ -24,9 +24,10 @@ class ClassWiseConditioner(IDPrompts):
     def from_config(cls, cfg, condition_dim: int):
         return {**super().from_config(cfg, condition_dim), "rescale": cfg.MODEL.DCAC.CONDITIONER.RESCALE}
 
-    def forward(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:
-        """Reads the logits (B, N) and the targets (B,). Returns (B, 1, C)."""
+    def condition(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:
+        """Reads the targets (B,) and what the probabilities are made of. Returns (B, 1, C)."""
         condition = self.prompts[targets]
         if not self.rescale:
-            condition = condition_probabilities(logits, self.temperature).gather(1, targets[:, None]) * condition
+            probabilities = self.probabilities(features=features, logits=logits, prototypes=prototypes)
+            condition = probabilities.gather(1, targets[:, None]) * condition
         return condition[:, None]

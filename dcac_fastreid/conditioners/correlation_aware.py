@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from dcac_fastreid.conditioners.id_prompts import IDPrompts, condition_probabilities
+from dcac_fastreid.conditioners.id_prompts import IDPrompts
 from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY
 
 
@@ -10,6 +10,7 @@ from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY
 class CorrelationAwareConditioner(IDPrompts):
     """c_i = Σ_j p_ij P[j]: every identity's prompt, weighted by how much the sample resembles that identity."""
 
-    def forward(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:
-        """Reads the logits (B, N). Returns (B, 1, C), one token for the cross-attention."""
-        return (condition_probabilities(logits, self.temperature) @ self.prompts)[:, None]
+    def condition(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:
+        """Reads what the probabilities are made of. Returns (B, 1, C), one token for the cross-attention."""
+        probabilities = self.probabilities(features=features, logits=logits, prototypes=prototypes)
+        return (probabilities @ self.prompts)[:, None]

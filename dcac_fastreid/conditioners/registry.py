@@ -2,6 +2,8 @@
 
 from torch import nn
 
+from dcac_fastreid.conditioners.probabilities import check_source
+from dcac_fastreid.conditioners.transforms import check_transform
 from dcac_fastreid.errors import InputError
 from fastreid.utils.registry import Registry
 
@@ -9,22 +11,24 @@ CONDITIONER_REGISTRY = Registry("CONDITIONER")
 CONDITIONER_REGISTRY.__doc__ = """
 Conditioning schemes, Section 4.3 and Table 7.
 
-The registered class is called with `obj(cfg, condition_dim=C)` and returns a module whose call is
+The registered class is called with `obj(cfg, condition_dim=C)` and returns a `Conditioner`, a module whose call is
 `conditioner(features=, logits=, targets=, prototypes=) -> (B, L, C)`: features (B, D) after the BNNeck, logits (B, N) of the
 classifier, NOT detached, targets (B,) int64, prototypes (N, D) with unit rows as they were before this batch's update.
 The gradient of the diffusion loss reaches the Re-ID model only through what a scheme does with these.
 """
 
 
-def check_conditioner(name: str) -> None:
-    """Raises InputError where no conditioning scheme has this name."""
+def check_conditioner(name: str, transform: str = "none", probs: str = "classifier") -> None:
+    """Raises InputError where no conditioning scheme, no transform or no source of probabilities has this name."""
     known = CONDITIONER_REGISTRY._obj_map  # the host's Registry has no public list of its names
     if name not in known:
         raise InputError(f"MODEL.DCAC.CONDITIONER.NAME is {name!r}; known conditioners are {', '.join(known)}")
+    check_transform(transform)
+    check_source(probs)
 
 
 def build_conditioner(cfg, condition_dim: int) -> nn.Module:
     """The scheme MODEL.DCAC.CONDITIONER.NAME for conditions of width C = condition_dim; raises as `check_conditioner`."""
-    name = cfg.MODEL.DCAC.CONDITIONER.NAME
-    check_conditioner(name)
-    return CONDITIONER_REGISTRY.get(name)(cfg, condition_dim=condition_dim)
+    settings = cfg.MODEL.DCAC.CONDITIONER
+    check_conditioner(settings.NAME, settings.TRANSFORM, settings.PROBS)
+    return CONDITIONER_REGISTRY.get(settings.NAME)(cfg, condition_dim=condition_dim)

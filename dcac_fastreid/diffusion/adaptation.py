@@ -1,47 +1,114 @@
 """Which weights of the denoiser train (Table 5), and LoRA (Eq. 9): the only import of peft."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+import torch
 from torch import nn
 
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.errors import InputError
 
-TUNING_MODES = ("frozen", "lora")
+# Mode -> parts of the denoiser that train. The split of the partial modes is inferred from Table 6's counts.
+TRAINED_PARTS = {
+    "frozen": (),
+    "lora": (),  # adapters beside the frozen layers
+    "partial1": ("output", "head"),
+    "partial2": ("middle", "output", "head"),
+    "full": ("input", "middle", "output", "head"),
+    "scratch": ("input", "middle", "output", "head"),  # as full, from random weights
+}
+# Added to the seed of what is drawn here, see `adapt`.
+OWN_STREAM = 1_000_003
 
 
-def check_tuning(tuning: str, rank: int) -> None:
-    """Raises InputError: an unknown mode, or a rank below 1."""
-    if tuning not in TUNING_MODES:
-        raise InputError(f"MODEL.DCAC.DIFFUSION.TUNING is {tuning!r}; known modes are {', '.join(TUNING_MODES)}")
+def check_tuning(tuning: str, rank: int, targets: Sequence[str] = ()) -> None:
+    """Raises InputError: an unknown mode, a rank below 1, or LoRA targets that are no names."""
+    if tuning not in TRAINED_PARTS:
+        raise InputError(f"MODEL.DCAC.DIFFUSION.TUNING is {tuning!r}; known modes are {', '.join(TRAINED_PARTS)}")
     if rank < 1:
         raise InputError(f"MODEL.DCAC.LORA.RANK is {rank}; it must be 1 or more")
+    if not all(isinstance(target, str) and target for target in targets):
+        raise InputError(
+            f"MODEL.DCAC.LORA.TARGETS is {targets!r}; expected names of linear layers, as ('to_q', 'ff.net.2')"
+        )
 
 
-def adapt(denoiser: Denoiser, *, tuning: str, rank: int, alpha: float) -> None:
+def adapt(
+    denoiser: Denoiser, *, tuning: str, rank: int, alpha: float, targets: Sequence[str] = (), seed: int = 0
+) -> None:
     """Sets which of the denoiser's weights train, in place; afterwards `requires_grad` says it.
 
     Args:
-        tuning: "frozen", nothing trains; "lora", adapters beside the frozen linear layers of denoiser.lora_targets.
+        tuning: a key of TRAINED_PARTS.
         rank: r of Eq. 9. alpha: s = alpha / rank.
+        targets: names' ends of the linear layers that take an adapter; empty: denoiser.lora_targets.
+        seed: of what is drawn here, the adapters' A or the weights from scratch. torch's own stream stays as it was, so that
+            the rest of the model starts from the same weights in every mode.
     Raises:
-        InputError: as `check_tuning`, or an adapter pattern that matches no layer.
+        InputError: as `check_tuning`; a part that the denoiser does not have; a target that does not match its layers.
     """
-    check_tuning(tuning, rank)
+    check_tuning(tuning, rank, targets)
     denoiser.requires_grad_(False)  # peft freezes nothing
-    if tuning == "lora":
-        _inject_lora(denoiser, denoiser.lora_targets, rank=rank, alpha=alpha)
+    parts = denoiser.parts()
+    for name in TRAINED_PARTS[tuning]:
+        if not parts[name] and tuning.startswith("partial"):
+            raise InputError(
+                f"MODEL.DCAC.DIFFUSION.TUNING is {tuning!r}, but this denoiser has no {name} part; choose another"
+            )
+        for module in parts[name]:
+            module.requires_grad_(True)
+    with torch.random.fork_rng(devices=[]):
+        # Not torch.manual_seed, which would set the GPUs' streams too; and not the bare seed, from which others draw: a random
+        # U-Net made of the same seed would come out again.
+        torch.default_generator.manual_seed(seed + OWN_STREAM)
+        if tuning == "scratch":
+            _draw_anew(denoiser)
+        elif tuning == "lora":
+            _inject_lora(denoiser, targets or denoiser.lora_targets, rank=rank, alpha=alpha)
 
 
-def _inject_lora(denoiser: nn.Module, targets: Sequence[str], *, rank: int, alpha: float) -> None:
+def lora_parameters(denoiser: nn.Module) -> Iterator[nn.Parameter]:
+    """The weights A and B of the adapters that `adapt` has put beside the denoiser's layers."""
+    return (parameter for name, parameter in denoiser.named_parameters() if ".lora_" in name)
+
+
+@torch.no_grad()
+def _draw_anew(denoiser: nn.Module) -> None:
+    """Gives every layer the random weights with which its class begins."""
+    for name, module in denoiser.named_modules():
+        if next(module.parameters(recurse=False), None) is None:
+            continue
+        if not hasattr(module, "reset_parameters"):
+            raise InputError(
+                f"MODEL.DCAC.DIFFUSION.TUNING is 'scratch', but the denoiser's {name} ({type(module).__name__}) has no "
+                "reset_parameters(), which draws weights anew; choose 'full'"
+            )
+        module.reset_parameters()
+
+
+def _inject_lora(denoiser: Denoiser, targets: Sequence[str], *, rank: int, alpha: float) -> None:
     try:
         from peft import LoraConfig, inject_adapter_in_model
     except ImportError as error:
         raise ImportError(
             f"LoRA needs peft, which cannot be imported ({error}); install it with: pip install peft"
         ) from error
+    layers = _matched_layers(denoiser, targets)
+    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=layers), denoiser)
+
+
+def _matched_layers(denoiser: Denoiser, targets: Sequence[str]) -> list[str]:
+    """Full names of the linear layers that the targets name. Raises InputError where one matches none, or too few or many."""
     names = [name for name, module in denoiser.named_modules() if isinstance(module, nn.Linear)]
+    expected = denoiser.lora_layers()
+    matched = []
     for target in targets:
-        if not any(name.endswith("." + target) for name in names):
-            raise InputError(f"the LoRA target {target!r} matches none of the denoiser's {len(names)} linear layers")
-    inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(targets)), denoiser)
+        found = [name for name in names if name.endswith("." + target)]
+        if not found or len(found) != expected.get(target, len(found)):
+            known = ", ".join(f"{name} ({count})" for name, count in expected.items())
+            raise InputError(
+                f"the LoRA target {target!r} matches {len(found)} of the denoiser's {len(names)} linear layers, expected "
+                f"{expected.get(target, 'at least 1')}; known targets and their layers are {known}; set MODEL.DCAC.LORA.TARGETS"
+            )
+        matched += found
+    return sorted(set(matched))

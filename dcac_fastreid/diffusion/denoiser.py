@@ -1,6 +1,7 @@
 """What the diffusion branch asks of a denoiser. B batch, (c, h, w) latent; L condition tokens, C their width."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
@@ -11,12 +12,12 @@ class Denoiser(nn.Module, ABC):
     Attributes:
         condition_dim: C, the width of the condition that it attends to.
         num_timesteps: timesteps are integers in [0, num_timesteps).
-        lora_targets: names of its linear layers that take a LoRA adapter by default (suffixes, as in peft).
+        lora_targets: those of `lora_layers` that take an adapter by default.
     """
 
     condition_dim: int
     num_timesteps: int
-    lora_targets: tuple[str, ...]
+    lora_targets: Sequence[str]
 
     @abstractmethod
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
@@ -29,3 +30,14 @@ class Denoiser(nn.Module, ABC):
     @abstractmethod
     def forward(self, noisy_latents: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
         """The prediction (B, c, h, w) under the condition (B, L, C)."""
+
+    @abstractmethod
+    def parts(self) -> Mapping[str, Sequence[nn.Module]]:
+        """All weights, each in one part, for Table 5's partial fine-tuning: "input", "middle" and "output" are the blocks
+        on the way of the latents; "head" is what belongs to no block: the time embedding, and what makes the prediction of
+        the last block's result."""
+
+    @abstractmethod
+    def lora_layers(self) -> Mapping[str, int]:
+        """The linear layers that are meant to take a LoRA adapter: the end of their names, and how many of that name there
+        must be, counted by something else than the name."""

@@ -1,12 +1,15 @@
 """Stable Diffusion as denoiser and as image encoder: the only import of diffusers."""
 
-import json
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from dcac_fastreid.diffusion.denoiser import Denoiser
+from dcac_fastreid.diffusion.diffusers_layout import load_part, read_config
+from dcac_fastreid.diffusion.hub import hub_folder
+from dcac_fastreid.diffusion.original_layout import load_original_part
+from dcac_fastreid.diffusion.weight_files import is_hub_id
 from dcac_fastreid.errors import InputError
 
 # The architecture of stable-diffusion-v1-5, where only sizes are asked for (profiling): these files hold no weights.
@@ -24,11 +27,15 @@ def _diffusers():
 
 
 class StableDiffusionDenoiser(Denoiser):
-    """A diffusers UNet2DConditionModel that predicts ε, with a DDPM noise schedule.
+    """A diffusers U-Net with cross-attention that predicts ε or v, with its DDPM noise schedule.
+
+    Width of the condition, kind of prediction and schedule are the model's own: Stable Diffusion 1.5 has 768, ε and 1000 steps,
+    β from 0.00085 to 0.012, linear in sqrt(β); 2.1 has 1024 and v.
 
     Args:
-        unet: UNet2DConditionModel.
-        scheduler: DDPMScheduler; Stable Diffusion 1.5 has 1000 steps, β from 0.00085 to 0.012, linear in sqrt(β).
+        unet: UNet2DConditionModel. scheduler: DDPMScheduler.
+    Raises:
+        InputError: a U-Net that asks for more than noisy latents, timesteps and a condition, or another kind of prediction.
     """
 
     # Attention q, k, v, out and the first feed-forward layer. The paper speaks of the feed-forward layers, but its
@@ -37,24 +44,74 @@ class StableDiffusionDenoiser(Denoiser):
 
     def __init__(self, unet: nn.Module, scheduler):
         super().__init__()
-        if scheduler.config.prediction_type != "epsilon":
+        self.prediction_type = scheduler.config.prediction_type
+        if self.prediction_type not in ("epsilon", "v_prediction"):
             raise InputError(
-                f"the scheduler's prediction_type is {scheduler.config.prediction_type!r}; only 'epsilon' is supported"
+                f"the scheduler's prediction_type is {self.prediction_type!r}; expected 'epsilon' or 'v_prediction', as in "
+                "Stable Diffusion 1.5 and 2.1"
             )
+        _check_unet(unet)
         self.unet = unet
         self.condition_dim = unet.config.cross_attention_dim
         self.num_timesteps = scheduler.config.num_train_timesteps
         self.register_buffer("alphas_cumprod", scheduler.alphas_cumprod.clone(), persistent=False)
 
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        alpha_bar = self.alphas_cumprod.to(latents.dtype)[timesteps].view(-1, 1, 1, 1)
+        alpha_bar = self._alpha_bar(latents, timesteps)
         return alpha_bar.sqrt() * latents + (1 - alpha_bar).sqrt() * noise
 
     def target(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-        return noise
+        """ε, or v = sqrt(ᾱ_t) ε − sqrt(1 − ᾱ_t) z_0."""
+        if self.prediction_type == "epsilon":
+            return noise
+        alpha_bar = self._alpha_bar(latents, timesteps)
+        return alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * latents
 
     def forward(self, noisy_latents: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
         return self.unet(noisy_latents, timesteps, encoder_hidden_states=condition, return_dict=False)[0]
+
+    def parts(self):
+        unet = self.unet
+        parts = {
+            "input": [unet.conv_in, unet.down_blocks],
+            "middle": [unet.mid_block],
+            "output": [unet.up_blocks],
+            "head": [unet.time_embedding, unet.conv_norm_out, unet.conv_out],
+        }
+        return {name: [module for module in modules if module is not None] for name, modules in parts.items()}
+
+    def lora_layers(self):
+        modules = list(self.unet.modules())
+        attentions = sum(isinstance(module, _diffusers().models.attention_processor.Attention) for module in modules)
+        feed_forwards = sum(isinstance(module, _diffusers().models.attention.FeedForward) for module in modules)
+        return {
+            **dict.fromkeys(("to_q", "to_k", "to_v", "to_out.0"), attentions),
+            **dict.fromkeys(("ff.net.0.proj", "ff.net.2"), feed_forwards),
+        }
+
+    def _alpha_bar(self, latents: Tensor, timesteps: Tensor) -> Tensor:
+        return self.alphas_cumprod.to(latents.dtype)[timesteps].view(-1, 1, 1, 1)
+
+
+def _check_unet(unet: nn.Module) -> None:
+    """Raises InputError where a U-Net is not called with noisy latents, timesteps and one condition alone."""
+    config = unet.config
+    asks = [
+        f"{key} {config[key]!r}"
+        for key in ("addition_embed_type", "class_embed_type", "num_class_embeds", "encoder_hid_dim_type")
+        if config.get(key) is not None
+    ]
+    if config.in_channels != config.out_channels:
+        asks.append(f"{config.in_channels} input channels for {config.out_channels} of the latents")
+    if not isinstance(config.cross_attention_dim, int):
+        asks.append(f"conditions of several widths, cross_attention_dim {config.cross_attention_dim!r}")
+    if not any(getattr(module, "is_cross_attention", False) for module in unet.modules()):
+        asks.append("no condition, it has no cross-attention")
+    if asks:
+        raise InputError(
+            f"the U-Net asks for {'; '.join(asks)}; expected one that takes noisy latents, timesteps and one condition, as "
+            "Stable Diffusion 1.5 or 2.1: set MODEL.DCAC.DIFFUSION.WEIGHTS"
+        )
 
 
 class StableDiffusionEncoder(nn.Module):
@@ -76,69 +133,60 @@ class StableDiffusionEncoder(nn.Module):
         return self.vae.encode(images).latent_dist.parameters
 
 
-def load_denoiser(folder: str) -> StableDiffusionDenoiser:
-    """The U-Net and noise schedule of a Stable Diffusion folder in diffusers' layout, fp32, on the CPU.
+def load_denoiser(
+    weights: str | Path, *, ema: bool = False, architecture: str | Path = SD15_ARCHITECTURE
+) -> StableDiffusionDenoiser:
+    """The U-Net and noise schedule of a Stable Diffusion model, fp32, on the CPU, in evaluation mode.
 
+    Args:
+        weights: a folder in diffusers' layout; the id of such a model on the Hugging Face hub, owner/name; or one file in
+            the original layout of CompVis.
+        ema: the training's averaged weights, where both are there. In diffusers' layout the others are called `non_ema`.
+        architecture: folder with the configuration files for a single file, which has none.
     Raises:
-        FileNotFoundError: the folder has no unet/ or scheduler/.
-        InputError: the weights' file lacks weights of the architecture, or holds others.
+        FileNotFoundError: the folder lacks unet/ or scheduler/.
+        InputError: weights that cannot be read, or lack some of the architecture's, or hold others.
     """
-    diffusers = _diffusers()
-    unet = _load(diffusers.UNet2DConditionModel, folder, "unet")
-    return StableDiffusionDenoiser(unet, _scheduler(folder))
+    unet, configs = _load(_diffusers().UNet2DConditionModel, "unet", weights, ema, architecture)
+    return StableDiffusionDenoiser(unet, _scheduler(configs))
 
 
-def load_encoder(folder: str) -> StableDiffusionEncoder:
-    """The VAE of a Stable Diffusion folder in diffusers' layout, fp32, on the CPU; errors as in load_denoiser."""
-    return StableDiffusionEncoder(_load(_diffusers().AutoencoderKL, folder, "vae"))
+def load_encoder(weights: str | Path, *, architecture: str | Path = SD15_ARCHITECTURE) -> StableDiffusionEncoder:
+    """The VAE of a Stable Diffusion model, fp32, on the CPU; arguments and errors as in `load_denoiser`."""
+    vae, _ = _load(_diffusers().AutoencoderKL, "vae", weights, False, architecture)
+    return StableDiffusionEncoder(vae)
 
 
 def empty_denoiser(folder: str | Path) -> StableDiffusionDenoiser:
     """The denoiser of a folder's configuration files, with random weights on torch's current default device."""
-    unet = _diffusers().UNet2DConditionModel.from_config(_config(folder, "unet"))
+    unet = _diffusers().UNet2DConditionModel.from_config(read_config(folder, "unet"))
     return StableDiffusionDenoiser(unet, _scheduler(folder))
 
 
 def empty_encoder(folder: str | Path) -> StableDiffusionEncoder:
     """The VAE of a folder's configuration files, with random weights on torch's current default device."""
-    return StableDiffusionEncoder(_diffusers().AutoencoderKL.from_config(_config(folder, "vae")))
+    return StableDiffusionEncoder(_diffusers().AutoencoderKL.from_config(read_config(folder, "vae")))
 
 
-def _config(folder: str | Path, part: str) -> dict:
-    name = "scheduler_config.json" if part == "scheduler" else "config.json"
-    path = Path(folder) / part / name
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is missing; MODEL.DCAC.DIFFUSION.WEIGHTS must name a Stable Diffusion folder with unet/, vae/ and scheduler/"
-        )
-    return json.loads(path.read_text())
+def _load(model_class, part: str, weights: str | Path, ema: bool, architecture) -> tuple[nn.Module, str | Path]:
+    """A part, and the folder that has its model's configuration files."""
+    if Path(weights).is_file():
+        return load_original_part(model_class, _converter(part), weights, part, architecture, ema=ema), architecture
+    folder = hub_folder(str(weights), ema=ema) if is_hub_id(weights) else Path(weights)
+    return load_part(model_class, folder, part, ema=ema), folder
+
+
+def _converter(part: str):
+    """diffusers' own conversion of a part's weights from the original layout."""
+    from diffusers.loaders import single_file_utils
+
+    return {
+        "unet": single_file_utils.convert_ldm_unet_checkpoint,
+        "vae": single_file_utils.convert_ldm_vae_checkpoint,
+    }[part]
 
 
 def _scheduler(folder: str | Path):
     # Its tables are a few kB of numbers, not weights: never on the meta device, where they would be lost.
     with torch.device("cpu"):
-        return _diffusers().DDPMScheduler.from_config(_config(folder, "scheduler"))
-
-
-def _load(model_class, folder: str, part: str) -> nn.Module:
-    _config(folder, part)  # asked first: from_pretrained looks for a missing folder in the network
-    names = [path.name for path in (Path(folder) / part).glob("*.safetensors")] + [
-        path.name for path in (Path(folder) / part).glob("*.bin")
-    ]
-    only_fp16 = bool(names) and all(".fp16." in name for name in names)
-    model, info = model_class.from_pretrained(
-        folder,
-        subfolder=part,
-        local_files_only=True,
-        variant="fp16" if only_fp16 else None,
-        torch_dtype=torch.float32,
-        output_loading_info=True,
-    )
-    # Without this check, weights that the file lacks stay uninitialised, with a log line only.
-    wrong = {kind: info[kind] for kind in ("missing_keys", "unexpected_keys", "mismatched_keys") if info[kind]}
-    if wrong:
-        listed = "; ".join(f"{kind.replace('_', ' ')}: {', '.join(map(str, keys))}" for kind, keys in wrong.items())
-        raise InputError(
-            f"the weights in {Path(folder) / part} do not fit its config.json: {listed}; download the folder again"
-        )
-    return model
+        return _diffusers().DDPMScheduler.from_config(read_config(folder, "scheduler"))

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from dcac_fastreid import data
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
+from dcac_fastreid.diffusion.weight_files import FILE_SUFFIXES, is_hub_id, missing_parts
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.reid import names_tag
 
 CLIP_SOURCE = (
     "https://openaipublic.azureedge.net/clip/models/"
@@ -77,19 +79,26 @@ def _missing_pretrained(cfg) -> list[str]:
     cfg = data.with_local_weights(cfg)
     missing = []
     if cfg.MODEL.BACKBONE.NAME == "build_clip_vit_backbone" and cfg.MODEL.BACKBONE.PRETRAIN:
-        if not Path(cfg.MODEL.BACKBONE.PRETRAIN_PATH).is_file():
-            path = cfg.MODEL.BACKBONE.PRETRAIN_PATH or "(MODEL.BACKBONE.PRETRAIN_PATH is empty)"
+        path = cfg.MODEL.BACKBONE.PRETRAIN_PATH
+        if not Path(path).is_file() and not names_tag(cfg.MODEL.CLIP.ARCH, path):
+            path = path or "(MODEL.BACKBONE.PRETRAIN_PATH is empty)"
             missing.append(f"CLIP ViT-B/16: no file {path} (MODEL.BACKBONE.PRETRAIN_PATH); get it from {CLIP_SOURCE}")
     if cfg.MODEL.META_ARCHITECTURE == "DCAC":
-        folder = Path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
-        needed = ("unet/config.json", "vae/config.json", "scheduler/scheduler_config.json")
-        lacking = [part for part in needed if not (folder / part).is_file()]
-        for part in ("unet", "vae"):
-            if not [*folder.glob(f"{part}/*.safetensors"), *folder.glob(f"{part}/*.bin")]:
-                lacking.append(f"{part}/*.safetensors")
-        if lacking:
-            what = f"{', '.join(lacking)} in {folder}" if folder.is_dir() else f"no folder {folder}"
+        what = _missing_stable_diffusion(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
+        if what:
             missing.append(
                 f"Stable Diffusion 1.5: {what} (MODEL.DCAC.DIFFUSION.WEIGHTS); get it from {STABLE_DIFFUSION_SOURCE}"
             )
     return missing
+
+
+def _missing_stable_diffusion(weights: str) -> str:
+    """What is missing, or "". Of a model on the hub nothing is asked here: the loader finds it, or says why not."""
+    path = Path(weights)
+    if weights and (path.is_file() or is_hub_id(weights)):
+        return ""
+    if not weights or not path.is_dir():
+        named = weights or "is named"
+        return f"no file {named}" if path.suffix in FILE_SUFFIXES else f"no folder {named}"
+    lacking = missing_parts(path)
+    return f"{', '.join(lacking)} in {path}" if lacking else ""

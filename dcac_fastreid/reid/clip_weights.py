@@ -1,39 +1,42 @@
 """CLIP's image-tower weights from the files in which people have them."""
 
-import pickle
-from collections.abc import Mapping
-from pathlib import Path
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from dcac_fastreid.checkpoint.tensor_files import read_state_dict
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.reid.transformers_names import to_open_clip
 
 
 def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None:
     """Loads an open_clip image tower from a CLIP checkpoint, strictly, in place.
 
     Args:
-        tower: open_clip's VisionTransformer at the size of the Re-ID input.
-        path: OpenAI's TorchScript archive (`ViT-B-16.pt`), a `.safetensors`, or a pickled state dict; keys `visual.*`.
+        tower: at the size of the Re-ID input.
+        path: OpenAI's TorchScript archive (`ViT-B-16.pt`), a `.safetensors`, or a pickled state dict of tensors alone; keys
+            `visual.*` as in open_clip, or `vision_model.*` as in transformers' CLIPModel.
         interpolation: "bilinear" or "bicubic", for the positional embedding.
     Raises:
-        FileNotFoundError: no such file.
-        InputError: no CLIP file, or one of another architecture.
+        InputError: no CLIP file, one of another architecture, or one that holds more than tensors.
     """
-    weights = {
-        key.removeprefix("visual."): value.float() for key, value in _read(path).items() if key.startswith("visual.")
-    }
+    weights = to_open_clip(read_state_dict(path), path)
+    weights = {key.removeprefix("visual."): value for key, value in weights.items() if key.startswith("visual.")}
     if not weights:
         raise InputError(
-            f"{path} holds no weight named visual.*; expected a CLIP checkpoint in OpenAI's or open_clip's format"
+            f"{path} holds no weight named visual.*; expected a CLIP checkpoint in OpenAI's, open_clip's or transformers' "
+            "naming"
         )
-    if "positional_embedding" in weights:
-        weights["positional_embedding"] = resize_positional_embedding(
-            weights["positional_embedding"], tower.grid_size, interpolation=interpolation
-        )
+    weights = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
     expected = tower.state_dict()
+    key, grid_size = _positions(tower)
+    if key in weights and key in expected:
+        weights[key] = resize_positional_embedding(
+            weights[key],
+            grid_size,
+            interpolation=interpolation,
+            extra=expected[key].shape[-2] - grid_size[0] * grid_size[1],
+        )
     wrong = [f"{key} is missing" for key in expected.keys() - weights.keys()]
     wrong += [f"{key} is left over" for key in weights.keys() - expected.keys()]
     wrong += [
@@ -46,38 +49,39 @@ def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None
     tower.load_state_dict(weights)
 
 
-def resize_positional_embedding(embedding: Tensor, grid_size: tuple[int, int], *, interpolation: str) -> Tensor:
-    """(1 + g * g, width) of a square grid to (1 + h * w, width); the class token's row stays.
+def resize_positional_embedding(
+    embedding: Tensor, grid_size: tuple[int, int], *, interpolation: str, extra: int = 1
+) -> Tensor:
+    """(extra + g * g, width) of a square grid to (extra + h * w, width); a leading dimension of 1 is kept.
 
     Without antialiasing, as the release; open_clip's own default, bicubic with antialiasing, differs by up to 1.9.
+
+    Args:
+        grid_size: (h, w). An embedding that has h * w positions and no square of them is of this grid, and stays.
+        extra: rows before the grid that stay, 1 for a class token.
+    Raises:
+        InputError: another interpolation, or positions that are no square grid.
     """
     if interpolation not in ("bilinear", "bicubic"):
         raise InputError(f"MODEL.CLIP.POS_EMBED_INTERPOLATION is {interpolation!r}; expected 'bilinear' or 'bicubic'")
-    class_token, grid = embedding[:1], embedding[1:]
+    rows = embedding.reshape(-1, embedding.shape[-1])
+    kept, grid = rows[:extra], rows[extra:]
     side = int(len(grid) ** 0.5)
     if side * side != len(grid):
-        raise InputError(f"the positional embedding has {len(grid)} positions, which is no square grid")
+        if len(grid) == grid_size[0] * grid_size[1]:
+            return embedding
+        raise InputError(
+            f"the positional embedding has {len(grid)} positions, which is no square grid, nor the "
+            f"{grid_size[0]} x {grid_size[1]} of this input size; from which rows and columns to resize it is unknown"
+        )
     grid = grid.T.reshape(1, -1, side, side)
     grid = F.interpolate(grid, size=grid_size, mode=interpolation, align_corners=False)
-    return torch.cat([class_token, grid.flatten(2)[0].T])
+    resized = torch.cat([kept, grid.flatten(2)[0].T])
+    return resized.reshape(*embedding.shape[:-2], *resized.shape)
 
 
-def _read(path: str) -> Mapping[str, Tensor]:
-    if not Path(path).is_file():
-        raise FileNotFoundError(
-            f"MODEL.BACKBONE.PRETRAIN_PATH names {path!r}, which is no file; expected CLIP's weights"
-        )
-    if path.endswith(".safetensors"):
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    try:
-        return torch.jit.load(path, map_location="cpu").state_dict()  # OpenAI's archive; none of its methods is called
-    except RuntimeError:  # no TorchScript archive
-        pass
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise InputError(
-            f"{path} cannot be read as CLIP's weights ({str(error).splitlines()[0]}); is it complete?"
-        ) from error
+def _positions(tower: nn.Module) -> tuple[str, tuple[int, int] | None]:
+    """The name of a tower's positional embedding, in open_clip's own ViT and in a timm trunk, and its grid."""
+    if hasattr(tower, "trunk"):
+        return "trunk.pos_embed", getattr(getattr(tower.trunk, "patch_embed", None), "grid_size", None)
+    return "positional_embedding", tower.grid_size

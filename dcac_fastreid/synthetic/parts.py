@@ -31,7 +31,7 @@ def make_clip(folder: Path) -> None:
     import open_clip
     from safetensors.torch import save_file
 
-    from dcac_fastreid.reid.clip_vit import ARCHITECTURES
+    from dcac_fastreid.reid.open_clip_models import ARCHITECTURES
 
     open_clip.add_model_config(ARCHITECTURES)
     with torch.random.fork_rng(devices=[]):

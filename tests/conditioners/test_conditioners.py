@@ -6,7 +6,10 @@ from dcac_fastreid.conditioners import (
     CorrelationAwareConditioner,
     InstanceWiseConditioner,
     build_conditioner,
+    check_conditioner,
 )
+from dcac_fastreid.conditioners.transforms import TRANSFORMS, build_transform
+from dcac_fastreid.errors import InputError
 
 B, N, D, C = 6, 5, 8, 12
 
@@ -24,8 +27,14 @@ def inputs():
     return features, classifier, batch
 
 
+def correlation_aware(**settings):
+    return CorrelationAwareConditioner(num_classes=N, condition_dim=C, temperature=0.6, **settings)
+
+
 SCHEMES = {
-    "correlation-aware": lambda: CorrelationAwareConditioner(num_classes=N, condition_dim=C, temperature=0.6),
+    "correlation-aware": correlation_aware,
+    "of prototypes": lambda: correlation_aware(source="prototypes", prototype_temperature=0.05),
+    "of both": lambda: correlation_aware(source="both", prototype_temperature=0.05),
     "class-wise": lambda: ClassWiseConditioner(num_classes=N, condition_dim=C, temperature=0.6),
     "class-wise, rescaled": lambda: ClassWiseConditioner(num_classes=N, condition_dim=C, temperature=0.6, rescale=True),
     "instance-wise": lambda: InstanceWiseConditioner(feature_dim=D, condition_dim=C),
@@ -41,6 +50,8 @@ def test_gives_one_token(scheme):
     ("scheme", "to_encoder", "to_classifier"),
     [
         ("correlation-aware", True, True),
+        ("of prototypes", True, False),
+        ("of both", True, True),
         ("class-wise", True, True),
         ("class-wise, rescaled", False, False),  # the release's reading of Table 7
         ("instance-wise", True, False),
@@ -65,6 +76,55 @@ def test_correlation_aware_agrees_with_equation_12():
         torch.testing.assert_close(condition[i, 0], expected)
 
 
+def test_instance_wise_maps_the_unit_feature():
+    features, _, batch = inputs()
+    conditioner = SCHEMES["instance-wise"]()
+    for i in range(B):
+        unit = features[i] / (features[i] ** 2).sum().sqrt()
+        expected = [sum(unit[d] * conditioner.matrix[d, k] for d in range(D)) for k in range(C)]
+        torch.testing.assert_close(conditioner(**batch)[i, 0], torch.stack(expected))
+
+
+def test_prototypes_say_the_probabilities_by_their_cosine():
+    """softmax of cos(f, K[j]) / τ_m, in a loop; "both" is the mean of the two softmaxes, not of the logits."""
+    features, _, batch = inputs()
+    prototypes = SCHEMES["of prototypes"]()
+    both = SCHEMES["of both"]()
+    for i in range(B):
+        unit = features[i] / (features[i] ** 2).sum().sqrt()
+        by_prototypes = [torch.exp((unit * batch["prototypes"][j]).sum() / 0.05) for j in range(N)]
+        by_classifier = [torch.exp(batch["logits"][i, j] / 0.6) for j in range(N)]
+        p = [weight / sum(by_prototypes) for weight in by_prototypes]
+        q = [weight / sum(by_classifier) for weight in by_classifier]
+        expected = sum(p[j] * prototypes.prompts[j] for j in range(N))
+        torch.testing.assert_close(prototypes(**batch)[i, 0], expected)
+        expected = sum((p[j] + q[j]) / 2 * both.prompts[j] for j in range(N))
+        torch.testing.assert_close(both(**batch)[i, 0], expected)
+
+
+def test_prototype_probabilities_leave_autocast():
+    """In bfloat16 a cosine divided by 0.01 is off by some tenths."""
+    _, _, batch = inputs()
+    conditioner = correlation_aware(source="prototypes", prototype_temperature=0.01)
+    asked = {key: batch[key].detach() for key in ("features", "logits", "prototypes")}
+    exact = conditioner.probabilities(**{key: value.double() for key, value in asked.items()})
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(conditioner.probabilities(**asked).double(), exact, rtol=1e-3, atol=1e-6)
+
+
+def test_the_prototypes_may_move_before_backward():
+    """Eq. 7 writes them in place when the losses are computed; the gradient is that of the prototypes that were read."""
+    gradients = []
+    for moved in (0, 1):
+        features, _, batch = inputs()
+        torch.manual_seed(1)
+        loss = (SCHEMES["of prototypes"]()(**batch) ** 2).sum()
+        batch["prototypes"] += moved
+        loss.backward()
+        gradients.append(features.grad)
+    assert torch.equal(*gradients)
+
+
 def test_certain_probabilities_pick_one_prompt():
     conditioner = SCHEMES["correlation-aware"]()
     logits = 1e4 * torch.nn.functional.one_hot(torch.arange(B) % N, N).float()
@@ -85,8 +145,96 @@ def test_prompts_start_at_unit_variance():
     assert prompts.std().item() == pytest.approx(1.0, abs=0.01)
 
 
+def transform(name, width=C):
+    torch.manual_seed(0)
+    return build_transform(name, width)
+
+
+def test_no_transform_leaves_the_condition_as_it_is():
+    condition = torch.randn(B, 1, C)
+    assert torch.equal(transform("none")(condition), condition)
+
+
+def test_silu_is_the_papers_non_linearity():
+    condition = torch.randn(B, 1, C)
+    torch.testing.assert_close(transform("silu")(condition), condition / (1 + torch.exp(-condition)))
+
+
+@pytest.mark.parametrize("tokens", [1, 3])
+def test_batchnorm_is_over_all_tokens_of_the_batch(tokens):
+    torch.manual_seed(0)
+    condition = 5 + 3 * torch.randn(B, tokens, C)
+    mean, variance = condition.mean((0, 1)), condition.var((0, 1), unbiased=False)
+    torch.testing.assert_close(transform("batchnorm")(condition), (condition - mean) / (variance + 1e-5).sqrt())
+
+
+def test_condition_net_is_the_releases():
+    """BN, SiLU, Linear C -> C / 8, BN, SiLU, Linear C / 8 -> C; the linear layers without bias."""
+    torch.manual_seed(0)
+    net, condition = transform("condition_net", width=16), torch.randn(B, 1, 16)
+    down, up = (module.weight for module in net if isinstance(module, torch.nn.Linear))
+    assert down.shape == (2, 16) and up.shape == (16, 2)
+
+    def norm(x):
+        return (x - x.mean(0)) / (x.var(0, unbiased=False) + 1e-5).sqrt()
+
+    x = torch.nn.functional.silu(norm(condition[:, 0])) @ down.T
+    torch.testing.assert_close(net(condition)[:, 0], torch.nn.functional.silu(norm(x)) @ up.T)
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_scheme_takes_every_transform(scheme, name):
+    """What comes out is the transform of the bare condition, and every weight of it gets a gradient."""
+    _, _, batch = inputs()
+    conditioner = SCHEMES[scheme]()
+    bare = conditioner(**batch)
+    conditioner.transform = transform(name)
+    condition = conditioner(**batch)
+    torch.testing.assert_close(condition, transform(name)(bare))
+    (condition * torch.randn(condition.shape)).sum().backward()
+    assert all(parameter.grad.abs().sum() > 0 for parameter in conditioner.parameters())
+
+
+@pytest.mark.parametrize("scheme", ["CorrelationAwareConditioner", "ClassWiseConditioner", "InstanceWiseConditioner"])
+@pytest.mark.parametrize(("name", "added"), [("none", 0), ("silu", 0), ("batchnorm", 1536), ("condition_net", 149_184)])
+def test_the_config_chooses_scheme_and_transform(make_cfg, scheme, name, added):
+    """768 wide: BatchNorm 2 x 768; ConditionNet 2 x 768 x 96 and its two BatchNorms."""
+    opts = ["MODEL.DCAC.CONDITIONER.NAME", scheme, "MODEL.DCAC.CONDITIONER.TRANSFORM", name]
+    conditioner = build_conditioner(make_cfg("ma_ms.yml", "MODEL.HEADS.NUM_CLASSES", N, *opts), condition_dim=768)
+    assert type(conditioner).__name__ == scheme
+    assert sum(parameter.numel() for parameter in conditioner.transform.parameters()) == added
+
+
+@pytest.mark.parametrize(("probs", "temperature"), [("classifier", 0.6), ("prototypes", 0.05), ("both", 0.05)])
+def test_the_config_chooses_the_source_of_the_probabilities(make_cfg, probs, temperature):
+    cfg = make_cfg("ma_ms.yml", "MODEL.HEADS.NUM_CLASSES", N, "MODEL.DCAC.CONDITIONER.PROBS", probs)
+    conditioner = build_conditioner(cfg, condition_dim=C)
+    assert conditioner.source == probs
+    assert temperature == (conditioner.temperature if probs == "classifier" else conditioner.prototype_temperature)
+
+
 def test_unknown_names_and_temperatures_are_refused(make_cfg):
-    with pytest.raises(ValueError, match="CorrelationAwareConditioner, "):
+    with pytest.raises(InputError, match="CorrelationAwareConditioner, "):
         build_conditioner(make_cfg("ma_ms.yml", "MODEL.DCAC.CONDITIONER.NAME", "Nobody"), condition_dim=C)
-    with pytest.raises(ValueError, match="MODEL.DCAC.CONDITIONER.TAU is 0"):
+    with pytest.raises(InputError, match="MODEL.DCAC.CONDITIONER.TAU is 0"):
         build_conditioner(make_cfg("ma_ms.yml", "MODEL.DCAC.CONDITIONER.TAU", 0.0), condition_dim=C)
+    opts = ["MODEL.DCAC.CONDITIONER.PROBS", "both", "MODEL.LOSSES.PCL.TAU", 0.0]
+    with pytest.raises(InputError, match="PROBS is 'both', whose temperature MODEL.LOSSES.PCL.TAU is 0"):
+        build_conditioner(make_cfg("ma_ms.yml", *opts), condition_dim=C)
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("Nobody", "none", "both"), "NAME is 'Nobody'; known conditioners are .*ClassWiseConditioner"),
+        (("ClassWiseConditioner", "relu", "both"), "TRANSFORM is 'relu'; known transforms are none, silu, batchnorm, "),
+        (
+            ("ClassWiseConditioner", "silu", "either"),
+            "PROBS is 'either'; known sources are classifier, prototypes, both",
+        ),
+    ],
+)
+def test_unknown_names_are_known_before_anything_is_built(names, sentence):
+    with pytest.raises(InputError, match=sentence):
+        check_conditioner(*names)

@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dcac_fastreid.diffusion import stable_diffusion
+from dcac_fastreid.errors import InputError
 
 
 def test_schedule_is_the_papers():
@@ -62,19 +63,66 @@ def test_an_incomplete_file_is_an_error(sd_folder, tmp_path):
         stable_diffusion.load_denoiser(tmp_path / "sd")
 
 
-def test_half_precision_files_alone_are_enough(sd_folder, tmp_path):
-    shutil.copytree(sd_folder, tmp_path / "sd")
-    file = tmp_path / "sd" / "unet" / "diffusion_pytorch_model.safetensors"
-    save_file(
-        {k: w.half() for k, w in load_file(file).items()}, file.with_name("diffusion_pytorch_model.fp16.safetensors")
-    )
-    file.unlink()
-    assert next(stable_diffusion.load_denoiser(tmp_path / "sd").parameters()).dtype == torch.float32
+@pytest.fixture
+def folder(sd_folder, tmp_path):
+    """A copy of the small Stable Diffusion that a test may change."""
+    return shutil.copytree(sd_folder, tmp_path / "sd")
 
 
-def test_other_prediction_types_are_refused(sd_folder, tmp_path):
-    shutil.copytree(sd_folder, tmp_path / "sd")
-    file = tmp_path / "sd" / "scheduler" / "scheduler_config.json"
-    file.write_text(file.read_text().replace('"epsilon"', '"v_prediction"'))
-    with pytest.raises(ValueError, match="v_prediction"):
-        stable_diffusion.load_denoiser(tmp_path / "sd")
+def rewrite(folder, name, change=lambda weight: weight, keep=False):
+    """Writes the U-Net's file again under another name, its tensors changed."""
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    weights = {key: change(weight) for key, weight in load_file(file).items()}
+    if name.endswith(".bin"):
+        torch.save(weights, file.with_name(name))
+    else:
+        save_file(weights, file.with_name(name), metadata={"format": "pt"})
+    if not keep and name != file.name:
+        file.unlink()
+    return weights
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "bin"])
+@pytest.mark.parametrize("variant", ["", ".fp16", ".non_ema"])
+def test_every_form_of_a_folder_is_read(folder, variant, suffix):
+    weights = rewrite(folder, f"diffusion_pytorch_model{variant}.{suffix}", torch.Tensor.half)
+    denoiser = stable_diffusion.load_denoiser(str(folder))
+    loaded = denoiser.unet.state_dict()
+    assert {weight.dtype for weight in loaded.values()} == {torch.float32}
+    assert all(torch.equal(weight.float(), loaded[key]) for key, weight in weights.items())
+
+
+def test_plain_weights_come_before_averaged_ones_unless_asked(folder):
+    plain = rewrite(folder, "diffusion_pytorch_model.non_ema.safetensors", lambda weight: -weight, keep=True)
+    for ema, sign in ((False, 1), (True, -1)):
+        loaded = stable_diffusion.load_denoiser(folder, ema=ema).unet.state_dict()
+        assert all(torch.equal(sign * weight, loaded[key]) for key, weight in plain.items())
+
+
+def test_averaged_weights_that_are_not_there(folder):
+    rewrite(folder, "diffusion_pytorch_model.non_ema.safetensors")
+    with pytest.raises(InputError, match="unet holds no .* with averaged weights .*EMA is True"):
+        stable_diffusion.load_denoiser(folder, ema=True)
+
+
+def test_weights_of_another_shape_are_listed(folder):
+    rewrite(folder, "diffusion_pytorch_model.safetensors", lambda weight: torch.cat([weight, weight]))
+    with pytest.raises(
+        InputError, match=r"sd/unet do not fit its config.json: mismatched keys: .* and \d+ more; download"
+    ):
+        stable_diffusion.load_denoiser(folder)
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "bin"])
+def test_a_truncated_file_is_named(folder, suffix):
+    rewrite(folder, f"diffusion_pytorch_model.{suffix}")
+    file = folder / "unet" / f"diffusion_pytorch_model.{suffix}"
+    file.write_bytes(file.read_bytes()[:5000])
+    with pytest.raises(InputError, match=f"{file} cannot be read as weights .*download it again"):
+        stable_diffusion.load_denoiser(folder)
+
+
+def test_a_broken_config_is_named(folder):
+    (folder / "unet" / "config.json").write_text("<html>")
+    with pytest.raises(InputError, match="unet/config.json is no JSON"):
+        stable_diffusion.load_denoiser(folder)

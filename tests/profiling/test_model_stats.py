@@ -9,27 +9,57 @@ import pytest
 
 from dcac_fastreid import load_config
 from dcac_fastreid.profiling import model_stats
+from dcac_fastreid.profiling.model_stats import build_on_meta
 
 ROOT = Path(__file__).parent.parent.parent
 
 
-@pytest.mark.parametrize(
-    ("config", "opts", "trainable", "forward_tera"),
-    [
-        ("baseline/ma_ms.yml", [], 85_935_616, 1.4515),
-        ("ma_ms.yml", ["MODEL.DCAC.DIFFUSION.TUNING", "frozen"], 86_512_384, 8.523),
-        ("ma_ms.yml", [], 89_005_312, 8.539),
-    ],
-    ids=["baseline", "frozen", "lora"],
+LORA_WITH_SECOND_FEED_FORWARD = (
+    "MODEL.DCAC.LORA.TARGETS",
+    ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"),
 )
-def test_parameters_and_flops_are_the_papers(configs, config, opts, trainable, forward_tera):
-    stats = model_stats(load_config(str(configs / config), opts), num_classes=751)
+
+
+@pytest.mark.parametrize(
+    ("config", "trainable", "forward_tera"),
+    [
+        ("baseline/ma_ms", 85_935_616, 1.4515),
+        ("ablation/ma_ms/frozen", 86_512_384, 8.523),
+        ("ma_ms", 89_005_312, 8.539),
+        ("ablation/ma_ms/partial1", 599_370_948, 8.523),
+        ("ablation/ma_ms/partial2", 696_409_028, 8.523),
+        ("ablation/ma_ms/full", 946_033_348, 8.523),
+    ],
+)
+def test_parameters_and_flops_are_the_papers(configs, config, trainable, forward_tera):
+    stats = model_stats(load_config(str(configs / f"{config}.yml")), num_classes=751)
     parameters, flops = stats["parameters"], stats["flops"]
     assert parameters["trainable"] == trainable
     assert parameters["inference_trainable"] == 85_550_592 and parameters["inference_total"] == 86_141_440
     assert sum(part["trainable"] for part in parameters["by_part"].values()) == trainable
     assert flops["forward_paper"] / 1e12 == pytest.approx(forward_tera, rel=0.01)
     assert flops["forward_run"] <= flops["forward_paper"] < flops["training_run"]
+
+
+@pytest.mark.parametrize("num_classes", [751, 702])
+@pytest.mark.parametrize(
+    ("config", "opts", "lora"),
+    [
+        ("ma_ms", (), 2_492_928),
+        ("ms_ma", (), 9_971_712),
+        ("ma_ms", LORA_WITH_SECOND_FEED_FORWARD, 2_992_128),
+    ],
+    ids=["rank 8", "rank 32", "rank 8 with ff.net.2"],
+)
+def test_lora_alone_has_the_published_size(configs, config, opts, lora, num_classes):
+    """And besides it there are the baseline's 85,935,616 at N = 751, with a classifier row for each identity, and the prompts."""
+    model = build_on_meta(load_config(str(configs / f"{config}.yml"), opts), num_classes)
+    assert _trainable(model.feedback) == lora
+    assert _trainable(model) == lora + 85_935_616 + (num_classes - 751) * 512 + num_classes * 768
+
+
+def _trainable(model) -> int:
+    return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
 def test_cached_latents_leave_the_vae_out_of_the_step(configs):

@@ -303,7 +303,7 @@ CASES = [
     Case("CLIP missing", "CLIP ViT-B/16: no file {tmp}/weights.pth", CLIP),
     Case(
         "CLIP truncated",
-        "weights.pth cannot be read as CLIP's weights",
+        "weights.pth cannot be read as weights",
         CLIP,
         arrange=write("weights.pth", "PK"),
         starts=True,

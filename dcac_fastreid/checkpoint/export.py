@@ -1,0 +1,124 @@
+"""Parts of a trained checkpoint for others: the encoder, the ID prompts, the LoRA."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from dcac_fastreid.checkpoint.tensor_files import read_tensor_file, write_whole
+from dcac_fastreid.errors import InputError
+
+LORA_KEY = re.compile(r"feedback\.denoiser\.unet\.(.+\.lora_[AB])\.default(\.weight)$")
+
+
+class Exported(NamedTuple):
+    file: Path
+    what: str
+
+
+def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
+    """Writes what the checkpoint MODEL.WEIGHTS of a run's cfg holds.
+
+    encoder.safetensors: encoder and BNNeck under fast-reid's names, and encoder.yml, a config that rebuilds them.
+    prompts.safetensors: what the conditioner has learned; of Eq. 12, `prompts` (N, C).
+    lora/pytorch_lora_weights.safetensors: for the `load_lora_weights` of a diffusers pipeline.
+
+    Returns: the files written, and sentences about what was not.
+    Raises:
+        InputError: no checkpoint of fast-reid, a LoRA of another rank than the cfg's, or a file that cannot be written.
+    """
+    if not cfg.MODEL.WEIGHTS:
+        raise InputError(
+            "which checkpoint to export is not said; add MODEL.WEIGHTS path/to/model_final.pth to the command"
+        )
+    model = read_tensor_file(cfg.MODEL.WEIGHTS).get("model")
+    if not isinstance(model, Mapping) or not any(key.startswith("backbone.") for key in model):
+        raise InputError(f"{cfg.MODEL.WEIGHTS} is no checkpoint of fast-reid: it has no entry 'model' with backbone.*")
+    folder = Path(folder)
+    prompts = {
+        key.removeprefix("conditioner."): weight for key, weight in model.items() if key.startswith("conditioner.")
+    }
+    lora = diffusers_lora(model, rank=cfg.MODEL.DCAC.LORA.RANK, alpha=cfg.MODEL.DCAC.LORA.ALPHA)
+    encoder = encoder_weights(model)
+    exported = [
+        _save(folder / "encoder.safetensors", encoder, "encoder and BNNeck"),
+        _save_text(folder / "encoder.yml", encoder_config(cfg), "config that rebuilds the encoder"),
+    ]
+    absent = []
+    if prompts:
+        what = ", ".join(f"{name} {' x '.join(map(str, weight.shape))}" for name, weight in prompts.items())
+        exported.append(_save(folder / "prompts.safetensors", prompts, f"condition: {what}"))
+    else:
+        absent.append("no ID prompts: the checkpoint holds none")
+    if lora:
+        exported.append(
+            _save(folder / "lora" / "pytorch_lora_weights.safetensors", lora, f"LoRA of {len(lora) // 2} layers")
+        )
+    else:
+        trained = [weight for key, weight in model.items() if key.startswith("feedback.denoiser.")]
+        absent.append(
+            "no LoRA: the checkpoint holds none"
+            + (f", but {sum(t.nbytes for t in trained) / 1e6:.0f} MB of the U-Net's own weights" if trained else "")
+        )
+    return exported, absent
+
+
+def encoder_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """All that testing needs: no classifier, no prototypes, nothing of the diffusion side."""
+    return {
+        key: weight
+        for key, weight in model.items()
+        if key.startswith(("backbone.", "heads.")) and key != "heads.weight"
+    }
+
+
+def encoder_config(cfg) -> str:
+    """A config for load_config, with what the encoder's weights do not say: architecture, input size, pixels' mean, width."""
+    small = cfg.clone()
+    small.defrost()
+    small.MODEL.BACKBONE.PRETRAIN, small.MODEL.BACKBONE.PRETRAIN_PATH = False, ""
+    model, size = small.MODEL, small.INPUT
+    small.MODEL = type(cfg)(
+        {key: model[key] for key in ("META_ARCHITECTURE", "PIXEL_MEAN", "PIXEL_STD", "BACKBONE", "CLIP", "HEADS")}
+    )
+    small.INPUT = type(cfg)({key: size[key] for key in ("SIZE_TRAIN", "SIZE_TEST")})
+    for section in set(small) - {"MODEL", "INPUT"}:
+        del small[section]
+    return (
+        f"# Of encoder.safetensors: fast-reid's keys, as tools/train_net.py --config-file reads them.\n{small.dump()}"
+    )
+
+
+def diffusers_lora(model: Mapping[str, Tensor], *, rank: int, alpha: float) -> dict[str, Tensor]:
+    """The U-Net's adapters under the names that diffusers' pipelines load; empty where there are none.
+
+    The scale s = alpha / rank of Eq. 9 is multiplied into B. Without an alpha in the file every reader takes s = 1; what
+    says alpha differs from one version of diffusers to the next, and where it is overlooked the update is r times too strong.
+
+    Raises:
+        InputError: the adapters are not of this rank.
+    """
+    found = {match: weight for key, weight in model.items() if (match := LORA_KEY.match(key))}
+    lora = {f"unet.{match[1]}{match[2]}": weight.float() for match, weight in found.items()}
+    ranks = {weight.shape[0] for key, weight in lora.items() if ".lora_A." in key}
+    if ranks - {rank}:
+        raise InputError(
+            f"the checkpoint's LoRA has rank {', '.join(map(str, sorted(ranks)))}, the config's MODEL.DCAC.LORA.RANK is {rank}; "
+            "use the config.yaml that lies beside the checkpoint"
+        )
+    return {key: weight * (alpha / rank) if ".lora_B." in key else weight for key, weight in lora.items()}
+
+
+def _save(file: Path, weights: Mapping[str, Tensor], what: str) -> Exported:
+    from safetensors.torch import save
+
+    content = save({key: weight.contiguous() for key, weight in weights.items()}, metadata={"format": "pt"})
+    write_whole(file, lambda stream: stream.write(content))
+    return Exported(file, what)
+
+
+def _save_text(file: Path, text: str, what: str) -> Exported:
+    write_whole(file, lambda stream: stream.write(text.encode()))
+    return Exported(file, what)

@@ -1,0 +1,31 @@
+"""What all conditioning schemes share: the condition that they make, then its transform. B batch, L tokens, C condition width."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from dcac_fastreid.conditioners.transforms import build_transform
+
+
+class Conditioner(nn.Module, ABC):
+    """A conditioning scheme; its contract is CONDITIONER_REGISTRY's.
+
+    Args:
+        transform: (B, L, C) to (B, L, C), Table 10; None leaves the condition as it is.
+    """
+
+    def __init__(self, *, transform: nn.Module | None = None):
+        super().__init__()
+        self.transform = transform or nn.Identity()
+
+    @classmethod
+    def from_config(cls, cfg, condition_dim: int):
+        return {"transform": build_transform(cfg.MODEL.DCAC.CONDITIONER.TRANSFORM, condition_dim)}
+
+    def forward(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:
+        """The condition (B, L, C), transformed."""
+        return self.transform(self.condition(features=features, logits=logits, targets=targets, prototypes=prototypes))
+
+    @abstractmethod
+    def condition(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:
+        """The scheme itself: (B, L, C) from the arguments that CONDITIONER_REGISTRY names."""

@@ -1,0 +1,47 @@
+"""What may happen to a condition on its way to the denoiser, Section 5.4.6 and Table 10. B batch, L tokens, C condition width."""
+
+from torch import Tensor, nn
+
+from dcac_fastreid.errors import InputError
+
+# ConditionNet's inner width is C / 8: 96 for the 768 of Stable Diffusion 1.5 (release).
+REDUCTION = 8
+
+
+class TokenNorm(nn.BatchNorm1d):
+    """BatchNorm over all tokens of a batch, (B, L, C) to (B, L, C)."""
+
+    def forward(self, condition: Tensor) -> Tensor:
+        return super().forward(condition.flatten(0, 1)).view_as(condition)
+
+
+def _condition_net(width: int) -> nn.Module:
+    inner = max(1, width // REDUCTION)
+    return nn.Sequential(
+        TokenNorm(width),
+        nn.SiLU(),
+        nn.Linear(width, inner, bias=False),
+        TokenNorm(inner),
+        nn.SiLU(),
+        nn.Linear(inner, width, bias=False),
+    )
+
+
+TRANSFORMS = {
+    "none": lambda width: nn.Identity(),
+    "silu": lambda width: nn.SiLU(),  # "+ Non-linearity"
+    "batchnorm": TokenNorm,  # "+ BatchNorm"
+    "condition_net": _condition_net,  # "+ ConditionNet"
+}
+
+
+def build_transform(name: str, condition_dim: int) -> nn.Module:
+    """The transform MODEL.DCAC.CONDITIONER.TRANSFORM of conditions of width C = condition_dim; raises as `check_transform`."""
+    check_transform(name)
+    return TRANSFORMS[name](condition_dim)
+
+
+def check_transform(name: str) -> None:
+    """Raises InputError where no transform has this name."""
+    if name not in TRANSFORMS:
+        raise InputError(f"MODEL.DCAC.CONDITIONER.TRANSFORM is {name!r}; known transforms are {', '.join(TRANSFORMS)}")

@@ -1,0 +1,76 @@
+"""Stable Diffusion's weights in a folder of diffusers' layout: unet/, vae/, scheduler/."""
+
+import json
+import logging
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from dcac_fastreid.diffusion.fit import check_fit
+from dcac_fastreid.diffusion.tensor_file import read_tensors
+from dcac_fastreid.diffusion.weight_files import STEM, choose_files
+from dcac_fastreid.errors import InputError
+
+logger = logging.getLogger("fastreid.dcac")
+
+
+def read_config(folder: str | Path, part: str) -> dict:
+    """The configuration file of a part: "unet", "vae" or "scheduler".
+
+    Raises:
+        FileNotFoundError: there is none. InputError: it is no JSON.
+    """
+    path = Path(folder) / part / ("scheduler_config.json" if part == "scheduler" else "config.json")
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} is missing; MODEL.DCAC.DIFFUSION.WEIGHTS must name a Stable Diffusion folder with unet/, vae/ and "
+            "scheduler/, a file in the original layout, or a model on the Hugging Face hub"
+        )
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{path} is no JSON ({error}); download it again") from error
+
+
+def load_part(model_class, folder: Path, part: str, *, ema: bool) -> nn.Module:
+    """A part, fp32, from the files that `choose_files` chooses.
+
+    Args:
+        model_class: diffusers' class of the part.
+    Raises:
+        FileNotFoundError: no configuration file. InputError: no weights, not readable ones, or those of another architecture.
+    """
+    read_config(folder, part)  # asked first: from_pretrained looks for a missing folder in the network
+    files = choose_files([path.name for path in (folder / part).iterdir()], ema=ema)
+    if files is None:
+        raise InputError(
+            f"{folder / part} holds no {STEM}{' with averaged weights' if ema else ''} as .safetensors or .bin "
+            f"(MODEL.DCAC.DIFFUSION.EMA is {ema}); download the folder again"
+        )
+    paths = [folder / part / name for name in files.names]
+    logger.info(f"Stable Diffusion's {part} from {', '.join(map(str, paths))}")
+    try:
+        model, info = model_class.from_pretrained(
+            folder,
+            subfolder=part,
+            local_files_only=True,
+            variant=files.variant,
+            use_safetensors=files.suffix == ".safetensors",
+            torch_dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # it lists them
+        )
+    except (OSError, RuntimeError, ValueError) as error:
+        for path in paths:
+            read_tensors(path)  # says what is wrong with it, which diffusers does not
+        raise InputError(
+            f"{folder / part} cannot be loaded ({str(error).strip().splitlines()[0]}); download it again"
+        ) from error
+    # Without this check, weights that the file lacks stay uninitialised, with a log line only.
+    check_fit(
+        {kind.replace("_", " "): list(map(str, info[kind])) for kind in info if kind.endswith("_keys")},
+        f"the weights in {folder / part} do not fit its config.json",
+        "download the folder again",
+    )
+    return model

@@ -1,0 +1,60 @@
+"""What MODEL.DCAC.DIFFUSION.WEIGHTS names, and which of a folder's files are read: a matter of names alone."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+CONFIGS = ("unet/config.json", "vae/config.json", "scheduler/scheduler_config.json")
+PARTS = ("unet", "vae")  # those with weights
+SUFFIXES = (".safetensors", ".bin")  # the first is taken where both lie there
+FILE_SUFFIXES = (*SUFFIXES, ".ckpt", ".pt", ".pth")  # of a single file
+STEM = "diffusion_pytorch_model"
+
+
+class WeightFiles(NamedTuple):
+    variant: str | None  # as diffusers calls it: "non_ema", "fp16" or None
+    suffix: str
+    names: list[str]  # several, where the weights are sharded
+
+
+def is_hub_id(weights: str | Path) -> bool:
+    """Whether it is a model on the Hugging Face hub, owner/name, and no path.
+
+    A path is all that exists, what does not have exactly one slash, what lies below a folder that exists or below
+    `weights/` (where the configs look), what begins with "." or "~", and what ends as a file of weights does.
+    """
+    owner, slash, name = str(weights).partition("/")
+    if not slash or not owner or not name or "/" in name:
+        return False
+    if owner == "weights" or owner[0] in ".~" or name.endswith(FILE_SUFFIXES):
+        return False
+    return not Path(weights).exists() and not Path(owner).exists()
+
+
+def missing_parts(folder: Path) -> list[str]:
+    """What a folder in diffusers' layout lacks; empty where it can be loaded."""
+    missing = [name for name in CONFIGS if not (folder / name).is_file()]
+    for part in PARTS:
+        if not any(path.suffix in SUFFIXES for path in folder.glob(f"{part}/{STEM}*")):
+            missing.append(f"{part}/*.safetensors")
+    return missing
+
+
+def choose_files(names: Iterable[str], *, ema: bool) -> WeightFiles | None:
+    """The files of one part to read, of all the forms that lie beside each other; None where there is none.
+
+    Args:
+        names: of the files in the part's folder.
+        ema: else `non_ema` files come first, where there are any. Of stable-diffusion-v1-5 the ordinary ones are the EMA's.
+    """
+    by_form: dict[tuple[str | None, str], list[str]] = {}
+    for name in sorted(names):
+        stem, suffix = Path(name).stem, Path(name).suffix
+        if suffix in SUFFIXES and stem.startswith(STEM):
+            variant = stem.removeprefix(STEM).partition(".")[2].partition("-")[0] or None
+            by_form.setdefault((variant, suffix), []).append(name)
+    for variant in (*(() if ema else ("non_ema",)), None, "fp16"):
+        for suffix in SUFFIXES:
+            if (variant, suffix) in by_form:
+                return WeightFiles(variant, suffix, by_form[variant, suffix])
+    return None

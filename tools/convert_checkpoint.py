@@ -1,0 +1,34 @@
+"""Makes a checkpoint for --eval-only of one that DCAC's authors or CLIP-ReID released; needs neither data nor Stable Diffusion.
+
+python tools/convert_checkpoint.py --input ViT-B-16_stage2_60.pth --output weights/dcac_ma_ms.pth
+"""
+
+import argparse
+from pathlib import Path
+
+import dcac_fastreid  # first: it makes fast-reid importable
+from dcac_fastreid.checkpoint import released
+from dcac_fastreid.errors import InputError
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="A released checkpoint as a checkpoint of fast-reid")
+    parser.add_argument("--input", required=True, metavar="FILE", help="the released checkpoint")
+    parser.add_argument("--output", required=True, metavar="FILE", help="the checkpoint to write")
+    parser.add_argument("--format", choices=("auto", *released.FORMATS), default="auto", help="(default: auto)")
+    parser.add_argument(
+        "--image-size",
+        type=int,
+        nargs=2,
+        default=(256, 128),
+        metavar=("H", "W"),
+        help="of its training (default: 256 128)",
+    )
+    args = parser.parse_args()
+    with dcac_fastreid.one_sentence_errors():
+        if Path(args.input).resolve() == Path(args.output).resolve():
+            raise InputError(f"--output is the --input, {args.input}; name another file")
+        conversion = released.convert(args.input, image_size=tuple(args.image_size), format=args.format)
+        released.save(conversion, args.output)
+        before, after = Path(args.input).stat().st_size, Path(args.output).stat().st_size
+        print(f"{conversion.report()}\n{args.output}: {after / 1e6:.1f} MB of {before / 1e6:.1f} MB")
+        print(f"run it with: python tools/train_net.py --config-file FILE --eval-only MODEL.WEIGHTS {args.output}")
