@@ -24,7 +24,7 @@ ALLOWED = {
     "checkpoint": set(),
     "data": {"synthetic"},
     "synthetic": {"reid"},  # where the architecture of its small CLIP lies
-    "engine": {"checkpoint", "compat", "conditioners", "config", "data", "dcac", "diffusion", "losses", "reid"},
+    "engine": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "losses", "reid"},
     "errors": set(),
     "experiments": {"data", "engine"},
     "profiling": {"data", "dcac", "diffusion"},

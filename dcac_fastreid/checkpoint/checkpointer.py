@@ -50,7 +50,7 @@ class StrictCheckpointer(ReadableCheckpointer):
         if not self.save_dir or not self.save_to_disk:
             return
         state = {key: part.state_dict() for key, part in self.checkpointables.items()}
-        file = os.path.join(self.save_dir, f"{name}.pth")
+        file = self._file(name)
         self.logger.info(f"Saving checkpoint to {file}")
         _write_whole(file, lambda stream: torch.save({"model": self.model.state_dict(), **state, **extra}, stream))
 
@@ -61,12 +61,25 @@ class StrictCheckpointer(ReadableCheckpointer):
 
     def saved_metric(self, name: str) -> float | None:
         """The metric that a saved file was saved with; None where there is no such file."""
-        file = os.path.join(self.save_dir, f"{name}.pth")
-        return torch.load(file, mmap=True, map_location="cpu")["metric"] if os.path.isfile(file) else None
+        file = self._file(name)
+        return self._load_file(file).get("metric") if os.path.isfile(file) else None
+
+    def remove(self, name: str) -> None:
+        """Removes a saved file, where there is one."""
+        if self.save_to_disk and os.path.isfile(self._file(name)):
+            os.remove(self._file(name))
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self.save_dir, f"{name}.pth")
 
     def resume_or_load(self, path: str, *, resume: bool = True):
-        """As fast-reid's. Raises InputError where a checkpoint to resume from does not fit the model."""
+        """As fast-reid's. Raises InputError where the checkpoint to resume from is gone, or does not fit the model."""
         self._resuming = resume and self.has_checkpoint()
+        if self._resuming and not os.path.isfile(self.get_checkpoint_file()):
+            raise InputError(
+                f"{self.save_dir}/last_checkpoint names {self.get_checkpoint_file()}, which is gone; write the name of "
+                "another checkpoint into it, or start anew without --resume"
+            )
         return super().resume_or_load(path, resume=resume)
 
     def _load_model(self, checkpoint):
@@ -82,17 +95,23 @@ class StrictCheckpointer(ReadableCheckpointer):
 
 
 class TestingCheckpointer(ReadableCheckpointer):
-    """Leaves out what a checkpoint holds for training alone, whose shape depends on a class count that a test does not have."""
+    """Leaves out what a checkpoint holds for training alone, whose shape depends on a class count that a test does not have.
+
+    That is what the model calls `training_only`, and any classifier that the model has without classes.
+    """
 
     __test__ = False  # no test class of pytest
 
     def _load_model(self, checkpoint):
-        training_only = getattr(self.model, "training_only", ("heads.weight",))
-        checkpoint["model"] = {
-            key: weight for key, weight in checkpoint["model"].items() if not key.startswith(training_only)
-        }
+        prefixes = getattr(self.model, "training_only", ())
+        empty = {key for key, weight in self.model.state_dict().items() if weight.shape[:1] == (0,)}
+
+        def is_needed(key: str) -> bool:
+            return key not in empty and not key.startswith(prefixes)
+
+        checkpoint["model"] = {key: weight for key, weight in checkpoint["model"].items() if is_needed(key)}
         result = super()._load_model(checkpoint)
-        result.missing_keys[:] = [key for key in result.missing_keys if not key.startswith(training_only)]
+        result.missing_keys[:] = [key for key in result.missing_keys if is_needed(key)]
         if result.missing_keys:
             raise InputError(
                 f"the checkpoint lacks {len(result.missing_keys)} weights that the model needs "

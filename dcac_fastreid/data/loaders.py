@@ -7,7 +7,7 @@ from tqdm import tqdm
 from dcac_fastreid.data.corrupt import without_corrupt
 from dcac_fastreid.data.locations import data_root, use_data_root
 from dcac_fastreid.data.samplers import build_epoch_sampler, check_batch, check_sampler
-from dcac_fastreid.data.test_split import check_test_split
+from dcac_fastreid.data.test_split import check_test_split, warn_of_lonely_queries
 from fastreid.data.build import build_reid_test_loader, build_reid_train_loader, fast_batch_collator
 from fastreid.data.common import CommDataset
 from fastreid.data.datasets import DATASET_REGISTRY
@@ -44,7 +44,7 @@ def build_train_loader(cfg):
 
     Raises: InputError: a sampler setting, too few pictures for a batch, or a data set of ours that is not complete.
     """
-    check_sampler(cfg)
+    check_sampler(cfg, comm.get_world_size())
     root = use_data_root(cfg)
     items = []
     for name in cfg.DATASETS.NAMES:
@@ -74,6 +74,8 @@ def build_test_loader(cfg, dataset_name: str):
     check_test_split(dataset_name, dataset.query, dataset.gallery)
     query = _readable(cfg, dataset.query, f"{dataset_name}, query")
     gallery = _readable(cfg, dataset.gallery, f"{dataset_name}, gallery")
+    if cfg.DATALOADER.SKIP_CORRUPT:
+        warn_of_lonely_queries(dataset_name, query, gallery)
     test_set = CommDataset(query + gallery, build_transforms(cfg, is_train=False), relabel=False)
     loader, num_query = build_reid_test_loader(
         test_set=test_set,

@@ -67,6 +67,9 @@ class LastEpochCheckpointer(hooks.PeriodicCheckpointer):
     So an evaluation that fails costs no training.
     """
 
+    def before_train(self):
+        self.max_epoch = self.trainer.max_epoch  # fast-reid's also looks for a metric, by the name of the first test
+
     def after_epoch(self):
         self.step(self.trainer.epoch, metric=-1.0)  # no metric is below its initial best, so none is "better"
 
@@ -87,7 +90,9 @@ class BestCheckpointer(HookBase):
     def before_train(self):
         tests = self.trainer.cfg.DATASETS.TESTS
         self._metric = "metric" if len(tests) == 1 else f"{tests[0]}/metric"
-        self._best = self._checkpointer.saved_metric("model_best") if self.trainer.start_epoch else None
+        if not self.trainer.start_epoch:
+            self._checkpointer.remove("model_best")  # of another run, which this one does not go on from
+        self._best = self._checkpointer.saved_metric("model_best")
 
     def after_epoch(self):
         metric, step = self.trainer.storage.latest().get(self._metric, (None, None))

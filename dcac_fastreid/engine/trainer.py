@@ -1,7 +1,6 @@
 """DCACTrainer: fast-reid's DefaultTrainer with what DCAC needs before training, before an epoch, and at the end."""
 
 import logging
-import os
 
 import torch
 
@@ -18,7 +17,7 @@ from dcac_fastreid.engine.hooks import (
     PrototypeReset,
 )
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
-from dcac_fastreid.engine.settings import PRECISIONS, check_processes, check_settings
+from dcac_fastreid.engine.settings import PRECISIONS, check_settings
 from dcac_fastreid.reid import PrototypicalBaseline
 from fastreid.engine import DefaultTrainer, hooks
 from fastreid.utils import comm
@@ -35,8 +34,7 @@ class DCACTrainer(DefaultTrainer):
     """
 
     def __init__(self, cfg):
-        check_processes(cfg, comm.get_world_size())
-        check_settings(cfg, training=True)
+        check_settings(cfg, training=True, processes=comm.get_world_size())
         cfg = _with_seed(cfg)
         seed_all_rng(cfg.SEED)
         logger.info(f"Seed {cfg.SEED}, data sets from {data.use_data_root(cfg)}")
@@ -101,7 +99,8 @@ class DCACTrainer(DefaultTrainer):
         host = [hook for hook in super().build_hooks() if not isinstance(hook, hooks.PeriodicCheckpointer)]
         evaluation = next(index for index, hook in enumerate(host) if isinstance(hook, hooks.EvalHook))
         host.insert(evaluation, LastEpochCheckpointer(self.checkpointer, self.cfg.SOLVER.CHECKPOINT_PERIOD))
-        if set(self.cfg.DATASETS.TESTS) <= set(self.cfg.DATASETS.NAMES):
+        tests = set(self.cfg.DATASETS.TESTS)
+        if tests and tests <= set(self.cfg.DATASETS.NAMES):
             host.insert(evaluation + 2, BestCheckpointer(self.checkpointer))
         return ours + host + [EpochProgress()]
 
@@ -126,4 +125,4 @@ class DCACTrainer(DefaultTrainer):
 def _with_seed(cfg):
     if cfg.SEED >= 0:
         return cfg
-    return changed(cfg, ["SEED", int.from_bytes(os.urandom(4), "big") % 2**31])
+    return changed(cfg, ["SEED", comm.shared_random_seed()])

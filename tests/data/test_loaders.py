@@ -117,7 +117,7 @@ def test_skip_corrupt_leaves_pictures_out_of_training_query_and_gallery(make, tm
     assert (len(train.dataset), num_query, len(test.dataset)) == (11, 1, 1 + 3)
     assert not set(broken) & {item[0] for item in train.dataset.img_items + test.dataset.img_items}
     assert paths(train, 3) and paths(test, 1)
-    counted = [line for line in logged() if "left out" in line]
+    counted = [line for line in logged() if "are left out" in line]
     assert [line.partition(":")[0] for line in counted] == [
         "DG_Market1501, train",
         "DG_DukeMTMC, query",
