@@ -22,7 +22,7 @@ def test_every_identity_with_one_answerable_query_is_fine():
         ((), ((1, 0),), "own has no query pictures"),
         (((1, 0),), (), "own has no gallery pictures, so nothing can be tested on it; take it out of DATASETS.TESTS"),
         (((1, 0), (2, 0)), ((1, 0), (2, 0), (2, 0)), "own: 2 query and 3 gallery pictures come from 1 camera, expected 2"),
-        (((1, 0), (2, 0), (3, 1)), ((1, 1), (2, 0)), r"own: 2 query identities have no gallery picture by another camera \(2, 3\);"),
+        (((1, 0), (2, 0), (3, 1)), ((1, 1), (2, 0)), r"own: 2 query identities have no gallery picture .* \(2, 3\);"),
         ([(person, 0) for person in range(9)], ((0, 1),), r"8 query identities .*\(1, 2, 3, 4, 5, ...\); remove them"),
     ],
 )  # fmt: skip
