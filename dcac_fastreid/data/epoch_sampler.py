@@ -1,18 +1,12 @@
 """Which pictures an epoch trains on: drawn by fast-reid's samplers, settled by seed and epoch alone."""
 
-import functools
 import itertools
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from torch.utils.data import Sampler
-
-from fastreid.data.samplers import data_sampler, imbalance_sampler, triplet_sampler
-
-_drawing = threading.Lock()
 
 
 class EpochSampler(Sampler[int]):
@@ -46,31 +40,12 @@ class EpochSampler(Sampler[int]):
 
 @contextmanager
 def _draws_from(seed: int):
-    """Gives fast-reid's samplers random numbers of their own.
-
-    They draw from `np` and `torch`, names of their files. To seed the global generators and put them back afterwards
-    would not do: with a GPU, fast-reid's loader runs the sampler in a thread beside the training.
-    """
-    multinomial = functools.partial(torch.multinomial, generator=torch.Generator().manual_seed(seed))
-    with _drawing:
-        _let_samplers_use(_Instead(np, random=np.random.RandomState(seed)), _Instead(torch, multinomial=multinomial))
-        try:
-            yield
-        finally:
-            _let_samplers_use(np, torch)
-
-
-def _let_samplers_use(numpy, pytorch) -> None:
-    data_sampler.np = triplet_sampler.np = imbalance_sampler.np = numpy
-    imbalance_sampler.torch = pytorch
-
-
-class _Instead:
-    """A module with some of its names replaced."""
-
-    def __init__(self, module, **replaced):
-        self._module = module
-        vars(self).update(replaced)
-
-    def __getattr__(self, name: str):
-        return getattr(self._module, name)
+    """Seeds the global generators that fast-reid's samplers draw from, and puts them back: NumPy's and PyTorch's."""
+    before = np.random.get_state(), torch.get_rng_state()
+    np.random.seed(seed)
+    torch.default_generator.manual_seed(seed)  # not torch.manual_seed, which seeds the GPUs' generators too
+    try:
+        yield
+    finally:
+        np.random.set_state(before[0])
+        torch.set_rng_state(before[1])
