@@ -13,18 +13,22 @@ from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
 
 
+class UnreadableCheckpoint(InputError):
+    """A file that is gone, damaged, or no checkpoint of fast-reid."""
+
+
 class ReadableCheckpointer(Checkpointer):
-    """Names a file that is no checkpoint of fast-reid. Raises InputError."""
+    """Names a file that is no checkpoint of fast-reid. Raises UnreadableCheckpoint."""
 
     def _load_file(self, f: str):
         try:
             checkpoint = super()._load_file(f)
         except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise InputError(
+            raise UnreadableCheckpoint(
                 f"{f} cannot be read as a checkpoint ({str(error).splitlines()[0]}); is it complete?"
             ) from error
         if not isinstance(checkpoint, dict) or "model" not in checkpoint:
-            raise InputError(f"{f} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
+            raise UnreadableCheckpoint(f"{f} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
         return checkpoint
 
 
@@ -34,6 +38,7 @@ class StrictCheckpointer(ReadableCheckpointer):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._resuming = False
+        self._resumed_from = ""
 
     def save(self, name: str, **extra) -> None:
         """As fast-reid's, but whole or not at all.
@@ -73,14 +78,35 @@ class StrictCheckpointer(ReadableCheckpointer):
         return os.path.join(self.save_dir, f"{name}.pth")
 
     def resume_or_load(self, path: str, *, resume: bool = True):
-        """As fast-reid's. Raises InputError where the checkpoint to resume from is gone, or does not fit the model."""
+        """As fast-reid's, and where the newest checkpoint is gone or damaged it goes on from the one before, and says so.
+
+        Raises:
+            InputError: none of the checkpoints can be read, or the one that can does not fit the model.
+        """
         self._resuming = resume and self.has_checkpoint()
-        if self._resuming and not os.path.isfile(self.get_checkpoint_file()):
-            raise InputError(
-                f"{self.save_dir}/last_checkpoint names {self.get_checkpoint_file()}, which is gone; write the name of "
-                "another checkpoint into it, or start anew without --resume"
-            )
-        return super().resume_or_load(path, resume=resume)
+        if not self._resuming:
+            return self.load(path, checkpointables=[])
+        for file in self._candidates():
+            self._resumed_from = file
+            try:
+                return self.load(file)
+            except UnreadableCheckpoint as error:
+                self.logger.warning(f"{error}: going on from the checkpoint before it")
+        raise InputError(
+            f"{self.save_dir}/last_checkpoint names {self.get_checkpoint_file()}, but no checkpoint in the folder can be "
+            "read; start anew without --resume"
+        )
+
+    def _candidates(self) -> list[str]:
+        """Checkpoints of the run: the one that last_checkpoint names, then the others from new to old."""
+        newest = self.get_checkpoint_file()
+        others = {file for file in self.get_all_checkpoint_files() if not file.endswith("model_best.pth")} - {newest}
+        return [newest, *sorted(others, key=os.path.getmtime, reverse=True)]
+
+    def load(self, path: str, checkpointables=None):
+        if self._resuming and not os.path.isfile(path):
+            raise UnreadableCheckpoint(f"the checkpoint {path} is gone")
+        return super().load(path, checkpointables)
 
     def _load_model(self, checkpoint):
         result = super()._load_model(checkpoint)
@@ -88,7 +114,7 @@ class StrictCheckpointer(ReadableCheckpointer):
         missing = [key for key in result.missing_keys if key not in shapes]
         if self._resuming and (missing or shapes or result.unexpected_keys):
             raise InputError(
-                f"{self.get_checkpoint_file()} cannot be resumed: missing {missing}, of another shape {shapes}, "
+                f"{self._resumed_from} cannot be resumed: missing {missing}, of another shape {shapes}, "
                 f"left over {result.unexpected_keys}; use the config and the data that this run was started with"
             )
         return result
@@ -140,6 +166,8 @@ def _write_whole(file: str, write: Callable[[BinaryIO], object]) -> None:
     try:
         with open(unfinished, "wb") as stream:
             write(stream)
+            stream.flush()
+            os.fsync(stream.fileno())  # on the disk before it takes the old one's name: a power cut leaves one of them
         os.replace(unfinished, file)
     except (OSError, RuntimeError) as error:  # torch.save: RuntimeError on a full disk
         if os.path.exists(unfinished):

@@ -20,7 +20,9 @@ class BeforeTrain(HookBase):
 
 
 class PrototypeReset(HookBase):
-    """At the start of EVERY epoch, resumed ones included: prototypes from the features of all training images.
+    """At the start of EVERY epoch: prototypes from the features of all training images.
+
+    An epoch that is resumed in its middle has its prototypes in the checkpoint.
 
     In evaluation mode and without augmentation, as the paper and its release. In the first epoch the BNNeck's running
     statistics are still those of its initialisation, so these prototypes lie in another space than the training features
@@ -37,6 +39,8 @@ class PrototypeReset(HookBase):
 
     @torch.no_grad()
     def before_epoch(self):
+        if self.trainer.resumed_inside:
+            return
         features, targets = [], []
         self._model.eval()
         for batch in self._loader:
@@ -72,6 +76,22 @@ class LastEpochCheckpointer(hooks.PeriodicCheckpointer):
 
     def after_epoch(self):
         self.step(self.trainer.epoch, metric=-1.0)  # no metric is below its initial best, so none is "better"
+
+
+class StepCheckpointer(HookBase):
+    """Saves `model_steps` after every so many steps, over the one before; stands last, behind the writers.
+
+    The last step of an epoch is left out: its checkpoint is LastEpochCheckpointer's.
+    """
+
+    def __init__(self, checkpointer, period: int):
+        self._checkpointer = checkpointer
+        self._period = period
+
+    def after_step(self):
+        done = self.trainer.iter + 1
+        if done % self._period == 0 and done % self.trainer.iters_per_epoch:
+            self._checkpointer.save("model_steps", epoch=self.trainer.epoch - 1)
 
 
 class BestCheckpointer(HookBase):

@@ -99,10 +99,12 @@ def _check_solver(cfg) -> None:
         _check_positive(cfg, key)
     for key, period in (
         ("SOLVER.CHECKPOINT_PERIOD", cfg.SOLVER.CHECKPOINT_PERIOD),
+        ("SOLVER.CHECKPOINT_STEPS", cfg.SOLVER.CHECKPOINT_STEPS),
         ("TEST.EVAL_PERIOD", cfg.TEST.EVAL_PERIOD),
     ):
         if period < 0:
-            raise InputError(f"{key} is {period}; expected a number of epochs, or 0 for never")
+            unit = "steps" if key.endswith("STEPS") else "epochs"
+            raise InputError(f"{key} is {period}; expected a number of {unit}, or 0 for never")
     _check_choice("SOLVER.OPT", cfg.SOLVER.OPT, OPTIMIZERS)
     _check_choice("SOLVER.SCHED", cfg.SOLVER.SCHED, (EPOCH_SCHEDULE, "MultiStepLR", "CosineAnnealingLR"))
     if not -1 <= cfg.SEED < 2**32:

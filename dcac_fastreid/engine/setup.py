@@ -7,6 +7,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
+
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_gpus, check_settings
@@ -32,6 +34,8 @@ def setup(args: argparse.Namespace):
     """The config of fast-reid's command line, with its output folder and log made."""
     cfg = load_config(args.config_file, args.opts)
     cfg = changed(cfg, ["OUTPUT_DIR", _output_folder(cfg, args)])
+    if args.resume and cfg.SEED < 0:
+        cfg = changed(cfg, ["SEED", _seed_of_run(cfg.OUTPUT_DIR)])
     default_setup(cfg, args)
     precision = cfg.SOLVER.AMP.DTYPE if cfg.SOLVER.AMP.ENABLED else "fp32"
     logging.getLogger("fastreid.dcac").info(f"Running on {cfg.MODEL.DEVICE}, training in {precision}")
@@ -41,6 +45,12 @@ def setup(args: argparse.Namespace):
 def _output_folder(cfg, args: argparse.Namespace) -> str:
     """An evaluation has a folder of its own: the training's config.yaml stays."""
     return os.path.join(cfg.OUTPUT_DIR, "evaluation") if args.eval_only and cfg.OUTPUT_DIR else cfg.OUTPUT_DIR
+
+
+def _seed_of_run(folder: str) -> int:
+    """The seed that the run in this folder has drawn, -1 where there is none; read before its config.yaml is written anew."""
+    file = Path(folder) / "config.yaml"
+    return yaml.safe_load(file.read_text()).get("SEED", -1) if file.is_file() else -1
 
 
 @contextmanager

@@ -51,10 +51,21 @@ def test_a_best_file_that_is_damaged_is_named(folder):
         StrictCheckpointer(nn.Linear(2, 3), str(folder)).saved_metric("model_best")
 
 
-def test_a_last_checkpoint_that_is_gone_is_named(folder):
+def test_without_any_checkpoint_left_there_is_nothing_to_resume(folder):
     (folder / "model_0000.pth").unlink()
-    with pytest.raises(InputError, match="last_checkpoint names .*model_0000.pth, which is gone"):
+    with pytest.raises(InputError, match="names .*model_0000.pth, but no checkpoint in the folder can be read"):
         StrictCheckpointer(nn.Linear(2, 3), str(folder)).resume_or_load("", resume=True)
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(file.read_bytes()[:200])])
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(folder, caplog, damage):
+    checkpointer = StrictCheckpointer(nn.Linear(2, 3), str(folder))
+    checkpointer.save("model_0001", epoch=1)
+    checkpointer.write("model_best", epoch=5)
+    checkpointer.save("model_0002", epoch=2)
+    damage(folder / "model_0002.pth")
+    assert checkpointer.resume_or_load("", resume=True)["epoch"] == 1
+    assert "model_0002.pth" in caplog.text and "going on from the checkpoint before it" in caplog.text
 
 
 HOST = ("MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", ("CrossEntropyLoss",))

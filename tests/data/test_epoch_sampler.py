@@ -75,9 +75,18 @@ def test_an_epoch_of_the_training_sampler_shows_no_picture_twice():
 
 def test_iteration_goes_from_epoch_to_epoch_beginning_at_the_first_to_train(make_sampler):
     sampler = make_sampler()
-    sampler.start_epoch = 2
+    sampler.begin_at(epoch=2, done=0)
     drawn = list(islice(sampler, 2 * LENGTH))
-    assert drawn == sampler.epoch_indices(2) + sampler.epoch_indices(3)
+    assert [index for index, _ in drawn] == sampler.epoch_indices(2) + sampler.epoch_indices(3)
+    sampler.begin_at(epoch=2, done=16)
+    assert list(islice(sampler, LENGTH)) == drawn[16 : 16 + LENGTH]
+
+
+def test_every_place_of_every_epoch_and_process_has_a_seed_of_its_own(make_sampler, monkeypatch):
+    seeds = [seed for _, seed in islice(make_sampler(), 2 * LENGTH)]
+    monkeypatch.setattr("fastreid.utils.comm.get_rank", lambda: 1)
+    seeds += [seed for _, seed in islice(make_sampler(), 2 * LENGTH)]
+    assert len(set(seeds)) == 4 * LENGTH
 
 
 def shares_of_two_processes(monkeypatch, make):
