@@ -6,7 +6,7 @@ from fastreid.config import CfgNode as CN
 def add_dcac_config(cfg: CN) -> None:
     """Adds DCAC's keys to fast-reid's default config, in place. A value here is the paper's unless its comment says otherwise."""
     # Seed of weights, sampler, workers, augmentation and noise. -1: drawn anew at every start, and logged.
-    # A resumed run starts these streams anew; it is not yet the run that was never stopped.
+    # A resumed run goes on with the seed of the run.
     cfg.SEED = -1
 
     # Folder that holds the data sets. "": the environment variable FASTREID_DATASETS, as in fast-reid (else ./datasets);
@@ -96,5 +96,7 @@ def add_dcac_config(cfg: CN) -> None:
     # which prompts of N(0, 1) hardly move: 5e-6.
     cfg.SOLVER.PROMPTS_LR_FACTOR = 1.0
     cfg.SOLVER.LORA_LR_FACTOR = 1.0
+    # Besides SOLVER.CHECKPOINT_PERIOD, in epochs: a checkpoint `model_steps` after every so many steps, 0 for none.
+    cfg.SOLVER.CHECKPOINT_STEPS = 0
     # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the release, or "bf16". On CPU only "bf16".
     cfg.SOLVER.AMP.DTYPE = "fp16"

@@ -1,30 +1,33 @@
 """fast-reid's Checkpointer with sentences instead of silence: for resuming a run, and for testing a model."""
 
 import os
-import pickle
-from collections.abc import Callable
-from typing import BinaryIO
 
 import torch
 from torch import nn
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import read_tensor_file, write_whole
 from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
 
 
+class UnreadableCheckpoint(InputError):
+    """A file that is gone, damaged, or no checkpoint of fast-reid."""
+
+
 class ReadableCheckpointer(Checkpointer):
-    """Names a file that is no checkpoint of fast-reid. Raises InputError."""
+    """Names a file that is no checkpoint of fast-reid. Raises UnreadableCheckpoint."""
 
     def _load_file(self, f: str):
         try:
-            checkpoint = super()._load_file(f)
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-            raise InputError(
-                f"{f} cannot be read as a checkpoint ({str(error).splitlines()[0]}); is it complete?"
-            ) from error
-        if not isinstance(checkpoint, dict) or "model" not in checkpoint:
-            raise InputError(f"{f} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
+            # Not mapped: an optimizer would keep its state in the map, and with it the file.
+            checkpoint = read_tensor_file(f, mapped=False)
+        except InputError as error:
+            raise UnreadableCheckpoint(str(error)) from error
+        if f.endswith(".safetensors"):  # an exported encoder
+            return {"model": dict(checkpoint)}
+        if "model" not in checkpoint:
+            raise UnreadableCheckpoint(f"{f} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
         return checkpoint
 
 
@@ -34,6 +37,7 @@ class StrictCheckpointer(ReadableCheckpointer):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self._resuming = False
+        self._resumed_from = ""
 
     def save(self, name: str, **extra) -> None:
         """As fast-reid's, but whole or not at all.
@@ -50,24 +54,61 @@ class StrictCheckpointer(ReadableCheckpointer):
         if not self.save_dir or not self.save_to_disk:
             return
         state = {key: part.state_dict() for key, part in self.checkpointables.items()}
-        file = os.path.join(self.save_dir, f"{name}.pth")
+        file = self._file(name)
         self.logger.info(f"Saving checkpoint to {file}")
-        _write_whole(file, lambda stream: torch.save({"model": self.model.state_dict(), **state, **extra}, stream))
+        try:
+            write_whole(file, lambda stream: torch.save({"model": self.model.state_dict(), **state, **extra}, stream))
+        except InputError as error:
+            raise InputError(f"{error}; what was saved before is whole: go on with --resume") from error
 
     def tag_last_checkpoint(self, last_filename_basename: str) -> None:
-        _write_whole(
+        write_whole(
             os.path.join(self.save_dir, "last_checkpoint"), lambda stream: stream.write(last_filename_basename.encode())
         )
 
     def saved_metric(self, name: str) -> float | None:
         """The metric that a saved file was saved with; None where there is no such file."""
-        file = os.path.join(self.save_dir, f"{name}.pth")
-        return torch.load(file, mmap=True, map_location="cpu")["metric"] if os.path.isfile(file) else None
+        file = self._file(name)
+        return self._load_file(file).get("metric") if os.path.isfile(file) else None
+
+    def remove(self, name: str) -> None:
+        """Removes a saved file, where there is one."""
+        if self.save_to_disk and os.path.isfile(self._file(name)):
+            os.remove(self._file(name))
+
+    def _file(self, name: str) -> str:
+        return os.path.join(self.save_dir, f"{name}.pth")
 
     def resume_or_load(self, path: str, *, resume: bool = True):
-        """As fast-reid's. Raises InputError where a checkpoint to resume from does not fit the model."""
+        """As fast-reid's, and where the newest checkpoint is gone or damaged it goes on from the one before, and says so.
+
+        Raises:
+            InputError: none of the checkpoints can be read, or the one that can does not fit the model.
+        """
         self._resuming = resume and self.has_checkpoint()
-        return super().resume_or_load(path, resume=resume)
+        if not self._resuming:
+            return self.load(path, checkpointables=[])
+        for file in self._candidates():
+            self._resumed_from = file
+            try:
+                return self.load(file)
+            except UnreadableCheckpoint as error:
+                self.logger.warning(f"{error}: going on from the checkpoint before it")
+        raise InputError(
+            f"{self.save_dir}/last_checkpoint names {self.get_checkpoint_file()}, but no checkpoint in the folder can be "
+            "read; start anew without --resume"
+        )
+
+    def _candidates(self) -> list[str]:
+        """Checkpoints of the run: the one that last_checkpoint names, then the others from new to old."""
+        newest = self.get_checkpoint_file()
+        others = {file for file in self.get_all_checkpoint_files() if not file.endswith("model_best.pth")} - {newest}
+        return [newest, *sorted(others, key=os.path.getmtime, reverse=True)]
+
+    def load(self, path: str, checkpointables=None):
+        if self._resuming and not os.path.isfile(path):
+            raise UnreadableCheckpoint(f"the checkpoint {path} is gone")
+        return super().load(path, checkpointables)
 
     def _load_model(self, checkpoint):
         result = super()._load_model(checkpoint)
@@ -75,24 +116,30 @@ class StrictCheckpointer(ReadableCheckpointer):
         missing = [key for key in result.missing_keys if key not in shapes]
         if self._resuming and (missing or shapes or result.unexpected_keys):
             raise InputError(
-                f"{self.get_checkpoint_file()} cannot be resumed: missing {missing}, of another shape {shapes}, "
+                f"{self._resumed_from} cannot be resumed: missing {missing}, of another shape {shapes}, "
                 f"left over {result.unexpected_keys}; use the config and the data that this run was started with"
             )
         return result
 
 
 class TestingCheckpointer(ReadableCheckpointer):
-    """Leaves out what a checkpoint holds for training alone, whose shape depends on a class count that a test does not have."""
+    """Leaves out what a checkpoint holds for training alone, whose shape depends on a class count that a test does not have.
+
+    That is what the model calls `training_only`, and any classifier that the model has without classes.
+    """
 
     __test__ = False  # no test class of pytest
 
     def _load_model(self, checkpoint):
-        training_only = getattr(self.model, "training_only", ("heads.weight",))
-        checkpoint["model"] = {
-            key: weight for key, weight in checkpoint["model"].items() if not key.startswith(training_only)
-        }
+        prefixes = getattr(self.model, "training_only", ())
+        empty = {key for key, weight in self.model.state_dict().items() if weight.shape[:1] == (0,)}
+
+        def is_needed(key: str) -> bool:
+            return key not in empty and not key.startswith(prefixes)
+
+        checkpoint["model"] = {key: weight for key, weight in checkpoint["model"].items() if is_needed(key)}
         result = super()._load_model(checkpoint)
-        result.missing_keys[:] = [key for key in result.missing_keys if not key.startswith(training_only)]
+        result.missing_keys[:] = [key for key in result.missing_keys if is_needed(key)]
         if result.missing_keys:
             raise InputError(
                 f"the checkpoint lacks {len(result.missing_keys)} weights that the model needs "
@@ -113,19 +160,3 @@ def load_for_testing(cfg) -> nn.Module:
     model = build_model(cfg)
     TestingCheckpointer(model).load(cfg.MODEL.WEIGHTS)
     return model.eval()
-
-
-def _write_whole(file: str, write: Callable[[BinaryIO], object]) -> None:
-    """Writes beside the file and then puts it in its place: a reader sees the old content or the new, never a part."""
-    unfinished = f"{file}.unfinished"
-    try:
-        with open(unfinished, "wb") as stream:
-            write(stream)
-        os.replace(unfinished, file)
-    except (OSError, RuntimeError) as error:  # torch.save: RuntimeError on a full disk
-        if os.path.exists(unfinished):
-            os.remove(unfinished)
-        raise InputError(
-            f"{file} could not be written ({str(error).splitlines()[0]}); what was saved before is whole: free some space "
-            "or choose another OUTPUT_DIR, and go on with --resume"
-        ) from error

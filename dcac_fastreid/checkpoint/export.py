@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from dcac_fastreid.checkpoint.tensor_files import read_tensor_file, write_whole
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import read_tensor_file, write_whole
 
 LORA_KEY = re.compile(r"feedback\.denoiser\.unet\.(.+\.lora_[AB])\.default(\.weight)$")
 

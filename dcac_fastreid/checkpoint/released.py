@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from dcac_fastreid.checkpoint.released_formats import FORMATS, NECK, TOWER, UNKNOWN, Rule
-from dcac_fastreid.checkpoint.tensor_files import read_state_dict, write_whole
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import read_state_dict, write_whole
 
 
 class Group(NamedTuple):

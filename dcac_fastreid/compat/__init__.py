@@ -19,7 +19,7 @@ PATCHES = (
     ("backbones.explain_missing_gdown", "pretrained weights without gdown: one sentence with the ways out"),
     ("preprocessing.normalise_out_of_place", "TEST.FLIP: images are normalised once"),
     ("transforms.restore_random_affine", "INPUT.AFFINE on today's torchvision"),
-    ("data_loader.load_without_cuda", "no GPU: an ordinary data loader"),
+    ("data_loader.load_in_order", "PyTorch's own data loader: runs without a GPU, and does not hang with one"),
     ("images.read_any_picture", "any picture file is read as RGB, or is an error that names it"),
     ("mixed_precision.use_device_autocast", "SOLVER.AMP on CPU and GPU, bf16 or fp16, with torch.amp"),
     ("metrics.wait_for_losses", "with a GPU: logged losses are those of the step"),

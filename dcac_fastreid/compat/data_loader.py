@@ -1,28 +1,41 @@
-"""fast-reid's data loaders on a machine without a GPU."""
+"""fast-reid's data loaders on every machine, without a thread of their own."""
+
+from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fastreid.data import build
 
 
-class PlainDataLoader(DataLoader):
-    """PyTorch's own loader behind the signature of the host's DataLoaderX.
+class DeviceLoader(DataLoader):
+    """PyTorch's own loader behind the signature of the host's DataLoaderX: batches come on the GPU, where there is one.
 
     Args:
-        local_rank: the GPU that the host's loader copies to; unused.
-        pin_memory: unused: pinned memory speeds up copies to a GPU, and without one PyTorch warns.
+        local_rank: the GPU of this process.
+        pin_memory: copies run beside the step; without a GPU unused, as PyTorch would warn.
     """
 
     def __init__(self, local_rank: int, pin_memory: bool = False, **kwargs):
-        super().__init__(**kwargs)
+        gpu = torch.cuda.is_available()
+        super().__init__(pin_memory=pin_memory and gpu, **kwargs)
+        self.device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
+
+    def __iter__(self) -> Iterator[dict]:
+        for batch in super().__iter__():
+            yield {
+                key: value.to(self.device, non_blocking=True) if isinstance(value, Tensor) else value
+                for key, value in batch.items()
+            }
 
 
-def load_without_cuda() -> None:
-    """fastreid/data/data_utils.py:151 makes a torch.cuda.Stream in every loader, whatever MODEL.DEVICE says.
+def load_in_order() -> None:
+    """fastreid/data/data_utils.py:151, DataLoaderX, makes a torch.cuda.Stream in every loader and reads ahead in a thread.
 
-    Any PyTorch without a GPU: RuntimeError (Found no NVIDIA driver), at training and at --eval-only. With a GPU the
-    host's loader stays.
+    Any PyTorch. Without a GPU: RuntimeError (Found no NVIDIA driver), at training and at --eval-only. With one: what is
+    raised in the thread, of a broken picture or a sampler, ends the thread (data_utils.py:121) and leaves the run waiting
+    for ever; batches are copied on a stream that nothing keeps from overwriting them; and with NUM_WORKERS 0 the thread
+    draws from the random generators that the training draws from.
     """
-    if not torch.cuda.is_available():
-        build.DataLoaderX = PlainDataLoader
+    build.DataLoaderX = DeviceLoader

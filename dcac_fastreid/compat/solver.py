@@ -1,28 +1,13 @@
 """The optimizer of fast-reid's DefaultTrainer is the one asked for, and changes the weights."""
 
+import functools
+
 import torch
 
-from dcac_fastreid.errors import InputError
 from fastreid.engine import defaults
 from fastreid.solver import build_optimizer, optim
 
-# Each trains with a group for every parameter, as the host makes them: tests/compat/test_solver.py.
-OPTIMIZERS = (
-    "SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adafactor", "Adagrad", "Adadelta", "ASGD", "RMSprop", "Rprop",
-    "Lamb",
-)  # fmt: skip
-
-
-def build_separate_optimizer(cfg, model):
-    """The host's build_optimizer(cfg, model, contiguous=False): the optimizer and its parameter groups.
-
-    Raises:
-        InputError: SOLVER.OPT names no optimizer.
-    """
-    optimizer = getattr(torch.optim, cfg.SOLVER.OPT, None)
-    if not (isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Optimizer)):
-        raise InputError(f"SOLVER.OPT is {cfg.SOLVER.OPT!r}; expected one of {', '.join(OPTIMIZERS)}")
-    return build_optimizer(cfg, model, contiguous=False)
+build_separate_optimizer = functools.partial(build_optimizer, contiguous=False)
 
 
 def keep_parameters_separate() -> None:

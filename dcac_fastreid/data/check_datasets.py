@@ -19,8 +19,19 @@ def check_datasets(cfg, *, training: bool) -> None:
     for name in cfg.DATASETS.TESTS:
         dataset = _read(name, root, combineall=False)
         check_test_split(name, dataset.query, dataset.gallery)
+        _check_neighbours(cfg, name, len(dataset.query) + len(dataset.gallery))
     if names:
         check_batch(cfg, train)
+
+
+def _check_neighbours(cfg, name: str, images: int) -> None:
+    rerank, expansion = cfg.TEST.RERANK, cfg.TEST.AQE
+    for key, needed, enabled in (
+        ("TEST.RERANK.K1", rerank.K1, rerank.ENABLED),
+        ("TEST.AQE.QE_K", expansion.QE_K + 1, expansion.ENABLED),
+    ):
+        if enabled and needed > images:
+            raise InputError(f"{key} asks for {needed} pictures, query and gallery of {name} have {images}; lower it")
 
 
 def _read(name: str, root: str, combineall: bool):

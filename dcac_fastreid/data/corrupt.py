@@ -43,6 +43,6 @@ def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
 def _can_be_read(path: str) -> bool:
     try:
         read_image(path)
-    except InputError:
+    except (InputError, FileNotFoundError):  # a link to nowhere
         return False
     return True

@@ -38,10 +38,7 @@ class NamedFilesDataset(ImageDataset):
         known = KNOWN_DATASETS[name]
         located = known.locate(root)
         if located.lacking:
-            raise InputError(
-                f"{name} is not complete: {located.folder} has no {', '.join(located.lacking)}; get the data set from "
-                f"{known.source}"
-            )
+            raise InputError(f"{name} is not complete: {located.what_lacks()}; get it from {known.source}")
         splits = dict(zip(SPLITS, self.read(located), strict=True))
         if verbose:
             logger.info(f"{name} is read from {located.folder}")

@@ -1,22 +1,17 @@
 """Which pictures an epoch trains on: drawn by fast-reid's samplers, settled by seed and epoch alone."""
 
-import functools
 import itertools
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
-import torch
 from torch.utils.data import Sampler
 
-from fastreid.data.samplers import data_sampler, imbalance_sampler, triplet_sampler
+from dcac_fastreid.data.seeded import seeded
+from fastreid.utils import comm
 
-_drawing = threading.Lock()
 
-
-class EpochSampler(Sampler[int]):
-    """Endless indices for fast-reid's BatchSampler, epoch after epoch, beginning with `start_epoch`.
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Endless (index, seed) for fast-reid's BatchSampler, epoch after epoch: a picture, and the seed of its augmentation.
 
     fast-reid's own stream depends on a seed of the moment and on all else that draws; here every epoch is drawn anew from
     (seed, epoch). So any epoch can be had without the ones before it, and an epoch shows nothing of a permutation that
@@ -29,48 +24,23 @@ class EpochSampler(Sampler[int]):
     """
 
     def __init__(self, sampler: Sampler, *, length: int, seed: int):
-        self.start_epoch = 0  # read when an iteration begins
         self._sampler, self._length, self._seed = sampler, length, seed
+        self.begin_at(epoch=0, done=0)
 
-    def __iter__(self) -> Iterator[int]:
-        for epoch in itertools.count(self.start_epoch):
-            yield from self.epoch_indices(epoch)
+    def begin_at(self, epoch: int, done: int) -> None:
+        """The next iteration begins in this epoch, behind so many indices of it."""
+        self._epoch, self._done = epoch, done
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        done = self._done
+        for epoch in itertools.count(self._epoch):
+            seeds = np.random.SeedSequence([self._seed, epoch, 1 + comm.get_rank()]).generate_state(self._length)
+            yield from list(zip(self.epoch_indices(epoch), seeds.tolist(), strict=True))[done:]
+            done = 0
 
     def epoch_indices(self, epoch: int) -> list[int]:
         """This process's indices of an epoch: the same at every call."""
         seed = int(np.random.SeedSequence([self._seed, epoch]).generate_state(1)[0])
-        with _draws_from(seed):
+        with seeded(seed):
             self._sampler._seed = seed  # fast-reid's samplers begin every iteration with it
             return [int(index) for index in itertools.islice(self._sampler, self._length)]
-
-
-@contextmanager
-def _draws_from(seed: int):
-    """Gives fast-reid's samplers random numbers of their own.
-
-    They draw from `np` and `torch`, names of their files. To seed the global generators and put them back afterwards
-    would not do: with a GPU, fast-reid's loader runs the sampler in a thread beside the training.
-    """
-    multinomial = functools.partial(torch.multinomial, generator=torch.Generator().manual_seed(seed))
-    with _drawing:
-        _let_samplers_use(_Instead(np, random=np.random.RandomState(seed)), _Instead(torch, multinomial=multinomial))
-        try:
-            yield
-        finally:
-            _let_samplers_use(np, torch)
-
-
-def _let_samplers_use(numpy, pytorch) -> None:
-    data_sampler.np = triplet_sampler.np = imbalance_sampler.np = numpy
-    imbalance_sampler.torch = pytorch
-
-
-class _Instead:
-    """A module with some of its names replaced."""
-
-    def __init__(self, module, **replaced):
-        self._module = module
-        vars(self).update(replaced)
-
-    def __getattr__(self, name: str):
-        return getattr(self._module, name)

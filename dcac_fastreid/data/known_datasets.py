@@ -17,6 +17,11 @@ class Located:
     parts: tuple[str, ...]
     lacking: tuple[str, ...]
 
+    def what_lacks(self) -> str:
+        if not self.folder.is_dir():
+            return f"no folder {self.folder}"
+        return f"no {', '.join(self.lacking)} in {self.folder}"
+
 
 @dataclass(frozen=True)
 class KnownDataset:

@@ -7,7 +7,8 @@ from tqdm import tqdm
 from dcac_fastreid.data.corrupt import without_corrupt
 from dcac_fastreid.data.locations import data_root, use_data_root
 from dcac_fastreid.data.samplers import build_epoch_sampler, check_batch, check_sampler
-from dcac_fastreid.data.test_split import check_test_split
+from dcac_fastreid.data.test_split import check_test_split, warn_of_lonely_queries
+from dcac_fastreid.data.train_set import TrainSet
 from fastreid.data.build import build_reid_test_loader, build_reid_train_loader, fast_batch_collator
 from fastreid.data.common import CommDataset
 from fastreid.data.datasets import DATASET_REGISTRY
@@ -44,7 +45,7 @@ def build_train_loader(cfg):
 
     Raises: InputError: a sampler setting, too few pictures for a batch, or a data set of ours that is not complete.
     """
-    check_sampler(cfg)
+    check_sampler(cfg, comm.get_world_size())
     root = use_data_root(cfg)
     items = []
     for name in cfg.DATASETS.NAMES:
@@ -53,13 +54,16 @@ def build_train_loader(cfg):
             dataset.show_train()
         items += _readable(cfg, dataset.train, f"{name}, train")
     check_batch(cfg, items)
-    train_set = CommDataset(items, build_transforms(cfg, is_train=True), relabel=True)
-    return build_reid_train_loader(
+    train_set = TrainSet(items, build_transforms(cfg, is_train=True), relabel=True)
+    loader = build_reid_train_loader(
         train_set=train_set,
         sampler=build_epoch_sampler(cfg, items),
         total_batch_size=cfg.SOLVER.IMS_PER_BATCH,
         num_workers=cfg.DATALOADER.NUM_WORKERS,
     )
+    # It draws a seed for its workers: from the global generator, a resumed run would draw it at another place.
+    loader.generator = torch.Generator()
+    return loader
 
 
 def build_test_loader(cfg, dataset_name: str):
@@ -74,6 +78,8 @@ def build_test_loader(cfg, dataset_name: str):
     check_test_split(dataset_name, dataset.query, dataset.gallery)
     query = _readable(cfg, dataset.query, f"{dataset_name}, query")
     gallery = _readable(cfg, dataset.gallery, f"{dataset_name}, gallery")
+    if cfg.DATALOADER.SKIP_CORRUPT:
+        warn_of_lonely_queries(dataset_name, query, gallery)
     test_set = CommDataset(query + gallery, build_transforms(cfg, is_train=False), relabel=False)
     loader, num_query = build_reid_test_loader(
         test_set=test_set,

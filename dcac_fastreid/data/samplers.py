@@ -17,8 +17,8 @@ IDENTITY_SAMPLERS = {
 SAMPLERS = (*IDENTITY_SAMPLERS, "TrainingSampler", "ImbalancedDatasetSampler")
 
 
-def check_sampler(cfg) -> None:
-    """Looks for sampler settings with which fast-reid would loop forever or fail; needs no data.
+def check_sampler(cfg, processes: int) -> None:
+    """Looks for sampler settings with which fast-reid would loop forever or fail in so many processes; needs no data.
 
     Raises: InputError: an unknown sampler, or a batch that identities with NUM_INSTANCE pictures each do not fill.
     """
@@ -29,7 +29,6 @@ def check_sampler(cfg) -> None:
         )
     if name not in SAMPLERS:
         raise InputError(f"DATALOADER.SAMPLER_TRAIN is {name!r}; known are {', '.join(SAMPLERS)}")
-    processes = comm.get_world_size()
     batch = cfg.SOLVER.IMS_PER_BATCH // processes
     if batch < 1:
         raise InputError(
@@ -60,6 +59,11 @@ def check_batch(cfg, items: list[tuple]) -> None:
         raise InputError(
             f"{data_sets} has {identities} identities, a batch needs {batch // instances} with {instances} pictures each: "
             "lower SOLVER.IMS_PER_BATCH, or raise DATALOADER.NUM_INSTANCE"
+        )
+    if 0 < cfg.MODEL.HEADS.NUM_CLASSES < identities:
+        raise InputError(
+            f"MODEL.HEADS.NUM_CLASSES is {cfg.MODEL.HEADS.NUM_CLASSES}, {data_sets} has {identities} identities; leave it at "
+            "0, which counts them"
         )
     if len(items) < batch:
         raise InputError(f"{data_sets} has {len(items)} images, a batch needs {batch}: lower SOLVER.IMS_PER_BATCH")

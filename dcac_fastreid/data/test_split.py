@@ -33,14 +33,26 @@ def check_test_split(name: str, query: list[tuple], gallery: list[tuple]) -> Non
             f"{name}: {len(query)} query and {len(gallery)} gallery pictures come from 1 camera, expected 2 or more, as a "
             "match is the same person by another camera; check the cameras in the file names"
         )
+    message = _lonely_queries(name, query, gallery)
+    if message and not _is_of_the_literature(name, query, gallery):
+        raise InputError(f"{message}; remove them from the query folder, or add their pictures to the gallery")
+    if message:
+        logger.info(f"{message}; left out of the score, as in the literature")
+
+
+def warn_of_lonely_queries(name: str, query: list[tuple], gallery: list[tuple]) -> None:
+    """Logs which query identities DATALOADER.SKIP_CORRUPT has left without a match; the score leaves them out."""
+    if message := _lonely_queries(name, query, gallery):
+        logger.warning(f"{message} that can be read; left out of the score")
+
+
+def _lonely_queries(name: str, query: list[tuple], gallery: list[tuple]) -> str:
+    """A sentence that names the query identities without a match; empty where each has one."""
     lonely = _without_match(query, gallery)
     if not lonely:
-        return
+        return ""
     shown = ", ".join(map(str, lonely[:SHOWN])) + (", ..." if len(lonely) > SHOWN else "")
-    message = f"{name}: {len(lonely)} query identities have no gallery picture by another camera: {shown}"
-    if not _is_of_the_literature(name, query, gallery):
-        raise InputError(f"{message}; remove them from the query folder, or add their pictures to the gallery")
-    logger.info(f"{message}; left out of the score, as in the literature")
+    return f"{name}: {len(lonely)} query identities have no gallery picture by another camera ({shown})"
 
 
 def _without_match(query: list[tuple], gallery: list[tuple]) -> list:

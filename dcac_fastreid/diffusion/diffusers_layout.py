@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from dcac_fastreid.diffusion.fit import check_fit
-from dcac_fastreid.diffusion.tensor_file import read_tensors
 from dcac_fastreid.diffusion.weight_files import STEM, choose_files
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import read_tensor_file
 
 logger = logging.getLogger("fastreid.dcac")
 
@@ -63,7 +63,7 @@ def load_part(model_class, folder: Path, part: str, *, ema: bool) -> nn.Module:
         )
     except (OSError, RuntimeError, ValueError) as error:
         for path in paths:
-            read_tensors(path)  # says what is wrong with it, which diffusers does not
+            read_tensor_file(path)  # says what is wrong with it, which diffusers does not
         raise InputError(
             f"{folder / part} cannot be loaded ({str(error).strip().splitlines()[0]}); download it again"
         ) from error

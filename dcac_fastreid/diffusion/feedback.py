@@ -38,6 +38,16 @@ class DiffusionFeedback(nn.Module):
         self._moments_of = moments_of
         self._scaling_factor = scaling_factor
 
+    def random_state(self) -> Tensor | None:
+        """Where the generator stands; None before the first step."""
+        return self.generator.get_state() if self.generator else None
+
+    def set_random_state(self, state: Tensor | None, device: torch.device) -> None:
+        """The counterpart of `random_state`."""
+        if state is not None:
+            self.generator = torch.Generator(device)
+            self.generator.set_state(state)
+
     def forward(self, condition: Tensor, img_paths: Sequence[str]) -> Tensor:
         """Eq. 11 on the pictures of a batch, with fresh random numbers: a scalar, unweighted.
 

@@ -4,8 +4,10 @@ The diffusion view is never augmented and the VAE is frozen, so its posterior ne
 """
 
 import hashlib
+import logging
 import os
 import sqlite3
+import zlib
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -19,13 +21,17 @@ from tqdm import tqdm
 from dcac_fastreid.diffusion.latents import read_view
 from dcac_fastreid.errors import InputError
 
+VERSION = 2  # of the table, and of how a picture is read
+logger = logging.getLogger("fastreid.dcac")
+
 
 class LatentCache:
     """Moments on disk, found by what made them, and in memory by the path that the loader delivers.
 
     On disk: one SQLite file for each VAE and view size, a row for each picture: its path relative to the data root, its
-    size and time of change, the moments. So a picture that changed is encoded again, an interrupted pass goes on where it
-    stopped, and two runs may share the file.
+    size and time of change, the moments and their checksum. So a picture that changed is encoded again, an interrupted
+    pass goes on where it stopped, and two runs may share the file. Rows that are damaged are made again, and so is a file
+    that is no database any more.
 
     Args:
         folder: where the SQLite files lie.
@@ -57,9 +63,10 @@ class LatentCache:
             InputError: the file cannot be read or written; the batches that were finished before are kept.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / f"{_fingerprint(encoder)}-{size[0]}x{size[1]}-bicubic.sqlite"
+        file = self.folder / f"{_fingerprint(encoder)}-{size[0]}x{size[1]}-bicubic-v{VERSION}.sqlite"
         keys = {path: self._key(path) for path in paths}
         try:
+            _set_aside_if_damaged(file)
             return self._fill(file, keys, encoder, size, device, batch_size, num_workers)
         except sqlite3.Error as error:
             raise InputError(
@@ -71,16 +78,22 @@ class LatentCache:
         with closing(sqlite3.connect(file, timeout=600)) as connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS latents (path TEXT, bytes INTEGER, changed INTEGER, shape TEXT, moments BLOB, "
-                "PRIMARY KEY (path, bytes, changed))"
+                "checksum INTEGER, PRIMARY KEY (path, bytes, changed))"
             )
-            known = set(connection.execute("SELECT path, bytes, changed FROM latents"))
-            todo = [path for path in keys if keys[path] not in known]
+            found = {path: _whole_row(connection, key) for path, key in keys.items()}
+            todo = [path for path, row in found.items() if row is None]
             for batch_paths, moments in _encode(todo, encoder, size, device, batch_size, num_workers):
                 shape = "x".join(map(str, moments.shape[1:]))
-                rows = [(*keys[path], shape, row.tobytes()) for path, row in zip(batch_paths, moments, strict=True)]
-                connection.executemany("INSERT OR REPLACE INTO latents VALUES (?, ?, ?, ?, ?)", rows)
+                blobs = [row.tobytes() for row in moments]
+                rows = [
+                    (*keys[path], shape, blob, zlib.crc32(blob)) for path, blob in zip(batch_paths, blobs, strict=True)
+                ]
+                connection.executemany("INSERT OR REPLACE INTO latents VALUES (?, ?, ?, ?, ?, ?)", rows)
                 connection.commit()  # a killed pass keeps its finished batches
-            self._read(connection, keys)
+            # Read back: a first run and the next ones sum numbers of the same layout in memory, to the same last bit.
+            found |= {path: _whole_row(connection, keys[path]) for path in todo}
+        self._moments = torch.from_numpy(np.stack(list(found.values())))
+        self._rows = {path: row for row, path in enumerate(found)}
         return len(todo)
 
     def lookup(self, paths: Sequence[str]) -> Tensor:
@@ -101,15 +114,32 @@ class LatentCache:
         status = os.stat(path)
         return os.path.relpath(path, self.root), status.st_size, status.st_mtime_ns
 
-    def _read(self, connection: sqlite3.Connection, keys: dict[str, tuple[str, int, int]]) -> None:
-        rows = []
-        for key in keys.values():
-            shape, blob = connection.execute(
-                "SELECT shape, moments FROM latents WHERE path = ? AND bytes = ? AND changed = ?", key
-            ).fetchone()
-            rows.append(np.frombuffer(blob, dtype=np.float32).reshape([int(side) for side in shape.split("x")]))
-        self._moments = torch.from_numpy(np.stack(rows))
-        self._rows = {path: row for row, path in enumerate(keys)}
+
+def _whole_row(connection: sqlite3.Connection, key: tuple[str, int, int]) -> np.ndarray | None:
+    """The moments of a picture; None where the file has none, or damaged ones."""
+    row = connection.execute(
+        "SELECT shape, moments, checksum FROM latents WHERE path = ? AND bytes = ? AND changed = ?", key
+    ).fetchone()
+    if row is None or zlib.crc32(row[1]) != row[2]:
+        return None
+    return np.frombuffer(row[1], dtype=np.float32).reshape([int(side) for side in row[0].split("x")])
+
+
+def _set_aside_if_damaged(file: Path) -> None:
+    """A file that SQLite cannot read is renamed, so that it is made anew; a run that still has it open keeps its own."""
+    if not file.exists():
+        return
+    try:
+        with closing(sqlite3.connect(file, timeout=600)) as connection:
+            sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+    except sqlite3.OperationalError:  # locked, no access, a full disk: not the file's fault
+        raise
+    except sqlite3.DatabaseError:
+        sound = False
+    if not sound:
+        damaged = file.with_suffix(".damaged")
+        os.replace(file, damaged)
+        logger.warning(f"The latents in {file} are damaged; they are made again, the old file is now {damaged.name}")
 
 
 class _Views(Dataset):

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from dcac_fastreid.diffusion.diffusers_layout import read_config
 from dcac_fastreid.diffusion.fit import check_fit
-from dcac_fastreid.diffusion.tensor_file import read_tensors
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import read_tensor_file
 
 # diffusers' part -> prefix of its weights. The file's text encoder, `cond_stage_model.*`, is not used.
 PREFIXES = {"unet": "model.diffusion_model.", "vae": "first_stage_model."}
@@ -67,7 +67,7 @@ def read_part(path: str | Path, part: str, *, ema: bool) -> dict[str, Tensor]:
     Raises:
         InputError: not readable (see `read_tensors`), or the file has no such weights.
     """
-    weights = read_tensors(path)
+    weights = read_tensor_file(path)
     while "state_dict" in weights:  # a training's checkpoint
         weights = weights["state_dict"]
     prefix = PREFIXES[part]

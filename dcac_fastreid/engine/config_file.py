@@ -9,6 +9,7 @@ import yaml
 
 from dcac_fastreid.config import add_dcac_config
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.reid import pixel_statistics
 from fastreid.config import CfgNode, get_cfg
 
 UNSAID = "unsaid"
@@ -17,7 +18,9 @@ UNSAID = "unsaid"
 def load_config(config_file: str, opts: Sequence = ()) -> CfgNode:
     """fast-reid's defaults, DCAC's keys, a yaml file ("" for none) and KEY VALUE pairs, in this order; frozen.
 
-    MODEL.DEVICE, where neither file nor pairs say it, is "cuda"; without a GPU it is "cpu", and SOLVER.AMP.ENABLED is off.
+    MODEL.DEVICE, where neither file nor pairs say it, is "cuda"; without a GPU it is "cpu", and SOLVER.AMP.ENABLED is off
+    where the pairs do not say it. MODEL.PIXEL_MEAN and PIXEL_STD, where neither says them or one says [], are those of the
+    CLIP model's own training pictures; of fast-reid's backbones, fast-reid's defaults.
 
     Raises:
         InputError: a file that cannot be read, a key that does not exist, a value of another type, CUDA asked for and absent.
@@ -25,6 +28,8 @@ def load_config(config_file: str, opts: Sequence = ()) -> CfgNode:
     cfg = get_cfg()
     add_dcac_config(cfg)
     cfg.MODEL.DEVICE = UNSAID
+    defaults = cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD
+    cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD = [], []
     if config_file:
         _check_keys(_flat(_read(config_file)), cfg, config_file)
         _merge(lambda: cfg.merge_from_file(config_file), config_file)
@@ -35,7 +40,8 @@ def load_config(config_file: str, opts: Sequence = ()) -> CfgNode:
         )
     _check_keys(opts[::2], cfg, "the command line")
     _merge(lambda: cfg.merge_from_list(opts), "the command line")
-    _choose_device(cfg)
+    _choose_device(cfg, precision_asked="SOLVER.AMP.ENABLED" in opts[::2])
+    _choose_pixels(cfg, *defaults)
     cfg.freeze()
     return cfg
 
@@ -49,11 +55,11 @@ def changed(cfg: CfgNode, opts: Sequence) -> CfgNode:
     return cfg
 
 
-def _choose_device(cfg: CfgNode) -> None:
+def _choose_device(cfg: CfgNode, precision_asked: bool) -> None:
     available = torch.cuda.is_available()
     if cfg.MODEL.DEVICE == UNSAID:
         cfg.MODEL.DEVICE = "cuda" if available else "cpu"
-        cfg.SOLVER.AMP.ENABLED = cfg.SOLVER.AMP.ENABLED and available
+        cfg.SOLVER.AMP.ENABLED = cfg.SOLVER.AMP.ENABLED and (available or precision_asked)
     try:
         device = torch.device(cfg.MODEL.DEVICE)
     except RuntimeError as error:
@@ -63,6 +69,19 @@ def _choose_device(cfg: CfgNode) -> None:
             f"MODEL.DEVICE is {cfg.MODEL.DEVICE}, but PyTorch finds no GPU on this machine; set MODEL.DEVICE cpu, or "
             "leave the key out to run on what is there"
         )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise InputError(
+            f"MODEL.DEVICE is {cfg.MODEL.DEVICE}, PyTorch finds {torch.cuda.device_count()} GPUs, counted from 0"
+        )
+
+
+def _choose_pixels(cfg: CfgNode, mean: Sequence[float], std: Sequence[float]) -> None:
+    if cfg.MODEL.PIXEL_MEAN and cfg.MODEL.PIXEL_STD:
+        return
+    if cfg.MODEL.BACKBONE.NAME == "build_clip_vit_backbone":
+        mean, std = pixel_statistics(cfg.MODEL.CLIP.ARCH, cfg.MODEL.BACKBONE.PRETRAIN_PATH)
+    cfg.MODEL.PIXEL_MEAN = list(cfg.MODEL.PIXEL_MEAN or mean)
+    cfg.MODEL.PIXEL_STD = list(cfg.MODEL.PIXEL_STD or std)
 
 
 def _read(config_file: str) -> Mapping:
@@ -93,11 +112,13 @@ def _flat(tree: Mapping, prefix: str = "") -> Iterator[str]:
 
 def _check_keys(keys, cfg: CfgNode, where: str) -> None:
     known = list(_flat(cfg))
-    sections = {name.rpartition(".")[0] for name in known}
     for key in keys:
-        if key in known or key in sections:
+        if key in known:
             continue
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+        inside = [name for name in known if name.startswith(f"{key}.")]
+        if inside:
+            raise InputError(f"config key {key!r} ({where}) is a section; give one of its keys, such as {inside[0]}")
         raise InputError(f"there is no config key {key!r} ({where}); the nearest one is {near}")
 
 

@@ -20,7 +20,9 @@ class BeforeTrain(HookBase):
 
 
 class PrototypeReset(HookBase):
-    """At the start of EVERY epoch, resumed ones included: prototypes from the features of all training images.
+    """At the start of EVERY epoch: prototypes from the features of all training images.
+
+    An epoch that is resumed in its middle has its prototypes in the checkpoint.
 
     In evaluation mode and without augmentation, as the paper and its release. In the first epoch the BNNeck's running
     statistics are still those of its initialisation, so these prototypes lie in another space than the training features
@@ -37,6 +39,8 @@ class PrototypeReset(HookBase):
 
     @torch.no_grad()
     def before_epoch(self):
+        if self.trainer.resumed_inside:
+            return
         features, targets = [], []
         self._model.eval()
         for batch in self._loader:
@@ -67,8 +71,27 @@ class LastEpochCheckpointer(hooks.PeriodicCheckpointer):
     So an evaluation that fails costs no training.
     """
 
+    def before_train(self):
+        self.max_epoch = self.trainer.max_epoch  # fast-reid's also looks for a metric, by the name of the first test
+
     def after_epoch(self):
         self.step(self.trainer.epoch, metric=-1.0)  # no metric is below its initial best, so none is "better"
+
+
+class StepCheckpointer(HookBase):
+    """Saves `model_steps` after every so many steps, over the one before; stands last, behind the writers.
+
+    The last step of an epoch is left out: its checkpoint is LastEpochCheckpointer's.
+    """
+
+    def __init__(self, checkpointer, period: int):
+        self._checkpointer = checkpointer
+        self._period = period
+
+    def after_step(self):
+        done = self.trainer.iter + 1
+        if done % self._period == 0 and done % self.trainer.iters_per_epoch:
+            self._checkpointer.save("model_steps", epoch=self.trainer.epoch - 1)
 
 
 class BestCheckpointer(HookBase):
@@ -87,7 +110,9 @@ class BestCheckpointer(HookBase):
     def before_train(self):
         tests = self.trainer.cfg.DATASETS.TESTS
         self._metric = "metric" if len(tests) == 1 else f"{tests[0]}/metric"
-        self._best = self._checkpointer.saved_metric("model_best") if self.trainer.start_epoch else None
+        if not self.trainer.start_epoch:
+            self._checkpointer.remove("model_best")  # of another run, which this one does not go on from
+        self._best = self._checkpointer.saved_metric("model_best")
 
     def after_epoch(self):
         metric, step = self.trainer.storage.latest().get(self._metric, (None, None))

@@ -69,9 +69,7 @@ def _missing_datasets(cfg, training: bool) -> list[str]:
             continue
         located = known.locate(root)
         if located.lacking:
-            parts = ", ".join(located.lacking)
-            what = f"{parts} in {located.folder}" if located.folder.is_dir() else f"no folder {located.folder}"
-            missing.append(f"{name}: {what} (root: {where}); get it from {known.source}")
+            missing.append(f"{name}: {located.what_lacks()} (root: {where}); get it from {known.source}")
     return missing
 
 

@@ -5,7 +5,6 @@ from collections.abc import Collection
 import torch
 
 from dcac_fastreid import data
-from dcac_fastreid.compat.solver import OPTIMIZERS
 from dcac_fastreid.conditioners import check_conditioner
 from dcac_fastreid.diffusion import check_tuning
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE
@@ -19,29 +18,32 @@ from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 OURS = ("DCAC", "PrototypicalBaseline")
+# Each trains with a group for every parameter, as fast-reid makes them: tests/compat/test_solver.py.
+OPTIMIZERS = (
+    "SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adafactor", "Adagrad", "Adadelta", "ASGD", "RMSprop", "Rprop",
+    "Lamb",
+)  # fmt: skip
 
 
-def check_settings(cfg, *, training: bool) -> None:
+def check_settings(cfg, *, training: bool, processes: int) -> None:
     """Looks for settings with which a training, or else an evaluation, cannot work.
 
+    Args:
+        processes: that the run will have.
     Raises:
         InputError: the first of them.
     """
+    if processes > 1 and cfg.MODEL.META_ARCHITECTURE in OURS:
+        raise InputError(
+            f"{cfg.MODEL.META_ARCHITECTURE} runs on one GPU for now, its prototypes are not shared between processes; "
+            f"got {processes} processes, use --num-gpus 1"
+        )
     _check_model(cfg)
     _check_data(cfg, training)
     if training:
-        data.check_sampler(cfg)
+        data.check_sampler(cfg, processes)
         _check_solver(cfg)
         _check_precision(cfg)
-
-
-def check_processes(cfg, num_processes: int) -> None:
-    """Raises InputError where an architecture cannot run in several processes, or there are not as many GPUs."""
-    if num_processes > 1 and cfg.MODEL.META_ARCHITECTURE in OURS:
-        raise InputError(
-            f"{cfg.MODEL.META_ARCHITECTURE} runs on one GPU for now, its prototypes are not shared between processes; "
-            f"got {num_processes} processes, use --num-gpus 1"
-        )
 
 
 def check_gpus(num_gpus: int) -> None:
@@ -67,10 +69,11 @@ def _check_model(cfg) -> None:
     _check_choice("MODEL.HEADS.NAME", model.HEADS.NAME, _names(REID_HEADS_REGISTRY))
     _check_choice("MODEL.HEADS.POOL_LAYER", model.HEADS.POOL_LAYER, pooling.__all__)
     _check_choice("MODEL.HEADS.CLS_LAYER", model.HEADS.CLS_LAYER, any_softmax.__all__)
-    check_losses(model.LOSSES.NAME, ours=model.META_ARCHITECTURE in OURS)
+    check_losses(model.LOSSES.NAME, model.META_ARCHITECTURE)
     if model.META_ARCHITECTURE == "DCAC":
-        check_conditioner(model.DCAC.CONDITIONER.NAME)
-        check_tuning(model.DCAC.DIFFUSION.TUNING, model.DCAC.LORA.RANK)
+        conditioner = model.DCAC.CONDITIONER
+        check_conditioner(conditioner.NAME, conditioner.TRANSFORM, conditioner.PROBS)
+        check_tuning(model.DCAC.DIFFUSION.TUNING, model.DCAC.LORA.RANK, model.DCAC.LORA.TARGETS)
 
 
 def _check_data(cfg, training: bool) -> None:
@@ -82,6 +85,8 @@ def _check_data(cfg, training: bool) -> None:
             _check_choice(key, name, _names(DATASET_REGISTRY))
     if training and not cfg.DATASETS.NAMES:
         raise InputError("DATASETS.NAMES is empty; expected the data sets to train on")
+    if training and cfg.TEST.PRECISE_BN.ENABLED:
+        _check_choice("TEST.PRECISE_BN.DATASET", cfg.TEST.PRECISE_BN.DATASET, _names(DATASET_REGISTRY))
     if not cfg.DATASETS.TESTS and (not training or cfg.TEST.EVAL_PERIOD):
         raise InputError("DATASETS.TESTS is empty; expected the data sets to test on (or TEST.EVAL_PERIOD 0: no test)")
     _check_choice("TEST.METRIC", cfg.TEST.METRIC, ("cosine", "euclidean"))
@@ -91,18 +96,21 @@ def _check_data(cfg, training: bool) -> None:
 
 
 def _check_solver(cfg) -> None:
-    for key in ("SOLVER.MAX_EPOCH", "SOLVER.BASE_LR", "SOLVER.IMS_PER_BATCH"):
+    factors = ("SOLVER.PROMPTS_LR_FACTOR", "SOLVER.LORA_LR_FACTOR")
+    for key in ("SOLVER.MAX_EPOCH", "SOLVER.BASE_LR", "SOLVER.IMS_PER_BATCH", *factors):
         _check_positive(cfg, key)
     for key, period in (
         ("SOLVER.CHECKPOINT_PERIOD", cfg.SOLVER.CHECKPOINT_PERIOD),
+        ("SOLVER.CHECKPOINT_STEPS", cfg.SOLVER.CHECKPOINT_STEPS),
         ("TEST.EVAL_PERIOD", cfg.TEST.EVAL_PERIOD),
     ):
         if period < 0:
-            raise InputError(f"{key} is {period}; expected a number of epochs, or 0 for never")
+            unit = "steps" if key.endswith("STEPS") else "epochs"
+            raise InputError(f"{key} is {period}; expected a number of {unit}, or 0 for never")
     _check_choice("SOLVER.OPT", cfg.SOLVER.OPT, OPTIMIZERS)
     _check_choice("SOLVER.SCHED", cfg.SOLVER.SCHED, (EPOCH_SCHEDULE, "MultiStepLR", "CosineAnnealingLR"))
-    if cfg.SEED < -1:
-        raise InputError(f"SEED is {cfg.SEED}; expected a whole number from 0 upwards, or -1 to draw one")
+    if not -1 <= cfg.SEED < 2**32:
+        raise InputError(f"SEED is {cfg.SEED}; expected a whole number from 0 to {2**32 - 1}, or -1 to draw one")
     padding = cfg.INPUT.PADDING
     if padding.ENABLED and cfg.INPUT.CROP.ENABLED:
         needed, given = cfg.INPUT.SIZE_TRAIN, [side + 2 * padding.SIZE for side in cfg.INPUT.CROP.SIZE]

@@ -7,9 +7,11 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
+
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.preflight import check_inputs
-from dcac_fastreid.engine.settings import check_gpus, check_processes, check_settings
+from dcac_fastreid.engine.settings import check_gpus, check_settings
 from dcac_fastreid.errors import InputError
 from fastreid.engine import default_setup
 
@@ -22,23 +24,33 @@ def check_command(args: argparse.Namespace) -> None:
         FileNotFoundError: what the run would read is missing.
     """
     cfg = load_config(args.config_file, args.opts)
-    check_processes(cfg, args.num_gpus * args.num_machines)
+    check_settings(cfg, training=not args.eval_only, processes=args.num_gpus * args.num_machines)
     check_gpus(args.num_gpus)
-    check_settings(cfg, training=not args.eval_only)
     check_inputs(cfg, training=not args.eval_only)
-    _check_output(cfg.OUTPUT_DIR)
+    _check_output(_output_folder(cfg, args))
 
 
 def setup(args: argparse.Namespace):
     """The config of fast-reid's command line, with its output folder and log made."""
     cfg = load_config(args.config_file, args.opts)
-    if args.eval_only and cfg.OUTPUT_DIR:
-        # In a folder of its own: the training's config.yaml stays.
-        cfg = changed(cfg, ["OUTPUT_DIR", os.path.join(cfg.OUTPUT_DIR, "evaluation")])
+    cfg = changed(cfg, ["OUTPUT_DIR", _output_folder(cfg, args)])
+    if args.resume and cfg.SEED < 0:
+        cfg = changed(cfg, ["SEED", _seed_of_run(cfg.OUTPUT_DIR)])
     default_setup(cfg, args)
     precision = cfg.SOLVER.AMP.DTYPE if cfg.SOLVER.AMP.ENABLED else "fp32"
     logging.getLogger("fastreid.dcac").info(f"Running on {cfg.MODEL.DEVICE}, training in {precision}")
     return cfg
+
+
+def _output_folder(cfg, args: argparse.Namespace) -> str:
+    """An evaluation has a folder of its own: the training's config.yaml stays."""
+    return os.path.join(cfg.OUTPUT_DIR, "evaluation") if args.eval_only and cfg.OUTPUT_DIR else cfg.OUTPUT_DIR
+
+
+def _seed_of_run(folder: str) -> int:
+    """The seed that the run in this folder has drawn, -1 where there is none; read before its config.yaml is written anew."""
+    file = Path(folder) / "config.yaml"
+    return yaml.safe_load(file.read_text()).get("SEED", -1) if file.is_file() else -1
 
 
 @contextmanager
@@ -56,9 +68,12 @@ def one_sentence_errors():
 
 
 def _sentence(error: Exception) -> str:
-    # An error of a loader's process comes with that process's traceback as its message; the sentence is the last line.
     text = str(error).strip()
-    return text.rpartition("InputError: ")[2] if "Original Traceback" in text else text
+    if "Original Traceback" not in text:
+        return text
+    # An error of a loader's process comes with that process's traceback as its message; its last line is the sentence,
+    # behind the name of the exception.
+    return text.splitlines()[-1].partition(": ")[2]
 
 
 def _check_output(folder: str) -> None:
@@ -69,4 +84,4 @@ def _check_output(folder: str) -> None:
     nearest = next(parent for parent in (path, *path.parents) if parent.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
         why = "cannot be written" if nearest.is_dir() else "is a file"
-        raise InputError(f"OUTPUT_DIR is {folder}, but {nearest} {why}; choose another folder")
+        raise InputError(f"OUTPUT_DIR leads to {folder}, but {nearest} {why}; choose another folder")

@@ -1,13 +1,12 @@
 """DCACTrainer: fast-reid's DefaultTrainer with what DCAC needs before training, before an epoch, and at the end."""
 
 import logging
-import os
 
 import torch
 
 from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer
-from dcac_fastreid.dcac import DCAC, attach_training_side
+from dcac_fastreid.dcac import DCAC, attach_training_side, scale_learning_rates
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.hooks import (
@@ -16,13 +15,17 @@ from dcac_fastreid.engine.hooks import (
     EpochProgress,
     LastEpochCheckpointer,
     PrototypeReset,
+    StepCheckpointer,
 )
+from dcac_fastreid.engine.resume import Progress
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
-from dcac_fastreid.engine.settings import PRECISIONS, check_processes, check_settings
+from dcac_fastreid.engine.settings import PRECISIONS, check_settings
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid import PrototypicalBaseline
 from fastreid.engine import DefaultTrainer, hooks
 from fastreid.utils import comm
 from fastreid.utils.env import seed_all_rng
+from fastreid.utils.events import EventStorage
 
 logger = logging.getLogger("fastreid.dcac")
 
@@ -35,28 +38,84 @@ class DCACTrainer(DefaultTrainer):
     """
 
     def __init__(self, cfg):
-        check_processes(cfg, comm.get_world_size())
-        check_settings(cfg, training=True)
+        check_settings(cfg, training=True, processes=comm.get_world_size())
         cfg = _with_seed(cfg)
         seed_all_rng(cfg.SEED)
         logger.info(f"Seed {cfg.SEED}, data sets from {data.use_data_root(cfg)}")
+        self.progress = Progress(self)
+        self.resumed_inside = False  # of an epoch
         super().__init__(cfg)
         if cfg.SOLVER.AMP.ENABLED:
             self._trainer.set_dtype(PRECISIONS[cfg.SOLVER.AMP.DTYPE])
 
+    def resume_or_load(self, resume: bool = True):
+        """As fast-reid's: weights, optimizer and all else that the run needs to go on, or weights alone.
+
+        Raises:
+            InputError: no checkpoint of the run can be read, or it is of another run, of fast-reid's own trainer for instance.
+        """
+        self.progress.resuming = resume
+        super().resume_or_load(resume)
+        if resume and self.checkpointer.has_checkpoint() and not self.progress.steps:
+            raise InputError(
+                f"the checkpoint in {self.cfg.OUTPUT_DIR} does not tell where its run stands, as those of DCACTrainer do; "
+                "take its weights with MODEL.WEIGHTS instead of --resume, in another OUTPUT_DIR"
+            )
+
     def train(self):
-        """Trains to the last epoch; returns the evaluation of the last epoch. A finished run is evaluated only."""
-        if self.start_epoch >= self.max_epoch:
-            logger.info(f"All {self.max_epoch} epochs are done; evaluating the last checkpoint")
-            return self.test(self.cfg, self.model)
-        if self.start_epoch:  # fast-reid has begun the stream at epoch 0, before it knew of the checkpoint
-            self.data_loader.batch_sampler.sampler.start_epoch = self.start_epoch
-            self._trainer._data_loader_iter = iter(self.data_loader)
-        try:
-            return super().train()
-        finally:
-            # Ends the loader's workers now: where the garbage collector ends them, it waits five seconds for each.
-            self._trainer._data_loader_iter = None
+        """Trains to the last epoch; returns the evaluation of the last epoch, None where none is due.
+
+        After `resume_or_load` from the step on at which the checkpoint was saved, also in the middle of an epoch. What
+        follows the checkpoint of an epoch, its evaluation and its line in metrics.json, is done again: the run may have
+        been stopped before it. So a finished run is evaluated only.
+        """
+        self.iter = self.start_iter = self.progress.steps
+        self.start_epoch, first_step = divmod(self.iter, self.iters_per_epoch)
+        self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
+        logger.info(f"Starting training from epoch {self.start_epoch}" + (f", step {first_step}" if first_step else ""))
+        with EventStorage(self.iter) as self.storage:
+            try:
+                self._run(first_step)
+            except (InputError, OSError):
+                raise
+            except Exception:
+                logger.exception("Exception during training:")
+                raise
+            finally:
+                self.after_train()
+                # Ends the loader's workers now: where the garbage collector ends them, it waits five seconds for each.
+                self._trainer._data_loader_iter = None
+        return self._last_eval_results
+
+    def _run(self, first_step: int) -> None:
+        """fast-reid's loop over epochs and steps, from any step on."""
+        self.before_train()
+        self.progress.restore()  # after all that comes before the first step, whatever it draws or logs
+        if self.iter and not first_step:
+            self._finish_epoch()
+        for epoch in range(self.start_epoch, self.max_epoch):
+            self.epoch = epoch
+            self.resumed_inside = first_step > 0
+            self.before_epoch()
+            for _ in range(first_step, self.iters_per_epoch):
+                self.before_step()
+                self.run_step()
+                self.after_step()
+                self.iter += 1
+            self.after_epoch()
+            first_step = 0
+
+    def _finish_epoch(self) -> None:
+        """What comes after the checkpoint of the epoch that was done last."""
+        self.epoch = self.storage.epoch = self.start_epoch - 1
+        self.storage.iter = self.iter - 1
+        logger.info(f"Epoch {self.epoch} is done; its evaluation, where one is due, is made again")
+        for hook in self._hooks:
+            if isinstance(hook, (hooks.EvalHook, BestCheckpointer, hooks.PeriodicWriter)):
+                hook.after_epoch()
+
+    def _batch_of_process(self) -> int:
+        return self.cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
 
     @classmethod
     def build_train_loader(cls, cfg):
@@ -74,8 +133,17 @@ class DCACTrainer(DefaultTrainer):
         if isinstance(model, DCAC):
             # Forked: the baseline and DCAC of one seed see the same augmentation.
             with torch.random.fork_rng(devices=[]):
-                attach_training_side(model, cfg, stable_diffusion.load_denoiser(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS))
+                diffusion = cfg.MODEL.DCAC.DIFFUSION
+                denoiser = stable_diffusion.load_denoiser(diffusion.WEIGHTS, ema=diffusion.EMA)
+                attach_training_side(model, cfg, denoiser)
         return model
+
+    @classmethod
+    def build_optimizer(cls, cfg, model):
+        optimizer, groups = super().build_optimizer(cfg, model)
+        if isinstance(model, DCAC):
+            scale_learning_rates(model, optimizer, prompts=cfg.SOLVER.PROMPTS_LR_FACTOR, lora=cfg.SOLVER.LORA_LR_FACTOR)
+        return optimizer, groups
 
     @classmethod
     def build_lr_scheduler(cls, cfg, optimizer, iters_per_epoch):
@@ -90,6 +158,7 @@ class DCACTrainer(DefaultTrainer):
             self.cfg.OUTPUT_DIR,
             save_to_disk=comm.is_main_process(),
             optimizer=self.optimizer,
+            progress=self.progress,
             **self.scheduler,
         )
         ours = []
@@ -101,7 +170,10 @@ class DCACTrainer(DefaultTrainer):
         host = [hook for hook in super().build_hooks() if not isinstance(hook, hooks.PeriodicCheckpointer)]
         evaluation = next(index for index, hook in enumerate(host) if isinstance(hook, hooks.EvalHook))
         host.insert(evaluation, LastEpochCheckpointer(self.checkpointer, self.cfg.SOLVER.CHECKPOINT_PERIOD))
-        if set(self.cfg.DATASETS.TESTS) <= set(self.cfg.DATASETS.NAMES):
+        if self.cfg.SOLVER.CHECKPOINT_STEPS:
+            host.append(StepCheckpointer(self.checkpointer, self.cfg.SOLVER.CHECKPOINT_STEPS))
+        tests = set(self.cfg.DATASETS.TESTS)
+        if tests and tests <= set(self.cfg.DATASETS.NAMES):
             host.insert(evaluation + 2, BestCheckpointer(self.checkpointer))
         return ours + host + [EpochProgress()]
 
@@ -126,4 +198,4 @@ class DCACTrainer(DefaultTrainer):
 def _with_seed(cfg):
     if cfg.SEED >= 0:
         return cfg
-    return changed(cfg, ["SEED", int.from_bytes(os.urandom(4), "big") % 2**31])
+    return changed(cfg, ["SEED", comm.shared_random_seed()])

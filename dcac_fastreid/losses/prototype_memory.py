@@ -51,7 +51,10 @@ class PrototypeMemory(nn.Module):
         sums = torch.zeros_like(self.prototypes).index_add_(0, targets, features)
         counts = torch.bincount(targets, minlength=len(sums))
         if len(counts) != len(sums) or (counts == 0).any():
-            raise ValueError(f"{len(sums)} identities need an image each, {int((counts > 0).sum())} have one")
+            raise InputError(
+                f"{len(sums)} identities need an image each, {int((counts > 0).sum())} have one; leave "
+                "MODEL.HEADS.NUM_CLASSES at 0, which counts them"
+            )
         self.prototypes.copy_(F.normalize(sums))
         self.filled = True
 

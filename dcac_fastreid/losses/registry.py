@@ -16,34 +16,31 @@ BNNeck), targets (B,) int64, prototypes (N, D) with unit rows, which take no gra
 
 # fast-reid computes these itself, in Baseline.losses; it ignores a name that it does not know.
 HOST_LOSSES = ("CrossEntropyLoss", "TripletLoss", "CircleLoss", "Cosface")
+MGN_LOSSES = ("CrossEntropyLoss", "TripletLoss")  # its MGN knows no others
+OUR_ARCHITECTURES = ("DCAC", "PrototypicalBaseline")  # which compute the losses of this package too
 
 
-def check_losses(names: Sequence[str], *, ours: bool = True) -> None:
-    """Looks at the names of MODEL.LOSSES.NAME.
+def check_losses(names: Sequence[str], architecture: str) -> None:
+    """Looks at the names of MODEL.LOSSES.NAME under MODEL.META_ARCHITECTURE.
 
-    Args:
-        ours: the architecture computes the losses of this package; fast-reid's own architectures do not.
     Raises:
         InputError: no name, a name that the architecture would not compute, or two names of the same loss.
     """
-    known = (*_own_names(), *HOST_LOSSES) if ours else HOST_LOSSES
+    known = MGN_LOSSES if architecture == "MGN" else HOST_LOSSES
+    if architecture in OUR_ARCHITECTURES:
+        known = (*_own_names(), *HOST_LOSSES)
     for name in names:
         if name not in known:
-            hint = (
-                ""
-                if ours or name not in _own_names()
-                else ", which the architecture DCAC or PrototypicalBaseline computes"
-            )
-            raise InputError(f"MODEL.LOSSES.NAME has {name!r}{hint}; known losses are {', '.join(known)}")
+            raise InputError(f"MODEL.LOSSES.NAME has {name!r}; losses of {architecture} are {', '.join(known)}")
     if not names:
-        raise InputError(f"MODEL.LOSSES.NAME is empty; known losses are {', '.join(known)}")
+        raise InputError(f"MODEL.LOSSES.NAME is empty; losses of {architecture} are {', '.join(known)}")
     if {"IDLoss", "CrossEntropyLoss"} <= set(names):
         raise InputError("MODEL.LOSSES.NAME has both IDLoss (Eq. 5) and fast-reid's CrossEntropyLoss; keep one of them")
 
 
 def build_losses(cfg) -> list[Callable]:
     """The losses of this package that MODEL.LOSSES.NAME names; raises as `check_losses`."""
-    check_losses(cfg.MODEL.LOSSES.NAME)
+    check_losses(cfg.MODEL.LOSSES.NAME, cfg.MODEL.META_ARCHITECTURE)
     return [LOSS_REGISTRY.get(name)(cfg) for name in cfg.MODEL.LOSSES.NAME if name in _own_names()]
 
 

@@ -88,7 +88,7 @@ class PrototypicalBaseline(Baseline):
         all, would leave random weights without an error.
 
         Raises:
-            ValueError: a weight that evaluation needs is missing.
+            InputError: a weight that evaluation needs is missing.
         """
         result = super().load_state_dict(state_dict, strict=False, assign=assign)
         needed = [key for key in result.missing_keys if not key.startswith(self.training_only)]

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from dcac_fastreid.checkpoint.tensor_files import read_state_dict
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid.transformers_names import to_open_clip
+from dcac_fastreid.tensor_files import read_state_dict
 
 
 def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None:

@@ -6,8 +6,8 @@ from types import ModuleType
 
 from torch import nn
 
-from dcac_fastreid.checkpoint.tensor_files import is_torchscript
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import is_torchscript
 
 # Model configurations of ours beside open_clip's own, in its format: the small CLIP of the synthetic world.
 ARCHITECTURES = Path(__file__).parent / "clip_architectures"

@@ -2,7 +2,9 @@ import pytest
 import torch
 from torch import nn
 
-from dcac_fastreid.checkpoint import StrictCheckpointer
+from dcac_fastreid.checkpoint import StrictCheckpointer, load_for_testing
+from dcac_fastreid.errors import InputError
+from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
 
 
@@ -39,6 +41,64 @@ def test_a_written_file_is_not_the_one_to_resume_from(folder):
     assert (folder / "last_checkpoint").read_text() == "model_0000.pth"
     assert checkpointer.saved_metric("model_best") == 12.5
     assert checkpointer.saved_metric("model_other") is None
+    checkpointer.remove("model_best")
+    assert checkpointer.saved_metric("model_best") is None
+
+
+def test_a_best_file_that_is_damaged_is_named(folder):
+    (folder / "model_best.pth").write_bytes(b"PK")
+    with pytest.raises(InputError, match="model_best.pth cannot be read as a checkpoint"):
+        StrictCheckpointer(nn.Linear(2, 3), str(folder)).saved_metric("model_best")
+
+
+def test_without_any_checkpoint_left_there_is_nothing_to_resume(folder):
+    (folder / "model_0000.pth").unlink()
+    with pytest.raises(InputError, match="names .*model_0000.pth, but no checkpoint in the folder can be read"):
+        StrictCheckpointer(nn.Linear(2, 3), str(folder)).resume_or_load("", resume=True)
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.unlink(), lambda file: file.write_bytes(file.read_bytes()[:200])])
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(folder, caplog, damage):
+    checkpointer = StrictCheckpointer(nn.Linear(2, 3), str(folder))
+    checkpointer.save("model_0001", epoch=1)
+    checkpointer.write("model_best", epoch=5)
+    checkpointer.save("model_0002", epoch=2)
+    damage(folder / "model_0002.pth")
+    assert checkpointer.resume_or_load("", resume=True)["epoch"] == 1
+    assert "model_0002.pth" in caplog.text and "going on from the checkpoint before it" in caplog.text
+
+
+HOST = ("MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", ("CrossEntropyLoss",))
+RESNET = (
+    "MODEL.BACKBONE.NAME", "build_resnet_backbone", "MODEL.BACKBONE.DEPTH", "50x", "MODEL.BACKBONE.FEAT_DIM", 2048,
+    "MODEL.HEADS.POOL_LAYER", "GlobalAvgPool", "MODEL.HEADS.EMBEDDING_DIM", 16,
+)  # fmt: skip
+
+
+def saved(cfg, tmp_path, classes: int) -> dict:
+    """Saves a model of fast-reid with so many classes; returns its weights."""
+    cfg.defrost()
+    cfg.MODEL.BACKBONE.PRETRAIN, cfg.MODEL.HEADS.NUM_CLASSES = False, classes
+    model = build_model(cfg)
+    torch.save({"model": model.state_dict()}, tmp_path / "host.pth")
+    cfg.MODEL.WEIGHTS, cfg.MODEL.HEADS.NUM_CLASSES = str(tmp_path / "host.pth"), 0
+    return model.state_dict()
+
+
+def test_fast_reids_mgn_is_tested_without_its_classifiers(make_cfg, tmp_path):
+    cfg = make_cfg("baseline/ma_ms.yml", *HOST, *RESNET, "MODEL.META_ARCHITECTURE", "MGN")
+    weights = saved(cfg, tmp_path, classes=7)
+    loaded = load_for_testing(cfg).state_dict()
+    assert {key for key in loaded if not torch.equal(loaded[key], weights[key])} == {
+        key for key in loaded if key.endswith("head.weight")
+    }
+
+
+def test_fast_reids_classification_head_is_tested_with_its_classifier(make_cfg, tmp_path):
+    cfg = make_cfg("baseline/ma_ms.yml", *HOST, "MODEL.HEADS.NAME", "ClasHead")
+    weights = saved(cfg, tmp_path, classes=7)
+    cfg.MODEL.HEADS.NUM_CLASSES = 7
+    assert torch.equal(load_for_testing(cfg).heads.weight, weights["heads.weight"])
 
 
 def test_what_is_saved_is_loaded(tmp_path):

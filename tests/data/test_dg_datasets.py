@@ -7,6 +7,7 @@ from dcac_fastreid.data import dg_datasets
 from dcac_fastreid.data.dg_datasets import DG_CUHK03NP, DG_MSMT17, DG_CUHK03NPLabeled, DG_DukeMTMC, DG_Market1501
 from dcac_fastreid.data.known_datasets import BOXES, KNOWN_DATASETS
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.synthetic import world
 from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.datasets.dukemtmcreid import DukeMTMC
 from fastreid.data.datasets.market1501 import Market1501
@@ -107,16 +108,14 @@ def test_detected_and_labeled_boxes_are_two_folders_of_the_same_people(lay_out, 
 def test_a_missing_part_is_named(lay_out, tmp_path, part):
     lay_out(tmp_path / "DukeMTMC-reID", "DG_DukeMTMC")
     shutil.rmtree(tmp_path / "DukeMTMC-reID" / part)
-    with pytest.raises(
-        InputError, match=f"DG_DukeMTMC is not complete: .*DukeMTMC-reID has no {part}; get the data set"
-    ):
+    with pytest.raises(InputError, match=f"DG_DukeMTMC is not complete: no {part} in .*DukeMTMC-reID; get it from"):
         DG_DukeMTMC(root=str(tmp_path))
 
 
 def test_a_missing_list_is_named(lay_out_lists, tmp_path):
     lay_out_lists(tmp_path / "MSMT17_V2", "mask_train_v2", "mask_test_v2")
     (tmp_path / "MSMT17_V2" / "list_val.txt").unlink()
-    with pytest.raises(InputError, match="MSMT17_V2 has no list_val.txt; get the data set"):
+    with pytest.raises(InputError, match="no list_val.txt in .*MSMT17_V2; get it from"):
         DG_MSMT17(root=str(tmp_path))
 
 
@@ -153,3 +152,7 @@ def test_a_silent_look_logs_nothing(lay_out, tmp_path, logged):
     dg_datasets._warn_once.cache_clear()
     DG_Market1501(root=str(tmp_path), verbose=False)
     assert logged() == []
+
+
+def test_the_mark_of_a_drawn_world_is_the_drawers():
+    assert dg_datasets.DRAWN_WORLD == world.MARK

@@ -1,5 +1,4 @@
 from itertools import islice
-from threading import Thread
 
 import numpy as np
 import pytest
@@ -7,7 +6,6 @@ import torch
 
 from dcac_fastreid.data import EpochSampler
 from fastreid.data import samplers
-from fastreid.data.samplers import data_sampler, imbalance_sampler, triplet_sampler
 
 ITEMS = [
     (f"{person}_{shot}.jpg", f"own_{person}", f"own_{shot % 3}") for person in range(12) for shot in range(2 + person)
@@ -57,7 +55,6 @@ def test_nobody_elses_random_numbers_move(make_sampler):
     before = state()
     make_sampler().epoch_indices(0)
     assert state() == before
-    assert data_sampler.np is triplet_sampler.np is imbalance_sampler.np is np and imbalance_sampler.torch is torch
 
 
 @pytest.mark.parametrize("name", MAKE)
@@ -78,9 +75,18 @@ def test_an_epoch_of_the_training_sampler_shows_no_picture_twice():
 
 def test_iteration_goes_from_epoch_to_epoch_beginning_at_the_first_to_train(make_sampler):
     sampler = make_sampler()
-    sampler.start_epoch = 2
+    sampler.begin_at(epoch=2, done=0)
     drawn = list(islice(sampler, 2 * LENGTH))
-    assert drawn == sampler.epoch_indices(2) + sampler.epoch_indices(3)
+    assert [index for index, _ in drawn] == sampler.epoch_indices(2) + sampler.epoch_indices(3)
+    sampler.begin_at(epoch=2, done=16)
+    assert list(islice(sampler, LENGTH)) == drawn[16 : 16 + LENGTH]
+
+
+def test_every_place_of_every_epoch_and_process_has_a_seed_of_its_own(make_sampler, monkeypatch):
+    seeds = [seed for _, seed in islice(make_sampler(), 2 * LENGTH)]
+    monkeypatch.setattr("fastreid.utils.comm.get_rank", lambda: 1)
+    seeds += [seed for _, seed in islice(make_sampler(), 2 * LENGTH)]
+    assert len(set(seeds)) == 4 * LENGTH
 
 
 def shares_of_two_processes(monkeypatch, make):
@@ -106,25 +112,9 @@ def test_each_process_has_identities_of_its_own_in_every_batch(monkeypatch, name
         assert name == "NaiveIdentitySampler" or not set(first) & set(second)
 
 
-def test_two_threads_draw_as_one_after_the_other(make_sampler):
-    """With a GPU, fast-reid's loader runs its sampler in a thread; PreciseBN has a loader of its own."""
-    alone = [make_sampler().epoch_indices(epoch) for epoch in range(8)]
-    drawn = {}
-
-    def draw(epoch):
-        drawn[epoch] = make_sampler().epoch_indices(epoch)
-
-    threads = [Thread(target=draw, args=(epoch,)) for epoch in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert [drawn[epoch] for epoch in range(8)] == alone
-
-
-def test_a_failing_draw_leaves_fast_reids_modules_as_they_were(make_sampler):
-    sampler = make_sampler()
+def test_a_failing_draw_puts_the_random_numbers_back(make_sampler):
+    sampler, before = make_sampler(), state()
     sampler._sampler = 0
     with pytest.raises(AttributeError):
         sampler.epoch_indices(0)
-    assert data_sampler.np is np and imbalance_sampler.torch is torch
+    assert state() == before

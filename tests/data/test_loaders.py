@@ -1,6 +1,7 @@
 from itertools import islice
 
 import pytest
+import torch
 
 from dcac_fastreid import data
 from dcac_fastreid.data import EpochSampler
@@ -42,8 +43,21 @@ def test_training_follows_the_plan_of_the_epochs(make):
     assert isinstance(sampler, EpochSampler) and loader.batch_sampler.batch_size == 4
     planned = [loader.dataset.img_items[index][0] for epoch in (0, 1) for index in sampler.epoch_indices(epoch)]
     assert paths(loader, 6) == planned
-    sampler.start_epoch = 1
-    assert paths(loader, 3) == planned[12:]
+    sampler.begin_at(epoch=1, done=4)
+    assert paths(loader, 2) == planned[16:]
+
+
+def test_a_batch_is_the_same_whatever_was_loaded_before_it_and_wherever(make):
+    """Its augmentation too; and nobody else's random numbers move."""
+    first = list(islice(data.build_train_loader(make()), 5))
+    torch.manual_seed(11)
+    before = torch.get_rng_state()
+    for workers in (0, 2):
+        loader = data.build_train_loader(make("DATALOADER.NUM_WORKERS", workers))
+        loader.batch_sampler.sampler.begin_at(epoch=1, done=0)
+        for batch, again in zip(first[3:], islice(loader, 2), strict=True):
+            assert batch["img_paths"] == again["img_paths"] and torch.equal(batch["images"], again["images"])
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_training_reads_the_root_of_the_config_and_all_names(make, lay_out, tmp_path):
@@ -117,7 +131,7 @@ def test_skip_corrupt_leaves_pictures_out_of_training_query_and_gallery(make, tm
     assert (len(train.dataset), num_query, len(test.dataset)) == (11, 1, 1 + 3)
     assert not set(broken) & {item[0] for item in train.dataset.img_items + test.dataset.img_items}
     assert paths(train, 3) and paths(test, 1)
-    counted = [line for line in logged() if "left out" in line]
+    counted = [line for line in logged() if "are left out" in line]
     assert [line.partition(":")[0] for line in counted] == [
         "DG_Market1501, train",
         "DG_DukeMTMC, query",

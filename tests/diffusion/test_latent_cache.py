@@ -1,5 +1,7 @@
 import os
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -98,3 +100,33 @@ def test_an_unknown_picture_is_named(pictures, encoder, tmp_path):
     cache.fill(pictures[:1], encoder, size=SIZE)
     with pytest.raises(KeyError, match="b.png"):
         cache.lookup(pictures[:2])
+
+
+def test_a_damaged_row_is_made_again(pictures, encoder, tmp_path):
+    cache = new_cache(tmp_path)
+    cache.fill(pictures, encoder, size=SIZE)
+    whole = cache.lookup(pictures)
+    with closing(sqlite3.connect(next((tmp_path / "latents").glob("*.sqlite")))) as connection:
+        connection.execute("UPDATE latents SET moments = zeroblob(length(moments)) WHERE path = 'c.png'")
+        connection.commit()
+    again = new_cache(tmp_path)
+    assert again.fill(pictures, encoder, size=SIZE) == 1
+    torch.testing.assert_close(again.lookup(pictures), whole, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("damage", [lambda old: b"no database at all" * 100, lambda old: old[: len(old) // 2]])
+def test_a_damaged_file_is_set_aside_and_made_again(pictures, encoder, tmp_path, damage):
+    new_cache(tmp_path).fill(pictures, encoder, size=SIZE)
+    file = next((tmp_path / "latents").glob("*.sqlite"))
+    file.write_bytes(damage(file.read_bytes()))
+    cache = new_cache(tmp_path)
+    assert cache.fill(pictures, encoder, size=SIZE) == 5
+    assert file.with_suffix(".damaged").exists() and cache.lookup(pictures).isfinite().all()
+
+
+def test_a_run_that_has_the_file_open_outlives_its_replacement(pictures, encoder, tmp_path):
+    first = new_cache(tmp_path)
+    first.fill(pictures, encoder, size=SIZE)
+    next((tmp_path / "latents").glob("*.sqlite")).write_bytes(b"broken meanwhile")
+    new_cache(tmp_path).fill(pictures, encoder, size=SIZE)
+    assert first.lookup(pictures).isfinite().all()

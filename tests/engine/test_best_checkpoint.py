@@ -44,6 +44,9 @@ def test_a_resumed_run_does_not_replace_a_better_one(make_trainer):
     assert best(trainer)["metric"] == 100.5
     train(make_trainer("baseline/ma_ma.yml", "SOLVER.MAX_EPOCH", 1))
     assert best(trainer)["metric"] < 100, "a run from the start does not look at an earlier one"
+    never = ("SOLVER.MAX_EPOCH", 1, "TEST.EVAL_PERIOD", 0)
+    train(make_trainer("baseline/ma_ma.yml", *never))
+    assert not (Path(trainer.cfg.OUTPUT_DIR) / "model_best.pth").exists(), "nor leave it there"
 
 
 def test_nothing_is_selected_on_a_target(make_trainer):

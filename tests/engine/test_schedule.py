@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from dcac_fastreid import DCACTrainer, load_config
-from dcac_fastreid.compat.solver import build_separate_optimizer
 from dcac_fastreid.dcac import attach_training_side
 from dcac_fastreid.diffusion import stable_diffusion
 from fastreid.engine import defaults
@@ -67,4 +66,4 @@ def test_settings_are_the_papers(paper_run):
     assert cfg.MODEL.PIXEL_MEAN == cfg.MODEL.PIXEL_STD == [127.5] * 3
     assert cfg.INPUT.FLIP.ENABLED and cfg.INPUT.PADDING.ENABLED and cfg.INPUT.REA.ENABLED
     assert cfg.DATALOADER.SAMPLER_TRAIN == "NaiveIdentitySampler"
-    assert defaults.build_optimizer is build_separate_optimizer
+    assert defaults.build_optimizer.keywords == {"contiguous": False}

@@ -11,7 +11,7 @@ import torch
 import dcac_fastreid
 from dcac_fastreid.diffusion import LatentCache
 from dcac_fastreid.diffusion.latents import read_view
-from dcac_fastreid.engine.settings import check_processes
+from dcac_fastreid.engine.settings import check_settings
 from fastreid.engine import DefaultPredictor, DefaultTrainer
 
 # Adam moves these too, by rounding noise and weight decay, but the loss does not depend on them: with one token the
@@ -80,6 +80,11 @@ def test_baseline_and_dcac_of_a_seed_see_the_same_pictures(make_trainer, cold_ca
         )
         train(trainer)
     assert len(batches) == 6 and all(torch.equal(a, b) for a, b in zip(batches[:3], batches[3:], strict=True))
+
+
+def test_a_drawn_seed_is_that_of_all_processes(make_trainer, monkeypatch):
+    monkeypatch.setattr("fastreid.utils.comm.all_gather", lambda number: [7, number])  # of the first process
+    assert make_trainer("baseline/ma_ms.yml", "SEED", -1).cfg.SEED == 7
 
 
 def test_drawn_seeds_differ_and_are_kept(make_trainer):
@@ -226,10 +231,10 @@ def test_a_script_of_ones_own_is_refused_what_cannot_work_too(make_trainer, opts
         make_trainer("ma_ms.yml", *opts)
 
 
-def test_neither_evaluation_nor_checkpoint_but_the_last(make_trainer):
-    trainer = make_trainer(
-        "baseline/ma_ms.yml", "SOLVER.MAX_EPOCH", 2, "TEST.EVAL_PERIOD", 0, "SOLVER.CHECKPOINT_PERIOD", 0
-    )
+@pytest.mark.parametrize("tests", [("DG_MSMT17",), ()])
+def test_neither_evaluation_nor_checkpoint_but_the_last(make_trainer, tests):
+    never = ("TEST.EVAL_PERIOD", 0, "SOLVER.CHECKPOINT_PERIOD", 0)
+    trainer = make_trainer("baseline/ma_ms.yml", "SOLVER.MAX_EPOCH", 2, *never, "DATASETS.TESTS", tests)
     assert train(trainer) is None
     assert [file.name for file in Path(trainer.cfg.OUTPUT_DIR).glob("*.pth")] == ["model_final.pth"]
 
@@ -251,9 +256,10 @@ def test_a_resumed_run_draws_the_batches_of_its_epoch(make_trainer):
 
 
 def test_fast_reids_own_architectures_may_run_on_several_gpus(make_cfg):
-    check_processes(make_cfg("baseline/ma_ms.yml", "MODEL.META_ARCHITECTURE", "Baseline"), 2)
+    host = ("MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", ("CrossEntropyLoss",))
+    check_settings(make_cfg("baseline/ma_ms.yml", *host), training=True, processes=2)
     with pytest.raises(ValueError, match="PrototypicalBaseline runs on one GPU for now"):
-        check_processes(make_cfg("baseline/ma_ms.yml"), 2)
+        check_settings(make_cfg("baseline/ma_ms.yml"), training=True, processes=2)
 
 
 @pytest.mark.gpu

@@ -1,7 +1,8 @@
 import pytest
 import torch
 
-from dcac_fastreid.losses import build_losses
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.losses import build_losses, check_losses
 
 
 def test_label_smoothing_is_spread_over_all_identities(make_cfg):
@@ -23,3 +24,17 @@ def test_unknown_names_are_refused_with_the_known_ones(make_cfg):
 def test_two_losses_of_one_name_are_refused(make_cfg):
     with pytest.raises(ValueError, match="keep one"):
         build_losses(make_cfg("ma_ms.yml", "MODEL.LOSSES.NAME", "('IDLoss', 'CrossEntropyLoss')"))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "names", "message"),
+    [
+        ("Baseline", ("IDLoss",), "'IDLoss'; losses of Baseline are CrossEntropyLoss, TripletLoss"),
+        ("MGN", ("CircleLoss",), "'CircleLoss'; losses of MGN are CrossEntropyLoss, TripletLoss$"),
+        ("Baseline", (), "is empty"),
+    ],
+)
+def test_a_name_that_an_architecture_would_pass_over_is_refused(architecture, names, message):
+    """fast-reid ignores it; with no other name, 'int' object has no attribute 'backward'."""
+    with pytest.raises(InputError, match=message):
+        check_losses(names, architecture)

@@ -96,8 +96,8 @@ def test_half_a_data_set_and_half_a_model_are_missing_too(refused, tmp_path):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / unet / "config.json").write_text("{}")
     message = refused("ma_ms.yml")
-    assert "Market1501: query, bounding_box_test in datasets/Market-1501-v15.09.15" in message
-    assert "MSMT17: train, test, list_train.txt" in message
+    assert "Market1501: no query, bounding_box_test in datasets/Market-1501-v15.09.15" in message
+    assert "MSMT17: no train, test, list_train.txt" in message
     assert "vae/config.json, scheduler/scheduler_config.json, unet/*.safetensors, vae/*.safetensors" in message
 
 

@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save_file
 
 from dcac_fastreid.diffusion import stable_diffusion
-from dcac_fastreid.diffusion.tensor_file import read_tensors
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import read_tensor_file
 
 WEIGHTS = {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.ones(2, dtype=torch.float16)}
 
@@ -77,7 +77,7 @@ PLACES = {
     "as a key": lambda evil: {**WEIGHTS, ("x", evil): 1},
 }
 READERS = {
-    "read_tensors": lambda file, folder: read_tensors(file),
+    "read_tensor_file": lambda file, folder: read_tensor_file(file),
     "denoiser, one file": lambda file, folder: stable_diffusion.load_denoiser(file),
     "encoder, one file": lambda file, folder: stable_diffusion.load_encoder(file),
     "denoiser, folder": lambda file, folder: stable_diffusion.load_denoiser(put(file, folder, "unet")),
@@ -135,14 +135,8 @@ def test_a_named_module_is_not_even_imported(tmp_path, trap):
     torch.save({"state_dict": WEIGHTS, "callback": trap.Trap}, tmp_path / "sd.ckpt")
     del sys.modules["trap_module"]
     (tmp_path / "sprung").unlink()
-    assert torch.equal(read_tensors(tmp_path / "sd.ckpt")["state_dict"]["b"], WEIGHTS["b"])
+    assert torch.equal(read_tensor_file(tmp_path / "sd.ckpt")["state_dict"]["b"], WEIGHTS["b"])
     assert "trap_module" not in sys.modules and not (tmp_path / "sprung").exists()
-
-
-def test_a_torchscript_archive_is_refused(tmp_path):
-    torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), tmp_path / "sd.ckpt")
-    with pytest.raises(InputError, match="sd.ckpt cannot be read as weights .*torchscript"):
-        read_tensors(tmp_path / "sd.ckpt")
 
 
 # -- what a real `.ckpt` holds beside the weights --
@@ -179,16 +173,16 @@ def test_training_callbacks_are_skipped(lightning, tmp_path, monkeypatch):
         name for name in sys.modules if name.startswith(("pytorch_lightning", "lightning_fabric", "omegaconf"))
     ]:
         monkeypatch.delitem(sys.modules, name)
-    read = read_tensors(tmp_path / "sd.ckpt")
+    read = read_tensor_file(tmp_path / "sd.ckpt")
     assert read["epoch"] == 3 and list(read["state_dict"]) == list(WEIGHTS)
     assert all(torch.equal(read["state_dict"][name], weight) for name, weight in WEIGHTS.items())
-    assert {type(key).__module__ for key in read["callbacks"]} == {"dcac_fastreid.diffusion.tensor_file"}
+    assert {type(key).__module__ for key in read["callbacks"]} == {"dcac_fastreid.tensor_files"}
 
 
 def test_nothing_stays_allowed_afterwards(lightning, tmp_path):
     torch.save({"callback": lightning["ModelCheckpoint"]}, tmp_path / "sd.ckpt")
     before = set(torch.serialization.get_safe_globals())
-    read_tensors(tmp_path / "sd.ckpt")
+    read_tensor_file(tmp_path / "sd.ckpt")
     assert set(torch.serialization.get_safe_globals()) == before
     with pytest.raises(pickle.UnpicklingError):
         torch.load(tmp_path / "sd.ckpt", weights_only=True)
@@ -196,11 +190,11 @@ def test_nothing_stays_allowed_afterwards(lightning, tmp_path):
 
 def test_a_refusal_tells_reason_and_twin(tmp_path):
     torch.save({"a": Reduced(os.system, "true")}, tmp_path / "sd.ckpt")
-    with pytest.raises(InputError, match=r"sd.ckpt .*module (posix|nt) is blocked\); .*or take its .safetensors form"):
-        read_tensors(tmp_path / "sd.ckpt")
+    with pytest.raises(InputError, match=r"sd.ckpt .*module (posix|nt) is blocked\); .*or its .safetensors form"):
+        read_tensor_file(tmp_path / "sd.ckpt")
     save_file(WEIGHTS, tmp_path / "sd.safetensors")
-    with pytest.raises(InputError, match="is blocked.*use .*/sd.safetensors, which lies beside it"):
-        read_tensors(tmp_path / "sd.ckpt")
+    with pytest.raises(InputError, match="is blocked.*use .*/sd.safetensors, which holds tensors alone"):
+        read_tensor_file(tmp_path / "sd.ckpt")
 
 
 @pytest.mark.parametrize("new_format", [True, False], ids=["zip", "before 1.6"])
@@ -208,7 +202,7 @@ def test_ordinary_files_are_read(tmp_path, new_format):
     torch.save(WEIGHTS, tmp_path / "a.bin", _use_new_zipfile_serialization=new_format)
     save_file(WEIGHTS, tmp_path / "a.safetensors")
     for name in ("a.bin", "a.safetensors"):
-        read = read_tensors(tmp_path / name)
+        read = read_tensor_file(tmp_path / name)
         assert all(torch.equal(read[key], WEIGHTS[key]) and read[key].dtype == WEIGHTS[key].dtype for key in WEIGHTS)
 
 
@@ -218,10 +212,10 @@ def test_no_weights_at_all(tmp_path, name, content):
     """The release's own download command gives a page of HTML."""
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=rf"{name} cannot be read as weights \(.+\)"):
-        read_tensors(tmp_path / name)
+        read_tensor_file(tmp_path / name)
 
 
 def test_a_tensor_alone_is_no_file_of_weights(tmp_path):
     torch.save(torch.ones(3), tmp_path / "a.ckpt")
     with pytest.raises(InputError, match="holds a Tensor; expected weights by name"):
-        read_tensors(tmp_path / "a.ckpt")
+        read_tensor_file(tmp_path / "a.ckpt")

@@ -14,10 +14,10 @@ from safetensors.torch import save_file
 import dcac_fastreid
 from dcac_fastreid.checkpoint.export import export_weights
 from dcac_fastreid.checkpoint.released import convert
-from dcac_fastreid.checkpoint.tensor_files import is_torchscript, read_state_dict, read_tensor_file, write_whole
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid import CLIPViT
 from dcac_fastreid.reid.clip_weights import load_image_tower
+from dcac_fastreid.tensor_files import is_torchscript, read_state_dict, read_tensor_file, write_whole
 
 
 class Malicious:
@@ -134,17 +134,6 @@ def test_these_files_do_run_where_they_are_trusted(tmp_path, monkeypatch):
         warnings.simplefilter("ignore")
         torch.jit.load("weights.pt")
     assert Path("marker").exists(), "torch.jit.load runs no method, it is said; __setstate__ it does"
-
-
-def test_a_refusal_names_the_object_and_the_twin(tmp_path):
-    file = tmp_path / "open_clip_pytorch_model.bin"
-    pickled(file, tmp_path / "marker")
-    with pytest.raises(InputError, match=r"posix.mkdir, and unpickling it can run any code; get it as .safetensors"):
-        read_tensor_file(file)
-    twin = tmp_path / "open_clip_model.safetensors"
-    save_file({"weight": torch.zeros(1)}, twin)
-    with pytest.raises(InputError, match=f"use {twin}, which holds tensors alone"):
-        read_tensor_file(file)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".bin", ".jit"])
