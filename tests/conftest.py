@@ -6,6 +6,7 @@ import pytest
 
 import dcac_fastreid
 from dcac_fastreid.synthetic.domains import Counts
+from dcac_fastreid.synthetic.parts import cached_part
 from dcac_fastreid.synthetic.world import draw_world
 
 
@@ -31,6 +32,12 @@ def tiny_world(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("world")
     draw_world(root, seed=1, counts=Counts(train_ids=8, train_images=6, test_ids=6, queries=1, gallery=4), workers=1)
     return root
+
+
+@pytest.fixture(scope="session")
+def sd_folder(cache_folder):
+    """A small Stable Diffusion folder in diffusers' layout."""
+    return cached_part(cache_folder, "stable-diffusion")
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ def test_a_written_file_is_not_the_one_to_resume_from(folder):
 
 def test_a_best_file_that_is_damaged_is_named(folder):
     (folder / "model_best.pth").write_bytes(b"PK")
-    with pytest.raises(InputError, match="model_best.pth cannot be read as a checkpoint"):
+    with pytest.raises(InputError, match="model_best.pth cannot be read as weights"):
         StrictCheckpointer(nn.Linear(2, 3), str(folder)).saved_metric("model_best")
 
 

@@ -169,7 +169,7 @@ def test_another_model_than_1_5_is_named(weights, tmp_path):
 def test_a_truncated_file_is_named(weights, architecture, tmp_path, name):
     file = save(weights, tmp_path / name)
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    with pytest.raises(InputError, match=rf"{name} cannot be read as weights \(.+\); download it again"):
+    with pytest.raises(InputError, match=rf"{name} cannot be read as weights \(.+\); is it complete"):
         stable_diffusion.load_denoiser(file, architecture=architecture)
 
 

@@ -80,7 +80,7 @@ def leave(file):
         (Path.unlink, SIZE, "there is no file .*released.pth"),
         (cut, SIZE, "released.pth cannot be read as weights"),
         (empty, SIZE, "released.pth cannot be read as weights"),
-        (with_objects, SIZE, "released.pth is not read: besides tensors it holds"),
+        (with_objects, SIZE, "is no released checkpoint: expected weights .*"),
         (of_another_kind, SIZE, "is no released checkpoint: expected weights .*, got layer.weight"),
         (without_neck, SIZE, "heads.bottleneck.0.weight is missing"),
         (leave, (), "32 positions, where 256 x 128 has 16 x 8 patches of 16: give its size by --image-size H W"),

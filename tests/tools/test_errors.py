@@ -418,7 +418,7 @@ CASES = [
     # -- checkpoints and output --
     Case("no checkpoint named", "add MODEL.WEIGHTS", "--eval-only"),
     Case("checkpoint missing", "no file {tmp}/other.pth", EVAL),
-    Case("checkpoint truncated", "other.pth cannot be read as a checkpoint", EVAL, arrange=cut_checkpoint, starts=True),
+    Case("checkpoint truncated", "other.pth cannot be read as weights", EVAL, arrange=cut_checkpoint, starts=True),
     Case("no checkpoint", "no entry 'model'", EVAL, arrange=checkpoint({"weight": torch.zeros(1)}), starts=True),
     Case(
         "checkpoint of another architecture",
