@@ -26,7 +26,7 @@ ALLOWED = {
     "synthetic": {"reid"},  # where the architecture of its small CLIP lies
     "engine": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "losses", "reid"},
     "errors": set(),
-    "experiments": {"data", "engine"},
+    "experiments": {"checkpoint", "data", "engine"},
     "profiling": {"data", "dcac", "diffusion"},
     "tensor_files": set(),
 }

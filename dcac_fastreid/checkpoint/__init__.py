@@ -1,5 +1,6 @@
 """Saving and loading of training runs."""
 
 from dcac_fastreid.checkpoint.checkpointer import StrictCheckpointer, load_for_testing
+from dcac_fastreid.checkpoint.earlier_run import set_aside
 
-__all__ = ["StrictCheckpointer", "load_for_testing"]
+__all__ = ["StrictCheckpointer", "load_for_testing", "set_aside"]

@@ -1,6 +1,7 @@
 """fast-reid's Checkpointer with sentences instead of silence: for resuming a run, and for testing a model."""
 
 import os
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -85,6 +86,8 @@ class StrictCheckpointer(ReadableCheckpointer):
         Raises:
             InputError: none of the checkpoints can be read, or the one that can does not fit the model.
         """
+        for unfinished in Path(self.save_dir).glob("*.unfinished") if self.save_to_disk else ():
+            unfinished.unlink()  # of a save that was killed
         self._resuming = resume and self.has_checkpoint()
         if not self._resuming:
             return self.load(path, checkpointables=[])
@@ -101,9 +104,14 @@ class StrictCheckpointer(ReadableCheckpointer):
 
     def _candidates(self) -> list[str]:
         """Checkpoints of the run: the one that last_checkpoint names, then the others from new to old."""
-        newest = self.get_checkpoint_file()
-        others = {file for file in self.get_all_checkpoint_files() if not file.endswith("model_best.pth")} - {newest}
-        return [newest, *sorted(others, key=os.path.getmtime, reverse=True)]
+        tagged = [self.get_checkpoint_file()] if super().has_checkpoint() else []
+        found = {str(file) for file in Path(self.save_dir).glob("model_*.pth")} if self.save_dir else set()
+        others = found - {*tagged, self._file("model_best")}
+        return [*tagged, *sorted(others, key=os.path.getmtime, reverse=True)]
+
+    def has_checkpoint(self) -> bool:
+        """Also where a kill came between the file and its tag."""
+        return bool(self._candidates())
 
     def load(self, path: str, checkpointables=None):
         if self._resuming and not os.path.isfile(path):

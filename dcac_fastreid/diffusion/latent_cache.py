@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from filelock import FileLock
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -66,7 +67,10 @@ class LatentCache:
         file = self.folder / f"{_fingerprint(encoder)}-{size[0]}x{size[1]}-bicubic-v{VERSION}.sqlite"
         keys = {path: self._key(path) for path in paths}
         try:
-            _set_aside_if_damaged(file)
+            with FileLock(
+                f"{file}.lock"
+            ):  # one at a time: a second run must not set aside what the first has made anew
+                _set_aside_if_damaged(file)
             return self._fill(file, keys, encoder, size, device, batch_size, num_workers)
         except sqlite3.Error as error:
             raise InputError(
@@ -81,20 +85,28 @@ class LatentCache:
                 "checksum INTEGER, PRIMARY KEY (path, bytes, changed))"
             )
             found = {path: _whole_row(connection, key) for path, key in keys.items()}
-            todo = [path for path, row in found.items() if row is None]
+            missing = [path for path, row in found.items() if row is None]
+            connection.executemany(
+                "DELETE FROM latents WHERE path = ? AND bytes = ? AND changed = ?", [keys[path] for path in missing]
+            )  # the damaged ones
+            connection.commit()
+            # Whole batches of the same pictures as in an unbroken pass: the last bits of a batch depend on its size.
+            batches = [list(found)[start : start + batch_size] for start in range(0, len(found), batch_size)]
+            todo = [path for batch in batches if any(found[path] is None for path in batch) for path in batch]
             for batch_paths, moments in _encode(todo, encoder, size, device, batch_size, num_workers):
                 shape = "x".join(map(str, moments.shape[1:]))
                 blobs = [row.tobytes() for row in moments]
                 rows = [
                     (*keys[path], shape, blob, zlib.crc32(blob)) for path, blob in zip(batch_paths, blobs, strict=True)
                 ]
-                connection.executemany("INSERT OR REPLACE INTO latents VALUES (?, ?, ?, ?, ?, ?)", rows)
+                # What is there stays: another run, on another device for instance, may have read it.
+                connection.executemany("INSERT OR IGNORE INTO latents VALUES (?, ?, ?, ?, ?, ?)", rows)
                 connection.commit()  # a killed pass keeps its finished batches
             # Read back: a first run and the next ones sum numbers of the same layout in memory, to the same last bit.
-            found |= {path: _whole_row(connection, keys[path]) for path in todo}
+            found |= {path: _whole_row(connection, keys[path]) for path in missing}
         self._moments = torch.from_numpy(np.stack(list(found.values())))
         self._rows = {path: row for row, path in enumerate(found)}
-        return len(todo)
+        return len(missing)
 
     def lookup(self, paths: Sequence[str]) -> Tensor:
         """Moments (B, 2c, h, w), fp32, on the CPU.
@@ -139,6 +151,7 @@ def _set_aside_if_damaged(file: Path) -> None:
     if not sound:
         damaged = file.with_suffix(".damaged")
         os.replace(file, damaged)
+        Path(f"{file}-journal").unlink(missing_ok=True)  # of the old file; the new one must not roll it back
         logger.warning(f"The latents in {file} are damaged; they are made again, the old file is now {damaged.name}")
 
 

@@ -65,7 +65,7 @@ def read_part(path: str | Path, part: str, *, ema: bool) -> dict[str, Tensor]:
     Args:
         ema: of the U-Net, the exponential moving average of its training's weights, under the names of the weights.
     Raises:
-        InputError: not readable (see `read_tensors`), or the file has no such weights.
+        InputError: not readable (see `read_tensor_file`), or the file has no such weights.
     """
     weights = read_tensor_file(path)
     while "state_dict" in weights:  # a training's checkpoint

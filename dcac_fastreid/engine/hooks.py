@@ -68,14 +68,23 @@ class EpochProgress(HookBase):
 class LastEpochCheckpointer(hooks.PeriodicCheckpointer):
     """fast-reid's, with two differences: it stands before the evaluation, and it leaves `model_best` to BestCheckpointer.
 
-    So an evaluation that fails costs no training.
+    So an evaluation that fails costs no training. It also saves `model_steps` where SOLVER.CHECKPOINT_STEPS falls on the end
+    of an epoch.
     """
+
+    def __init__(self, checkpointer, period: int, steps: int):
+        super().__init__(checkpointer, period)
+        self._steps = steps
 
     def before_train(self):
         self.max_epoch = self.trainer.max_epoch  # fast-reid's also looks for a metric, by the name of the first test
 
     def after_epoch(self):
-        self.step(self.trainer.epoch, metric=-1.0)  # no metric is below its initial best, so none is "better"
+        epoch = self.trainer.epoch
+        self.step(epoch, metric=-1.0)  # no metric is below its initial best, so none is "better"
+        saved = (epoch + 1) % self.period == 0 or epoch + 1 == self.max_epoch
+        if self._steps and self.trainer.iter % self._steps == 0 and not saved:
+            self.checkpointer.save("model_steps", epoch=epoch)
 
 
 class StepCheckpointer(HookBase):

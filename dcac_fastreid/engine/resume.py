@@ -1,6 +1,7 @@
 """Where a run stands, saved with every checkpoint: a resumed run ends as one that was never stopped."""
 
 import json
+import logging
 import os
 
 from dcac_fastreid.checkpoint.run_state import (
@@ -11,6 +12,8 @@ from dcac_fastreid.checkpoint.run_state import (
 )
 from dcac_fastreid.errors import InputError
 from fastreid.utils.events import JSONWriter
+
+logger = logging.getLogger("fastreid.dcac")
 
 
 class Progress:
@@ -41,16 +44,17 @@ class Progress:
             "seed": trainer.cfg.SEED,
             "random": random_states(),
             "noise": feedback.random_state() if (feedback := _feedback(trainer)) else None,
+            "device": trainer.model.device.type,
             "scaler": trainer.grad_scaler.state_dict() if trainer.grad_scaler else None,
             "logged": logged_values(trainer.storage),
             "written": [writer._last_write for writer in _json_writers(trainer)],
         }
 
     def load_state_dict(self, state: dict) -> None:
-        if state["steps"] % state["steps_per_epoch"] and state["steps_per_epoch"] != self._trainer.iters_per_epoch:
+        if state["steps_per_epoch"] != self._trainer.iters_per_epoch:
             raise InputError(
-                f"the checkpoint was saved in the middle of an epoch of {state['steps_per_epoch']} steps, this run's have "
-                f"{self._trainer.iters_per_epoch}; resume with the data and the SOLVER.IMS_PER_BATCH of the run"
+                f"an epoch of the run has {state['steps_per_epoch']} steps, with this config {self._trainer.iters_per_epoch}; "
+                "resume with the data and the SOLVER.IMS_PER_BATCH of the run"
             )
         if state["seed"] != self._trainer.cfg.SEED:
             raise InputError(
@@ -75,7 +79,12 @@ class Progress:
             writer._last_write = written
         if trainer.grad_scaler and state["scaler"]:
             trainer.grad_scaler.load_state_dict(state["scaler"])
-        if feedback := _feedback(trainer):
+        if state["device"] != trainer.model.device.type:
+            logger.warning(
+                f"The run was on {state['device']}, it goes on on {trainer.model.device.type}: with other noise, and not to the "
+                "bit as if it had never been stopped"
+            )
+        elif feedback := _feedback(trainer):
             feedback.set_random_state(state["noise"], trainer.model.device)
         set_random_states(state["random"])
 

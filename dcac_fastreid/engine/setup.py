@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_gpus, check_settings
@@ -36,6 +37,8 @@ def setup(args: argparse.Namespace):
     cfg = changed(cfg, ["OUTPUT_DIR", _output_folder(cfg, args)])
     if args.resume and cfg.SEED < 0:
         cfg = changed(cfg, ["SEED", _seed_of_run(cfg.OUTPUT_DIR)])
+    if not args.resume and not args.eval_only and cfg.OUTPUT_DIR:
+        set_aside(cfg.OUTPUT_DIR)
     default_setup(cfg, args)
     precision = cfg.SOLVER.AMP.DTYPE if cfg.SOLVER.AMP.ENABLED else "fp32"
     logging.getLogger("fastreid.dcac").info(f"Running on {cfg.MODEL.DEVICE}, training in {precision}")
@@ -49,8 +52,10 @@ def _output_folder(cfg, args: argparse.Namespace) -> str:
 
 def _seed_of_run(folder: str) -> int:
     """The seed that the run in this folder has drawn, -1 where there is none; read before its config.yaml is written anew."""
-    file = Path(folder) / "config.yaml"
-    return yaml.safe_load(file.read_text()).get("SEED", -1) if file.is_file() else -1
+    try:
+        return (yaml.safe_load((Path(folder) / "config.yaml").read_text()) or {}).get("SEED", -1)
+    except (FileNotFoundError, yaml.YAMLError):  # none, or cut off by a kill: the checkpoint will tell its seed
+        return -1
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """DCACTrainer: fast-reid's DefaultTrainer with what DCAC needs before training, before an epoch, and at the end."""
 
 import logging
+import sys
 
 import torch
 
@@ -69,6 +70,7 @@ class DCACTrainer(DefaultTrainer):
         follows the checkpoint of an epoch, its evaluation and its line in metrics.json, is done again: the run may have
         been stopped before it. So a finished run is evaluated only.
         """
+        self._error_before_training = sys.exc_info()[1]  # for the host's after_train, see compat/training_errors.py
         self.iter = self.start_iter = self.progress.steps
         self.start_epoch, first_step = divmod(self.iter, self.iters_per_epoch)
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
@@ -168,10 +170,15 @@ class DCACTrainer(DefaultTrainer):
             plain_loader = data.build_plain_train_loader(self.cfg, self.data_loader.dataset)
             ours.append(PrototypeReset(self.model, plain_loader))
         host = [hook for hook in super().build_hooks() if not isinstance(hook, hooks.PeriodicCheckpointer)]
+        if isinstance(
+            self.model, DCAC
+        ):  # log the encoder's learning rate; fast-reid's choice, the commonest, may be LoRA's
+            next(hook for hook in host if isinstance(hook, hooks.LRScheduler))._best_param_group_id = 0
         evaluation = next(index for index, hook in enumerate(host) if isinstance(hook, hooks.EvalHook))
-        host.insert(evaluation, LastEpochCheckpointer(self.checkpointer, self.cfg.SOLVER.CHECKPOINT_PERIOD))
-        if self.cfg.SOLVER.CHECKPOINT_STEPS:
-            host.append(StepCheckpointer(self.checkpointer, self.cfg.SOLVER.CHECKPOINT_STEPS))
+        epochs, steps = self.cfg.SOLVER.CHECKPOINT_PERIOD, self.cfg.SOLVER.CHECKPOINT_STEPS
+        host.insert(evaluation, LastEpochCheckpointer(self.checkpointer, epochs, steps))
+        if steps:
+            host.append(StepCheckpointer(self.checkpointer, steps))
         tests = set(self.cfg.DATASETS.TESTS)
         if tests and tests <= set(self.cfg.DATASETS.NAMES):
             host.insert(evaluation + 2, BestCheckpointer(self.checkpointer))

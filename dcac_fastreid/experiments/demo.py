@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from tabulate import tabulate
 
 from dcac_fastreid import data
+from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.engine import DCACTrainer, load_config
 from fastreid.modeling import build_model
 from fastreid.utils.logger import setup_logger
@@ -50,6 +51,7 @@ def evaluate_untrained(cfg) -> Scores:
 def train(cfg) -> Scores:
     """Trains a row from scratch and tests its last epoch."""
     os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
+    set_aside(cfg.OUTPUT_DIR)
     trainer = DCACTrainer(cfg)
     trainer.resume_or_load(resume=False)
     return trainer.train()

@@ -14,11 +14,11 @@ def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None
 
     Args:
         tower: at the size of the Re-ID input.
-        path: OpenAI's TorchScript archive (`ViT-B-16.pt`), a `.safetensors`, or a pickled state dict of tensors alone; keys
+        path: OpenAI's TorchScript archive (`ViT-B-16.pt`), a `.safetensors`, or a pickled state dict; keys
             `visual.*` as in open_clip, or `vision_model.*` as in transformers' CLIPModel.
         interpolation: "bilinear" or "bicubic", for the positional embedding.
     Raises:
-        InputError: no CLIP file, one of another architecture, or one that holds more than tensors.
+        InputError: no CLIP file, or one of another architecture; as read_state_dict.
     """
     weights = to_open_clip(read_state_dict(path), path)
     weights = {key.removeprefix("visual."): value for key, value in weights.items() if key.startswith("visual.")}

@@ -77,7 +77,11 @@ def test_an_interrupted_pass_goes_on(pictures, encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "open", fail_on_the_fourth)
     with pytest.raises(KeyboardInterrupt):
         new_cache(tmp_path).fill(pictures, encoder, size=SIZE, batch_size=2)
-    assert new_cache(tmp_path).fill(pictures, encoder, size=SIZE, batch_size=2) == 3
+    monkeypatch.undo()
+    cache, whole = new_cache(tmp_path), LatentCache(tmp_path / "others", tmp_path / "root")
+    assert cache.fill(pictures, encoder, size=SIZE, batch_size=2) == 3
+    whole.fill(pictures, encoder, size=SIZE, batch_size=2)
+    assert torch.equal(cache.lookup(pictures), whole.lookup(pictures)), "as an unbroken pass, to the bit"
 
 
 def test_another_size_or_another_vae_has_other_latents(pictures, encoder, tmp_path):
@@ -91,7 +95,7 @@ def test_another_size_or_another_vae_has_other_latents(pictures, encoder, tmp_pa
 def test_two_runs_at_once_share_a_file(pictures, encoder, tmp_path):
     caches = [new_cache(tmp_path), new_cache(tmp_path)]
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda cache: cache.fill(pictures, encoder, size=SIZE, batch_size=1), caches))
+        list(pool.map(lambda n: caches[n].fill(pictures, encoder, size=SIZE, batch_size=1 + n), range(2)))
     assert torch.equal(caches[0].lookup(pictures), caches[1].lookup(pictures))
 
 
@@ -130,3 +134,14 @@ def test_a_run_that_has_the_file_open_outlives_its_replacement(pictures, encoder
     next((tmp_path / "latents").glob("*.sqlite")).write_bytes(b"broken meanwhile")
     new_cache(tmp_path).fill(pictures, encoder, size=SIZE)
     assert first.lookup(pictures).isfinite().all()
+
+
+def test_two_runs_that_meet_a_damaged_file_make_it_anew_once(pictures, encoder, tmp_path):
+    new_cache(tmp_path).fill(pictures, encoder, size=SIZE)
+    file = next((tmp_path / "latents").glob("*.sqlite"))
+    file.write_bytes(b"no database at all" * 100)
+    caches = [new_cache(tmp_path) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda cache: cache.fill(pictures, encoder, size=SIZE), caches))
+    assert all(torch.equal(cache.lookup(pictures), caches[0].lookup(pictures)) for cache in caches)
+    assert new_cache(tmp_path).fill(pictures, encoder, size=SIZE) == 0

@@ -30,20 +30,20 @@ def command(tiny_world: Path, folder: Path, resume: bool) -> list[str]:
     return [sys.executable, *words, *(str(word) for pair in settings.items() for word in pair)]
 
 
-def run(words: list[str], kill_after: float | None) -> bool:
-    """Runs to the end, or kills the process so many seconds after its training began; whether it came to the end."""
+def run(words: list[str], cache: Path, kill_after: float | None = None, line: str = "") -> bool:
+    """Runs to the end, or kills the process so many seconds after it printed a line with these words; whether it ended."""
     process = subprocess.Popen(
         words,
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "DCAC_FASTREID_CACHE": str(cache)},
     )
     log, timer = [], None
-    for line in process.stdout:
-        log.append(line)
-        if kill_after is not None and timer is None and "Starting training from epoch" in line:
+    for printed in process.stdout:
+        log.append(printed)
+        if kill_after is not None and timer is None and line in printed:
             timer = threading.Timer(kill_after, process.kill)
             timer.start()
     status = process.wait()
@@ -54,13 +54,19 @@ def run(words: list[str], kill_after: float | None) -> bool:
 
 
 def survive(kills: int, tiny_world: Path, tmp_path: Path) -> int:
-    """Kills a run so often, resumes it each time, and compares its end; returns how many kills met a running process."""
-    assert run(command(tiny_world, tmp_path / "whole", resume=False), None)
+    """Kills a run so often, resumes it each time, and compares its end; returns how many kills met a running process.
+
+    Each run has a cache of its own, so that kills also meet the making of small parts and of latents.
+    """
+    assert run(command(tiny_world, tmp_path / "whole", resume=False), tmp_path / "cache-whole")
+    words, cache = command(tiny_world, tmp_path / "killed", resume=True), tmp_path / "cache"
     draw, met = random.Random(kills), 0
-    for _ in range(kills):
-        # The training takes about three seconds; a run that has come to its end is evaluated when it is resumed.
-        met += not run(command(tiny_world, tmp_path / "killed", resume=True), draw.uniform(0.0, 1.5))
-    assert run(command(tiny_world, tmp_path / "killed", resume=True), None)
+    for kill in range(kills):
+        # The training takes about three seconds, all before it about as long; a run that has come to its end is
+        # evaluated when it is resumed.
+        line, longest = ("Starting training from epoch", 1.5) if kill % 2 else ("Rank of current process", 5.0)
+        met += not run(words, cache, draw.uniform(0.0, longest), line)
+    assert run(words, cache)
     same_run.assert_same(tmp_path / "killed", tmp_path / "whole")
     return met
 

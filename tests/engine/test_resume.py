@@ -1,5 +1,6 @@
 """A run that was stopped and resumed ends as one that was never stopped: to the bit, on the CPU."""
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from dcac_fastreid.engine.hooks import LastEpochCheckpointer
 from dcac_fastreid.engine.resume import cut_lines
 from fastreid.engine import HookBase
+from fastreid.utils.events import EventStorage
 
 from . import same_run
 
@@ -137,8 +139,57 @@ def test_another_seed_or_batch_is_no_continuation(make_trainer):
         trainer.train()
     with pytest.raises(ValueError, match="started with SEED 0, got 3.*add SEED 0"):
         make_trainer("baseline/ma_ms.yml", *OPTS, "SEED", 3).resume_or_load(resume=True)
-    with pytest.raises(ValueError, match="in the middle of an epoch of 3 steps, this run's have 6"):
+    with pytest.raises(ValueError, match="an epoch of the run has 3 steps, with this config 6"):
         make_trainer("baseline/ma_ms.yml", *OPTS, "SOLVER.IMS_PER_BATCH", 8).resume_or_load(resume=True)
+
+
+def test_a_checkpoint_after_so_many_steps_may_end_an_epoch(make_trainer, tmp_path):
+    """Also where no checkpoint of an epoch is due."""
+    opts = ("SOLVER.MAX_EPOCH", 3, "SOLVER.CHECKPOINT_PERIOD", 0, "SOLVER.CHECKPOINT_STEPS", 3, "OUTPUT_DIR")
+    stop = Stop("after_step", 8)
+    trainer = make_trainer("baseline/ma_ms.yml", *opts, str(tmp_path / "broken"))
+    stop.trainer = trainer
+    trainer._hooks.append(stop)
+    with pytest.raises(Stopped):
+        trainer.train()
+    for folder, resume in (("broken", True), ("whole", False)):
+        trainer = make_trainer("baseline/ma_ms.yml", *opts, str(tmp_path / folder))
+        trainer.resume_or_load(resume=resume)
+        assert trainer.progress.steps == (6 if resume else 0)
+        trainer.train()
+    same_run.assert_same(tmp_path / "broken", tmp_path / "whole")
+
+
+def test_scaler_and_noise_are_put_back(make_trainer):
+    opts = ("SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16")
+    trainer, other = (make_trainer("ma_ms.yml", *opts) for _ in range(2))
+    for one in (trainer, other):
+        one._trainer.set_dtype(torch.float16)
+    trainer.resume_or_load(resume=False)
+    trainer.train()
+    trainer.grad_scaler.update(512.0)
+    with EventStorage(trainer.iter - 1) as trainer.storage:
+        state = trainer.progress.state_dict()
+    other.progress.load_state_dict(state)
+    with EventStorage(0) as other.storage:
+        other.progress.restore()
+    assert other.grad_scaler.get_scale() == 512.0
+    assert torch.equal(other.model.feedback.generator.get_state(), trainer.model.feedback.generator.get_state())
+    assert torch.equal(torch.get_rng_state(), state["random"]["torch"])
+
+
+def test_a_run_that_goes_on_on_another_device_says_so(make_trainer, caplog):
+    trainer = make_trainer("ma_ms.yml")
+    trainer.resume_or_load(resume=False)
+    trainer.train()
+    with EventStorage(trainer.iter - 1) as trainer.storage:
+        state = {**trainer.progress.state_dict(), "device": "cuda", "noise": torch.zeros(16, dtype=torch.uint8)}
+    trainer.progress.load_state_dict(state)
+    logging.getLogger("fastreid.dcac").addHandler(caplog.handler)
+    with EventStorage(0) as trainer.storage:
+        trainer.progress.restore()
+    logging.getLogger("fastreid.dcac").removeHandler(caplog.handler)
+    assert "The run was on cuda, it goes on on cpu" in caplog.text
 
 
 def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew(make_trainer, tmp_path):
