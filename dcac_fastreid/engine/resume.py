@@ -20,7 +20,7 @@ class Progress:
     """The part of a checkpoint that tells where the run stands; a checkpointable of fast-reid's Checkpointer.
 
     Saved by hooks, while the trainer's event storage is open. What is loaded is only kept, and applied by the trainer
-    when it begins (`prepare`) and when all that comes before the first step is done (`restore`).
+    when it begins (`steps`) and when all that comes before the first step is done (`restore`).
 
     Args:
         trainer: a DCACTrainer.
