@@ -15,6 +15,7 @@ from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_gpus, check_settings
 from dcac_fastreid.errors import InputError
 from fastreid.engine import default_setup
+from fastreid.utils import comm
 
 
 def check_command(args: argparse.Namespace) -> None:
@@ -29,6 +30,15 @@ def check_command(args: argparse.Namespace) -> None:
     check_gpus(args.num_gpus)
     check_inputs(cfg, training=not args.eval_only)
     _check_output(_output_folder(cfg, args))
+    if (
+        _begins_anew(args)
+        and cfg.MODEL.WEIGHTS
+        and Path(cfg.MODEL.WEIGHTS).parent.resolve() == Path(cfg.OUTPUT_DIR).resolve()
+    ):
+        raise InputError(
+            f"MODEL.WEIGHTS {cfg.MODEL.WEIGHTS} lies in OUTPUT_DIR, whose earlier run is set aside when another one begins; "
+            "choose another OUTPUT_DIR, or go on with the run by --resume"
+        )
 
 
 def setup(args: argparse.Namespace):
@@ -37,12 +47,17 @@ def setup(args: argparse.Namespace):
     cfg = changed(cfg, ["OUTPUT_DIR", _output_folder(cfg, args)])
     if args.resume and cfg.SEED < 0:
         cfg = changed(cfg, ["SEED", _seed_of_run(cfg.OUTPUT_DIR)])
-    if not args.resume and not args.eval_only and cfg.OUTPUT_DIR:
+    if _begins_anew(args) and cfg.OUTPUT_DIR and comm.is_main_process():
         set_aside(cfg.OUTPUT_DIR)
+    comm.synchronize()  # every process has read the run's seed before the first one writes config.yaml anew
     default_setup(cfg, args)
     precision = cfg.SOLVER.AMP.DTYPE if cfg.SOLVER.AMP.ENABLED else "fp32"
     logging.getLogger("fastreid.dcac").info(f"Running on {cfg.MODEL.DEVICE}, training in {precision}")
     return cfg
+
+
+def _begins_anew(args: argparse.Namespace) -> bool:
+    return not args.resume and not args.eval_only
 
 
 def _output_folder(cfg, args: argparse.Namespace) -> str:

@@ -35,6 +35,14 @@ class Stop(HookBase):
             raise Stopped
 
 
+def stopped(trainer, stop: Stop, place=len) -> None:
+    """Trains until the hook `stop` stops the run; it stands at place(hooks), by default behind all others."""
+    stop.trainer = trainer
+    trainer._hooks.insert(place(trainer._hooks), stop)
+    with pytest.raises(Stopped):
+        trainer.train()
+
+
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     """Folders of runs that were never stopped, by architecture."""
@@ -45,7 +53,7 @@ def unbroken(tmp_path_factory):
 def train(make_trainer, tmp_path, unbroken, tmp_path_factory):
     """train(name, stop): a run that is stopped and resumed, if stop is given; returns its folder."""
 
-    def train(name, stop=None, place=None):
+    def train(name, stop=None, place=len):
         folder = tmp_path / ("broken" if stop else "whole")
 
         def begin(resume):
@@ -61,11 +69,7 @@ def train(make_trainer, tmp_path, unbroken, tmp_path_factory):
         if not stop:
             trainer.train()
             return folder
-        position = len(trainer._hooks) if place is None else place(trainer._hooks)
-        stop.trainer = trainer
-        trainer._hooks.insert(position, stop)
-        with pytest.raises(Stopped):
-            trainer.train()
+        stopped(trainer, stop, place)
         torch.manual_seed(5)  # a new process has other random numbers
         begin(resume=True).train()
         return folder
@@ -133,10 +137,7 @@ def test_a_damaged_newest_checkpoint_costs_no_exactness(make_trainer, tmp_path):
 def test_another_seed_or_batch_is_no_continuation(make_trainer):
     trainer = make_trainer("baseline/ma_ms.yml", *OPTS)
     trainer.resume_or_load(resume=False)
-    trainer._hooks.append(Stop("after_step", 2))
-    trainer._hooks[-1].trainer = trainer
-    with pytest.raises(Stopped):
-        trainer.train()
+    stopped(trainer, Stop("after_step", 2))
     with pytest.raises(ValueError, match="started with SEED 0, got 3.*add SEED 0"):
         make_trainer("baseline/ma_ms.yml", *OPTS, "SEED", 3).resume_or_load(resume=True)
     with pytest.raises(ValueError, match="an epoch of the run has 3 steps, with this config 6"):
@@ -146,12 +147,8 @@ def test_another_seed_or_batch_is_no_continuation(make_trainer):
 def test_a_checkpoint_after_so_many_steps_may_end_an_epoch(make_trainer, tmp_path):
     """Also where no checkpoint of an epoch is due."""
     opts = ("SOLVER.MAX_EPOCH", 3, "SOLVER.CHECKPOINT_PERIOD", 0, "SOLVER.CHECKPOINT_STEPS", 3, "OUTPUT_DIR")
-    stop = Stop("after_step", 8)
     trainer = make_trainer("baseline/ma_ms.yml", *opts, str(tmp_path / "broken"))
-    stop.trainer = trainer
-    trainer._hooks.append(stop)
-    with pytest.raises(Stopped):
-        trainer.train()
+    stopped(trainer, Stop("after_step", 8))
     for folder, resume in (("broken", True), ("whole", False)):
         trainer = make_trainer("baseline/ma_ms.yml", *opts, str(tmp_path / folder))
         trainer.resume_or_load(resume=resume)
@@ -196,11 +193,7 @@ def test_a_run_that_was_stopped_before_its_first_checkpoint_begins_anew(make_tra
     """Its lines in metrics.json do not stay before those of the new beginning."""
     opts = ("SOLVER.MAX_EPOCH", 2, "SOLVER.CHECKPOINT_PERIOD", 2, "OUTPUT_DIR")
     trainer = make_trainer("baseline/ma_ms.yml", *opts, str(tmp_path / "broken"))
-    stop = Stop("after_step", 5)
-    stop.trainer = trainer
-    trainer._hooks.append(stop)
-    with pytest.raises(Stopped):
-        trainer.train()
+    stopped(trainer, Stop("after_step", 5))
     for folder, resume in (("broken", True), ("whole", False)):
         trainer = make_trainer("baseline/ma_ms.yml", *opts, str(tmp_path / folder))
         trainer.resume_or_load(resume=resume)

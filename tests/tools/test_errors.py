@@ -140,6 +140,11 @@ def checkpoint(content):
     return lambda tmp, world: torch.save(content, tmp / "other.pth")
 
 
+def earlier_run(tmp, world):
+    (tmp / "out").mkdir()
+    torch.save({"model": {}}, tmp / "out" / "model_final.pth")
+
+
 def cut_checkpoint(tmp, world):
     torch.save({"model": {"weight": torch.zeros(1000)}}, tmp / "other.pth")
     (tmp / "other.pth").write_bytes((tmp / "other.pth").read_bytes()[:500])
@@ -425,6 +430,13 @@ CASES = [
         "is it of this architecture",
         EVAL,
         arrange=checkpoint({"model": {"a": torch.zeros(1)}}),
+        starts=True,
+    ),
+    Case(
+        "weights of an earlier run in the same folder",
+        "model_final.pth lies in OUTPUT_DIR.*choose another OUTPUT_DIR",
+        "MODEL.WEIGHTS {tmp}/out/model_final.pth",
+        arrange=earlier_run,
         starts=True,
     ),
     Case(
