@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.reid.class_token import only_class_token
 from dcac_fastreid.reid.clip_weights import load_image_tower
 from dcac_fastreid.reid.open_clip_models import image_tower, weights_file
 from fastreid.modeling.backbones import BACKBONE_REGISTRY
@@ -24,6 +25,11 @@ class CLIPViT(nn.Module):
         projection = _patch_projection(self.tower)
         if projection is not None:
             projection.requires_grad_(False)  # for stability, Section 5.2
+        only_class_token(self.tower)
+
+    def checkpoint_activations(self) -> None:
+        """From now on the backward pass computes the blocks' activations again instead of keeping them."""
+        self.tower.set_grad_checkpointing(True)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, H, W) to (B, D, 1, 1): fast-reid's heads expect a feature map."""
