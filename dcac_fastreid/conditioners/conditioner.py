@@ -14,6 +14,8 @@ class Conditioner(nn.Module, ABC):
         transform: (B, L, C) to (B, L, C), Table 10; None leaves the condition as it is.
     """
 
+    num_tokens = 1  # L; a scheme that makes another number of tokens says so
+
     def __init__(self, *, transform: nn.Module | None = None):
         super().__init__()
         self.transform = transform or nn.Identity()
@@ -23,8 +25,14 @@ class Conditioner(nn.Module, ABC):
         return {"transform": build_transform(cfg.MODEL.DCAC.CONDITIONER.TRANSFORM, condition_dim)}
 
     def forward(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:
-        """The condition (B, L, C), transformed."""
-        return self.transform(self.condition(features=features, logits=logits, targets=targets, prototypes=prototypes))
+        """The condition (B, L, C), transformed. Raises ValueError: the scheme makes another L than its num_tokens."""
+        condition = self.condition(features=features, logits=logits, targets=targets, prototypes=prototypes)
+        if condition.shape[1] != self.num_tokens:
+            raise ValueError(
+                f"{type(self).__name__} made {condition.shape[1]} condition tokens, its num_tokens says {self.num_tokens}; "
+                f"set num_tokens = {condition.shape[1]} in the class"
+            )
+        return self.transform(condition)
 
     @abstractmethod
     def condition(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 """What the diffusion branch asks of a denoiser. B batch, (c, h, w) latent; L condition tokens, C their width."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from torch import Tensor, nn
+
+from dcac_fastreid.errors import InputError
 
 
 class Denoiser(nn.Module, ABC):
@@ -41,3 +43,16 @@ class Denoiser(nn.Module, ABC):
     def lora_layers(self) -> Mapping[str, int]:
         """The linear layers that are meant to take a LoRA adapter: the end of their names, and how many of that name there
         must be, counted by something else than the name."""
+
+    def unused_parameters(self, num_tokens: int) -> Iterator[nn.Parameter]:
+        """Those that get no gradient under a condition of so many tokens; none, where an implementation says nothing."""
+        return iter(())
+
+    def checkpoint_activations(self) -> None:
+        """From now on the backward pass computes the activations again instead of keeping them.
+
+        Raises: InputError: not offered.
+        """
+        raise InputError(
+            f"SOLVER.CHECKPOINT_ACTIVATIONS is True, but {type(self).__name__} cannot; set it to False, or use SOLVER.MICRO_BATCH"
+        )

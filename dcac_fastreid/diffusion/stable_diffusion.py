@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.diffusion.diffusers_layout import load_part, read_config
 from dcac_fastreid.diffusion.hub import hub_folder
+from dcac_fastreid.diffusion.one_token import shorten_cross_attention, unused_with_one_token
 from dcac_fastreid.diffusion.original_layout import load_original_part
 from dcac_fastreid.diffusion.weight_files import is_hub_id
 from dcac_fastreid.errors import InputError
@@ -51,6 +52,7 @@ class StableDiffusionDenoiser(Denoiser):
                 "Stable Diffusion 1.5 and 2.1"
             )
         _check_unet(unet)
+        shorten_cross_attention(unet)
         self.unet = unet
         self.condition_dim = unet.config.cross_attention_dim
         self.num_timesteps = scheduler.config.num_train_timesteps
@@ -88,6 +90,12 @@ class StableDiffusionDenoiser(Denoiser):
             **dict.fromkeys(("to_q", "to_k", "to_v", "to_out.0"), attentions),
             **dict.fromkeys(("ff.net.0.proj", "ff.net.2"), feed_forwards),
         }
+
+    def unused_parameters(self, num_tokens: int):
+        return unused_with_one_token(self.unet) if num_tokens == 1 else iter(())
+
+    def checkpoint_activations(self):
+        self.unet.enable_gradient_checkpointing()
 
     def _alpha_bar(self, latents: Tensor, timesteps: Tensor) -> Tensor:
         return self.alphas_cumprod.to(latents.dtype)[timesteps].view(-1, 1, 1, 1)
