@@ -17,6 +17,12 @@ def add_dcac_config(cfg: CN) -> None:
     # gallery, with a warning that counts them. False: the first one that is met ends the run.
     cfg.DATALOADER.SKIP_CORRUPT = False
 
+    # True: the training images are decoded and resized once, at the start of a run, and augmented in batches on the model's
+    # device; 3 bytes a pixel, in memory, or in a file of the cache folder where half of what is free does not hold them.
+    # False: fast-reid's loader, with DATALOADER.NUM_WORKERS processes. The batches are the same, to the bit. (An
+    # augmentation that is not made on batches, such as INPUT.AUTOAUG, takes fast-reid's loader in any case.)
+    cfg.DATALOADER.CACHE_IMAGES = True
+
     # -- the encoder: build_clip_vit_backbone. Weights, read where MODEL.BACKBONE.PRETRAIN: MODEL.BACKBONE.PRETRAIN_PATH, a
     # file (OpenAI's ViT-B-16.pt, or .safetensors or .bin in open_clip's or transformers' naming), or one of open_clip's tags
     # for the architecture, such as laion2b_s34b_b88k, which is downloaded --
@@ -98,5 +104,16 @@ def add_dcac_config(cfg: CN) -> None:
     cfg.SOLVER.LORA_LR_FACTOR = 1.0
     # Besides SOLVER.CHECKPOINT_PERIOD, in epochs: a checkpoint `model_steps` after every so many steps, 0 for none.
     cfg.SOLVER.CHECKPOINT_STEPS = 0
+    # For GPUs with little memory; losses and gradients stay those of the whole batch, as do BNNeck and prototypes. Images that
+    # encoder and diffusion model take at a time, their activations being computed again in the backward pass; 0 for all.
+    # Not with a backbone that has batch normalisation.
+    cfg.SOLVER.MICRO_BATCH = 0
+    # Likewise: True computes the activations inside encoder and U-Net again, layer by layer (activation checkpointing).
+    cfg.SOLVER.CHECKPOINT_ACTIVATIONS = False
+    # torch.compile for encoder and U-Net: sums in another order, so its last bits are others. Compiles for minutes.
+    cfg.SOLVER.COMPILE = False
+    # On a GPU, without fp16: a step is recorded once as a CUDA graph and then replayed. Where that cannot be, the ordinary
+    # step runs and the log says why.
+    cfg.SOLVER.CUDA_GRAPH = False
     # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the release, or "bf16". On CPU only "bf16".
     cfg.SOLVER.AMP.DTYPE = "fp16"

@@ -3,13 +3,14 @@
 B batch, N identities, D feature width; L condition tokens, C their width.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dcac_fastreid.conditioners import build_conditioner
-from dcac_fastreid.diffusion import DiffusionFeedback, adapt, lora_parameters
+from dcac_fastreid.diffusion import DiffusionFeedback, adapt, lora_parameters, store_frozen_in
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.reid import PrototypicalBaseline
 from fastreid.config import configurable
@@ -41,6 +42,10 @@ class DCAC(PrototypicalBaseline):
         self.conditioner = conditioner
         self.feedback = feedback
 
+    def unused_parameters(self) -> Iterator[nn.Parameter]:
+        """Weights that count as trainable, but that no gradient reaches under conditions of this conditioner's length."""
+        return self.feedback.denoiser.unused_parameters(self.conditioner.num_tokens)
+
     def training_losses(
         self, outputs: Mapping[str, Tensor], targets: Tensor, batched_inputs: Mapping
     ) -> dict[str, Tensor]:
@@ -70,11 +75,12 @@ class DCAC(PrototypicalBaseline):
         return losses
 
 
-def attach_training_side(model: DCAC, cfg, denoiser: Denoiser) -> None:
+def attach_training_side(model: DCAC, cfg, denoiser: Denoiser, *, autocast: torch.dtype | None = None) -> None:
     """Builds DCAC's training side from cfg around a pre-trained denoiser, and attaches it, on the model's device.
 
     Args:
         cfg: MODEL.HEADS.NUM_CLASSES must be the training set's.
+        autocast: the type of mixed precision in which the model will train; frozen weights are kept in it.
     """
     adapt(
         denoiser,
@@ -84,8 +90,13 @@ def attach_training_side(model: DCAC, cfg, denoiser: Denoiser) -> None:
         targets=cfg.MODEL.DCAC.LORA.TARGETS,
         seed=cfg.SEED,
     )
+    denoiser.to(memory_format=torch.channels_last)  # as convolutions on GPUs want it; elsewhere no slower
+    if autocast:
+        store_frozen_in(denoiser, autocast)
+    if cfg.SOLVER.CHECKPOINT_ACTIVATIONS:
+        denoiser.checkpoint_activations()
     conditioner = build_conditioner(cfg, denoiser.condition_dim)
-    feedback = DiffusionFeedback(denoiser, seed=cfg.SEED)
+    feedback = DiffusionFeedback(denoiser, seed=cfg.SEED, micro_batch=cfg.SOLVER.MICRO_BATCH)
     model.attach_training_side(conditioner.to(model.device), feedback.to(model.device))
 
 

@@ -8,8 +8,9 @@ from dcac_fastreid.dcac import attach_training_side, scale_learning_rates
 from dcac_fastreid.diffusion import stable_diffusion
 from dcac_fastreid.diffusion.adaptation import TRAINED_PARTS
 from dcac_fastreid.diffusion.latents import read_view
+from dcac_fastreid.engine.optimizer import build_optimizer
 from dcac_fastreid.engine.schedule import build_epoch_schedule
-from fastreid.engine import DefaultTrainer
+from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from fastreid.modeling import build_model
 from fastreid.utils.events import EventStorage
 
@@ -22,11 +23,12 @@ ZERO_GRADIENT = ("attn2.to_q", "attn2.to_k")
 def assemble(make_cfg):
     """DCAC from the synthetic yml, with B never at 0 so that LoRA's A takes part, and a batch of the drawn world."""
 
-    def make(*opts):
+    def make(*opts, autocast=None):
         torch.manual_seed(0)
         cfg = data.with_local_weights(make_cfg("ma_ms.yml", "MODEL.HEADS.NUM_CLASSES", N, *opts))
         model = build_model(cfg)
-        attach_training_side(model, cfg, stable_diffusion.load_denoiser(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS))
+        denoiser = stable_diffusion.load_denoiser(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
+        attach_training_side(model, cfg, denoiser, autocast=autocast)
         vae = make.vae = stable_diffusion.load_encoder(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
         model.feedback.connect_latents(
             lambda paths: vae(torch.stack([read_view(path, cfg.MODEL.DCAC.DIFFUSION.SIZE) for path in paths])),
@@ -35,6 +37,7 @@ def assemble(make_cfg):
         model.memory.reset(torch.randn(N, 128), torch.arange(N))
         with torch.no_grad():
             model.heads.weight.normal_(std=0.1)  # probabilities that differ between samples, as after some training
+        apply_solver_settings(cfg, model)
         return model.train()
 
     return make
@@ -91,10 +94,14 @@ def test_a_detached_condition_cuts_the_feedback(assemble, batch):
 
 
 def test_queries_and_keys_of_the_one_token_cross_attention_get_no_gradient(assemble, batch):
-    model = assemble().double()
-    run(model, {**batch, "images": batch["images"].double()})["loss_diffusion"].backward()
-    zero = {n: v for n, v in gradients(model).items() if ".lora_" in n and any(name in n for name in ZERO_GRADIENT)}
-    assert len(zero) > 0 and max(zero.values()) < 1e-15, zero
+    """They train in no step, and count and lie in a checkpoint as all LoRA."""
+    model = assemble()
+    run(model, batch)["loss_diffusion"].backward()
+    without = {n for n, p in model.named_parameters() if p.requires_grad and p.grad is None and ".lora_" in n}
+    assert without == {n for n in gradients(model) if ".lora_" in n and any(name in n for name in ZERO_GRADIENT)}
+    assert without and without <= model.state_dict().keys()
+    unused = set(model.unused_parameters())
+    assert without == {n for n, p in model.named_parameters() if p.requires_grad and p in unused}
 
 
 def test_autograd_agrees_with_a_finite_difference_of_the_loss(assemble, batch):
@@ -190,11 +197,11 @@ def test_prompts_and_adapters_have_learning_rates_of_their_own(assemble):
 
 
 def test_a_schedule_keeps_the_factors(assemble, make_cfg):
-    """The host's optimizer and our schedule, as DCACTrainer builds them: the factor stays at every epoch."""
+    """Optimizer and schedule as DCACTrainer builds them: the factor stays at every epoch."""
     model = assemble()
-    cfg = make_cfg("ma_ms.yml", "SOLVER.WARMUP_EPOCHS", 2, "SOLVER.MAX_EPOCH", 4, "SOLVER.STEPS", [3])
-    optimizer, _ = DefaultTrainer.build_optimizer(cfg, model)
-    scale_learning_rates(model, optimizer, prompts=100.0, lora=1.0)
+    epochs = ("SOLVER.WARMUP_EPOCHS", 2, "SOLVER.MAX_EPOCH", 4, "SOLVER.STEPS", [3])
+    cfg = make_cfg("ma_ms.yml", "SOLVER.PROMPTS_LR_FACTOR", 100.0, *epochs)
+    optimizer, _ = build_optimizer(cfg, model)
     schedule = build_epoch_schedule(cfg, optimizer)["lr_sched"]
     for _ in range(4):
         rates = {group["lr"] for group in optimizer.param_groups}
@@ -216,6 +223,62 @@ def test_without_its_training_side_it_does_not_train(make_cfg, batch):
     model.memory.reset(torch.randn(N, 128), torch.arange(N))
     with pytest.raises(RuntimeError, match="would train the baseline alone"):
         run(model, batch)
+
+
+def one_step(model, batch):
+    """What a step leaves behind: losses, gradients, BNNeck statistics, prototypes; and the bytes kept for the backward pass."""
+    kept = {}
+
+    def keep(tensor):
+        if not isinstance(tensor, torch.nn.Parameter):
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        losses = run(model, batch)
+    sum(losses.values()).backward()
+    left = {name: loss.detach() for name, loss in losses.items()}
+    left |= {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    left |= {name: buffer for name, buffer in model.named_buffers()}
+    return left, sum(kept.values())
+
+
+SAVING = ("SOLVER.MICRO_BATCH", 5), ("SOLVER.CHECKPOINT_ACTIVATIONS", True)
+
+
+@pytest.mark.parametrize("setting", SAVING, ids=["micro-batches", "activation checkpointing"])
+def test_a_step_with_less_memory_is_the_same_step(assemble, batch, setting):
+    """A batch of 16 in pieces of 5, 5, 5 and 1; BNNeck, losses and prototypes see all 16."""
+    batch = {**batch, "images": batch["images"].double()}
+    plain, bytes_plain = one_step(assemble().double(), batch)
+    model = assemble(*setting)
+    saving, bytes_saving = one_step(model.double(), batch)
+    assert plain.keys() == saving.keys()
+    for name, value in plain.items():
+        torch.testing.assert_close(saving[name], value, rtol=1e-9, atol=1e-12, msg=name)
+    assert bytes_saving < bytes_plain / 2
+
+
+def test_activation_checkpointing_reaches_the_denoiser_too(assemble):
+    unet = assemble("SOLVER.CHECKPOINT_ACTIVATIONS", True).feedback.denoiser.unet
+    blocks = [*unet.down_blocks, unet.mid_block, *unet.up_blocks]
+    assert all(block.gradient_checkpointing for block in blocks)
+
+
+def test_frozen_weights_kept_in_bf16_give_the_numbers_of_autocast(assemble, batch):
+    """To the bit, at half the memory; what trains stays in fp32."""
+    results = []
+    for autocast in (None, torch.bfloat16):
+        model = assemble(autocast=autocast)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            losses = run(model, batch)
+        sum(losses.values()).backward()
+        results.append((losses, {name: p.grad for name, p in model.named_parameters() if p.grad is not None}))
+        assert all(p.dtype == torch.float32 for p in model.parameters() if p.requires_grad)
+        assert (model.feedback.denoiser.unet.conv_in.weight.dtype == torch.bfloat16) == (autocast is not None)
+    (losses, gradients), (losses_bf16, gradients_bf16) = results
+    assert all(torch.equal(losses[name], losses_bf16[name]) for name in losses)
+    assert all(torch.equal(gradients[name], gradients_bf16[name]) for name in gradients)
 
 
 def test_a_batch_without_paths_is_an_error(assemble, batch):

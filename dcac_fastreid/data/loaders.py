@@ -1,10 +1,16 @@
 """The loaders of a run: training by EpochSampler, testing, and one plain pass over the training images."""
 
+import logging
+
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader
 from tqdm import tqdm
 
+from dcac_fastreid.data.batch_augmentation import BatchAugmentation, why_not_on_batches
+from dcac_fastreid.data.cached_loaders import CachedPlainLoader, CachedTrainLoader
 from dcac_fastreid.data.corrupt import without_corrupt
+from dcac_fastreid.data.epoch_sampler import EpochSampler
+from dcac_fastreid.data.image_cache import ImageCache
 from dcac_fastreid.data.locations import data_root, use_data_root
 from dcac_fastreid.data.samplers import build_epoch_sampler, check_batch, check_sampler
 from dcac_fastreid.data.test_split import check_test_split, warn_of_lonely_queries
@@ -15,13 +21,18 @@ from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.transforms import build_transforms
 from fastreid.utils import comm
 
+logger = logging.getLogger("fastreid.dcac")
+
+PLAIN_BATCH_ON_GPU = 512  # images of the pass that makes the prototypes
+
 
 class ProgressLoader:
     """A loader whose passes show a progress bar, and draw nothing from torch's global generator; all else as the loader."""
 
-    def __init__(self, loader: DataLoader, description: str):
-        # Every pass draws a seed for its workers: from the global generator, it would shift the augmentation's numbers.
-        loader.generator = torch.Generator()
+    def __init__(self, loader: DataLoader | CachedPlainLoader, description: str):
+        if isinstance(loader, DataLoader):
+            # Every pass draws a seed for its workers: from the global generator, it would shift the augmentation's numbers.
+            loader.generator = torch.Generator()
         self._loader = loader
         self._description = description
 
@@ -37,10 +48,13 @@ class ProgressLoader:
         return iter(tqdm(self._loader, desc=self._description, unit="batch", disable=None, leave=False))
 
 
-def build_train_loader(cfg):
-    """fast-reid's training loader for DATASETS.NAMES under DATASETS.ROOT; its sampler is an EpochSampler.
+def build_train_loader(cfg) -> DataLoader | CachedTrainLoader:
+    """The training loader for DATASETS.NAMES under DATASETS.ROOT: fast-reid's batches, of images that are decoded once.
 
-    The loader's `batch_sampler.sampler` is that sampler. Pictures that DATALOADER.SKIP_CORRUPT leaves out are in neither
+    fast-reid's own loader, which gives the same batches, where DATALOADER.CACHE_IMAGES is False or INPUT asks for an
+    augmentation that is not made on batches, which is logged.
+
+    The loader's `batch_sampler.sampler` is an EpochSampler. Pictures that DATALOADER.SKIP_CORRUPT leaves out are in neither
     the loader's `dataset` nor its class numbers.
 
     Raises: InputError: a sampler setting, too few pictures for a batch, or a data set of ours that is not complete.
@@ -55,15 +69,31 @@ def build_train_loader(cfg):
         items += _readable(cfg, dataset.train, f"{name}, train")
     check_batch(cfg, items)
     train_set = TrainSet(items, build_transforms(cfg, is_train=True), relabel=True)
+    sampler = build_epoch_sampler(cfg, items)
+    if cfg.DATALOADER.CACHE_IMAGES:
+        if not (reason := why_not_on_batches(cfg)):
+            return _cached_train_loader(cfg, train_set, sampler)
+        logger.info(f"Images are decoded anew in every epoch, DATALOADER.CACHE_IMAGES is of no effect: {reason}")
     loader = build_reid_train_loader(
         train_set=train_set,
-        sampler=build_epoch_sampler(cfg, items),
+        sampler=sampler,
         total_batch_size=cfg.SOLVER.IMS_PER_BATCH,
         num_workers=cfg.DATALOADER.NUM_WORKERS,
     )
     # It draws a seed for its workers: from the global generator, a resumed run would draw it at another place.
     loader.generator = torch.Generator()
     return loader
+
+
+def _cached_train_loader(cfg, train_set: TrainSet, sampler: EpochSampler) -> CachedTrainLoader:
+    resize = train_set.transform.transforms[0]  # the first of fast-reid's, for a SIZE_TRAIN of two sides
+    return CachedTrainLoader(
+        train_set,
+        BatchSampler(sampler, cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size(), drop_last=True),
+        cache=ImageCache(train_set, resize, tuple(cfg.INPUT.SIZE_TRAIN)),
+        augmentation=BatchAugmentation.from_config(cfg),
+        device=torch.device(cfg.MODEL.DEVICE),
+    )
 
 
 def build_test_loader(cfg, dataset_name: str):
@@ -90,9 +120,17 @@ def build_test_loader(cfg, dataset_name: str):
     return ProgressLoader(loader, f"testing on {dataset_name}"), num_query
 
 
-def build_plain_train_loader(cfg, train_set: CommDataset) -> ProgressLoader:
-    """One finite pass over a training set, every image once, without augmentation and with the same class numbers."""
-    plain_set = CommDataset(train_set.img_items, build_transforms(cfg, is_train=False), relabel=True)
+def build_plain_train_loader(cfg, train_loader: DataLoader | CachedTrainLoader) -> ProgressLoader:
+    """One finite pass over the images of a training loader, every image once, without augmentation, class numbers as there.
+
+    It takes a training loader's cache, where that has one and INPUT.SIZE_TEST is the size of its images.
+    """
+    if isinstance(train_loader, CachedTrainLoader) and list(cfg.INPUT.SIZE_TEST) == list(cfg.INPUT.SIZE_TRAIN):
+        device, batch_size = train_loader.device, cfg.TEST.IMS_PER_BATCH
+        if device.type == "cuda":
+            batch_size = max(batch_size, PLAIN_BATCH_ON_GPU)
+        return ProgressLoader(CachedPlainLoader(train_loader.cache, batch_size=batch_size, device=device), "prototypes")
+    plain_set = CommDataset(train_loader.dataset.img_items, build_transforms(cfg, is_train=False), relabel=True)
     loader = DataLoader(
         plain_set,
         batch_size=cfg.TEST.IMS_PER_BATCH,

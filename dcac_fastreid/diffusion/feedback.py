@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.diffusion.latents import sample_latents
+from dcac_fastreid.micro_batches import in_micro_batches
 
 
 class DiffusionFeedback(nn.Module):
@@ -16,15 +17,17 @@ class DiffusionFeedback(nn.Module):
     Args:
         denoiser: with the weights that train already chosen, see `adaptation.adapt`.
         seed: of its own random numbers (posterior, noise, timesteps), so that they do not shift those of the augmentation.
+        micro_batch: latents that the denoiser takes at a time, 0 for all; see micro_batches.py.
     """
 
-    def __init__(self, denoiser: Denoiser, seed: int):
+    def __init__(self, denoiser: Denoiser, seed: int, micro_batch: int = 0):
         super().__init__()
         self.denoiser = denoiser
         self.seed = seed
+        self.micro_batch = micro_batch
         self.generator: torch.Generator | None = None  # made at the first step, on the device of the model
-        self._moments_of: Callable[[Sequence[str]], Tensor] | None = None
-        self._scaling_factor = 1.0
+        self.moments_of: Callable[[Sequence[str]], Tensor] | None = None
+        self.scaling_factor = 1.0
         denoiser.register_state_dict_post_hook(_drop_frozen)
         denoiser.register_load_state_dict_post_hook(_expect_frozen_missing)
 
@@ -35,8 +38,8 @@ class DiffusionFeedback(nn.Module):
             moments_of: B image paths to moments (B, 2c, h, w): the lookup of a latent cache.
             scaling_factor: of the VAE that made them; 0.18215 for Stable Diffusion 1.5.
         """
-        self._moments_of = moments_of
-        self._scaling_factor = scaling_factor
+        self.moments_of = moments_of
+        self.scaling_factor = scaling_factor
 
     def random_state(self) -> Tensor | None:
         """Where the generator stands; None before the first step."""
@@ -69,19 +72,19 @@ class DiffusionFeedback(nn.Module):
             condition: (B, L, C). latents, noise: (B, c, h, w). timesteps: (B,) int64 in [0, num_timesteps).
         """
         noisy_latents = self.denoiser.add_noise(latents, noise, timesteps)  # Eq. 10
-        prediction = self.denoiser(noisy_latents, timesteps, condition)
+        prediction = in_micro_batches(self.denoiser, self.micro_batch, noisy_latents, timesteps, condition)
         target = self.denoiser.target(latents, noise, timesteps)
         return F.mse_loss(prediction.to(target.dtype), target)
 
     def _latents(self, img_paths: Sequence[str], condition: Tensor) -> Tensor:
-        if self._moments_of is None:
+        if self.moments_of is None:
             raise RuntimeError("the latents of the training images were never computed; train with DCACTrainer")
         if self.generator is None and condition.device.type != "meta":
             self.generator = torch.Generator(condition.device).manual_seed(self.seed)
-        moments = self._moments_of(img_paths).to(
+        moments = self.moments_of(img_paths).to(
             condition.device, torch.promote_types(condition.dtype, torch.float32), non_blocking=True
         )
-        return sample_latents(moments, self._scaling_factor, self.generator)
+        return sample_latents(moments, self.scaling_factor, self.generator)
 
 
 def _drop_frozen(denoiser: nn.Module, state_dict: dict, prefix: str, local_metadata) -> None:

@@ -104,23 +104,23 @@ class LatentCache:
                 connection.commit()  # a killed pass keeps its finished batches
             # Read back: a first run and the next ones sum numbers of the same layout in memory, to the same last bit.
             found |= {path: _whole_row(connection, keys[path]) for path in missing}
-        self._moments = torch.from_numpy(np.stack(list(found.values())))
+        self._moments = torch.from_numpy(np.stack(list(found.values()))).to(device)  # of MSMT17, 267 MB
         self._rows = {path: row for row, path in enumerate(found)}
         return len(missing)
 
     def lookup(self, paths: Sequence[str]) -> Tensor:
-        """Moments (B, 2c, h, w), fp32, on the CPU.
+        """Moments (B, 2c, h, w), fp32, on the device that filled the cache.
 
         Raises:
             KeyError: a picture that was not there when the cache was filled.
         """
         try:
-            rows = [self._rows[path] for path in paths]
+            rows = torch.tensor([self._rows[path] for path in paths])
         except KeyError as error:
             raise KeyError(
                 f"no latent for {error.args[0]}: it was no training picture when the latent cache was filled"
             ) from None
-        return self._moments[rows]
+        return self._moments.index_select(0, rows.to(self._moments.device, non_blocking=True))
 
     def _key(self, path: str) -> tuple[str, int, int]:
         status = os.stat(path)

@@ -31,11 +31,13 @@ class PrototypeReset(HookBase):
     Args:
         model: has a PrototypeMemory `memory`.
         loader: a finite pass over the training images, not augmented.
+        autocast: the type of mixed precision of the training (the release's pass has it too); None for fp32.
     """
 
-    def __init__(self, model: torch.nn.Module, loader):
+    def __init__(self, model: torch.nn.Module, loader, autocast: torch.dtype | None = None):
         self._model = model
         self._loader = loader
+        self._autocast = torch.autocast(model.device.type, dtype=autocast, enabled=autocast is not None)
 
     @torch.no_grad()
     def before_epoch(self):
@@ -43,9 +45,10 @@ class PrototypeReset(HookBase):
             return
         features, targets = [], []
         self._model.eval()
-        for batch in self._loader:
-            features.append(self._model({"images": batch["images"].to(self._model.device)}))
-            targets.append(batch["targets"].to(self._model.device))
+        with self._autocast:
+            for batch in self._loader:
+                features.append(self._model({"images": batch["images"].to(self._model.device)}))
+                targets.append(batch["targets"].to(self._model.device))
         self._model.train()
         self._model.memory.reset(torch.cat(features), torch.cat(targets))
 

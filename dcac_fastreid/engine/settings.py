@@ -46,6 +46,11 @@ def check_settings(cfg, *, training: bool, processes: int) -> None:
         _check_precision(cfg)
 
 
+def autocast_dtype(cfg) -> torch.dtype | None:
+    """The type in which mixed precision computes; None where SOLVER.AMP.ENABLED is off."""
+    return PRECISIONS[cfg.SOLVER.AMP.DTYPE] if cfg.SOLVER.AMP.ENABLED else None
+
+
 def check_gpus(num_gpus: int) -> None:
     """Raises InputError where --num-gpus asks for more GPUs than this machine has."""
     found = torch.cuda.device_count()
@@ -107,6 +112,15 @@ def _check_solver(cfg) -> None:
         if period < 0:
             unit = "steps" if key.endswith("STEPS") else "epochs"
             raise InputError(f"{key} is {period}; expected a number of {unit}, or 0 for never")
+    if cfg.SOLVER.MICRO_BATCH < 0:
+        raise InputError(
+            f"SOLVER.MICRO_BATCH is {cfg.SOLVER.MICRO_BATCH}; expected images, or 0 for the whole batch at once"
+        )
+    if cfg.SOLVER.MICRO_BATCH and cfg.MODEL.META_ARCHITECTURE not in OURS:
+        raise InputError(
+            f"SOLVER.MICRO_BATCH is {cfg.SOLVER.MICRO_BATCH}, which {cfg.MODEL.META_ARCHITECTURE} cannot; known by "
+            f"{' and '.join(OURS)}: set it to 0"
+        )
     _check_choice("SOLVER.OPT", cfg.SOLVER.OPT, OPTIMIZERS)
     _check_choice("SOLVER.SCHED", cfg.SOLVER.SCHED, (EPOCH_SCHEDULE, "MultiStepLR", "CosineAnnealingLR"))
     if not -1 <= cfg.SEED < 2**32:

@@ -7,8 +7,9 @@ import torch
 
 from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer
-from dcac_fastreid.dcac import DCAC, attach_training_side, scale_learning_rates
+from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
+from dcac_fastreid.engine.captured_step import CapturedStep, why_not_captured
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.hooks import (
     BeforeTrain,
@@ -18,9 +19,11 @@ from dcac_fastreid.engine.hooks import (
     PrototypeReset,
     StepCheckpointer,
 )
+from dcac_fastreid.engine.optimizer import build_optimizer
 from dcac_fastreid.engine.resume import Progress
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
-from dcac_fastreid.engine.settings import PRECISIONS, check_settings
+from dcac_fastreid.engine.settings import autocast_dtype, check_settings
+from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid import PrototypicalBaseline
 from fastreid.engine import DefaultTrainer, hooks
@@ -47,7 +50,8 @@ class DCACTrainer(DefaultTrainer):
         self.resumed_inside = False  # of an epoch
         super().__init__(cfg)
         if cfg.SOLVER.AMP.ENABLED:
-            self._trainer.set_dtype(PRECISIONS[cfg.SOLVER.AMP.DTYPE])
+            self._trainer.set_dtype(autocast_dtype(cfg))
+        self._train_on_batch = self._trainer.run_step
 
     def resume_or_load(self, resume: bool = True):
         """As fast-reid's: weights, optimizer and all else that the run needs to go on, or weights alone.
@@ -93,6 +97,8 @@ class DCACTrainer(DefaultTrainer):
         """fast-reid's loop over epochs and steps, from any step on."""
         self.before_train()
         self.progress.restore()  # after all that comes before the first step, whatever it draws or logs
+        if self.cfg.SOLVER.CUDA_GRAPH:
+            self._capture_steps()
         if self.iter and not first_step:
             self._finish_epoch()
         for epoch in range(self.start_epoch, self.max_epoch):
@@ -106,6 +112,16 @@ class DCACTrainer(DefaultTrainer):
                 self.iter += 1
             self.after_epoch()
             first_step = 0
+
+    def run_step(self):
+        self._trainer.iter = self.iter
+        self._train_on_batch()
+
+    def _capture_steps(self) -> None:
+        if reason := why_not_captured(self.cfg):
+            logger.warning(f"SOLVER.CUDA_GRAPH is True, but {reason}: steps are made one kernel after the other")
+        else:
+            self._train_on_batch = CapturedStep(self._trainer, autocast_dtype(self.cfg))
 
     def _finish_epoch(self) -> None:
         """What comes after the checkpoint of the epoch that was done last."""
@@ -137,15 +153,13 @@ class DCACTrainer(DefaultTrainer):
             with torch.random.fork_rng(devices=[]):
                 diffusion = cfg.MODEL.DCAC.DIFFUSION
                 denoiser = stable_diffusion.load_denoiser(diffusion.WEIGHTS, ema=diffusion.EMA)
-                attach_training_side(model, cfg, denoiser)
+                attach_training_side(model, cfg, denoiser, autocast=autocast_dtype(cfg))
+        apply_solver_settings(cfg, model)
         return model
 
     @classmethod
     def build_optimizer(cls, cfg, model):
-        optimizer, groups = super().build_optimizer(cfg, model)
-        if isinstance(model, DCAC):
-            scale_learning_rates(model, optimizer, prompts=cfg.SOLVER.PROMPTS_LR_FACTOR, lora=cfg.SOLVER.LORA_LR_FACTOR)
-        return optimizer, groups
+        return build_optimizer(cfg, model)
 
     @classmethod
     def build_lr_scheduler(cls, cfg, optimizer, iters_per_epoch):
@@ -167,8 +181,8 @@ class DCACTrainer(DefaultTrainer):
         if isinstance(self.model, DCAC):
             ours.append(BeforeTrain(self._fill_latent_cache))
         if isinstance(self.model, PrototypicalBaseline):
-            plain_loader = data.build_plain_train_loader(self.cfg, self.data_loader.dataset)
-            ours.append(PrototypeReset(self.model, plain_loader))
+            plain_loader = data.build_plain_train_loader(self.cfg, self.data_loader)
+            ours.append(PrototypeReset(self.model, plain_loader, autocast_dtype(self.cfg)))
         host = [hook for hook in super().build_hooks() if not isinstance(hook, hooks.PeriodicCheckpointer)]
         if isinstance(
             self.model, DCAC

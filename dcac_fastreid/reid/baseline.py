@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.losses import PrototypeMemory, build_losses
+from dcac_fastreid.micro_batches import in_micro_batches
 from fastreid.config import configurable
 from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
 from fastreid.modeling.meta_arch.baseline import Baseline
@@ -23,6 +24,7 @@ class PrototypicalBaseline(Baseline):
         losses: those of this package, see LOSS_REGISTRY; fast-reid's own come from `loss_kwargs` (its Baseline).
         momentum: m of Eq. 7.
         classifier_init_std: the classifier starts at N(0, std²).
+        micro_batch: images that the encoder takes at a time in training, 0 for all; see micro_batches.py.
         host: the arguments of fast-reid's Baseline.
     """
 
@@ -30,9 +32,12 @@ class PrototypicalBaseline(Baseline):
     training_only = ("heads.weight", "memory.", "conditioner.", "feedback.")
 
     @configurable
-    def __init__(self, *, losses: Sequence[Callable], momentum: float, classifier_init_std: float, **host):
+    def __init__(
+        self, *, losses: Sequence[Callable], momentum: float, classifier_init_std: float, micro_batch: int = 0, **host
+    ):
         super().__init__(**host)
         self.own_losses = list(losses)
+        self.micro_batch = micro_batch
         nn.init.normal_(self.heads.weight, std=classifier_init_std)
         num_classes, feature_dim = self.heads.weight.shape
         self.memory = PrototypeMemory(num_classes, feature_dim, momentum)
@@ -49,6 +54,7 @@ class PrototypicalBaseline(Baseline):
             "losses": build_losses(cfg),
             "momentum": cfg.MODEL.LOSSES.PCL.MOMENTUM,
             "classifier_init_std": cfg.MODEL.HEADS.CLASSIFIER_INIT_STD,
+            "micro_batch": cfg.SOLVER.MICRO_BATCH,
         }
 
     def forward(self, batched_inputs: Mapping):
@@ -62,7 +68,7 @@ class PrototypicalBaseline(Baseline):
         """
         if not self.training:
             return super().forward(batched_inputs)
-        features = self.backbone(self.preprocess_image(batched_inputs))
+        features = in_micro_batches(self.backbone, self.micro_batch, self.preprocess_image(batched_inputs))
         targets = batched_inputs["targets"].to(self.device)
         if not torch.is_grad_enabled():
             self.heads(features, torch.zeros_like(targets))  # PreciseBN may bring identities of another data set

@@ -2,10 +2,13 @@ from itertools import islice
 
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from dcac_fastreid import data
 from dcac_fastreid.data import EpochSampler
+from dcac_fastreid.data.cached_loaders import CachedTrainLoader
 from dcac_fastreid.errors import InputError
+from fastreid.data import common
 
 MARKET, DUKE = "Market-1501-v15.09.15", "DukeMTMC-reID"
 
@@ -37,8 +40,24 @@ def paths(loader, batches):
     return [path for batch in islice(loader, batches) for path in batch["img_paths"]]
 
 
-def test_training_follows_the_plan_of_the_epochs(make):
-    loader = data.build_train_loader(make())
+@pytest.fixture
+def decoded(monkeypatch):
+    """The paths of the pictures that are decoded."""
+    paths, host = [], common.read_image
+    monkeypatch.setattr(common, "read_image", lambda path: paths.append(path) or host(path))
+    return paths
+
+
+def assert_same_batches(one, other):
+    for batch, again in zip(one, other, strict=True):
+        assert batch.keys() == again.keys() and batch["img_paths"] == again["img_paths"]
+        for key in ("images", "targets", "camids"):
+            assert batch[key].dtype == again[key].dtype and torch.equal(batch[key], again[key])
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_training_follows_the_plan_of_the_epochs(make, cached):
+    loader = data.build_train_loader(make("DATALOADER.CACHE_IMAGES", cached))
     sampler = loader.batch_sampler.sampler
     assert isinstance(sampler, EpochSampler) and loader.batch_sampler.batch_size == 4
     planned = [loader.dataset.img_items[index][0] for epoch in (0, 1) for index in sampler.epoch_indices(epoch)]
@@ -52,12 +71,102 @@ def test_a_batch_is_the_same_whatever_was_loaded_before_it_and_wherever(make):
     first = list(islice(data.build_train_loader(make()), 5))
     torch.manual_seed(11)
     before = torch.get_rng_state()
-    for workers in (0, 2):
-        loader = data.build_train_loader(make("DATALOADER.NUM_WORKERS", workers))
+    for opts in ((), *(("DATALOADER.CACHE_IMAGES", False, "DATALOADER.NUM_WORKERS", workers) for workers in (0, 2))):
+        loader = data.build_train_loader(make(*opts))
         loader.batch_sampler.sampler.begin_at(epoch=1, done=0)
-        for batch, again in zip(first[3:], islice(loader, 2), strict=True):
-            assert batch["img_paths"] == again["img_paths"] and torch.equal(batch["images"], again["images"])
+        assert_same_batches(first[3:], islice(loader, 2))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    "opts",
+    [
+        (),
+        ("INPUT.SIZE_TRAIN", [60, 50], "INPUT.PADDING.SIZE", 7, "INPUT.FLIP.PROB", 0.2, "INPUT.REA.PROB", 0.9),
+        ("INPUT.PADDING.ENABLED", False),
+        ("INPUT.FLIP.ENABLED", False),
+        ("INPUT.REA.ENABLED", False, "DATALOADER.SAMPLER_TRAIN", "TrainingSampler"),
+    ],
+)
+def test_cached_batches_are_those_of_fast_reids_loader(make_cfg, opts):
+    """In all pixels, of every augmentation, in two epochs of drawn people."""
+    cached, host = (
+        data.build_train_loader(make_cfg("ma_ms.yml", "SEED", 5, *opts, "DATALOADER.CACHE_IMAGES", value))
+        for value in (True, False)
+    )
+    assert isinstance(cached, CachedTrainLoader) and isinstance(host, DataLoader)
+    assert cached.dataset.img_items == host.dataset.img_items
+    assert_same_batches(islice(cached, 6), islice(host, 6))
+
+
+def test_cached_pictures_are_decoded_once_for_training_and_prototypes(make, decoded):
+    cfg = make()
+    loader = data.build_train_loader(cfg)
+    plain = data.build_plain_train_loader(cfg, loader)
+    assert decoded == []  # a run that only ends, or is only evaluated, needs none
+    assert len(paths(loader, 9)) == 36 and len(paths(plain, None)) == 12
+    assert sorted(decoded) == sorted(item[0] for item in loader.dataset.img_items)
+
+
+def test_fast_reids_loader_is_taken_where_the_key_says_so(make, decoded):
+    loader = data.build_train_loader(make("DATALOADER.CACHE_IMAGES", False, "DATALOADER.NUM_WORKERS", 2))
+    assert isinstance(loader, DataLoader) and loader.num_workers == 2
+    loader = data.build_train_loader(make("DATALOADER.CACHE_IMAGES", False))
+    assert decoded == paths(loader, 6)
+
+
+def test_and_where_an_augmentation_needs_it_with_one_line_in_the_log(make, logged):
+    loader = data.build_train_loader(make("INPUT.CJ.ENABLED", True))
+    assert isinstance(loader, DataLoader) and paths(loader, 1)
+    assert [line for line in logged() if "CACHE_IMAGES is of no effect: INPUT.CJ.ENABLED" in line] == logged()[-1:]
+
+
+@pytest.mark.parametrize(
+    ("opts", "from_cache"),
+    [
+        ((), True),
+        (("TEST.IMS_PER_BATCH", 20), True),
+        (("INPUT.SIZE_TEST", [60, 50]), False),
+        (("INPUT.AUTOAUG.ENABLED", True), False),
+        (("DATALOADER.CACHE_IMAGES", False), False),
+    ],
+)
+def test_the_plain_pass_is_that_of_the_test_transforms(make_cfg, decoded, opts, from_cache):
+    """Every image once, whole; from the cache where its pixels are those."""
+    cfg = make_cfg("ma_ms.yml", *opts)
+    loader = data.build_train_loader(cfg)
+    if from_cache:
+        next(iter(loader))
+        decoded.clear()
+    plain = data.build_plain_train_loader(cfg, loader)
+    batches = list(plain)
+    assert (decoded == []) == from_cache and len(batches) == len(plain)
+    assert [path for batch in batches for path in batch["img_paths"]] == [i[0] for i in loader.dataset.img_items]
+    without = make_cfg("ma_ms.yml", *opts, "DATALOADER.CACHE_IMAGES", False)
+    host = data.build_plain_train_loader(without, data.build_train_loader(without))
+    assert_same_batches(batches, host)
+
+
+def test_batches_come_on_the_models_device(make):
+    cfg = make("MODEL.DEVICE", "meta")
+    loader = data.build_train_loader(cfg)
+    for one in (loader, data.build_plain_train_loader(cfg, loader)):
+        assert {value.device.type for key, value in next(iter(one)).items() if key != "img_paths"} == {"meta"}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_on_a_gpu_batches_are_those_of_the_cpu_and_nothing_is_waited_for(make_cfg):
+    on_cpu, on_gpu = (data.build_train_loader(make_cfg("ma_ms.yml", "MODEL.DEVICE", name)) for name in ("cpu", "cuda"))
+    iterator = iter(on_gpu)
+    batches = [next(iterator)]
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        batches += islice(iterator, 5)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    moved = [{key: value if key == "img_paths" else value.cpu() for key, value in batch.items()} for batch in batches]
+    assert_same_batches(moved, islice(on_cpu, 6))
 
 
 def test_training_reads_the_root_of_the_config_and_all_names(make, lay_out, tmp_path):
@@ -116,10 +225,11 @@ def break_one(tmp_path, part):
     return str(picture)
 
 
-def test_a_corrupt_picture_ends_the_training(make, tmp_path):
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_corrupt_picture_ends_the_training(make, tmp_path, cached):
     broken = break_one(tmp_path, f"{MARKET}/bounding_box_train")
     with pytest.raises(InputError, match=f"{broken} cannot be read"):
-        paths(data.build_train_loader(make()), 3 * 12)
+        paths(data.build_train_loader(make("DATALOADER.CACHE_IMAGES", cached)), 3 * 12)
 
 
 def test_skip_corrupt_leaves_pictures_out_of_training_query_and_gallery(make, tmp_path, logged):

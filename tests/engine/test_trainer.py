@@ -56,16 +56,18 @@ def cold_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("DCAC_FASTREID_CACHE", str(tmp_path / "cold"))
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_seed_decides_everything(make_trainer, cold_cache, workers):
-    opts = ("DATALOADER.NUM_WORKERS", workers)
+HOST_LOADER = ("DATALOADER.CACHE_IMAGES", False, "DATALOADER.NUM_WORKERS")
+
+
+@pytest.mark.parametrize("opts", [(), (*HOST_LOADER, 0), (*HOST_LOADER, 2)], ids=["cached", "no worker", "two workers"])
+def test_a_seed_decides_everything(make_trainer, cold_cache, opts):
     first, again, other = (losses(make_trainer("ma_ms.yml", *opts, "SEED", seed)) for seed in (3, 3, 4))
     assert first == again and first != other
 
 
 def test_workers_end_with_the_training(make_trainer):
     """Left to the garbage collector, each of them costs the next training of this process five seconds."""
-    trainer = make_trainer("baseline/ma_ms.yml", "DATALOADER.NUM_WORKERS", 2)
+    trainer = make_trainer("baseline/ma_ms.yml", *HOST_LOADER, 2)
     train(trainer)
     assert multiprocessing.active_children() == []
 
@@ -116,7 +118,7 @@ def test_latents_of_a_step_are_those_of_its_pictures(make_trainer):
         dcac_fastreid.data.with_local_weights(trainer.cfg).MODEL.DCAC.DIFFUSION.WEIGHTS
     )
     direct = vae(read_view(path, (64, 64))[None])
-    torch.testing.assert_close(trainer.model.feedback._moments_of([path]), direct, rtol=0, atol=1e-5)
+    torch.testing.assert_close(trainer.model.feedback.moments_of([path]), direct, rtol=0, atol=1e-5)
 
 
 def test_a_resumed_run_goes_on_where_it_stopped(make_trainer):
@@ -202,7 +204,8 @@ def test_training_in_bfloat16_on_the_cpu(make_trainer):
     trainer = make_trainer("ma_ms.yml", "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16")
     values = losses(trainer)
     assert trainer.grad_scaler is None and all(torch.tensor(list(v.values())).isfinite().all() for v in values)
-    assert {p.dtype for p in trainer.model.parameters()} == {torch.float32}
+    assert {p.dtype for p in trainer.model.parameters() if p.requires_grad} == {torch.float32}
+    assert trainer.model.feedback.denoiser.unet.conv_in.weight.dtype == torch.bfloat16
     assert trainer.model.memory.prototypes.dtype == torch.float32
 
 

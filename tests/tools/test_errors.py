@@ -154,6 +154,7 @@ EVAL = "--eval-only MODEL.WEIGHTS {tmp}/other.pth"
 CLIP = "MODEL.BACKBONE.PRETRAIN_PATH {tmp}/weights.pth"
 SD = "MODEL.DCAC.DIFFUSION.WEIGHTS {tmp}/sd"
 DCAC = "synthetic/ma_d.yml"
+RESNET = "MODEL.BACKBONE.NAME build_resnet_backbone MODEL.BACKBONE.PRETRAIN False MODEL.HEADS.POOL_LAYER GlobalAvgPool"
 
 CASES = [
     # -- the config --
@@ -218,6 +219,24 @@ CASES = [
         starts=True,
     ),
     Case("unknown optimizer", "SOLVER.OPT is 'Adm'; known are .*Adam, AdamW", "SOLVER.OPT Adm"),
+    Case("a negative micro-batch", "MICRO_BATCH is -1; expected images, or 0", "SOLVER.MICRO_BATCH -1"),
+    Case(
+        "micro-batches of fast-reid's Baseline",
+        "MICRO_BATCH is 4, which Baseline cannot",
+        "SOLVER.MICRO_BATCH 4 MODEL.META_ARCHITECTURE Baseline MODEL.LOSSES.NAME ('TripletLoss',)",
+    ),
+    Case(
+        "micro-batches under batch normalisation",
+        "build_resnet_backbone has batch normalisation",
+        f"SOLVER.MICRO_BATCH 4 {RESNET}",
+        starts=True,
+    ),
+    Case(
+        "activation checkpointing of a ResNet",
+        "CHECKPOINT_ACTIVATIONS is True, which build_resnet_backbone does not offer",
+        f"SOLVER.CHECKPOINT_ACTIVATIONS True {RESNET}",
+        starts=True,
+    ),
     Case("no epochs", "SOLVER.MAX_EPOCH is 0; it must be above 0", "SOLVER.MAX_EPOCH 0"),
     Case("negative period", "TEST.EVAL_PERIOD is -1; expected a number of epochs", "TEST.EVAL_PERIOD -1"),
     Case("unknown distance", "TEST.METRIC is 'l2'; known are cosine, euclidean", "TEST.METRIC l2"),
@@ -345,7 +364,7 @@ CASES = [
     Case(
         "a link to nowhere, in a loader's process",
         "No such file or directory: .*bounding_box_train",
-        "DATALOADER.NUM_WORKERS 1",
+        "DATALOADER.CACHE_IMAGES False DATALOADER.NUM_WORKERS 1",
         arrange=link_to_nowhere,
         starts=True,
     ),
@@ -363,7 +382,7 @@ CASES = [
     Case(
         "truncated image, in a loader's process",
         "bounding_box_train/.*.jpg cannot be read as a picture",
-        "DATALOADER.NUM_WORKERS 1",
+        "DATALOADER.CACHE_IMAGES False DATALOADER.NUM_WORKERS 1",
         arrange=cut(f"{MARKET}/bounding_box_train", 600),
         starts=True,
     ),

@@ -1,0 +1,97 @@
+"""Settings of SOLVER that change the model; that they change no number is in tests/test_dcac.py."""
+
+import pytest
+import torch
+
+from dcac_fastreid.engine.captured_step import CapturedStep, why_not_captured
+from dcac_fastreid.engine.config_file import changed
+from dcac_fastreid.engine.trainer import DCACTrainer
+from dcac_fastreid.errors import InputError
+
+RESNET = (
+    *("MODEL.BACKBONE.NAME", "build_resnet_backbone", "MODEL.BACKBONE.DEPTH", "18x", "MODEL.BACKBONE.FEAT_DIM", 512),
+    *("MODEL.BACKBONE.PRETRAIN", False, "MODEL.HEADS.POOL_LAYER", "GlobalAvgPool", "MODEL.HEADS.NUM_CLASSES", 8),
+)
+HOST = ("MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", ("TripletLoss",))
+
+
+def test_micro_batches_refuse_batch_normalisation(make_cfg):
+    with pytest.raises(InputError, match="build_resnet_backbone has batch normalisation"):
+        DCACTrainer.build_model(make_cfg("baseline/ma_ms.yml", *RESNET, "SOLVER.MICRO_BATCH", 8))
+
+
+def test_a_backbone_without_activation_checkpointing_says_so(make_cfg):
+    with pytest.raises(InputError, match="which build_resnet_backbone does not offer"):
+        DCACTrainer.build_model(make_cfg("baseline/ma_ms.yml", *RESNET, "SOLVER.CHECKPOINT_ACTIVATIONS", True))
+
+
+@pytest.mark.parametrize(
+    "opts, reason",
+    [
+        (("SOLVER.MICRO_BATCH", -1), "SOLVER.MICRO_BATCH is -1"),
+        (("SOLVER.MICRO_BATCH", 4, *HOST), "Baseline cannot"),
+    ],
+)
+def test_sizes_and_architectures_that_cannot_be(make_trainer, opts, reason):
+    with pytest.raises(InputError, match=reason):
+        make_trainer("baseline/ma_ms.yml", *opts)
+
+
+GPU = ("MODEL.DEVICE", "cuda", "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16")
+
+
+@pytest.mark.parametrize(
+    "opts, reason",
+    [
+        (("MODEL.DEVICE", "cpu"), "there is no GPU"),
+        (("SOLVER.AMP.DTYPE", "fp16"), "fp16 decides"),
+        (("SOLVER.OPT", "SGD"), "SOLVER.OPT is SGD"),
+        (("MODEL.META_ARCHITECTURE", "Baseline"), "Baseline is an architecture of fast-reid"),
+        (("SOLVER.CLIP_GRADIENTS.ENABLED", True), "gradients are clipped"),
+        (("MODEL.FREEZE_LAYERS", ("backbone",)), "trains other weights later"),
+        (("SOLVER.MICRO_BATCH", 8), "computed again"),
+        ((), None),
+    ],
+)
+def test_why_a_step_is_not_captured(make_cfg, monkeypatch, opts, reason):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    found = why_not_captured(changed(make_cfg("ma_ms.yml"), [*GPU, *opts]))
+    assert found is None if reason is None else reason in found
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_the_ordinary_step_runs_and_the_log_says_why(make_trainer, caplog):
+    trainer = make_trainer("ma_ms.yml", "SOLVER.CUDA_GRAPH", True, "TEST.EVAL_PERIOD", 0)
+    trainer.train()
+    assert "SOLVER.CUDA_GRAPH is True, but there is no GPU" in caplog.text
+    assert trainer.iter == 3
+
+
+def trained(make_trainer, *opts):
+    trainer = make_trainer("ma_ms.yml", "SOLVER.MAX_EPOCH", 3, "TEST.EVAL_PERIOD", 0, "SEED", 0, *opts)
+    trainer.train()
+    return trainer
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_a_captured_step_trains_as_the_ordinary_one(make_trainer):
+    """Nine steps: three ordinary, six replayed, with a learning rate that changes; also what is logged."""
+    plain, captured = trained(make_trainer, *GPU), trained(make_trainer, *GPU, "SOLVER.CUDA_GRAPH", True)
+    assert isinstance(captured._train_on_batch, CapturedStep) and captured._train_on_batch._graph is not None
+    for (name, p), q in zip(captured.model.named_parameters(), plain.model.parameters(), strict=True):
+        torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4, msg=name)
+    for name in ("loss_cls", "loss_diffusion", "cls_accuracy", "lr"):
+        values = [trainer.storage.history(name).values() for trainer in (captured, plain)]
+        assert [step for _, step in values[0]] == [step for _, step in values[1]]
+        assert [v for v, _ in values[0]] == pytest.approx([v for v, _ in values[1]], rel=1e-2)
+
+
+@pytest.mark.slow
+def test_compiled_parts_give_the_losses_of_the_plain_ones(make_trainer):
+    """And a checkpoint of the same names."""
+    plain, compiled = trained(make_trainer), trained(make_trainer, "SOLVER.COMPILE", True)
+    assert plain.model.state_dict().keys() == compiled.model.state_dict().keys()
+    assert compiled.model.backbone._compiled_call_impl is not None
+    losses = [[v for v, _ in trainer.storage.history("total_loss").values()] for trainer in (plain, compiled)]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-3)
