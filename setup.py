@@ -8,6 +8,7 @@ FASTREID_NEEDS = [  # what fast-reid imports at run time
     "pillow",
     "pyyaml",
     "scikit-learn",
+    "scipy",
     "tabulate",
     "tensorboard",
     "termcolor",

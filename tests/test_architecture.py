@@ -18,6 +18,7 @@ ALLOWED = {
     "dcac": {"reid", "conditioners", "diffusion"},
     "reid": {"losses"},
     "losses": set(),
+    "micro_batches": set(),
     "conditioners": set(),
     "diffusion": set(),
     "evaluation": set(),
@@ -27,10 +28,10 @@ ALLOWED = {
     "engine": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "losses", "reid"},
     "errors": set(),
     "experiments": {"checkpoint", "data", "engine"},
-    "profiling": {"data", "dcac", "diffusion"},
+    "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
     "tensor_files": set(),
 }
-ANYWHERE = {"errors", "tensor_files"}  # what the user can mend; how weights are read
+ANYWHERE = {"errors", "micro_batches", "tensor_files"}  # what the user can mend; a batch in pieces; how weights are read
 # The one file that may import a heavy library.
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},

@@ -22,17 +22,21 @@ PATCHES = (
     ("data_loader.load_in_order", "PyTorch's own data loader: runs without a GPU, and does not hang with one"),
     ("images.read_any_picture", "any picture file is read as RGB, or is an error that names it"),
     ("mixed_precision.use_device_autocast", "SOLVER.AMP on CPU and GPU, bf16 or fp16, with torch.amp"),
-    ("metrics.wait_for_losses", "with a GPU: logged losses are those of the step"),
+    ("mixed_precision.read_scale_where_used", "fp16: no step but those of the warm-up waits for the loss scale"),
+    ("event_storage.keep_on_device", "logged numbers stay on the GPU until they are written"),
+    ("metrics.log_without_waiting", "logged losses are those of the step, and no step waits for them"),
     ("metrics.write_steps_once", "an epoch's evaluation is written; a run of one or two steps divides by nothing"),
     ("checkpoints.allow_no_period", "SOLVER.CHECKPOINT_PERIOD 0: the checkpoint of the last epoch alone"),
     ("evaluation_hook.evaluate_in_the_last_epoch", "the last evaluation is saved and logged; EVAL_PERIOD 0: none"),
     ("training_errors.let_first_error_through", "a failing training run shows its own error"),
     ("evaluation.skip_compilation", "an evaluation compiles nothing and cannot end the process"),
-    ("query_expansion.explain_expansion", "TEST.AQE says what does not fit"),
-    ("distances.euclidean_without_warning", "TEST.METRIC euclidean without a deprecated call"),
-    ("distances.rerank_on_the_cpu", "TEST.RERANK without faiss-gpu; too few images are an error, no wrong number"),
-    ("evaluation.rank_by_counting", "dcac_fastreid.evaluation.evaluate_rank ranks"),
-    ("roc.take_highest_rate", "TEST.ROC: TPR@FPR is not 0 on small test sets"),
+    ("evaluation.evaluate_in_blocks", "an evaluation fits in memory, with TEST.AQE, RERANK and ROC too, on any device"),
+    ("evaluation.rank_by_counting", "evaluate_rank, where a script calls it, is dcac_fastreid's"),
+    ("distances.euclidean_without_warning", "build_dist, where a script calls it: euclidean without a deprecated call"),
+    (
+        "distances.rerank_on_the_cpu",
+        "build_dist: jaccard without faiss-gpu; too few images are an error, no wrong number",
+    ),
 )
 
 

@@ -1,27 +1,36 @@
 """What fast-reid logs of a step, and when."""
 
 import torch
+from torch import Tensor
 
 from fastreid.engine.hooks import PeriodicWriter
 from fastreid.engine.train_loop import SimpleTrainer
+from fastreid.utils import comm
+from fastreid.utils.events import get_event_storage
 
-host_write_metrics = SimpleTrainer._write_metrics
 host_after_step = PeriodicWriter.after_step
 
 
-def write_metrics(self, loss_dict, data_time: float) -> None:
-    torch.cuda.current_stream().synchronize()
-    host_write_metrics(self, loss_dict, data_time)
+def write_metrics(self, loss_dict: dict[str, Tensor], data_time: float) -> None:
+    """Gives the losses of a step to the storage as tensors; of several processes, their mean. Infinite or NaN: see there."""
+    losses = torch.stack([loss.detach().float() for loss in loss_dict.values()])
+    if comm.get_world_size() > 1:
+        torch.distributed.all_reduce(losses)
+        losses /= comm.get_world_size()
+    storage = get_event_storage()
+    storage.put_scalar("data_time", data_time)
+    storage.put_scalar("total_loss", losses.sum())
+    if len(loss_dict) > 1:
+        storage.put_scalars(**dict(zip(loss_dict, losses.unbind(), strict=True)))
 
 
-def wait_for_losses() -> None:
-    """fastreid/engine/train_loop.py:271 reads the losses on a CUDA stream of its own, which waits for nothing.
+def log_without_waiting() -> None:
+    """fastreid/engine/train_loop.py:271 reads every loss of every step, on a CUDA stream of its own, which waits for nothing.
 
     Any PyTorch with a GPU: the copy may run before the loss is computed, so that an old value is logged, or stale memory
-    stops the run as "infinite or NaN". Without a GPU nothing changes.
+    stops the run as "infinite or NaN"; and the program waits for the GPU at every step, which then waits for the program.
     """
-    if torch.cuda.is_available():
-        SimpleTrainer._write_metrics = write_metrics
+    SimpleTrainer._write_metrics = write_metrics
 
 
 def after_step(self) -> None:

@@ -5,7 +5,10 @@ import time
 import torch
 
 from fastreid.engine import defaults
+from fastreid.engine.hooks import LRScheduler
 from fastreid.engine.train_loop import AMPTrainer
+
+host_before_step = LRScheduler.before_step
 
 
 class MixedPrecisionTrainer(AMPTrainer):
@@ -59,6 +62,19 @@ class MixedPrecisionTrainer(AMPTrainer):
             self.grad_scaler.unscale_(self.optimizer)
             self.grad_scaler.step(self.optimizer)
             self.grad_scaler.update()
+
+
+def before_step(self) -> None:
+    if self.trainer.iter < self.trainer.warmup_iters:
+        host_before_step(self)
+
+
+def read_scale_where_used() -> None:
+    """fastreid/engine/hooks.py:252 reads the loss scale before every step; hooks.py:260 needs it in the warm-up steps alone.
+
+    Any version, fp16: the program waits for the GPU at every step.
+    """
+    LRScheduler.before_step = before_step
 
 
 def use_device_autocast() -> None:

@@ -1,4 +1,4 @@
-"""Distances of an evaluation on any device. N images, D 8."""
+"""Distance matrices of scripts, on any device. N images, D 8."""
 
 import warnings
 
@@ -9,7 +9,6 @@ import torch
 
 from dcac_fastreid.compat import distances
 from dcac_fastreid.errors import InputError
-from fastreid.evaluation import ReidEvaluator
 from fastreid.utils import compute_dist
 
 without_faiss_gpu = pytest.mark.skipif(
@@ -35,7 +34,7 @@ def warn_always():
     torch.set_warn_always(False)
 
 
-def warnings_of_an_evaluation():
+def warnings_of_build_dist():
     with warnings.catch_warnings(record=True) as record:
         warnings.simplefilter("always")
         compute_dist.build_dist(random_features(2), random_features(2), "euclidean")
@@ -43,9 +42,9 @@ def warnings_of_an_evaluation():
 
 
 def test_only_the_host_warns_of_a_deprecated_call(warn_always, monkeypatch):
-    assert warnings_of_an_evaluation() == []
+    assert warnings_of_build_dist() == []
     monkeypatch.setattr(compute_dist, "compute_euclidean_distance", distances.host_euclidean_distance)
-    assert "addmm_ is deprecated" in warnings_of_an_evaluation()[0]
+    assert "addmm_ is deprecated" in warnings_of_build_dist()[0]
 
 
 def jaccard_by_definition(features, k1, k2):
@@ -80,25 +79,11 @@ def test_jaccard_distances_are_those_of_the_definition(k1, k2):
     np.testing.assert_allclose(distance, expected[:10, 10:], rtol=0, atol=1e-5)
 
 
-def rerank(cfg, images):
-    """Results with TEST.RERANK of one query and a gallery in which every image is another identity but one."""
-    cfg.TEST.RERANK.ENABLED = True
-    evaluator = ReidEvaluator(cfg, num_query=1)
-    targets = torch.tensor([0, 0, *range(1, images - 1)])
-    camids = torch.tensor([0] + [1] * (images - 1))
-    evaluator.process({"targets": targets, "camids": camids}, random_features(images))
-    return evaluator.evaluate()
-
-
 @without_faiss_gpu
-def test_host_cannot_rerank_here(host_cfg, monkeypatch):
+def test_host_cannot_build_jaccard_distances_here(monkeypatch):
     monkeypatch.setattr(compute_dist, "compute_jaccard_distance", distances.host_jaccard_distance)
     with pytest.raises((RuntimeError, AssertionError, AttributeError), match="NVIDIA|CUDA|StandardGpuResources"):
-        rerank(host_cfg, images=30)
-
-
-def test_evaluation_reranks(host_cfg):
-    assert 0 < rerank(host_cfg, images=30)["mAP"] <= 100
+        compute_dist.build_dist(random_features(10), random_features(20), "jaccard", k1=20, k2=6)
 
 
 def test_host_gives_wrong_distances_for_fewer_images_than_neighbours():

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from dcac_fastreid.compat.mixed_precision import MixedPrecisionTrainer
+from fastreid.engine.hooks import LRScheduler
 from fastreid.engine.train_loop import AMPTrainer
 from fastreid.utils.events import EventStorage
 
@@ -104,6 +105,18 @@ def test_optimizer_reads_unscaled_gradients(fused):
     trainer.set_dtype(torch.float16)
     step(trainer)
     torch.testing.assert_close(trainer.optimizer.seen, exact.model.linear.weight.grad, rtol=1e-2, atol=1e-4)
+
+
+def test_the_loss_scale_is_read_in_the_warm_up_alone():
+    trainer = make_trainer()
+    trainer.set_dtype(torch.float16)
+    trainer.grad_scaler.get_scale = lambda: read.append(trainer.iter)
+    trainer.warmup_iters, read = 2, []
+    hook = LRScheduler(trainer.optimizer, {})
+    hook.trainer = trainer
+    for trainer.iter in range(4):
+        hook.before_step()
+    assert read == [0, 1]
 
 
 def test_data_loader_is_started_once():

@@ -18,12 +18,12 @@ import fastreid
 from dcac_fastreid import compat
 from dcac_fastreid.compat.mixed_precision import MixedPrecisionTrainer
 from fastreid.data import build, common, transforms
-from fastreid.engine import defaults, hooks
+from fastreid.engine import defaults, hooks, train_loop
 from fastreid.engine.train_loop import SimpleTrainer, TrainerBase
 from fastreid.evaluation import rank, reid_evaluation
 from fastreid.modeling.backbones.regnet import regnet
 from fastreid.modeling.meta_arch import Baseline
-from fastreid.utils import compute_dist
+from fastreid.utils import compute_dist, events
 
 REPOSITORY = Path(compat.__file__).parents[2]
 
@@ -39,10 +39,14 @@ def replaced_names():
         (Baseline, ("preprocess_image",)),
         (TrainerBase, ("train", "after_train")),
         (SimpleTrainer, ("_write_metrics",)),
+        (hooks.LRScheduler, ("before_step",)),
+        (events, ("EventStorage",)),
+        (train_loop, ("EventStorage",)),
         (hooks.PeriodicWriter, ("after_step",)),
         (hooks.EvalHook, ("after_epoch", "after_train")),
         (hooks.PeriodicCheckpointer, ("__init__",)),
-        (reid_evaluation, ("compile_helper", "aqe", "metrics")),
+        (reid_evaluation, ("compile_helper",)),
+        (reid_evaluation.ReidEvaluator, ("evaluate",)),
         (rank, ("evaluate_rank",)),
         (compute_dist, ("compute_euclidean_distance", "compute_jaccard_distance")),
         (torch.optim, ("Lamb",)),
