@@ -1,16 +1,13 @@
 """Parameters and FLOPs of a config, on the meta device: no weights, no data. Table 6."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dcac_fastreid import data
-from dcac_fastreid.dcac import DCAC, attach_training_side
-from dcac_fastreid.diffusion import stable_diffusion
-from fastreid.modeling import build_model
+from dcac_fastreid.profiling.build import build_encoder, build_on_meta
+from dcac_fastreid.profiling.variants import Latents, Variants
 from fastreid.utils.events import EventStorage
 
 
@@ -26,46 +23,29 @@ def model_stats(cfg, num_classes: int) -> dict:
             `forward_run` and `training_run` (forward and backward): what this config executes, with cached latents.
     """
     model = build_on_meta(cfg, num_classes)
-    images = torch.empty(cfg.SOLVER.IMS_PER_BATCH, 3, *cfg.INPUT.SIZE_TRAIN, device="meta")
-    in_paper, in_run = _sources_of_latents(cfg) if isinstance(model, DCAC) else (None, None)
-    if hasattr(model, "memory"):
-        model.memory.filled = True
-    forward_run, training_run = _count_flops(model, images, in_run)
-    forward_paper = forward_run if in_paper is None else _count_flops(model, images, in_paper, backward=False)[0]
+    variants = Variants(model, cfg, *latents_on_meta(cfg))
+    parameters = _count_parameters(model)
+    forward_run, training_run = count_flops(model, cfg)
+    variants.choose("plain")
+    forward_paper, _ = count_flops(model, cfg, backward=False)
     return {
-        "parameters": _count_parameters(model),
+        "parameters": parameters,
         "flops": {"forward_paper": forward_paper, "forward_run": forward_run, "training_run": training_run},
     }
 
 
-def build_on_meta(cfg, num_classes: int) -> nn.Module:
-    """The model of a config as it trains, training side included, with shapes and no weights."""
-    cfg = data.with_local_weights(cfg)
-    cfg.defrost()
-    cfg.MODEL.DEVICE, cfg.MODEL.BACKBONE.PRETRAIN, cfg.MODEL.HEADS.NUM_CLASSES = "meta", False, num_classes
-    with torch.device("meta"):
-        model = build_model(cfg)
-        if isinstance(model, DCAC):
-            attach_training_side(model, cfg, stable_diffusion.empty_denoiser(_architecture(cfg)))
-    return model
+def latents_on_meta(cfg) -> tuple[Latents, Latents]:
+    """Where a step's latents come from: the VAE in the loop, and moments at hand."""
+    if cfg.MODEL.META_ARCHITECTURE != "DCAC":
+        return _no_latents, _no_latents
+    encoder = build_encoder(cfg)
+    views = torch.empty(cfg.SOLVER.IMS_PER_BATCH, 3, *cfg.MODEL.DCAC.DIFFUSION.SIZE, device="meta")
+    at_hand = encoder(views)
+    return lambda paths: encoder(views), lambda paths: at_hand
 
 
-def _architecture(cfg) -> Path:
-    """The folder with the diffusion model's configuration files; sizes need no download."""
-    folder = Path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
-    return folder if folder.is_dir() else stable_diffusion.SD15_ARCHITECTURE
-
-
-Latents = Callable[[Sequence[str]], Tensor]
-
-
-def _sources_of_latents(cfg) -> tuple[Latents, Latents]:
-    """The VAE in the loop, and the cache."""
-    with torch.device("meta"):
-        encoder = stable_diffusion.empty_encoder(_architecture(data.with_local_weights(cfg)))
-        views = torch.empty(cfg.SOLVER.IMS_PER_BATCH, 3, *cfg.MODEL.DCAC.DIFFUSION.SIZE)
-    cached = encoder(views)
-    return lambda paths: encoder(views), lambda paths: cached
+def _no_latents(paths: Sequence[str]) -> Tensor:
+    raise AssertionError("the baseline asks for no latents")
 
 
 def _count_parameters(model: nn.Module) -> dict:
@@ -82,23 +62,22 @@ def _count_parameters(model: nn.Module) -> dict:
     }
 
 
-class _NoEvents(EventStorage):
+class NoEvents(EventStorage):
     """fast-reid logs its training accuracy as a number, which a meta tensor does not have."""
 
     def put_scalar(self, *args, **kwargs):
         pass
 
 
-def _count_flops(model: nn.Module, images: Tensor, latents: Latents | None, backward: bool = True) -> tuple[int, int]:
-    """Of one training step: the forward pass, and both passes."""
-    if latents is not None:
-        model.feedback.connect_latents(latents, scaling_factor=1.0)
+def count_flops(model: nn.Module, cfg, backward: bool = True) -> tuple[int, int]:
+    """Of one training step of a model on the meta device: the forward pass, and both passes."""
+    size = cfg.SOLVER.IMS_PER_BATCH
     batch = {
-        "images": images.clone(),
-        "targets": torch.zeros(len(images), dtype=torch.int64, device="meta"),
-        "img_paths": [""] * len(images),
+        "images": torch.empty(size, 3, *cfg.INPUT.SIZE_TRAIN, device="meta"),
+        "targets": torch.zeros(size, dtype=torch.int64, device="meta"),
+        "img_paths": [""] * size,
     }
-    with _NoEvents(), FlopCounterMode(display=False) as counter:
+    with NoEvents(), FlopCounterMode(display=False) as counter:
         loss = sum(model.train()(batch).values())
         forward = counter.get_total_flops()
         if backward:

@@ -1,0 +1,92 @@
+"""The plan's prediction against the step itself, and what it says where memory does not suffice."""
+
+import sys
+
+import pytest
+import torch
+
+from dcac_fastreid import load_config
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.profiling.build import build
+from dcac_fastreid.profiling.plan import plan
+from dcac_fastreid.profiling.shape_run import Recorder, run_on_shapes
+from dcac_fastreid.profiling.step_parts import StepClock
+from fastreid.utils.events import EventStorage
+
+NUM_CLASSES = 8
+plan_module = sys.modules[plan.__module__]
+
+
+CHECKPOINT, PIECES = ("SOLVER.CHECKPOINT_ACTIVATIONS", True), ("SOLVER.MICRO_BATCH", 4)
+
+
+def small(configs, *opts, name="ma_ms"):
+    batch = ["SOLVER.IMS_PER_BATCH", 8, "SEED", 0, "MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", False]
+    return load_config(str(configs / "synthetic" / f"{name}.yml"), [*batch, *opts])
+
+
+@pytest.fixture(scope="module")
+def whole(configs):
+    """The step on shapes with everything kept."""
+    return run_on_shapes(small(configs), NUM_CLASSES)
+
+
+def real_step(cfg) -> tuple[int, int]:
+    """Bytes that a real step holds after the forward pass, and at its highest."""
+    model = build(cfg, NUM_CLASSES, "cpu")
+    moments = torch.zeros(8, 8, 8, 8)
+    model.feedback.connect_latents(lambda paths: moments, scaling_factor=1.0)
+    images, targets = torch.zeros(8, 3, 128, 64), torch.arange(8) // 2
+    with EventStorage(), Recorder(model, StepClock(torch.device("cpu"))) as recorder:
+        for parameter in model.parameters():
+            parameter.grad = torch.empty_like(parameter) if parameter.requires_grad else None
+        loss = sum(model({"images": images, "targets": targets, "img_paths": [""] * 8}).values())
+        model.zero_grad()
+        saved = recorder.held
+        loss.backward()
+    return saved, recorder.highest
+
+
+def test_shapes_tell_the_bytes_that_a_real_step_holds(configs, whole):
+    saved, highest = real_step(small(configs))
+    assert whole.saved == pytest.approx(saved, rel=0.02) and whole.highest == pytest.approx(highest, rel=0.02)
+
+
+@pytest.mark.parametrize("opts", [CHECKPOINT, PIECES], ids=str)
+def test_settings_for_little_memory_hold_less(configs, whole, opts):
+    cfg = small(configs, *opts)
+    predicted = run_on_shapes(cfg, NUM_CLASSES)
+    assert predicted.highest < 0.7 * whole.highest
+    assert predicted.highest == pytest.approx(real_step(cfg)[1], rel=0.02)
+
+
+def test_the_prediction_is_near_what_is_measured(configs):
+    """Memory within 20 %, a step within a factor of 4: other processes run beside this test."""
+    result = plan(small(configs), NUM_CLASSES)
+    assert result["fits"] and abs(result["error"]["memory"]) < 0.2
+    assert 1 / 4 < 1 + result["error"]["step"] < 4
+    memory = result["predicted"]["memory_gib"]
+    assert memory["total"] == pytest.approx(sum(memory[kind] for kind in ("process", "weights", "optimizer", "step")))
+
+
+def test_adam_keeps_two_numbers_for_each_weight_that_it_updates(configs, whole):
+    cfg = small(configs)
+    assert plan_module._states_per_weight(cfg) == 2
+    model = build(cfg, NUM_CLASSES)
+    unused = sum(weight.numel() * 4 for weight in model.unused_parameters() if weight.requires_grad)
+    assert whole.gradients == sum(weight.numel() * 4 for weight in model.parameters() if weight.requires_grad)
+    assert whole.updated == whole.gradients - unused and unused > 0
+
+
+def test_mixed_precision_halves_frozen_weights_and_activations(configs, whole):
+    half = run_on_shapes(small(configs, "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16"), NUM_CLASSES)
+    assert half.weights < 0.9 * whole.weights and half.saved < 0.8 * whole.saved
+
+
+def test_the_baseline_is_planned_too(configs, whole):
+    assert 0 < run_on_shapes(small(configs, name="baseline/ma_ms"), NUM_CLASSES).saved < whole.saved
+
+
+def test_settings_that_cannot_train_are_refused(configs):
+    with pytest.raises(InputError, match="SOLVER.MAX_EPOCH is 0"):
+        plan(small(configs, "SOLVER.MAX_EPOCH", 0), NUM_CLASSES)

@@ -1,0 +1,82 @@
+"""tools/benchmark.py: one command, all sections, JSON; plans; wrong input."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from dcac_fastreid.profiling import SECTIONS
+from dcac_fastreid.profiling.bars import BARS
+from dcac_fastreid.profiling.machine import ALLOCATOR
+
+PLAN = ("--plan", "--config-file", "configs/DCAC/synthetic/ma_ms.yml", "--num-classes", 8)
+
+
+@pytest.fixture(autouse=True)
+def allocator(monkeypatch):
+    """The settings are there, so the tool runs in this process."""
+    for name, value in ALLOCATOR.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(Path(__file__).parent.parent.parent)
+
+
+def test_one_command_measures_every_section(run_tool, tmp_path):
+    output = tmp_path / "result.json"
+    status, written = run_tool("benchmark", "--size", "tiny", "--rounds", 1, "--device", "cpu", "--output", output)
+    assert status == 0, written
+    results = json.loads(output.read_text())
+    training = results["training"]
+    assert [*training, "extraction", "ranking"] == list(SECTIONS)
+    assert [name for name in training if "step_s" not in training[name]] == ["+bf16", "+graph", "+compile"]
+    for name, figures in training.items():
+        assert figures.get("left_out") == "GPU only" or figures["share_of_matrix_rate"] > 0, name
+        assert name in written  # the table
+    assert results["extraction"]["images_per_s"] > 0 and results["ranking"]["given_distances"]["equal"]
+    assert [bar["name"] for bar in results["bars"]] == [bar.name for bar in BARS]
+    assert results["versions"]["torch"] and results["machine"]["cores"] and results["date"]
+    assert results["command"] == "python tools/benchmark.py --rounds 1 --size tiny --device cpu"
+    assert str(tmp_path) not in output.read_text() and socket.gethostname() not in output.read_text()
+
+
+def test_only_some_sections(run_tool, tmp_path):
+    output = tmp_path / "result.json"
+    status, _ = run_tool("benchmark", "--size", "tiny", "--rounds", 1, "--output", output, "--only", "baseline")
+    assert status == 0 and list(json.loads(output.read_text())["training"]) == ["baseline"]
+
+
+def test_a_plan_of_a_config(run_tool, tmp_path):
+    output = tmp_path / "plan.json"
+    status, written = run_tool("benchmark", *PLAN, "--output", output, "SOLVER.IMS_PER_BATCH", 8)
+    assert status == 0, written
+    assert {"memory", "step"} == set(json.loads(output.read_text())["error"])
+
+
+def test_a_plan_that_does_not_fit_is_not_run(run_tool, tmp_path):
+    output = tmp_path / "plan.json"
+    status, written = run_tool("benchmark", *PLAN, "--output", output, "SOLVER.IMS_PER_BATCH", 1_000_000)
+    assert status == 1 and "does not fit" in written
+    result = json.loads(output.read_text())
+    assert "measured" not in result and "step_s" not in result["predicted"]
+    settings = [other["settings"] for other in result["instead"]]
+    assert settings == [["SOLVER.CHECKPOINT_ACTIVATIONS", True], ["SOLVER.MICRO_BATCH", 250_000]]
+    for other in result["instead"]:
+        assert other["memory_gib"]["step"] < result["predicted"]["memory_gib"]["step"]
+        assert other["settings"][0] in written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--only", "plane"], "--only names plane; known are plain, +latents"),
+        (["--rounds", 0], "--rounds is 0; it must be 1 or more"),
+        (["--plan"], "--plan needs --config-file"),
+        (["--config-file", "configs/DCAC/ma_ms.yml"], "--config-file and KEY VALUE belong to --plan"),
+        ([*PLAN[:-2], "SOLVER.NONSENSE", 1], "there is no config key 'SOLVER.NONSENSE'"),
+        (["--plan", "--config-file", "none.yml"], "there is no config file none.yml"),
+        ([*PLAN[:-2], "--num-classes", 0], "--num-classes is 0"),
+    ],
+)
+def test_wrong_input_is_one_sentence(run_tool, arguments, sentence):
+    status, written = run_tool("benchmark", *arguments)
+    assert status == 2 and written.startswith(f"error: {sentence}") and written.count("\n") == 1
