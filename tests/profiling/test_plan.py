@@ -4,6 +4,7 @@ import sys
 
 import pytest
 import torch
+from torch import nn
 
 from dcac_fastreid import load_config
 from dcac_fastreid.errors import InputError
@@ -52,6 +53,23 @@ def test_shapes_tell_the_bytes_that_a_real_step_holds(configs, whole):
     assert whole.saved == pytest.approx(saved, rel=0.02) and whole.highest == pytest.approx(highest, rel=0.02)
 
 
+def test_what_is_written_in_place_or_only_viewed_is_held_once():
+    layer = nn.Linear(2, 2)
+    with Recorder(layer, StepClock(torch.device("cpu"))) as recorder:
+        first = torch.ones(100)
+        first.add_(1).view(10, 10).mul_(2)
+        layer.weight.detach().zero_()  # the model's own
+        assert recorder.held == 400
+        second = first + first
+        del first
+        assert recorder.held == 400 and recorder.highest == 800
+    assert {str(operation.function): operation.count for operation in recorder.operations.values()} == {
+        "aten.ones.default": 1, "aten.add_.Tensor": 1, "aten.mul_.Tensor": 1, "aten.zero_.default": 1,
+        "aten.add.Tensor": 1,
+    }  # fmt: skip
+    del second
+
+
 @pytest.mark.parametrize("opts", [CHECKPOINT, PIECES], ids=str)
 def test_settings_for_little_memory_hold_less(configs, whole, opts):
     cfg = small(configs, *opts)
@@ -66,6 +84,7 @@ def test_the_prediction_is_near_what_is_measured(configs):
     assert result["fits"] and abs(result["error"]["memory"]) < 0.2
     assert 1 / 4 < 1 + result["error"]["step"] < 4
     memory = result["predicted"]["memory_gib"]
+    assert memory["optimizer"] > 0 and memory["weights"] > 0
     assert memory["total"] == pytest.approx(sum(memory[kind] for kind in ("process", "weights", "optimizer", "step")))
 
 

@@ -1,7 +1,9 @@
 """The ranking section compares like with like."""
 
 import numpy as np
+import pytest
 
+from dcac_fastreid.evaluation import evaluate_rank
 from dcac_fastreid.profiling import ranking
 
 
@@ -10,18 +12,22 @@ def test_results_are_equal_also_among_equal_distances():
     assert result["equal"] and result["host_s"] > 0 and result["ours_s"] > 0
 
 
-def test_a_difference_would_be_seen(monkeypatch):
-    def reversed_order(distances, *labels):
-        return ranking.evaluate_rank_(-distances, *labels)
+@pytest.mark.parametrize("index", range(3), ids=["CMC", "AP", "INP"])
+def test_a_difference_would_be_seen(monkeypatch, index):
+    def wrong(*labels):
+        result = list(evaluate_rank(*labels))
+        result[index] = result[index] + np.float32(1e-6)
+        return result
 
-    monkeypatch.setattr(ranking, "evaluate_rank_", ranking.evaluate_rank, raising=False)
-    monkeypatch.setattr(ranking, "evaluate_rank", reversed_order)
+    monkeypatch.setattr(ranking, "evaluate_rank", wrong)
     assert not ranking.rank_given_distances(30, 500)["equal"]
 
 
 def test_the_hosts_sort_is_made_stable():
-    equal = np.zeros((1, 100), dtype=np.float32).view(ranking._InStableOrder)
-    assert (np.argsort(equal, axis=1) == np.arange(100)).all()
+    distances = np.random.default_rng(0).integers(3, size=(2, 10_000)).astype(np.float32)
+    order = np.argsort(distances.view(ranking._InStableOrder), axis=1)
+    assert (order == np.argsort(distances, axis=1, kind="stable")).all()
+    assert (order != np.argsort(distances, axis=1)).any()  # as it would be without
 
 
 def test_a_fresh_process_tells_its_own_peak():

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from dcac_fastreid.profiling import SECTIONS
+from dcac_fastreid.profiling import SECTIONS, report
 from dcac_fastreid.profiling.bars import BARS
 from dcac_fastreid.profiling.machine import ALLOCATOR
 
-PLAN = ("--plan", "--config-file", "configs/DCAC/synthetic/ma_ms.yml", "--num-classes", 8)
+SYNTHETIC = "configs/DCAC/synthetic"
+PLAN = ("--plan", "--num-classes", 8, "--config-file")
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +32,8 @@ def test_one_command_measures_every_section(run_tool, tmp_path):
     assert [name for name in training if "step_s" not in training[name]] == ["+bf16", "+graph", "+compile"]
     for name, figures in training.items():
         assert figures.get("left_out") == "GPU only" or figures["share_of_matrix_rate"] > 0, name
-        assert name in written  # the table
+    table = report(results)
+    assert table in written and all(f"\n{name} " in table for name in training)
     assert results["extraction"]["images_per_s"] > 0 and results["ranking"]["given_distances"]["equal"]
     assert [bar["name"] for bar in results["bars"]] == [bar.name for bar in BARS]
     assert results["versions"]["torch"] and results["machine"]["cores"] and results["date"]
@@ -47,14 +49,18 @@ def test_only_some_sections(run_tool, tmp_path):
 
 def test_a_plan_of_a_config(run_tool, tmp_path):
     output = tmp_path / "plan.json"
-    status, written = run_tool("benchmark", *PLAN, "--output", output, "SOLVER.IMS_PER_BATCH", 8)
+    status, written = run_tool(
+        "benchmark", *PLAN, f"{SYNTHETIC}/ma_ms.yml", "--output", output, "SOLVER.IMS_PER_BATCH", 8
+    )
     assert status == 0, written
     assert {"memory", "step"} == set(json.loads(output.read_text())["error"])
 
 
 def test_a_plan_that_does_not_fit_is_not_run(run_tool, tmp_path):
     output = tmp_path / "plan.json"
-    status, written = run_tool("benchmark", *PLAN, "--output", output, "SOLVER.IMS_PER_BATCH", 1_000_000)
+    status, written = run_tool(
+        "benchmark", *PLAN, f"{SYNTHETIC}/baseline/ma_ms.yml", "--output", output, "SOLVER.IMS_PER_BATCH", 1_000_000
+    )
     assert status == 1 and "does not fit" in written
     result = json.loads(output.read_text())
     assert "measured" not in result and "step_s" not in result["predicted"]
@@ -72,9 +78,9 @@ def test_a_plan_that_does_not_fit_is_not_run(run_tool, tmp_path):
         (["--rounds", 0], "--rounds is 0; it must be 1 or more"),
         (["--plan"], "--plan needs --config-file"),
         (["--config-file", "configs/DCAC/ma_ms.yml"], "--config-file and KEY VALUE belong to --plan"),
-        ([*PLAN[:-2], "SOLVER.NONSENSE", 1], "there is no config key 'SOLVER.NONSENSE'"),
-        (["--plan", "--config-file", "none.yml"], "there is no config file none.yml"),
-        ([*PLAN[:-2], "--num-classes", 0], "--num-classes is 0"),
+        ([*PLAN, f"{SYNTHETIC}/ma_ms.yml", "SOLVER.NONSENSE", 1], "there is no config key 'SOLVER.NONSENSE'"),
+        ([*PLAN, "none.yml"], "there is no config file none.yml"),
+        (["--num-classes", 0], "--num-classes is 0"),
     ],
 )
 def test_wrong_input_is_one_sentence(run_tool, arguments, sentence):
