@@ -112,8 +112,8 @@ def add_dcac_config(cfg: CN) -> None:
     cfg.SOLVER.CHECKPOINT_ACTIVATIONS = False
     # torch.compile for encoder and U-Net: sums in another order, so its last bits are others. Compiles for minutes.
     cfg.SOLVER.COMPILE = False
-    # On a GPU, without fp16: a step is recorded once as a CUDA graph and then replayed. Where that cannot be, the ordinary
-    # step runs and the log says why.
+    # On a GPU, without fp16: a step is recorded once as a CUDA graph and then replayed, its learning rate rounded to fp32.
+    # Where that cannot be, the ordinary step runs and the log says why.
     cfg.SOLVER.CUDA_GRAPH = False
     # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the release, or "bf16". On CPU only "bf16".
     cfg.SOLVER.AMP.DTYPE = "fp16"

@@ -93,8 +93,6 @@ def attach_training_side(model: DCAC, cfg, denoiser: Denoiser, *, autocast: torc
     denoiser.to(memory_format=torch.channels_last)  # as convolutions on GPUs want it; elsewhere no slower
     if autocast:
         store_frozen_in(denoiser, autocast)
-    if cfg.SOLVER.CHECKPOINT_ACTIVATIONS:
-        denoiser.checkpoint_activations()
     conditioner = build_conditioner(cfg, denoiser.condition_dim)
     feedback = DiffusionFeedback(denoiser, seed=cfg.SEED, micro_batch=cfg.SOLVER.MICRO_BATCH)
     model.attach_training_side(conditioner.to(model.device), feedback.to(model.device))

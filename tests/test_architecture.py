@@ -31,7 +31,11 @@ ALLOWED = {
     "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
     "tensor_files": set(),
 }
-ANYWHERE = {"errors", "micro_batches", "tensor_files"}  # what the user can mend; a batch in pieces; how weights are read
+ANYWHERE = {
+    "errors",
+    "micro_batches",
+    "tensor_files",
+}  # what the user can mend; a batch in pieces; how weights are read
 # The one file that may import a heavy library.
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},

@@ -32,6 +32,23 @@ def test_the_backward_pass_computes_again_and_holds_one_piece(monkeypatch):
     assert len(calls) == 4
 
 
+def test_in_bf16_the_pieces_round_no_more_than_the_whole():
+    """Sharing one copy of a weight, they would add up their gradients in it."""
+    torch.manual_seed(0)
+    layer, rows = torch.nn.Linear(64, 64), torch.randn(64, 64)
+
+    def gradient(size, autocast=True):
+        layer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=autocast):
+            loss = in_micro_batches(lambda x: layer(layer(x)).float(), size, rows).square().mean()
+        loss.backward()
+        return layer.weight.grad.clone()
+
+    exact = gradient(0, autocast=False)
+    whole, pieces = ((gradient(size) - exact).norm() / exact.norm() for size in (0, 2))
+    assert 0 < pieces <= 1.1 * whole
+
+
 def test_without_gradient_all_at_once():
     seen = []
     with torch.no_grad():

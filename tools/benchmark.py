@@ -47,7 +47,9 @@ def parse() -> argparse.Namespace:
 
 def measure(args: argparse.Namespace) -> int:
     options = [f"--{name} {getattr(args, name)}" for name in ("rounds", "size", "device")]
-    command = " ".join(["python tools/benchmark.py", *options, *(["--only", *args.only] if args.only else [])])
+    options += ["--only", *args.only] if args.only else []
+    options += [f"--output {args.output}"] if args.output and not Path(args.output).is_absolute() else []
+    command = " ".join(["python tools/benchmark.py", *options])
     sizes = profiling.workload(args.size, args.device, CONFIGS)
     results = profiling.benchmark(sizes, rounds=args.rounds, only=args.only, command=command)
     hand_out(results, profiling.report(results), args.output)

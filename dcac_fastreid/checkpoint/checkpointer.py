@@ -116,7 +116,15 @@ class StrictCheckpointer(ReadableCheckpointer):
     def load(self, path: str, checkpointables=None):
         if self._resuming and not os.path.isfile(path):
             raise UnreadableCheckpoint(f"the checkpoint {path} is gone")
-        return super().load(path, checkpointables)
+        try:
+            return super().load(path, checkpointables)
+        except InputError:
+            raise
+        except ValueError as error:  # PyTorch's, of an optimizer with other groups
+            raise InputError(
+                f"{path} cannot be resumed: its optimizer does not fit this config ({error}); use the config that this run "
+                "was started with, or take its weights with MODEL.WEIGHTS in another OUTPUT_DIR"
+            ) from error
 
     def _load_model(self, checkpoint):
         result = super()._load_model(checkpoint)

@@ -1,17 +1,10 @@
-"""fast-reid's evaluator compiles nothing, and ranks in seconds and in bounded memory."""
+"""fast-reid's evaluator hands its features to dcac_fastreid.evaluation."""
 
-from collections import OrderedDict
 from itertools import chain
 
-import numpy as np
 import torch
 
-from dcac_fastreid.evaluation.distances import FeatureDistances
-from dcac_fastreid.evaluation.matches import Matches
-from dcac_fastreid.evaluation.query_expansion import expand
-from dcac_fastreid.evaluation.rank import evaluate_rank, rank_blocks
-from dcac_fastreid.evaluation.rerank import RerankedDistances
-from dcac_fastreid.evaluation.roc import rejection_rates
+from dcac_fastreid.evaluation import evaluate_rank, scores
 from fastreid.evaluation import ReidEvaluator, rank, reid_evaluation
 from fastreid.utils import comm
 
@@ -48,26 +41,20 @@ def evaluate(self) -> dict:
     if not comm.is_main_process():
         return {}
     features, pids, camids = (torch.cat([batch[key] for batch in predictions]) for key in ("feats", "pids", "camids"))
-    queries, test, device = self._num_query, self.cfg.TEST, self.cfg.MODEL.DEVICE
-
-    if test.AQE.ENABLED:
-        reid_evaluation.logger.info("Features are expanded by their neighbours' (TEST.AQE)")
-        features = expand(features, test.AQE.QE_TIME, test.AQE.QE_K, test.AQE.ALPHA, device)
-    distances = FeatureDistances(features[:queries], features[queries:], test.METRIC, device)
-    if test.RERANK.ENABLED:
-        reid_evaluation.logger.info("Distances are re-ranked (TEST.RERANK)")
-        distances = RerankedDistances(distances, test.RERANK.K1, test.RERANK.K2, test.RERANK.LAMBDA)
-    matches = Matches(pids[:queries], pids[queries:], camids[:queries], camids[queries:])
-    cmc, all_AP, all_INP = rank_blocks(distances, matches, max_rank=10)
-
-    results = OrderedDict((f"Rank-{k}", cmc[k - 1] * 100) for k in (1, 5, 10))
-    results["mAP"], results["mINP"] = np.mean(all_AP) * 100, np.mean(all_INP) * 100
-    results["metric"] = (np.mean(all_AP) + cmc[0]) / 2 * 100
-    if test.ROC.ENABLED:
-        rates = (1e-4, 1e-3, 1e-2)
-        for rate, rejected in zip(rates, rejection_rates(distances, matches, rates), strict=True):
-            results[f"TPR@FPR={rate:.0e}"] = rejected
-    return results
+    test = self.cfg.TEST
+    aqe = {"times": test.AQE.QE_TIME, "neighbours": test.AQE.QE_K, "alpha": test.AQE.ALPHA}
+    rerank = {"k1": test.RERANK.K1, "k2": test.RERANK.K2, "weight": test.RERANK.LAMBDA}
+    return scores(
+        features,
+        pids,
+        camids,
+        self._num_query,
+        metric=test.METRIC,
+        device=self.cfg.MODEL.DEVICE,
+        expansion=aqe if test.AQE.ENABLED else None,
+        reranking=rerank if test.RERANK.ENABLED else None,
+        roc=test.ROC.ENABLED,
+    )
 
 
 def evaluate_in_blocks() -> None:

@@ -21,24 +21,32 @@ class DeviceEventStorage(events.EventStorage):
 
     def __init__(self, start_iter: int = 0):
         super().__init__(start_iter)
-        self._waiting: list[tuple[str, Tensor, bool, int]] = []
+        self._waiting: list[tuple[str, float | Tensor, bool, int]] = []
 
     def put_scalar(self, name: str, value: float | Tensor, smoothing_hint: bool = True) -> None:
         """As the host's. Of a tensor (one element) the value of this moment is kept.
 
         Raises: FloatingPointError: too many wait, and one that was read is a total_loss that is infinite or NaN.
         """
-        if not isinstance(value, Tensor):
+        if isinstance(value, Tensor):
+            value = (
+                value.detach().reshape(()).float().clone()
+            )  # an accuracy may be changed in place, a learning rate is
+        elif not self._waiting:
             super().put_scalar(name, value, smoothing_hint)
             return
-        # clone: an accuracy may be changed in place, a learning rate is
-        self._waiting.append((name, value.detach().reshape(()).float().clone(), smoothing_hint, self._iter))
+        # Numbers behind a tensor wait too: a history is in the order in which it was put.
+        self._waiting.append((self._current_prefix + name, value, smoothing_hint, self._iter))
         if len(self._waiting) >= LIMIT:
             self._read()
 
-    def waiting(self) -> list[tuple[str, Tensor]]:
+    def waiting(self) -> list[tuple[str, float | Tensor]]:
         """Names and values of those that were not read yet."""
         return [(name, value) for name, value, _, _ in self._waiting]
+
+    def smoothing_hints(self) -> Mapping[str, bool]:
+        self._read()
+        return super().smoothing_hints()
 
     def history(self, name: str) -> HistoryBuffer:
         self._read()
@@ -60,15 +68,26 @@ class DeviceEventStorage(events.EventStorage):
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
-        values = torch.stack([value for _, value, _, _ in waiting]).tolist()
-        now = self._iter
+        values = _numbers([value for _, value, _, _ in waiting])
+        now, prefix = self._iter, self._current_prefix
+        self._current_prefix = ""  # the names have theirs
         for (name, _, smoothing_hint, step), value in zip(waiting, values, strict=True):
             if name == "total_loss" and not math.isfinite(value):
                 losses = {n: v for (n, _, _, at), v in zip(waiting, values, strict=True) if at == step and "loss" in n}
                 raise FloatingPointError(f"Loss became infinite or NaN at iteration={step}! loss_dict = {losses}")
             self._iter = step
             super().put_scalar(name, value, smoothing_hint)
-        self._iter = now
+        self._iter, self._current_prefix = now, prefix
+
+
+def _numbers(values: list[float | Tensor]) -> list[float]:
+    """One copy for each device that tensors are on."""
+    numbers = list(values)
+    for device in {value.device for value in values if isinstance(value, Tensor)}:
+        there = [index for index, value in enumerate(values) if isinstance(value, Tensor) and value.device == device]
+        for index, number in zip(there, torch.stack([values[index] for index in there]).tolist(), strict=True):
+            numbers[index] = number
+    return numbers
 
 
 def keep_on_device() -> None:

@@ -7,7 +7,7 @@ def silence_void_warnings() -> None:
     """Exactly these two; a warning with other words, or from another module, is shown as before.
 
     fastreid/evaluation/rank.py:14, at import: "Cython rank evaluation ... is unavailable". It is not used: see
-    evaluation.rank_by_counting. Any version. (The like warning of evaluation/roc.py is true and stays.)
+    evaluation.rank_by_counting. Any version. (evaluation/roc.py has the like, and is imported by nobody here.)
     fastreid/data/transforms/functional.py:46, in every loading process: "TypedStorage is deprecated". PyTorch >= 2.0.
     """
     warnings.filterwarnings("ignore", "Cython rank evaluation", UserWarning, r"fastreid\.evaluation\.rank$")

@@ -127,7 +127,7 @@ def build_plain_train_loader(cfg, train_loader: DataLoader | CachedTrainLoader) 
     """
     if isinstance(train_loader, CachedTrainLoader) and list(cfg.INPUT.SIZE_TEST) == list(cfg.INPUT.SIZE_TRAIN):
         device, batch_size = train_loader.device, cfg.TEST.IMS_PER_BATCH
-        if device.type == "cuda":
+        if device.type == "cuda" and not cfg.SOLVER.MICRO_BATCH:  # which says that the GPU is small
             batch_size = max(batch_size, PLAIN_BATCH_ON_GPU)
         return ProgressLoader(CachedPlainLoader(train_loader.cache, batch_size=batch_size, device=device), "prototypes")
     plain_set = CommDataset(train_loader.dataset.img_items, build_transforms(cfg, is_train=False), relabel=True)

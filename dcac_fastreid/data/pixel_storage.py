@@ -48,7 +48,10 @@ def _mapped_file(size: int, folder: Path) -> mmap.mmap:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             # A full disk is an error here; met while the pixels are written, it would end the process (SIGBUS).
-            os.posix_fallocate(file.fileno(), 0, size)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:  # macOS
+                file.truncate(size)
             return mmap.mmap(file.fileno(), size)
     except OSError as error:
         raise InputError(

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dcac_fastreid.dcac import DCAC
 from dcac_fastreid.engine.settings import OURS, autocast_dtype
+from dcac_fastreid.losses import HOST_LOSSES
 from fastreid.utils.events import EventStorage, get_event_storage
 
 WARM_UP = 3  # ordinary steps before the recording: they make the optimizer's state and choose the kernels
@@ -17,9 +18,11 @@ logger = logging.getLogger("fastreid.dcac")
 
 def why_not_captured(cfg) -> str | None:
     """What stands against a CUDA graph in this config on this machine; None: nothing."""
+    host_losses = set(cfg.MODEL.LOSSES.NAME) & set(HOST_LOSSES)
     reasons = {
         "there is no GPU": not torch.cuda.is_available() or cfg.MODEL.DEVICE == "cpu",
         f"{cfg.MODEL.META_ARCHITECTURE} is an architecture of fast-reid": cfg.MODEL.META_ARCHITECTURE not in OURS,
+        f"fast-reid's {', '.join(sorted(host_losses))} may ask the GPU for numbers": bool(host_losses),
         "fp16 decides after every step whether it counts": autocast_dtype(cfg) == torch.float16,
         f"SOLVER.OPT is {cfg.SOLVER.OPT}, not Adam or AdamW": cfg.SOLVER.OPT not in ("Adam", "AdamW"),
         "gradients are clipped": cfg.SOLVER.CLIP_GRADIENTS.ENABLED,
@@ -29,10 +32,21 @@ def why_not_captured(cfg) -> str | None:
     return next((reason for reason, holds in reasons.items() if holds), None)
 
 
+def forget_capture(optimizer: torch.optim.Optimizer) -> None:
+    """What a run with captured steps saved of its optimizer becomes that of any run; a CapturedStep made of it sets it anew."""
+    for group in optimizer.param_groups:
+        group["lr"] = float(group["lr"])
+        if "capturable" in group:
+            group["capturable"] = False
+
+
 class CapturedStep:
-    """Takes a batch and trains on it, as the `run_step` of fast-reid's inner trainer, with the same numbers.
+    """Takes a batch and trains on it, as the `run_step` of fast-reid's inner trainer; its learning rate is a number in fp32.
 
     Where the recording fails, the log says why and the steps stay ordinary ones.
+
+    Attributes:
+        recorded: whether steps are replayed by now.
 
     Args:
         trainer: fast-reid's inner trainer; its model is on the GPU and its optimizer has made no step.
@@ -51,19 +65,23 @@ class CapturedStep:
             group["capturable"] = True
             # A number would be recorded for good; a schedule fills a tensor with its next value.
             group["lr"] = torch.as_tensor(group["lr"], dtype=torch.float32, device=trainer.model.device)
-        feedback = getattr(trainer.model, "feedback", None)
-        self._lookup = feedback.moments_of if isinstance(trainer.model, DCAC) else None
-        if self._lookup:
-            feedback.connect_latents(lambda paths: self._batch["moments"], feedback.scaling_factor)
+        self._feedback = trainer.model.feedback if isinstance(trainer.model, DCAC) else None
+        if self._feedback:
+            self._lookup = self._feedback.moments_of
+            self._feedback.connect_latents(lambda paths: self._batch["moments"], self._feedback.scaling_factor)
+
+    @property
+    def recorded(self) -> bool:
+        return self._graph is not None
 
     def __call__(self) -> None:
         start = time.perf_counter()
         batch = next(self._trainer._data_loader_iter)
         data_time = time.perf_counter() - start
         self._take(batch)
-        if self._graph is None and self._ordinary_steps == WARM_UP:
+        if not self.recorded and self._ordinary_steps == WARM_UP:
             self._record()
-        if self._graph is None:
+        if not self.recorded:
             self._ordinary_steps += 1
             self._run_beside()
         else:
@@ -75,7 +93,7 @@ class CapturedStep:
     def _take(self, batch: Mapping) -> None:
         """Copies a batch to where the graph reads it."""
         tensors = {key: value for key, value in batch.items() if isinstance(value, Tensor)}
-        if self._lookup:
+        if self._feedback:
             tensors["moments"] = self._lookup(batch["img_paths"])
         for key, value in tensors.items():
             if key in self._batch:
@@ -102,14 +120,22 @@ class CapturedStep:
         torch.cuda.current_stream().wait_stream(self._stream)
 
     def _record(self) -> None:
-        graph = torch.cuda.CUDAGraph()
-        if self._lookup:
-            graph.register_generator_state(self._trainer.model.feedback.generator)
+        graph, stream, device = torch.cuda.CUDAGraph(), torch.cuda.current_stream(), self._trainer.model.device
+        if self._feedback:
+            noise = self._feedback.random_state()
+            graph.register_generator_state(self._feedback.generator)
         try:
-            with EventStorage() as recorded, torch.cuda.graph(graph, stream=self._stream):
+            # thread_local: the thread of a loader that pins memory calls CUDA meanwhile
+            with (
+                EventStorage() as recorded,
+                torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
+            ):
                 self._step()
         except RuntimeError as error:
             self._ordinary_steps += 1  # no second try
+            torch.cuda.set_stream(stream)  # PyTorch's context leaves its own, where the recording cannot be ended
+            if self._feedback:
+                self._feedback.set_random_state(noise, device)  # a new generator: the old one belongs to the recording
             logger.warning(f"SOLVER.CUDA_GRAPH: the step cannot be recorded, it goes on without ({error})")
             return
         self._scalars = recorded.waiting()

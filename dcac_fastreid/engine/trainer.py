@@ -9,7 +9,8 @@ from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
-from dcac_fastreid.engine.captured_step import CapturedStep, why_not_captured
+from dcac_fastreid.engine.allocator import keep_freed_memory
+from dcac_fastreid.engine.captured_step import CapturedStep, forget_capture, why_not_captured
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.hooks import (
     BeforeTrain,
@@ -61,6 +62,7 @@ class DCACTrainer(DefaultTrainer):
         """
         self.progress.resuming = resume
         super().resume_or_load(resume)
+        forget_capture(self.optimizer)
         if resume and self.checkpointer.has_checkpoint() and not self.progress.steps:
             raise InputError(
                 f"the checkpoint in {self.cfg.OUTPUT_DIR} does not tell where its run stands, as those of DCACTrainer do; "
@@ -74,6 +76,8 @@ class DCACTrainer(DefaultTrainer):
         follows the checkpoint of an epoch, its evaluation and its line in metrics.json, is done again: the run may have
         been stopped before it. So a finished run is evaluated only.
         """
+        if self.cfg.MODEL.DEVICE == "cpu":
+            keep_freed_memory()
         self._error_before_training = sys.exc_info()[1]  # for the host's after_train, see compat/training_errors.py
         self.iter = self.start_iter = self.progress.steps
         self.start_epoch, first_step = divmod(self.iter, self.iters_per_epoch)
@@ -183,7 +187,9 @@ class DCACTrainer(DefaultTrainer):
         if isinstance(self.model, PrototypicalBaseline):
             plain_loader = data.build_plain_train_loader(self.cfg, self.data_loader)
             ours.append(PrototypeReset(self.model, plain_loader, autocast_dtype(self.cfg)))
+        cfg, self.cfg = self.cfg, changed(self.cfg, ["DATALOADER.CACHE_IMAGES", False])  # PreciseBN reads some batches
         host = [hook for hook in super().build_hooks() if not isinstance(hook, hooks.PeriodicCheckpointer)]
+        self.cfg = cfg
         if isinstance(
             self.model, DCAC
         ):  # log the encoder's learning rate; fast-reid's choice, the commonest, may be LoRA's

@@ -25,7 +25,7 @@ def buffer_for(slices: list[slice], features: Tensor, width: int) -> Tensor:
 
 
 def squared_euclidean(features: Tensor, others: Tensor, others_squared: Tensor, out: Tensor | None = None) -> Tensor:
-    """SQUARED Euclidean distances, (len(features), len(others)); the host's numbers to the last bit.
+    """SQUARED Euclidean distances, (len(features), len(others)); the host's numbers, to rounding.
 
     Args:
         others_squared: (len(others),), squared lengths.
@@ -46,7 +46,7 @@ class ToGallerySquaredEuclidean:
 
 
 class ToGalleryCosine:
-    """Writes 1 - cosine to the gallery into a block; the host's numbers to the last bit.
+    """Writes 1 - cosine to the gallery into a block; the host's numbers, to rounding.
 
     A normalised gallery would double the memory. `pieces` of it, made anew for each block, cost a tenth of the time.
     """

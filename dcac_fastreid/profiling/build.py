@@ -41,11 +41,6 @@ def build(cfg, num_classes: int, device: str = "meta", *, autocast: torch.dtype 
     return model.train()
 
 
-def build_on_meta(cfg, num_classes: int) -> nn.Module:
-    """The model of a config as it trains, training side included, with shapes and no weights."""
-    return build(cfg, num_classes)
-
-
 def build_encoder(cfg, device: str = "meta") -> stable_diffusion.StableDiffusionEncoder:
     """The VAE of a config's diffusion model, with random weights."""
     with torch.device(device), _TiledDraws():

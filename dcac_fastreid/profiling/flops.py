@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from dcac_fastreid.profiling.build import build_on_meta
+from dcac_fastreid.profiling.build import build
 from dcac_fastreid.profiling.model_stats import count_flops, latents_on_meta
 from dcac_fastreid.profiling.variants import CUMULATIVE, Variants
 from dcac_fastreid.profiling.workload import OTHERS, Workload
@@ -19,7 +19,7 @@ def training_flops(workload: Workload, names: Sequence[str]) -> dict[str, int]:
     variants_named = [name for name in names if name not in OTHERS]
     if variants_named:
         cfg = workload.config("ma_ms", batch=BATCH)
-        model = build_on_meta(cfg, workload.num_classes)
+        model = build(cfg, workload.num_classes)
         variants = Variants(model, cfg, *latents_on_meta(cfg))
         for name in variants_named:
             # bf16 weights need autocast, which the meta device does not know
@@ -27,7 +27,7 @@ def training_flops(workload: Workload, names: Sequence[str]) -> dict[str, int]:
             _, counts[name] = count_flops(model, cfg)
     for name in [name for name in names if name in OTHERS]:
         cfg = workload.config(OTHERS[name], batch=BATCH)
-        model = build_on_meta(cfg, workload.num_classes)
+        model = build(cfg, workload.num_classes)
         Variants(model, cfg, *latents_on_meta(cfg))
         _, counts[name] = count_flops(model, cfg)
     return counts

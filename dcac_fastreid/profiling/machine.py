@@ -13,6 +13,8 @@ from pathlib import Path
 
 import torch
 
+from dcac_fastreid.data import available_memory
+
 GIB = 2**30
 # Of glibc, PyTorch and OpenMP: with the default allocator large buffers are given back and faulted in again at every step,
 # which then takes several times as long. The tool starts itself again with them, since they are read at a process's start.
@@ -119,16 +121,11 @@ def memory_now() -> int:
     return int(now.split()[0]) * 1024 if now else 0
 
 
-def available_memory(device: torch.device) -> int:
-    """Bytes that this process can have: what it has already and what is free."""
+def room(device: torch.device) -> int:
+    """Bytes that a training in this process can have: what is free and, on the CPU, what the process has already."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    free = _from_proc("/proc/meminfo", "MemAvailable")
-    whole = int(free.split()[0]) * 1024 if free else os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
-    with suppress(OSError, ValueError):  # a container's own limit; "max" for none
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        whole = min(whole, limit - int(Path("/sys/fs/cgroup/memory.current").read_text()))
-    return whole + memory_now()
+    return available_memory() + memory_now()
 
 
 def _from_proc(path: str, name: str) -> str | None:

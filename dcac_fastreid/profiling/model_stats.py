@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from dcac_fastreid.profiling.build import build_encoder, build_on_meta
+from dcac_fastreid.profiling.build import build, build_encoder
 from dcac_fastreid.profiling.variants import Latents, Variants
 from fastreid.utils.events import EventStorage
 
@@ -22,7 +22,7 @@ def model_stats(cfg, num_classes: int) -> dict:
         flops: per batch of SOLVER.IMS_PER_BATCH, 2 per multiply-add. `forward_paper`: the VAE in the loop;
             `forward_run` and `training_run` (forward and backward): what this config executes, with cached latents.
     """
-    model = build_on_meta(cfg, num_classes)
+    model = build(cfg, num_classes)
     variants = Variants(model, cfg, *latents_on_meta(cfg))
     parameters = _count_parameters(model)
     forward_run, training_run = count_flops(model, cfg)

@@ -18,8 +18,9 @@ from dcac_fastreid.engine.captured_step import why_not_captured
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.optimizer import build_optimizer
 from dcac_fastreid.engine.settings import OURS, autocast_dtype, check_settings
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.profiling.build import build
-from dcac_fastreid.profiling.machine import GIB, available_memory, memory_now, peak_memory, release_memory
+from dcac_fastreid.profiling.machine import GIB, memory_now, peak_memory, release_memory, room
 from dcac_fastreid.profiling.model_stats import latents_on_meta
 from dcac_fastreid.profiling.repeated_step import RepeatedStep
 from dcac_fastreid.profiling.replay import copied_bytes_per_second, replay, seconds_around_an_operation
@@ -48,7 +49,7 @@ def plan(cfg, num_classes: int) -> dict:
     device = torch.device(cfg.MODEL.DEVICE)
     logger.info("a step on shapes alone")
     run, memory = _predict_memory(cfg, num_classes)
-    available = available_memory(device) / GIB
+    available = room(device) / GIB
     result = {
         "available_gib": available,
         "fits": memory["total"] <= available,
@@ -135,6 +136,9 @@ def _alternatives(cfg, num_classes: int, available: float) -> list[dict]:
     found = []
     for settings in (["SOLVER.CHECKPOINT_ACTIVATIONS", True], ["SOLVER.MICRO_BATCH", quarter]):
         logger.info(f"a step on shapes alone with {' '.join(map(str, settings))}")
-        _, memory = _predict_memory(changed(cfg, settings), num_classes)
+        try:
+            _, memory = _predict_memory(changed(cfg, settings), num_classes)
+        except InputError:  # not with this backbone
+            continue
         found.append({"settings": settings, "memory_gib": memory, "fits": memory["total"] <= available})
     return found

@@ -45,7 +45,7 @@ class RepeatedStep:
         captured = CapturedStep(self._trainer, self._autocast)
         self._run_step = captured
         self.time(steps=6, by_part=False)
-        return captured._graph is not None
+        return captured.recorded
 
     def time(self, steps: int = 1, by_part: bool = True) -> tuple[float, dict[str, float]]:
         """Seconds of a step, the mean of several, and of its parts; without parts no hook is called."""

@@ -11,7 +11,7 @@ import yaml
 
 import dcac_fastreid
 from dcac_fastreid.dcac import DCAC
-from dcac_fastreid.profiling.model_stats import build_on_meta
+from dcac_fastreid.profiling.build import build
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs" / "DCAC"
 NAMES = {"ma": "DG_Market1501", "d": "DG_DukeMTMC", "ms": "DG_MSMT17", "c3": "DG_CUHK03NP"}
@@ -67,7 +67,7 @@ def test_a_config_is_what_its_file_name_says(load, name):
     assert cfg.DATASETS.ROOT == ("synthetic:0" if "synthetic/" in name else "")
     assert cfg.OUTPUT_DIR == f"logs/DCAC/{name}"
 
-    model = build_on_meta(cfg, num_classes=24)
+    model = build(cfg, num_classes=24)
     assert {p.device.type for p in model.parameters()} == {"meta"}
     assert isinstance(model, DCAC) == ("baseline/" not in name)
     if isinstance(model, DCAC):

@@ -48,6 +48,10 @@ GPU = ("MODEL.DEVICE", "cuda", "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "
         (("SOLVER.OPT", "SGD"), "SOLVER.OPT is SGD"),
         (("MODEL.META_ARCHITECTURE", "Baseline"), "Baseline is an architecture of fast-reid"),
         (("SOLVER.CLIP_GRADIENTS.ENABLED", True), "gradients are clipped"),
+        (
+            ("MODEL.LOSSES.NAME", ("CrossEntropyLoss", "PrototypicalContrastiveLoss")),
+            "fast-reid's CrossEntropyLoss may ask",
+        ),
         (("MODEL.FREEZE_LAYERS", ("backbone",)), "trains other weights later"),
         (("SOLVER.MICRO_BATCH", 8), "computed again"),
         ((), None),
@@ -67,6 +71,27 @@ def test_without_a_gpu_the_ordinary_step_runs_and_the_log_says_why(make_trainer,
     assert trainer.iter == 3
 
 
+def test_a_run_with_captured_steps_is_resumed_without(make_trainer):
+    """Its optimizer was saved with a learning rate in a tensor, as a graph reads it."""
+    captured, resumed = make_trainer("ma_ms.yml"), make_trainer("ma_ms.yml")
+    for group in captured.optimizer.param_groups:
+        group.update(lr=torch.tensor(group["lr"]), capturable=True)
+    resumed.optimizer.load_state_dict(captured.optimizer.state_dict())
+    assert all(isinstance(group["lr"], torch.Tensor) for group in resumed.optimizer.param_groups)
+    resumed.resume_or_load(resume=False)
+    assert all(isinstance(group["lr"], float) and not group["capturable"] for group in resumed.optimizer.param_groups)
+
+
+def test_a_compiler_that_fails_leaves_the_parts_as_they_are(make_cfg, monkeypatch, caplog):
+    def fails(function):
+        raise RuntimeError("no working C++ compiler found\nmore")
+
+    monkeypatch.setattr(torch, "compile", fails)
+    model = DCACTrainer.build_model(make_cfg("ma_ms.yml", "SOLVER.COMPILE", True, "MODEL.HEADS.NUM_CLASSES", 8))
+    assert "encoder and U-Net run as they are (no working C++ compiler found)" in caplog.text
+    assert model.backbone._compiled_call_impl is None
+
+
 def trained(make_trainer, *opts):
     trainer = make_trainer("ma_ms.yml", "SOLVER.MAX_EPOCH", 3, "TEST.EVAL_PERIOD", 0, "SEED", 0, *opts)
     trainer.train()
@@ -78,7 +103,7 @@ def trained(make_trainer, *opts):
 def test_a_captured_step_trains_as_the_ordinary_one(make_trainer):
     """Nine steps: three ordinary, six replayed, with a learning rate that changes; also what is logged."""
     plain, captured = trained(make_trainer, *GPU), trained(make_trainer, *GPU, "SOLVER.CUDA_GRAPH", True)
-    assert isinstance(captured._train_on_batch, CapturedStep) and captured._train_on_batch._graph is not None
+    assert isinstance(captured._train_on_batch, CapturedStep) and captured._train_on_batch.recorded
     for (name, p), q in zip(captured.model.named_parameters(), plain.model.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4, msg=name)
     for name in ("loss_cls", "loss_diffusion", "cls_accuracy", "lr"):

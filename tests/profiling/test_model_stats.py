@@ -9,7 +9,7 @@ import pytest
 
 from dcac_fastreid import load_config
 from dcac_fastreid.profiling import model_stats
-from dcac_fastreid.profiling.model_stats import build_on_meta
+from dcac_fastreid.profiling.build import build
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -53,7 +53,7 @@ def test_parameters_and_flops_are_the_papers(configs, config, trainable, forward
 )
 def test_lora_alone_has_the_published_size(configs, config, opts, lora, num_classes):
     """And besides it there are the baseline's 85,935,616 at N = 751, with a classifier row for each identity, and the prompts."""
-    model = build_on_meta(load_config(str(configs / f"{config}.yml"), opts), num_classes)
+    model = build(load_config(str(configs / f"{config}.yml"), opts), num_classes)
     assert _trainable(model.feedback) == lora
     assert _trainable(model) == lora + 85_935_616 + (num_classes - 751) * 512 + num_classes * 768
 

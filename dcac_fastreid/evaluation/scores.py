@@ -1,0 +1,56 @@
+"""What an evaluation reports, from the features of all test images. N query and gallery images together, D feature width."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dcac_fastreid.evaluation.distances import FeatureDistances
+from dcac_fastreid.evaluation.matches import Matches
+from dcac_fastreid.evaluation.query_expansion import expand
+from dcac_fastreid.evaluation.rank import rank_blocks
+from dcac_fastreid.evaluation.rerank import RerankedDistances
+from dcac_fastreid.evaluation.roc import rejection_rates
+
+RATES = (1e-4, 1e-3, 1e-2)  # of false positives, TEST.ROC
+
+
+def scores(
+    features: Tensor,
+    pids: Tensor,
+    camids: Tensor,
+    num_query: int,
+    *,
+    metric: str,
+    device: str | torch.device | None = None,
+    expansion: Mapping | None = None,
+    reranking: Mapping | None = None,
+    roc: bool = False,
+) -> OrderedDict[str, float]:
+    """The host's results under the host's names: Rank-1, 5 and 10, mAP, mINP and their `metric` in per cent, TPR@FPR.
+
+    Args:
+        features: (N, D), the queries' first. pids, camids: (N,).
+        num_query: of N.
+        metric, device: see FeatureDistances.
+        expansion: times, neighbours and alpha of `expand`; None: none.
+        reranking: k1, k2 and weight of RerankedDistances; None: none.
+        roc: whether TPR@FPR is reported.
+    Raises: InputError: a feature is not finite, no query has a match, or a setting does not fit the number of images.
+    """
+    if expansion:
+        features = expand(features, **expansion, device=device)
+    distances = FeatureDistances(features[:num_query], features[num_query:], metric, device)
+    if reranking:
+        distances = RerankedDistances(distances, **reranking)
+    matches = Matches(pids[:num_query], pids[num_query:], camids[:num_query], camids[num_query:])
+    cmc, all_AP, all_INP = rank_blocks(distances, matches, max_rank=10)
+
+    results = OrderedDict((f"Rank-{k}", cmc[k - 1] * 100) for k in (1, 5, 10))
+    results["mAP"], results["mINP"] = np.mean(all_AP) * 100, np.mean(all_INP) * 100
+    results["metric"] = (np.mean(all_AP) + cmc[0]) / 2 * 100
+    for rate, rejected in zip(RATES, rejection_rates(distances, matches, RATES), strict=True) if roc else ():
+        results[f"TPR@FPR={rate:.0e}"] = rejected
+    return results

@@ -1,0 +1,31 @@
+"""Freed memory is used again without the operating system, in a process of its own: the setting lasts as long."""
+
+import ctypes
+import subprocess
+import sys
+
+import pytest
+
+FAULTS = """
+import resource, torch
+from dcac_fastreid.engine.allocator import keep_freed_memory
+assert {keep} is None or keep_freed_memory()
+def use(): torch.ones(2**24).add_(1)  # 64 MB: 16,384 pages
+for _ in range(3): use()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5): use()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(keep):
+    finished = subprocess.run(
+        [sys.executable, "-c", FAULTS.format(keep=keep)], capture_output=True, text=True, check=True
+    )
+    return int(finished.stdout.splitlines()[-1])
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="no glibc")
+def test_a_large_tensor_takes_the_pages_of_the_one_before():
+    assert faults(keep=True) < 1000
+    assert faults(keep=None) > 1000, "what the setting changes"
