@@ -10,8 +10,8 @@ from dcac_fastreid.reid.class_token import ClassTokenBlock
 from dcac_fastreid.reid.open_clip_models import image_tower
 
 # Each with all that stand before it. "plain": diffusers, peft and open_clip as they come, the VAE in the loop, fast-reid's
-# optimizer with a group for every weight.
-CUMULATIVE = ("plain", "+latents", "+shortcut", "+class-token", "+channels_last", "+optimizer", "+bf16")
+# optimizer with a group for every weight. What runs on the CPU ends with "+optimizer"; the rest is for GPUs.
+CUMULATIVE = ("plain", "+latents", "+shortcut", "+class-token", "+optimizer", "+channels_last", "+bf16")
 # "+bf16": frozen weights in bfloat16, to which mixed precision would convert them at every step. "+graph": the step replayed
 # as a CUDA graph; "+compile": encoder and U-Net compiled besides.
 ON_GPU = ("+bf16", "+graph", "+compile")
