@@ -13,7 +13,7 @@ assert {keep} is None or keep_freed_memory()
 def use(): torch.ones(2**24).add_(1)  # 64 MB: 16,384 pages
 for _ in range(3): use()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(5): use()
+for _ in range(20): use()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
@@ -27,5 +27,6 @@ def faults(keep):
 
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="no glibc")
 def test_a_large_tensor_takes_the_pages_of_the_one_before():
-    assert faults(keep=True) < 1000
-    assert faults(keep=None) > 1000, "what the setting changes"
+    without, kept = faults(keep=None), faults(keep=True)
+    assert without > 20 * 16_000, "all pages, each time"
+    assert kept < 3 * 16_500  # where a small piece lies between two large ones, one of these may begin anew
