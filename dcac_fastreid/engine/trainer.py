@@ -20,6 +20,7 @@ from dcac_fastreid.engine.hooks import (
     PrototypeReset,
     StepCheckpointer,
 )
+from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.optimizer import build_optimizer
 from dcac_fastreid.engine.resume import Progress
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
@@ -83,7 +84,7 @@ class DCACTrainer(DefaultTrainer):
         self.start_epoch, first_step = divmod(self.iter, self.iters_per_epoch)
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
         logger.info(f"Starting training from epoch {self.start_epoch}" + (f", step {first_step}" if first_step else ""))
-        with EventStorage(self.iter) as self.storage:
+        with EventStorage(self.iter) as self.storage, fast_linear_layers(self.cfg.MODEL.DEVICE):
             try:
                 self._run(first_step)
             except (InputError, OSError):
@@ -138,6 +139,11 @@ class DCACTrainer(DefaultTrainer):
 
     def _batch_of_process(self) -> int:
         return self.cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
+
+    @classmethod
+    def test(cls, cfg, model):
+        with fast_linear_layers(cfg.MODEL.DEVICE):
+            return super().test(cfg, model)
 
     @classmethod
     def build_train_loader(cls, cfg):

@@ -49,11 +49,11 @@ GPU_VARIANTS = ("+bf16", "+graph", "+compile")
 BARS = (
     Bar(
         "step of DCAC with LoRA / plain step with the VAE in the loop", "", "cpu",
-        lambda r: r["training"]["+optimizer"]["ratio_to_plain"]["median"], 0.74, stretch=0.68,
+        lambda r: r["training"]["+onednn"]["ratio_to_plain"]["median"], 0.74, stretch=0.68,
     ),
     Bar(
         f"FLOPs of a training step, batch {BATCH}", "TFLOP", "any",
-        lambda r: r["training"]["+optimizer"]["flops_batch_64"] / 1e12, 9.4,
+        lambda r: r["training"]["+class-token"]["flops_batch_64"] / 1e12, 9.4,
     ),
     Bar(
         "ranking 1,000 x 20,000, fast-reid's Python / ours, results equal", "times", "cpu",

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from dcac_fastreid.engine.captured_step import CapturedStep
+from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.settings import autocast_dtype
 from dcac_fastreid.profiling.step_parts import OperationCount, StepClock, stamped
 from fastreid.engine import defaults
@@ -33,12 +34,14 @@ class RepeatedStep:
         if self._autocast:
             self._trainer.set_dtype(self._autocast)
         self._run_step = self._trainer.run_step
+        self._fast_linear_layers = True
         self._memory = getattr(model, "memory", None)
         self._prototypes = self._memory.prototypes.clone() if self._memory else None
 
-    def use(self, optimizer: torch.optim.Optimizer) -> None:
-        """Goes on with another optimizer of the same weights."""
+    def use(self, optimizer: torch.optim.Optimizer, *, linear_layers: bool = True) -> None:
+        """Goes on with another optimizer of the same weights, and with or without our way through linear layers."""
         self._trainer.optimizer = optimizer
+        self._fast_linear_layers = linear_layers
 
     def capture(self) -> bool:
         """Goes on with a CUDA graph of the step, after some ordinary ones; says whether the recording went well."""
@@ -50,7 +53,7 @@ class RepeatedStep:
     def time(self, steps: int = 1, by_part: bool = True) -> tuple[float, dict[str, float]]:
         """Seconds of a step, the mean of several, and of its parts; without parts no hook is called."""
         self._begin_again()
-        with EventStorage(), self._stamped() if by_part else nullcontext():
+        with self._surroundings(by_part):
             self._wait()
             self._clock.restart()
             begin = time.perf_counter()
@@ -66,7 +69,7 @@ class RepeatedStep:
         losses = {}
         handle = self._model.register_forward_hook(lambda module, inputs, output: losses.update(output))
         self._begin_again()
-        with EventStorage(), self._stamped(), OperationCount(self._clock) as count:
+        with self._surroundings(by_part=True), OperationCount(self._clock) as count:
             self._run_step()
         handle.remove()
         return {name: loss.item() for name, loss in losses.items()}, dict(count.counts)
@@ -80,8 +83,14 @@ class RepeatedStep:
             self._wait()
         return sum(event.device_type == torch.autograd.DeviceType.CUDA for event in profile.events())
 
-    def _stamped(self):
-        return stamped(self._model, self._trainer.optimizer, self._clock)
+    @contextmanager
+    def _surroundings(self, by_part: bool) -> Iterator[None]:
+        with EventStorage(), ExitStack() as stack:
+            if self._fast_linear_layers:
+                stack.enter_context(fast_linear_layers(self._model.device))
+            if by_part:
+                stack.enter_context(stamped(self._model, self._trainer.optimizer, self._clock))
+            yield
 
     @torch.no_grad()
     def _begin_again(self) -> None:

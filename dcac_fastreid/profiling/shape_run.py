@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from dcac_fastreid.dcac import DCAC
+from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.settings import autocast_dtype
 from dcac_fastreid.profiling.build import build
 from dcac_fastreid.profiling.model_stats import NoEvents, latents_on_meta
@@ -67,7 +68,7 @@ def run_on_shapes(cfg, num_classes: int) -> ShapeRun:
     unused = set(model.unused_parameters()) if isinstance(model, DCAC) else set()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     updated = _bytes(parameter for parameter in trained if parameter not in unused)
-    with FakeTensorMode(), NoEvents():
+    with FakeTensorMode(), NoEvents(), fast_linear_layers(device):
         _move(model, device)
         if moments:
             at_hand = torch.empty(moments, device=device)

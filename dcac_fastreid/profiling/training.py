@@ -56,8 +56,11 @@ def time_variants(workload: Workload, names: Sequence[str], rounds: int) -> dict
 
     def switch(name: str) -> None:
         training.variants.choose(name)
-        ours = CUMULATIVE.index(name) >= CUMULATIVE.index("+optimizer")
-        step.use(our_optimizer if ours else host_optimizer)
+        place = CUMULATIVE.index(name)
+        step.use(
+            our_optimizer if place >= CUMULATIVE.index("+optimizer") else host_optimizer,
+            linear_layers=place >= CUMULATIVE.index("+onednn"),
+        )
 
     eager = [name for name in names if name in CUMULATIVE]
     for optimizer in (host_optimizer, our_optimizer):  # makes their states: a step that counts operations makes none
@@ -92,7 +95,7 @@ def time_other(workload: Workload, name: str, rounds: int) -> dict:
     Returns: what `_figures` says, of ordinary steps; on a GPU `recorded`, the same of a CUDA graph.
     """
     training = Training(workload, OTHERS[name])
-    training.variants.choose("+bf16" if workload.device == "cuda" else "+optimizer")
+    training.variants.choose("+bf16" if workload.device == "cuda" else "+onednn")
     without_update = name == "full" and workload.device == "cpu"  # Adam's two states of 860 M weights would not fit
     if without_update:
         optimizer = NoUpdate(parameter for parameter in training.model.parameters() if parameter.requires_grad)

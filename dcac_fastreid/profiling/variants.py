@@ -10,8 +10,8 @@ from dcac_fastreid.reid.class_token import ClassTokenBlock
 from dcac_fastreid.reid.open_clip_models import image_tower
 
 # Each with all that stand before it. "plain": diffusers, peft and open_clip as they come, the VAE in the loop, fast-reid's
-# optimizer with a group for every weight. What runs on the CPU ends with "+optimizer"; the rest is for GPUs.
-CUMULATIVE = ("plain", "+latents", "+shortcut", "+class-token", "+optimizer", "+channels_last", "+bf16")
+# optimizer with a group for every weight. "+onednn" is for the CPU and the last thing that runs there; what follows is for GPUs.
+CUMULATIVE = ("plain", "+latents", "+shortcut", "+class-token", "+optimizer", "+onednn", "+channels_last", "+bf16")
 # "+bf16": frozen weights in bfloat16, to which mixed precision would convert them at every step. "+graph": the step replayed
 # as a CUDA graph; "+compile": encoder and U-Net compiled besides.
 ON_GPU = ("+bf16", "+graph", "+compile")
@@ -40,7 +40,7 @@ class Variants:
             short = model.feedback.denoiser.unet.attn_processors
             ordinary = {name: short[name.replace(".attn2.", ".attn1.")] for name in short}
             self._processors = {False: ordinary, True: short}
-        self.choose("+optimizer")
+        self.choose("+onednn")
 
     def choose(self, variant: str) -> None:
         """Makes the model take the short cuts of a variant of CUMULATIVE, and no other."""

@@ -57,7 +57,7 @@ def test_parts_make_up_the_step(figures):
 
 def test_ratios_are_of_the_same_round(figures):
     assert figures["plain"]["ratio_to_plain"] == {"median": 1.0, "min": 1.0, "max": 1.0}
-    ratio = figures["+optimizer"]["ratio_to_plain"]
+    ratio = figures["+onednn"]["ratio_to_plain"]
     assert 0 < ratio["min"] <= ratio["median"] <= ratio["max"]
 
 
