@@ -28,6 +28,7 @@ setup(
         "torchvision",
         "diffusers",
         "filelock",
+        "matplotlib",
         "open_clip_torch",
         "peft",
         "safetensors",

@@ -61,6 +61,9 @@ def add_dcac_config(cfg: CN) -> None:
     cfg.MODEL.DCAC.CONDITIONER.PROBS = "classifier"
     # What then happens to the condition, Table 10: "none", "silu", "batchnorm" or "condition_net".
     cfg.MODEL.DCAC.CONDITIONER.TRANSFORM = "none"
+    # A control that is not in the paper. True: in training every picture gets the condition of another one of its batch, drawn
+    # anew at each step. The feedback still reaches the encoder, but says nothing about the picture.
+    cfg.MODEL.DCAC.CONDITIONER.SHUFFLE = False
 
     # -- the diffusion model --
     cfg.MODEL.DCAC.DIFFUSION = CN()
@@ -78,7 +81,7 @@ def add_dcac_config(cfg: CN) -> None:
     cfg.MODEL.DCAC.DIFFUSION.SIZE = [128, 128]
     # Which weights of the U-Net train, Table 5: "frozen"; "lora", adapters beside frozen layers; "partial1", the output
     # blocks and the head (time embedding, last normalisation and convolution); "partial2", the middle block too; "full";
-    # "scratch", all, drawn anew from SEED.
+    # "scratch", all, drawn anew from SEED; or, a control that is not in the paper, "random": as "scratch", but frozen.
     cfg.MODEL.DCAC.DIFFUSION.TUNING = "lora"
 
     # -- LoRA, Eq. 9 --
@@ -91,6 +94,10 @@ def add_dcac_config(cfg: CN) -> None:
     # ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj"), as Table 6's counts and the release; the paper's words, "the
     # feed-forward linear layers", would add "ff.net.2".
     cfg.MODEL.DCAC.LORA.TARGETS = ()
+
+    # Every so many steps, numbers that tell why the feedback works, or not, as telemetry/... beside the losses in metrics.json
+    # and TensorBoard; 50 is a good choice, 0 for never. The training stays the same, to the bit.
+    cfg.MODEL.DCAC.TELEMETRY = 0
 
     # -- solver --
     # SOLVER.SCHED "EpochWarmupMultiStepLR": Section 5.2's schedule, stepped once per epoch e = 0, 1, ...:

@@ -95,7 +95,12 @@ def attach_training_side(model: DCAC, cfg, denoiser: Denoiser, *, autocast: torc
     if autocast:
         store_frozen_in(denoiser, autocast)
     conditioner = build_conditioner(cfg, denoiser.condition_dim)
-    feedback = DiffusionFeedback(denoiser, seed=cfg.SEED, micro_batch=cfg.SOLVER.MICRO_BATCH)
+    feedback = DiffusionFeedback(
+        denoiser,
+        seed=cfg.SEED,
+        micro_batch=cfg.SOLVER.MICRO_BATCH,
+        shuffle=cfg.MODEL.DCAC.CONDITIONER.SHUFFLE,
+    )
     model.attach_training_side(conditioner.to(model.device), feedback.to(model.device))
 
 

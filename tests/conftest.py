@@ -6,7 +6,7 @@ import pytest
 
 import dcac_fastreid
 from dcac_fastreid.synthetic.domains import Counts
-from dcac_fastreid.synthetic.parts import cached_part
+from dcac_fastreid.synthetic.parts import part
 from dcac_fastreid.synthetic.world import draw_world
 
 
@@ -18,7 +18,7 @@ def configs() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_folder(tmp_path_factory):
-    """The cache of latents and small parts of this test session."""
+    """The cache of latents of this test session."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DCAC_FASTREID_CACHE", str(folder))
@@ -35,9 +35,9 @@ def tiny_world(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sd_folder(cache_folder):
+def sd_folder():
     """A small Stable Diffusion folder in diffusers' layout."""
-    return cached_part(cache_folder, "stable-diffusion")
+    return part("stable-diffusion")
 
 
 @pytest.fixture

@@ -178,6 +178,19 @@ def test_the_feedback_comes_back_in_every_mode_of_tuning(assemble, batch, tuning
     assert all(gradient[name] == 0 for name, p in model.named_parameters() if not p.requires_grad)
 
 
+def test_under_shuffled_conditions_the_feedback_still_comes_back(assemble, batch):
+    model, ordinary = assemble(CONDITIONER + "SHUFFLE", True), assemble()
+    conditions, received = [], []
+    for each in (model, ordinary):
+        each.conditioner.register_forward_hook(lambda module, args, condition: conditions.append(condition))
+        each.feedback.denoiser.register_forward_pre_hook(lambda module, args: received.append(args[2]))
+        run(each, batch)["loss_diffusion"].backward()
+    assert torch.equal(conditions[0], conditions[1]) and torch.equal(received[1], conditions[1])
+    assert (received[0] != conditions[0]).flatten(1).any(1).all()
+    assert torch.equal(received[0].flatten(1).sum(1).sort().values, conditions[0].flatten(1).sum(1).sort().values)
+    assert gradients(model)["backbone.tower.positional_embedding"] > 0
+
+
 def test_scratch_is_drawn_from_the_seed(assemble):
     """And not from the stream of torch, in which the baseline stands."""
     scratch = ("MODEL.DCAC.DIFFUSION.TUNING", "scratch", "SEED")

@@ -1,11 +1,13 @@
 """fast-reid's Checkpointer with sentences instead of silence: for resuming a run, and for testing a model."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_tensor_file, write_whole
 from fastreid.modeling import build_model
@@ -17,7 +19,23 @@ class UnreadableCheckpoint(InputError):
 
 
 class ReadableCheckpointer(Checkpointer):
-    """Names a file that is no checkpoint of fast-reid. Raises UnreadableCheckpoint."""
+    """Names a file that is no checkpoint of fast-reid. Raises UnreadableCheckpoint.
+
+    Attributes:
+        selected_on: the data sets whose test metric picked what was loaded; logged; what is saved afterwards tells it too.
+    """
+
+    selected_on: Sequence[str] = ()
+
+    def load(self, path: str, checkpointables=None):
+        rest = super().load(path, checkpointables)
+        self.selected_on = selected_on(path)
+        if self.selected_on:
+            self.logger.warning(
+                f"{path} was picked by a test metric, data set: {', '.join(self.selected_on)}; results of it, and of what is "
+                "trained from it, are marked"
+            )
+        return rest
 
     def _load_file(self, f: str):
         try:
@@ -50,11 +68,17 @@ class StrictCheckpointer(ReadableCheckpointer):
         if self.save_dir and self.save_to_disk:
             self.tag_last_checkpoint(f"{name}.pth")
 
-    def write(self, name: str, **extra) -> None:
-        """Saves a file that is not the one to resume from; raises as `save`."""
+    def write(self, name: str, *, picked_by: Sequence[str] = (), **extra) -> None:
+        """Saves a file that is not the one to resume from; raises as `save`.
+
+        Args:
+            picked_by: the data sets whose test metric picks it; those of what was loaded are added.
+        """
         if not self.save_dir or not self.save_to_disk:
             return
         state = {key: part.state_dict() for key, part in self.checkpointables.items()}
+        if picked_by := sorted({*self.selected_on, *picked_by}):
+            state[SELECTED_ON] = picked_by
         file = self._file(name)
         self.logger.info(f"Saving checkpoint to {file}")
         try:

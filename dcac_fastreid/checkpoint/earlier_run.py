@@ -6,11 +6,11 @@ from pathlib import Path
 
 logger = logging.getLogger("fastreid.dcac")
 
-OF_A_RUN = ("model_*.pth", "last_checkpoint", "metrics.json")
+OF_A_RUN = ("model_*.pth", "last_checkpoint", "metrics.json", "stamp.json")
 
 
 def set_aside(folder: str) -> None:
-    """Moves checkpoints and metrics of an earlier run to a folder of their own below `folder`; without any, does nothing."""
+    """Moves an earlier run's checkpoints, metrics and stamp to a folder of their own below `folder`, if there are any."""
     files = sorted(file for pattern in OF_A_RUN for file in Path(folder).glob(pattern))
     if not files:
         return

@@ -1,12 +1,14 @@
 """Parts of a trained checkpoint for others: the encoder, the ID prompts, the LoRA."""
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
+from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_tensor_file, write_whole
 
@@ -43,7 +45,7 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
     lora = diffusers_lora(model, rank=cfg.MODEL.DCAC.LORA.RANK, alpha=cfg.MODEL.DCAC.LORA.ALPHA)
     encoder = encoder_weights(model)
     exported = [
-        _save(folder / "encoder.safetensors", encoder, "encoder and BNNeck"),
+        _save(folder / "encoder.safetensors", encoder, "encoder and BNNeck", selected_on(cfg.MODEL.WEIGHTS)),
         _save_text(folder / "encoder.yml", encoder_config(cfg), "config that rebuilds the encoder"),
     ]
     absent = []
@@ -111,10 +113,11 @@ def diffusers_lora(model: Mapping[str, Tensor], *, rank: int, alpha: float) -> d
     return {key: weight * (alpha / rank) if ".lora_B." in key else weight for key, weight in lora.items()}
 
 
-def _save(file: Path, weights: Mapping[str, Tensor], what: str) -> Exported:
+def _save(file: Path, weights: Mapping[str, Tensor], what: str, picked_by: Sequence[str] = ()) -> Exported:
     from safetensors.torch import save
 
-    content = save({key: weight.contiguous() for key, weight in weights.items()}, metadata={"format": "pt"})
+    metadata = {"format": "pt"} | ({SELECTED_ON: json.dumps(picked_by)} if picked_by else {})
+    content = save({key: weight.contiguous() for key, weight in weights.items()}, metadata=metadata)
     write_whole(file, lambda stream: stream.write(content))
     return Exported(file, what)
 

@@ -35,7 +35,10 @@ def rank_by_counting() -> None:
 
 
 def evaluate(self) -> dict:
-    """The host's results from the same features and settings (TEST.METRIC, AQE, RERANK, ROC); {} but in the main process."""
+    """The host's results from the same features and settings (TEST.METRIC, AQE, RERANK, ROC); {} but in the main process.
+
+    Afterwards self.of_queries holds what each query scored, see `scores`.
+    """
     comm.synchronize()
     predictions = list(chain(*comm.gather(self._predictions, dst=0)))
     if not comm.is_main_process():
@@ -44,6 +47,7 @@ def evaluate(self) -> dict:
     test = self.cfg.TEST
     aqe = {"times": test.AQE.QE_TIME, "neighbours": test.AQE.QE_K, "alpha": test.AQE.ALPHA}
     rerank = {"k1": test.RERANK.K1, "k2": test.RERANK.K2, "weight": test.RERANK.LAMBDA}
+    self.of_queries = {}
     return scores(
         features,
         pids,
@@ -54,6 +58,7 @@ def evaluate(self) -> dict:
         expansion=aqe if test.AQE.ENABLED else None,
         reranking=rerank if test.RERANK.ENABLED else None,
         roc=test.ROC.ENABLED,
+        of_queries=self.of_queries,
     )
 
 

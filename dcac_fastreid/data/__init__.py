@@ -2,8 +2,11 @@
 
 from dcac_fastreid.data import dg_datasets  # noqa: F401  # registers DG_Market1501 and the others
 from dcac_fastreid.data.check_datasets import check_datasets
+from dcac_fastreid.data.description import describe_dataset, describe_world
 from dcac_fastreid.data.epoch_sampler import EpochSampler
+from dcac_fastreid.data.file_hashes import file_hashes
 from dcac_fastreid.data.images import read_image
+from dcac_fastreid.data.leakage import check_leakage
 from dcac_fastreid.data.loaders import build_plain_train_loader, build_test_loader, build_train_loader
 from dcac_fastreid.data.locations import cache_folder, data_root, use_data_root, weights_path, with_local_weights
 from dcac_fastreid.data.pixel_storage import available_memory
@@ -18,9 +21,13 @@ __all__ = [
     "build_train_loader",
     "cache_folder",
     "check_datasets",
+    "check_leakage",
     "check_sampler",
     "check_test_split",
     "data_root",
+    "describe_dataset",
+    "describe_world",
+    "file_hashes",
     "read_image",
     "use_data_root",
     "weights_path",

@@ -1,11 +1,10 @@
 """Can the data sets of a config be read, trained and tested on? Asked before anything is started."""
 
-from dcac_fastreid.data.dg_datasets import NamedFilesDataset
 from dcac_fastreid.data.locations import data_root
+from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.data.samplers import check_batch
 from dcac_fastreid.data.test_split import check_test_split
 from dcac_fastreid.errors import InputError
-from fastreid.data.datasets import DATASET_REGISTRY
 
 
 def check_datasets(cfg, *, training: bool) -> None:
@@ -15,9 +14,9 @@ def check_datasets(cfg, *, training: bool) -> None:
     """
     names = cfg.DATASETS.NAMES if training else ()
     root = data_root(cfg.DATASETS.ROOT)
-    train = [item for name in names for item in _read(name, root, cfg.DATASETS.COMBINEALL).train]
+    train = [item for name in names for item in read_dataset(name, root, combineall=cfg.DATASETS.COMBINEALL).train]
     for name in cfg.DATASETS.TESTS:
-        dataset = _read(name, root, combineall=False)
+        dataset = read_dataset(name, root)
         check_test_split(name, dataset.query, dataset.gallery)
         _check_neighbours(cfg, name, len(dataset.query) + len(dataset.gallery))
     if names:
@@ -32,18 +31,3 @@ def _check_neighbours(cfg, name: str, images: int) -> None:
     ):
         if enabled and needed > images:
             raise InputError(f"{key} asks for {needed} pictures, query and gallery of {name} have {images}; lower it")
-
-
-def _read(name: str, root: str, combineall: bool):
-    dataset_class = DATASET_REGISTRY.get(name)
-    if issubclass(dataset_class, NamedFilesDataset):
-        return dataset_class(root=root, combineall=combineall, verbose=False)
-    try:
-        dataset = dataset_class(root=root, combineall=combineall)
-        _ = dataset.train, dataset.query, dataset.gallery  # some classes read their lists when asked
-    except Exception as error:  # fast-reid's classes raise nearly anything, of a missing folder or an odd file name
-        raise InputError(
-            f"fast-reid's {name} cannot be read below {root} ({type(error).__name__}: {error}); see its class for the "
-            "folders that it expects"
-        ) from error
-    return dataset

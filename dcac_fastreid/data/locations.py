@@ -11,7 +11,7 @@ SYNTHETIC = "synthetic:"
 
 
 def cache_folder() -> Path:
-    """Where latents, worlds and small parts are kept: the environment variable DCAC_FASTREID_CACHE, else ~/.cache/dcac_fastreid."""
+    """Where latents and drawn worlds are kept: the environment variable DCAC_FASTREID_CACHE, else ~/.cache/dcac_fastreid."""
     return Path(os.environ.get("DCAC_FASTREID_CACHE") or Path.home() / ".cache" / "dcac_fastreid")
 
 
@@ -40,12 +40,12 @@ def data_root(root: str) -> str:
 
 
 def weights_path(path: str) -> str:
-    """The file or folder that a key of pre-trained weights names: a path, or "synthetic:NAME", made on first use."""
+    """The file or folder that a key of pre-trained weights names: a path, or "synthetic:NAME", which ships with the package."""
     if not path.startswith(SYNTHETIC):
         return path
-    from dcac_fastreid.synthetic.parts import cached_part
+    from dcac_fastreid.synthetic.parts import part
 
-    return str(cached_part(cache_folder(), path.removeprefix(SYNTHETIC)))
+    return str(part(path.removeprefix(SYNTHETIC)))
 
 
 def use_data_root(cfg) -> str:

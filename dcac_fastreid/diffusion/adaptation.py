@@ -16,7 +16,9 @@ TRAINED_PARTS = {
     "partial2": ("middle", "output", "head"),
     "full": ("input", "middle", "output", "head"),
     "scratch": ("input", "middle", "output", "head"),  # as full, from random weights
+    "random": (),  # as frozen, from random weights; not in the paper: is it the pre-training that helps?
 }
+DRAWN_ANEW = ("scratch", "random")
 # Added to the seed of what is drawn here, see `adapt`.
 OWN_STREAM = 1_000_003
 
@@ -42,7 +44,7 @@ def adapt(
         tuning: a key of TRAINED_PARTS.
         rank: r of Eq. 9. alpha: s = alpha / rank.
         targets: names' ends of the linear layers that take an adapter; empty: denoiser.lora_targets.
-        seed: of what is drawn here, the adapters' A or the weights from scratch. torch's own stream stays as it was, so that
+        seed: of what is drawn here, the adapters' A or a random U-Net. torch's own stream stays as it was, so that
             the rest of the model starts from the same weights in every mode.
     Raises:
         InputError: as `check_tuning`; a part that the denoiser does not have; a target that does not match its layers.
@@ -61,8 +63,8 @@ def adapt(
         # Not torch.manual_seed, which would set the GPUs' streams too; and not the bare seed, from which others draw: a random
         # U-Net made of the same seed would come out again.
         torch.default_generator.manual_seed(seed + OWN_STREAM)
-        if tuning == "scratch":
-            _draw_anew(denoiser)
+        if tuning in DRAWN_ANEW:
+            _draw_anew(denoiser, tuning)
         elif tuning == "lora":
             _inject_lora(denoiser, targets or denoiser.lora_targets, rank=rank, alpha=alpha)
 
@@ -84,14 +86,14 @@ def store_frozen_in(denoiser: nn.Module, dtype: torch.dtype) -> None:
 
 
 @torch.no_grad()
-def _draw_anew(denoiser: nn.Module) -> None:
+def _draw_anew(denoiser: nn.Module, tuning: str) -> None:
     """Gives every layer the random weights with which its class begins."""
     for name, module in denoiser.named_modules():
         if next(module.parameters(recurse=False), None) is None:
             continue
         if not hasattr(module, "reset_parameters"):
             raise InputError(
-                f"MODEL.DCAC.DIFFUSION.TUNING is 'scratch', but the denoiser's {name} ({type(module).__name__}) has no "
+                f"MODEL.DCAC.DIFFUSION.TUNING is {tuning!r}, but the denoiser's {name} ({type(module).__name__}) has no "
                 "reset_parameters(), which draws weights anew; choose 'full'"
             )
         module.reset_parameters()

@@ -18,13 +18,15 @@ class DiffusionFeedback(nn.Module):
         denoiser: with the weights that train already chosen, see `adaptation.adapt`.
         seed: of its own random numbers (posterior, noise, timesteps), so that they do not shift those of the augmentation.
         micro_batch: latents that the denoiser takes at a time, 0 for all; see micro_batches.py.
+        shuffle: whether every picture gets another one's condition: a control, not in the paper.
     """
 
-    def __init__(self, denoiser: Denoiser, seed: int, micro_batch: int = 0):
+    def __init__(self, denoiser: Denoiser, seed: int, micro_batch: int = 0, shuffle: bool = False):
         super().__init__()
         self.denoiser = denoiser
         self.seed = seed
         self.micro_batch = micro_batch
+        self.shuffle = shuffle
         self.generator: torch.Generator | None = None  # made at the first step, on the device of the model
         self.moments_of: Callable[[Sequence[str]], Tensor] | None = None
         self.scaling_factor = 1.0
@@ -63,6 +65,8 @@ class DiffusionFeedback(nn.Module):
         timesteps = torch.randint(
             self.denoiser.num_timesteps, (len(latents),), generator=self.generator, device=latents.device
         )
+        if self.shuffle:
+            condition = condition[self._others(len(condition), condition.device)]
         return self.loss(condition, latents, noise, timesteps)
 
     def loss(self, condition: Tensor, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
@@ -75,6 +79,15 @@ class DiffusionFeedback(nn.Module):
         prediction = in_micro_batches(self.denoiser, self.micro_batch, noisy_latents, timesteps, condition)
         target = self.denoiser.target(latents, noise, timesteps)
         return F.mse_loss(prediction.to(target.dtype), target)
+
+    def _others(self, count: int, device: torch.device) -> Tensor:
+        """For each of so many pictures another one, (B,) int64: a random permutation in which none but a lone one keeps its place.
+
+        They form one cycle in random order. Pictures of the same identity may still exchange their conditions.
+        """
+        # Not torch.randperm, which on a GPU waits for the device.
+        order = torch.rand(count, generator=self.generator, device=device).argsort()
+        return torch.empty_like(order).scatter_(0, order, order.roll(1))
 
     def _latents(self, img_paths: Sequence[str], condition: Tensor) -> Tensor:
         if self.moments_of is None:

@@ -1,12 +1,16 @@
 """Hooks of DCACTrainer: they know WHEN; what is done then is said elsewhere."""
 
+import logging
 from collections.abc import Callable
 
 import torch
 from tqdm import tqdm
 
+from dcac_fastreid.telemetry import FeedbackVerdict, StepTelemetry
 from fastreid.engine import hooks
 from fastreid.engine.train_loop import HookBase
+
+logger = logging.getLogger("fastreid.dcac")
 
 
 class BeforeTrain(HookBase):
@@ -51,6 +55,30 @@ class PrototypeReset(HookBase):
                 targets.append(batch["targets"].to(self._model.device))
         self._model.train()
         self._model.memory.reset(torch.cat(features), torch.cat(targets))
+
+
+class TelemetrySampler(HookBase):
+    """Every so many steps, counted from the first of the run: the step's telemetry, logged and judged; before the writers."""
+
+    def __init__(self, telemetry: StepTelemetry, period: int):
+        self._telemetry = telemetry
+        self._period = period
+        self._verdict = FeedbackVerdict()
+
+    def before_step(self):
+        if self.trainer.iter % self._period == 0:
+            scaler = self.trainer.grad_scaler
+            # Not scaler.get_scale(), which waits for the GPU; after the step it may have changed.
+            self._telemetry.begin(scaler.scale(torch.ones((), device=self.trainer.model.device)) if scaler else None)
+
+    def after_step(self):
+        if self.trainer.iter % self._period == 0:
+            numbers = self._telemetry.end()
+            for name, number in numbers.items():
+                # no smoothing: the median of 20 samples would be one of a thousand steps
+                self.trainer.storage.put_scalar(f"telemetry/{name}", number, smoothing_hint=False)
+            if "gradient_ratio" in numbers and (sentence := self._verdict.hear(numbers["gradient_ratio"])):
+                logger.warning(sentence)
 
 
 class EpochProgress(HookBase):
@@ -110,7 +138,8 @@ class BestCheckpointer(HookBase):
     """Keeps `model_best`, the weights of the best evaluation by fast-reid's metric, (mAP + Rank-1) / 2 of the first test.
 
     Only for a run that is tested on its own sources: in a cross-domain run this would be selection on the target's test
-    set. Tables use the last epoch in any case. Unlike fast-reid's, a resumed run goes on from the best that was saved.
+    set. Tables use the last epoch in any case. Unlike fast-reid's, a resumed run goes on from the best that was saved, and the
+    file names the data set whose metric picked it.
 
     Args:
         checkpointer: its `write` saves a file that is not the one to resume from.
@@ -129,5 +158,6 @@ class BestCheckpointer(HookBase):
     def after_epoch(self):
         metric, step = self.trainer.storage.latest().get(self._metric, (None, None))
         if step == self.trainer.storage.iter and (self._best is None or metric > self._best):
-            self._checkpointer.write("model_best", epoch=self.trainer.epoch, metric=metric)
+            tests = self.trainer.cfg.DATASETS.TESTS
+            self._checkpointer.write("model_best", epoch=self.trainer.epoch, metric=metric, picked_by=tests[:1])
             self._best = metric

@@ -25,7 +25,8 @@ def check_inputs(cfg, *, training: bool) -> None:
     Args:
         training: else an evaluation of MODEL.WEIGHTS.
     Raises:
-        InputError: a data root that fast-reid would misread, or a data set that cannot be read, trained or tested on.
+        InputError: a data root that fast-reid would misread, a data set that cannot be read, trained or
+            tested on, or a training picture that is a test picture.
         FileNotFoundError: with one message that lists ALL that is missing: what, the path expected, where to get it.
     """
     _check_market_root(cfg, training)
@@ -41,6 +42,8 @@ def check_inputs(cfg, *, training: bool) -> None:
             + f"The same method on a small drawn world needs none of this: {SYNTHETIC_COMMAND}"
         )
     data.check_datasets(cfg, training=training)
+    if training:
+        data.check_leakage(cfg)
 
 
 def _check_market_root(cfg, training: bool) -> None:

@@ -44,6 +44,7 @@ def check_settings(cfg, *, training: bool, processes: int) -> None:
         data.check_sampler(cfg, processes)
         _check_solver(cfg)
         _check_precision(cfg)
+        _check_telemetry(cfg)
 
 
 def autocast_dtype(cfg) -> torch.dtype | None:
@@ -140,6 +141,21 @@ def _check_precision(cfg) -> None:
     _check_choice("SOLVER.AMP.DTYPE", amp.DTYPE, PRECISIONS)
     if amp.ENABLED and amp.DTYPE == "fp16" and cfg.MODEL.DEVICE == "cpu":
         raise InputError("fp16 training needs a GPU; on the CPU set SOLVER.AMP.ENABLED False, or SOLVER.AMP.DTYPE bf16")
+
+
+def _check_telemetry(cfg) -> None:
+    period, architecture = cfg.MODEL.DCAC.TELEMETRY, cfg.MODEL.META_ARCHITECTURE
+    if period < 0:
+        raise InputError(f"MODEL.DCAC.TELEMETRY is {period}; expected a number of steps, or 0 for never")
+    if period and architecture not in OURS:
+        raise InputError(
+            f"MODEL.DCAC.TELEMETRY is {period}, which {architecture} does not offer; known by {' and '.join(OURS)}: set it to 0"
+        )
+    if period and cfg.MODEL.FREEZE_LAYERS:
+        raise InputError(
+            f"MODEL.DCAC.TELEMETRY is {period}, but layers that MODEL.FREEZE_LAYERS holds ({', '.join(cfg.MODEL.FREEZE_LAYERS)}) "
+            "may have no gradient to look at; set one of the two to nothing"
+        )
 
 
 def _check_positive(cfg, key: str) -> None:

@@ -13,6 +13,7 @@ from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_gpus, check_settings
+from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.errors import InputError
 from fastreid.engine import default_setup
 from fastreid.utils import comm
@@ -53,6 +54,8 @@ def setup(args: argparse.Namespace):
     default_setup(cfg, args)
     precision = cfg.SOLVER.AMP.DTYPE if cfg.SOLVER.AMP.ENABLED else "fp32"
     logging.getLogger("fastreid.dcac").info(f"Running on {cfg.MODEL.DEVICE}, training in {precision}")
+    if args.eval_only:  # a training writes it when it begins
+        write_stamp(cfg, training=False)
     return cfg
 
 

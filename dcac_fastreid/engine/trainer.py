@@ -1,12 +1,13 @@
 """DCACTrainer: fast-reid's DefaultTrainer with what DCAC needs before training, before an epoch, and at the end."""
 
 import logging
+import math
 import sys
 
 import torch
 
 from dcac_fastreid import data
-from dcac_fastreid.checkpoint import StrictCheckpointer
+from dcac_fastreid.checkpoint import StrictCheckpointer, marks
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine.allocator import keep_freed_memory
@@ -19,6 +20,7 @@ from dcac_fastreid.engine.hooks import (
     LastEpochCheckpointer,
     PrototypeReset,
     StepCheckpointer,
+    TelemetrySampler,
 )
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.optimizer import build_optimizer
@@ -26,8 +28,10 @@ from dcac_fastreid.engine.resume import Progress
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
+from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid import PrototypicalBaseline
+from dcac_fastreid.telemetry import StepTelemetry
 from fastreid.engine import DefaultTrainer, hooks
 from fastreid.utils import comm
 from fastreid.utils.env import seed_all_rng
@@ -40,7 +44,7 @@ class DCACTrainer(DefaultTrainer):
     """Trains DCAC, its baseline, or any fast-reid architecture.
 
     Raises:
-        InputError: a setting that cannot work, before anything is built.
+        InputError: a setting that cannot work, or a training picture that is a test picture, before anything is built.
     """
 
     def __init__(self, cfg):
@@ -48,6 +52,7 @@ class DCACTrainer(DefaultTrainer):
         cfg = _with_seed(cfg)
         seed_all_rng(cfg.SEED)
         logger.info(f"Seed {cfg.SEED}, data sets from {data.use_data_root(cfg)}")
+        data.check_leakage(cfg)
         self.progress = Progress(self)
         self.resumed_inside = False  # of an epoch
         super().__init__(cfg)
@@ -81,6 +86,7 @@ class DCACTrainer(DefaultTrainer):
             keep_freed_memory()
         self._error_before_training = sys.exc_info()[1]  # for the host's after_train, see compat/training_errors.py
         self.iter = self.start_iter = self.progress.steps
+        write_stamp(self.cfg, resumed=self.iter > 0)
         self.start_epoch, first_step = divmod(self.iter, self.iters_per_epoch)
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
         logger.info(f"Starting training from epoch {self.start_epoch}" + (f", step {first_step}" if first_step else ""))
@@ -123,7 +129,10 @@ class DCACTrainer(DefaultTrainer):
         self._train_on_batch()
 
     def _capture_steps(self) -> None:
-        if reason := why_not_captured(self.cfg):
+        reason = why_not_captured(self.cfg)
+        if self.cfg.MODEL.DCAC.TELEMETRY:
+            reason = reason or "MODEL.DCAC.TELEMETRY looks into steps, and not into a recorded one"
+        if reason:
             logger.warning(f"SOLVER.CUDA_GRAPH is True, but {reason}: steps are made one kernel after the other")
         else:
             self._train_on_batch = CapturedStep(self._trainer, autocast_dtype(self.cfg))
@@ -142,8 +151,12 @@ class DCACTrainer(DefaultTrainer):
 
     @classmethod
     def test(cls, cfg, model):
+        """fast-reid's, with a sentence below its tables for each result that its own test metric has picked."""
         with fast_linear_layers(cfg.MODEL.DEVICE):
-            return super().test(cfg, model)
+            results = super().test(cfg, model)
+        for mark in marks(cfg.MODEL.WEIGHTS, cfg.DATASETS.TESTS):
+            logger.warning(mark)
+        return results
 
     @classmethod
     def build_train_loader(cls, cfg):
@@ -193,6 +206,8 @@ class DCACTrainer(DefaultTrainer):
         if isinstance(self.model, PrototypicalBaseline):
             plain_loader = data.build_plain_train_loader(self.cfg, self.data_loader)
             ours.append(PrototypeReset(self.model, plain_loader, autocast_dtype(self.cfg)))
+        if self.cfg.MODEL.DCAC.TELEMETRY:
+            ours.append(self._telemetry_sampler())
         cfg, self.cfg = self.cfg, changed(self.cfg, ["DATALOADER.CACHE_IMAGES", False])  # PreciseBN reads some batches
         host = [hook for hook in super().build_hooks() if not isinstance(hook, hooks.PeriodicCheckpointer)]
         self.cfg = cfg
@@ -209,6 +224,16 @@ class DCACTrainer(DefaultTrainer):
         if tests and tests <= set(self.cfg.DATASETS.NAMES):
             host.insert(evaluation + 2, BestCheckpointer(self.checkpointer))
         return ours + host + [EpochProgress()]
+
+    def _telemetry_sampler(self) -> TelemetrySampler:
+        period, heads = self.cfg.MODEL.DCAC.TELEMETRY, self.model.heads
+        if not isinstance(self.model, DCAC):
+            return TelemetrySampler(StepTelemetry(heads), period)
+        logger.info(
+            f"Telemetry every {period} steps; telemetry/condition_entropy of equally likely identities would be "
+            f"{math.log(len(heads.weight)):.3f} nats"
+        )
+        return TelemetrySampler(StepTelemetry(heads, self.model.conditioner, self.model.feedback), period)
 
     def _fill_latent_cache(self) -> None:
         cfg = data.with_local_weights(self.cfg)

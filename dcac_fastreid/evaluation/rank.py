@@ -55,7 +55,17 @@ def rank_blocks(blocks, matches: Matches, max_rank: int):
     """CMC, average precisions and inverse negative penalties; see evaluate_rank.
 
     Args:
+        blocks: see ranks_of_blocks.
+    """
+    return measures(ranks_of_blocks(blocks, matches), max_rank)
+
+
+def ranks_of_blocks(blocks, matches: Matches):
+    """Ranks of the matches, one array for each query that has a match, in the queries' order.
+
+    Args:
         blocks: pairs of a first query and the distances of some queries from it on, NumPy (queries, G).
+    Raises: InputError: a distance is not finite, or no query has a match.
     """
     ranks = []
     threads = torch.get_num_threads()
@@ -69,6 +79,15 @@ def rank_blocks(blocks, matches: Matches, max_rank: int):
             "no query has a match by another camera in the gallery; check the identities and cameras of the test set "
             "(where the cameras are not known, -1)"
         )
+    return ranks
+
+
+def measures(ranks, max_rank: int):
+    """CMC, average precisions and inverse negative penalties; see evaluate_rank.
+
+    Args:
+        ranks: of ranks_of_blocks.
+    """
     hits = np.bincount([of_query[0] for of_query in ranks], minlength=max_rank)[:max_rank].cumsum()
     all_AP = [np.mean(np.arange(1, len(of_query) + 1) / (of_query + 1)) for of_query in ranks]
     all_INP = [len(of_query) / (of_query[-1] + 1) for of_query in ranks]

@@ -1,7 +1,7 @@
 """What an evaluation reports, from the features of all test images. N query and gallery images together, D feature width."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from dcac_fastreid.evaluation.distances import FeatureDistances
 from dcac_fastreid.evaluation.matches import Matches
 from dcac_fastreid.evaluation.query_expansion import expand
-from dcac_fastreid.evaluation.rank import rank_blocks
+from dcac_fastreid.evaluation.rank import measures, ranks_of_blocks
 from dcac_fastreid.evaluation.rerank import RerankedDistances
 from dcac_fastreid.evaluation.roc import rejection_rates
 
@@ -28,6 +28,7 @@ def scores(
     expansion: Mapping | None = None,
     reranking: Mapping | None = None,
     roc: bool = False,
+    of_queries: MutableMapping[str, np.ndarray] | None = None,
 ) -> OrderedDict[str, float]:
     """The host's results under the host's names: Rank-1, 5 and 10, mAP, mINP and their `metric` in per cent, TPR@FPR.
 
@@ -38,6 +39,7 @@ def scores(
         expansion: times, neighbours and alpha of `expand`; None: none.
         reranking: k1, k2 and weight of RerankedDistances; None: none.
         roc: whether TPR@FPR is reported.
+        of_queries: takes AP and Rank-1 in per cent, under these names, of every query that has a match, in their order.
     Raises: InputError: a feature is not finite, no query has a match, or a setting does not fit the number of images.
     """
     if expansion:
@@ -46,7 +48,11 @@ def scores(
     if reranking:
         distances = RerankedDistances(distances, **reranking)
     matches = Matches(pids[:num_query], pids[num_query:], camids[:num_query], camids[num_query:])
-    cmc, all_AP, all_INP = rank_blocks(distances, matches, max_rank=10)
+    ranks = ranks_of_blocks(distances, matches)
+    cmc, all_AP, all_INP = measures(ranks, max_rank=10)
+    if of_queries is not None:
+        of_queries["AP"] = all_AP * 100
+        of_queries["Rank-1"] = np.array([nearest[0] == 0 for nearest in ranks]) * 100.0
 
     results = OrderedDict((f"Rank-{k}", cmc[k - 1] * 100) for k in (1, 5, 10))
     results["mAP"], results["mINP"] = np.mean(all_AP) * 100, np.mean(all_INP) * 100

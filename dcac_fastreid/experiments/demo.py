@@ -9,11 +9,12 @@ from tabulate import tabulate
 from dcac_fastreid import data
 from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.engine import DCACTrainer, load_config
+from dcac_fastreid.experiments.protocols import DATASETS
 from fastreid.modeling import build_model
 from fastreid.utils.logger import setup_logger
 
-SOURCE = "DG_Market1501"
-TARGETS = {"DG_DukeMTMC": "D", "DG_MSMT17": "MS", "DG_CUHK03NP": "C3"}  # data set -> the paper's short name
+SOURCE = DATASETS["MA"]
+TARGETS = {dataset: name for name, dataset in DATASETS.items() if dataset != SOURCE}  # with the paper's short names
 UNTRAINED, BASELINE, DCAC = "untrained encoder", "baseline", "DCAC"
 logger = logging.getLogger("fastreid.demo")
 

@@ -1,9 +1,15 @@
 """Which tables are there? The protocols by name and the paper's tables by number, each with its rows and columns."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.paper import PUBLISHED
 
 Column = tuple[str, str]  # source and target by the paper's short names: ("MA", "D"), ("MA+D+C3", "MS"), ("MA", "MA")
+
+DATASETS = {"MA": "DG_Market1501", "D": "DG_DukeMTMC", "MS": "DG_MSMT17", "C3": "DG_CUHK03NP"}
 
 
 @dataclass(frozen=True)
@@ -23,3 +29,82 @@ class TableSpec:
     reference: str
     columns: tuple[Column, ...]
     published: Mapping[tuple[str, Column], tuple[float, float]]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources to train on, each once, in the columns' order."""
+        return tuple(dict.fromkeys(source for source, _ in self.columns))
+
+
+def all_targets(source: str) -> tuple[str, ...]:
+    """What one training is tested on: its own test set and the other three; of several sources the one that is left out."""
+    trained = source.split("+")
+    others = tuple(name for name in DATASETS if name not in trained)
+    return others if len(trained) > 1 else (source, *others)
+
+
+def config_file(source: str) -> str:
+    """The config of a source's training, below configs/DCAC or configs/DCAC/synthetic."""
+    return f"{source}_{all_targets(source)[0]}.yml".lower()
+
+
+def table_of(name: str, *, synthetic: bool = False) -> TableSpec:
+    """The table of this name.
+
+    Args:
+        synthetic: on the drawn world, where further targets cost nothing, the ablations show every target of their sources.
+    Raises: InputError: no table has this name.
+    """
+    if name not in TABLES:
+        known = ", ".join(TABLES)
+        raise InputError(
+            f"there is no table {name!r} to train; known are {known} (Table 6 is cost: tools/model_stats.py)"
+        )
+    spec = TABLES[name]
+    return replace(spec, columns=_towards_all(spec.columns)) if synthetic and name in _ABLATIONS else spec
+
+
+def _towards_all(columns: Sequence[Column]) -> tuple[Column, ...]:
+    sources = dict.fromkeys(source for source, _ in columns)
+    return tuple((source, target) for source in sources for target in all_targets(source) if target != source)
+
+
+def _table(name: str, title: str, rows: str, columns: Sequence[Column]) -> TableSpec:
+    """Its first row is the reference."""
+    names = tuple(rows.split())
+    cells = {(row, column) for row in names for column in columns}
+    published = {cell: numbers for cell, numbers in PUBLISHED.items() if cell in cells}
+    return TableSpec(name, title, names, names[0], tuple(columns), published)
+
+
+_PAIRS = tuple(permutations(DATASETS, 2))
+_LEFT_OUT = tuple(("+".join(name for name in DATASETS if name != target), target) for target in DATASETS)
+_OWN = tuple((name, name) for name in DATASETS)
+_MA_MS = (("MA", "MS"), ("MS", "MA"))
+_ABLATIONS = ("5", "7", "9", "10")
+
+TABLES = {
+    spec.name: spec
+    for spec in (
+        _table("single-source", "Single-source generalisation: the 12 pairs", "baseline dcac", _PAIRS),
+        _table("leave-one-out", "Multi-source generalisation: trained on the other three", "baseline dcac", _LEFT_OUT),
+        _table("source", "On the source's own test set", "baseline dcac", _OWN),
+        _table("controls", "Controls that the paper lacks", "baseline dcac random_unet shuffled", _PAIRS),
+        _table("2", "Table 2: single-source, from MA and D", "baseline dcac", _PAIRS[:6]),
+        _table("3", "Table 3: single-source, from MS and C3", "baseline dcac", _PAIRS[6:]),
+        _table("4", "Table 4: multi-source, leave one out", "dcac", _LEFT_OUT),
+        _table(
+            "5",
+            "Table 5: which weights of the diffusion model train",
+            "baseline frozen dcac partial1 partial2 full scratch",
+            _MA_MS,
+        ),
+        # In two readings of the class-wise scheme: the paper's words, and what the release computes.
+        _table("7", "Table 7: conditioning schemes", "baseline instance class class_rescaled dcac", _MA_MS),
+        _table(
+            "8", "Table 8: on the source's own test set", "baseline instance class dcac", (("MA", "MA"), ("MS", "MS"))
+        ),
+        _table("9", "Table 9: rank of LoRA", "rank8 rank16 rank32 rank64", _MA_MS),
+        _table("10", "Table 10: transforms of the condition", "baseline dcac silu batchnorm condition_net", _MA_MS),
+    )
+}

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 import torch
 
+from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.profiling.bars import check_bars
 from dcac_fastreid.profiling.extraction import time_extraction
@@ -14,7 +15,6 @@ from dcac_fastreid.profiling.flops import BATCH, training_flops
 from dcac_fastreid.profiling.machine import (
     describe_environment,
     describe_machine,
-    describe_versions,
     matrix_rate,
     release_memory,
 )

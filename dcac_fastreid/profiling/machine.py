@@ -1,14 +1,12 @@
-"""On what was measured: processor, memory, versions, settings, matrix products per second. No name and no path of it."""
+"""On what was measured: processor, memory, settings, matrix products per second. No name and no path of it."""
 
 import ctypes
 import gc
 import os
 import platform
-import subprocess
 import sys
 import time
 from contextlib import suppress
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -25,7 +23,6 @@ ALLOCATOR = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 STARTED_AGAIN = "DCAC_FASTREID_STARTED_AGAIN"
-PACKAGES = ("torch", "diffusers", "peft", "open_clip_torch", "numpy", "fastreid", "dcac_fastreid")
 
 
 def describe_machine() -> dict:
@@ -38,17 +35,6 @@ def describe_machine() -> dict:
         "gpu": gpu.name if gpu else None,
         "gpu_memory_gib": round(gpu.total_memory / GIB, 1) if gpu else None,
     }
-
-
-def describe_versions() -> dict:
-    """Python, the libraries that count, and the commit of this package where it lies in a repository of git."""
-    versions = {"python": platform.python_version(), "cuda": torch.version.cuda if torch.cuda.is_available() else None}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
-    return {**versions, "commit": _commit()}
 
 
 def start_again_with_allocator() -> None:
@@ -134,14 +120,4 @@ def _from_proc(path: str, name: str) -> str | None:
             key, _, value = line.partition(":")
             if key.strip() == name:
                 return value.strip()
-    return None
-
-
-def _commit() -> str | None:
-    """With "+changes" behind it, where files differ from the commit."""
-    git = ["git", "-C", str(Path(__file__).parent)]
-    with suppress(OSError, subprocess.CalledProcessError):
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changes = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
-        return commit + ("+changes" if changes.stdout.strip() else "")
     return None

@@ -2,6 +2,13 @@
 
 from dcac_fastreid.reid.baseline import PrototypicalBaseline
 from dcac_fastreid.reid.clip_vit import CLIPViT, build_clip_vit_backbone
-from dcac_fastreid.reid.open_clip_models import names_tag, pixel_statistics
+from dcac_fastreid.reid.open_clip_models import names_tag, pixel_statistics, weights_file
 
-__all__ = ["CLIPViT", "PrototypicalBaseline", "build_clip_vit_backbone", "names_tag", "pixel_statistics"]
+__all__ = [
+    "CLIPViT",
+    "PrototypicalBaseline",
+    "build_clip_vit_backbone",
+    "names_tag",
+    "pixel_statistics",
+    "weights_file",
+]

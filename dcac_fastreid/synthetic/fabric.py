@@ -1,4 +1,4 @@
-"""How the cloth of a garment looks: plain, stripes, checks, dots, colour blocks."""
+"""How the cloth of a garment looks: plain, stripes, checks, dots, colour blocks and others."""
 
 from __future__ import annotations
 
@@ -46,4 +46,8 @@ def _share_of_accent(pattern: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         return y > 0
     if pattern == "camouflage":
         return np.sin(4 * x + 2 * np.sin(3 * y)) + np.sin(3 * y + 2 * np.sin(2 * x)) > 0.2
+    if pattern == "zigzag":
+        return (y + abs(x % 1 - 0.5)) % 1 < 0.45
+    if pattern == "diamonds":
+        return abs(x % 1 - 0.5) + abs(0.6 * y % 1 - 0.5) < 0.3
     raise ValueError(f"unknown pattern {pattern!r}; see fabric.py")

@@ -1,55 +1,77 @@
-"""Small pre-trained parts in the real classes and file formats: CLIP, and a Stable Diffusion folder. Random weights for now."""
+"""Small parts in the real classes and file formats, pre-trained on the drawn web: CLIP, and a Stable Diffusion folder.
+
+They ship with the package; `tools/pretrain_parts.py` makes them again, see pretraining.py and weights/card.json.
+"""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.synthetic.build_once import build_once
 
-VERSION = 1  # raise it whenever a part changes, so that an old cache is not taken for the new one
-SEED = 0
+if TYPE_CHECKING:
+    import open_clip
+    from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
+
+WEIGHTS = Path(__file__).parent / "weights"
+CLIP_FILE = "open_clip_model.safetensors"
+STABLE_DIFFUSION = "stable-diffusion"
+VIEW = 64  # rows and columns of what the VAE sees; its latents are 1/8 of it
 
 
-def cached_part(cache_folder: Path, name: str) -> Path:
-    """A part in a cache folder, made on first use.
+def part(name: str, folder: Path = WEIGHTS) -> Path:
+    """A part of a folder of weights.
 
     Args:
         name: "clip", a file in open_clip's format, or "stable-diffusion", a folder in diffusers' layout.
     Raises: InputError: another name.
     """
-    folder = cache_folder / f"parts-v{VERSION}" / name
     if name == "clip":
-        return build_once(folder, make_clip) / "open_clip_model.safetensors"
-    if name == "stable-diffusion":
-        return build_once(folder, make_stable_diffusion)
+        return folder / CLIP_FILE
+    if name == STABLE_DIFFUSION:
+        return folder / STABLE_DIFFUSION
     raise InputError(f"there is no synthetic part {name!r}; expected synthetic:clip or synthetic:stable-diffusion")
 
 
-def make_clip(folder: Path) -> None:
-    """Writes `open_clip_model.safetensors`, open_clip's own checkpoint format, for the architecture synthetic-ViT-16."""
+def new_clip(seed: int) -> open_clip.CLIP:
+    """Random image and text tower of the architecture synthetic-ViT-16."""
     import open_clip
-    from safetensors.torch import save_file
 
     from dcac_fastreid.reid.open_clip_models import ARCHITECTURES
 
     open_clip.add_model_config(ARCHITECTURES)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
-        model = open_clip.CLIP(**open_clip.get_model_config("synthetic-ViT-16"))
-    save_file(
-        {key: value.contiguous() for key, value in model.state_dict().items()}, folder / "open_clip_model.safetensors"
-    )
+        torch.manual_seed(seed)
+        return open_clip.CLIP(**open_clip.get_model_config("synthetic-ViT-16"), output_dict=False)
 
 
-def make_stable_diffusion(folder: Path) -> None:
-    """Writes unet/, vae/ and scheduler/ as diffusers does: latents are 4 x 1/8 of the picture, conditions 64 wide."""
-    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+def new_vae(seed: int) -> AutoencoderKL:
+    """A random VAE: latents are 4 x 1/8 of the picture."""
+    from diffusers import AutoencoderKL
 
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(SEED)
-        unet = UNet2DConditionModel(
-            sample_size=8,
+        torch.manual_seed(seed)
+        return AutoencoderKL(
+            sample_size=VIEW,
+            block_out_channels=(16, 32, 64, 64),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            norm_num_groups=8,
+        )
+
+
+def new_unet(seed: int) -> UNet2DConditionModel:
+    """A random U-Net for these latents: conditions are 64 wide, as the text tower's tokens."""
+    from diffusers import UNet2DConditionModel
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return UNet2DConditionModel(
+            sample_size=VIEW // 8,
             block_out_channels=(32, 64),
             layers_per_block=1,
             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
@@ -58,26 +80,50 @@ def make_stable_diffusion(folder: Path) -> None:
             attention_head_dim=4,
             norm_num_groups=8,
         )
-        vae = AutoencoderKL(
-            sample_size=64,
-            block_out_channels=(16, 16, 32, 32),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            norm_num_groups=8,
-        )
-        _look_trained(vae)
-    unet.save_pretrained(folder / "unet")
-    vae.save_pretrained(folder / "vae")
-    DDPMScheduler(
+
+
+def new_scheduler() -> DDPMScheduler:
+    """Stable Diffusion 1.5's noise schedule."""
+    from diffusers import DDPMScheduler
+
+    return DDPMScheduler(
         num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False
-    ).save_pretrained(folder / "scheduler")
+    )
 
 
-@torch.no_grad()
-def _look_trained(vae) -> None:
-    """Gives a random VAE the statistics of a trained one: a sharp posterior, and latents of unit variance when scaled."""
-    log_variance_bias = vae.quant_conv.bias.chunk(2)[1]
-    log_variance_bias.fill_(-10.0)
-    patches = torch.rand(64, 3, 4, 4) * 2 - 1
-    mean = vae.encode(torch.nn.functional.interpolate(patches, scale_factor=16, mode="bilinear")).latent_dist.mean
-    vae.register_to_config(scaling_factor=round(1 / mean.std().item(), 5))
+def new_sampler(steps: int) -> DDIMScheduler:
+    """DDIM over the same noise schedule, in so many steps."""
+    from diffusers import DDIMScheduler
+
+    sampler = DDIMScheduler.from_config(new_scheduler().config, clip_sample=False, set_alpha_to_one=False)
+    sampler.set_timesteps(steps)
+    return sampler
+
+
+def contrastive_loss() -> nn.Module:
+    """CLIP's, of image features, text features and the scale of their cosines."""
+    from open_clip.loss import ClipLoss
+
+    return ClipLoss()
+
+
+def load_vae(folder: Path = WEIGHTS) -> AutoencoderKL:
+    """The small VAE with its decoder, which DCAC itself does not need."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL.from_pretrained(folder / STABLE_DIFFUSION / "vae").eval()
+
+
+def load_clip(folder: Path = WEIGHTS) -> open_clip.CLIP:
+    """The small CLIP with both towers; DCAC needs the image tower alone."""
+    from safetensors.torch import load_file
+
+    model = new_clip(seed=0)
+    model.load_state_dict(load_file(part("clip", folder)))
+    return model.eval()
+
+
+def load_unet(folder: Path = WEIGHTS) -> UNet2DConditionModel:
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel.from_pretrained(folder / STABLE_DIFFUSION / "unet").eval()

@@ -95,6 +95,13 @@ def _build(
             pane = dye(rng, THING_DYES) if facade == "shop" else vary(rng, (70, 82, 96), 18)
             pen.rectangle((x, -5, x + wide, horizon * rng.uniform(0.75, 1.0)), fill=pane, outline=joint, width=3)
             pen.line((x + wide / 2, 0, x + wide / 2, horizon * 0.75), fill=joint, width=2)
+    elif facade == "hills":
+        for far in (1.0, 0.85, 0.7):
+            x, half, top = rng.uniform(0, w), w * rng.uniform(0.5, 1.2), horizon * (far - rng.uniform(0.3, 0.6))
+            pen.polygon(((x - half, horizon), (x, top), (x + half, horizon)), fill=in_shade(wall, far))
+    elif facade == "lights":
+        for x, y, r in zip(rng.uniform(0, w, 30), rng.uniform(0, horizon, 30), rng.uniform(1, 6, 30), strict=True):
+            pen.ellipse((x - r, y - r, x + r, y + r), fill=dye(rng, {"yellow": 2, "white": 2, "orange": 1, "pink": 1}))
     elif facade == "trees":
         tones = LEAVES if wall[1] >= wall[0] else BARE_TWIGS
         for x, y, r in zip(rng.uniform(0, w, 26), rng.uniform(0, horizon, 26), rng.uniform(5, 22, 26), strict=True):

@@ -7,6 +7,7 @@ def test_an_earlier_run_is_kept_whole_in_a_folder_of_its_own(tmp_path):
         "model_best.pth": "best",
         "last_checkpoint": "model_final.pth",
         "metrics.json": "{}",
+        "stamp.json": "{}",
     }
     for name, text in kept.items():
         (tmp_path / name).write_text(text)

@@ -32,6 +32,8 @@ VARIANTS = {
     "rank64": ({RANK: 64}, 106_455_808),
     "probs_prototypes": ({CONDITIONER + "PROBS": "prototypes"}, None),
     "probs_both": ({CONDITIONER + "PROBS": "both"}, None),
+    "random_unet": ({TUNING: "random"}, 86_512_384),
+    "shuffled": ({CONDITIONER + "SHUFFLE": True}, None),
 }
 PROTOCOL_TRAINABLE = {"ma_ms": 89_005_312, "ms_ma": 96_484_096}
 # What a conditioner adds to those: a D x C matrix instead of N prompts, a BatchNorm, a bottleneck.
@@ -133,7 +135,7 @@ def test_its_twin_trains(make_trainer, name):
     assert {"backbone.tower.proj", "heads.weight"} <= moved
     assert {key for key in before if key.startswith("conditioner.")} <= moved
     trained = {key for key, p in trainer.model.feedback.named_parameters(prefix="feedback") if p.requires_grad}
-    assert bool(trained) == (parts(name)[1] != "frozen")
+    assert bool(trained) == (parts(name)[1] not in ("frozen", "random_unet"))
     # Queries and keys of the cross-attention, and the normalisation before them: no gradient reaches them with one token.
     still = {key for key in trained if re.search(r"attn2\.to_[qk]|transformer_blocks\.\d+\.norm2", key)}
     assert {key for key in moved if key.startswith("feedback.")} == trained - still

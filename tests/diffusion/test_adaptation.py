@@ -51,6 +51,7 @@ def test_lora_is_equation_9(denoiser):
     ("tuning", "trained", "frozen"),
     [
         ("frozen", (), ("conv_in", "down_blocks", "mid_block", "up_blocks", "time_embedding", "conv_norm_out", "conv_out")),
+        ("random", (), ("conv_in", "down_blocks", "mid_block", "up_blocks", "time_embedding", "conv_norm_out", "conv_out")),
         ("partial1", ("up_blocks", "time_embedding", "conv_norm_out", "conv_out"), ("conv_in", "down_blocks", "mid_block")),
         ("partial2", ("mid_block", "up_blocks", "time_embedding", "conv_norm_out", "conv_out"), ("conv_in", "down_blocks")),
         ("full", ("conv_in", "down_blocks", "mid_block", "up_blocks", "time_embedding", "conv_norm_out", "conv_out"), ()),
@@ -86,6 +87,12 @@ def test_scratch_draws_as_a_new_model_is_drawn(denoiser, other, sd_folder):
             torch.testing.assert_close(p.abs().max(), expected.abs().max(), rtol=0.5, atol=0, msg=name)  # uniform
         if p.numel() > 2000:
             torch.testing.assert_close(p.std(), expected.std(), rtol=0.1, atol=0, msg=name)
+
+
+def test_random_is_scratch_that_does_not_train(denoiser, other):
+    adapt(denoiser, tuning="random", rank=8, alpha=1.0, seed=3)
+    adapt(other, tuning="scratch", rank=8, alpha=1.0, seed=3)
+    assert all(torch.equal(p, q) for p, q in zip(denoiser.parameters(), other.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("tuning", ["scratch", "lora"])
@@ -133,7 +140,7 @@ def test_a_target_that_misses_some_of_its_layers_is_refused_with_the_counts(deno
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        (("lorra", 8), "TUNING is 'lorra'; known modes are frozen, lora, partial1, partial2, full, scratch"),
+        (("lorra", 8), "TUNING is 'lorra'; known modes are frozen, lora, partial1, partial2, full, scratch, random"),
         (("lora", 0), "RANK is 0; it must be 1 or more"),
         (("lora", 8, ("to_q", "")), "TARGETS is .*; expected names of linear layers"),
         (("lora", 8, (1,)), "TARGETS is .*; expected names of linear layers"),

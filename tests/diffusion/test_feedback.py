@@ -53,6 +53,27 @@ def test_a_step_draws_normal_noise_and_uniform_timesteps(feedback, monkeypatch):
     assert abs(timesteps.float().mean() - 499.5) < 20
 
 
+def test_shuffled_every_picture_gets_another_ones_condition(feedback, monkeypatch):
+    """A permutation without a fixed point, another one at each step, from the branch's own generator."""
+    drawn = []
+    monkeypatch.setattr(feedback, "loss", lambda condition, *args: drawn.append(condition[:, 0, 0].long()))
+    feedback.shuffle = True
+    feedback.connect_latents(lambda paths: torch.ones(len(paths), 8, 2, 2), scaling_factor=1.0)
+    own, state = torch.arange(16), torch.get_rng_state()
+    for _ in range(50):
+        feedback(own.float()[:, None, None].expand(-1, 1, 64), ["a"] * 16)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(order.sort().values, own) and (order != own).all() for order in drawn)
+    assert len({tuple(order.tolist()) for order in drawn}) == 50
+    assert (torch.stack(drawn).float().std(0) > 3).all()  # uniform over 16 places: 4.6
+
+
+def test_shuffled_a_lone_picture_keeps_its_condition(feedback):
+    feedback.shuffle = True
+    feedback.connect_latents(lambda paths: torch.ones(len(paths), 8, 8, 8), scaling_factor=1.0)
+    assert feedback(torch.ones(1, 1, 64), ["a"]).isfinite()
+
+
 def test_without_latents_it_says_so(feedback):
     with pytest.raises(RuntimeError, match="DCACTrainer"):
         feedback(torch.ones(2, 1, 64), ["a", "b"])

@@ -14,7 +14,14 @@ def results(ratio=0.7, times_faster=120.0, equal=True, device="cpu", size="real"
     last = {**step, "ratio_to_plain": {"median": ratio}, "flops_batch_64": 9.3e12}
     return {
         "settings": {"device": device, "size": size, "batch": 64},
-        "training": {"+class-token": last, "+onednn": last, "+bf16": step, "+graph": step, "+compile": step, "baseline": step},
+        "training": {
+            "+class-token": last,
+            "+onednn": last,
+            "+bf16": step,
+            "+graph": step,
+            "+compile": step,
+            "baseline": step,
+        },
         "ranking": {
             "given_distances": {"times_faster": times_faster, "equal": equal},
             "features": {"seconds": 46.0, "peak_memory_gib": 1.0},

@@ -7,13 +7,14 @@ import socket
 import pytest
 import torch
 
+from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.profiling import machine
 
 CPU = torch.device("cpu")
 
 
 def test_no_name_and_no_path_of_the_machine_is_told():
-    told = json.dumps([machine.describe_machine(), machine.describe_versions(), machine.describe_environment()])
+    told = json.dumps([machine.describe_machine(), describe_versions(), machine.describe_environment()])
     assert socket.gethostname() not in told
     assert str(machine.Path(machine.__file__).parent.parent.parent) not in told
 

@@ -6,13 +6,13 @@ import timm
 from timm.models import register_model
 from timm.models.vision_transformer import VisionTransformer
 
-from dcac_fastreid.synthetic.parts import cached_part
+from dcac_fastreid.synthetic.parts import part
 
 
 @pytest.fixture(scope="session")
-def clip_file(cache_folder):
+def clip_file():
     """A small CLIP checkpoint in open_clip's format, image and text tower, of the architecture synthetic-ViT-16."""
-    return cached_part(cache_folder, "clip")
+    return part("clip")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from dcac_fastreid.synthetic.domains import DOMAINS
 REACHED = {
     "light": {"exposure", "exposure_spread", "contrast", "haze", "day_light"},
     "colour": {"cast_spread", "flicker_spread", "saturation", "day_colour"},
+    "cameras": {"exposure", "cast_spread"},
     "blur": {"blur", "motion"},
     "noise": {"noise"},
     "crop_errors": {"crop_error"},

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,7 @@ def test_another_seed_draws_other_people_elsewhere(tmp_path, small_world, small_
 def test_the_mark_tells_what_was_drawn(small_world):
     mark = json.loads((small_world / "drawn-world.json").read_text())
     assert (mark["version"], mark["seed"], mark["difficulty"]) == (world.VERSION, 3, "default")
-    assert set(mark["domains"]) == set(DOMAINS) and set(mark["factors"].values()) == {1.0}
+    assert set(mark["domains"]) == set(DOMAINS) and mark["factors"] == asdict(PRESETS["default"])
     assert mark["domains"]["dukemtmc"] == {
         "train": {"identities": 5, "images": 30},
         "query": {"identities": 4, "images": 8},
@@ -123,13 +124,16 @@ def test_junk_is_the_test_people_badly_boxed_and_distractors_are_strangers_and_b
 def test_people_are_told_apart_by_clothes_and_not_by_background(name):
     crowd = Counts(train_ids=0, train_images=0, test_ids=36, queries=1, gallery=5)
     shots = [shot for shot in plan(name, 0, crowd) if shot.split in ("query", "gallery")]
-    pictures = [np.asarray(world.picture_of(name, 0, shot).resize((64, 128))) for shot in shots]
+    alike = Difficulty()  # cameras that render colours much alike; those of the default world hide them, see below
+    pictures = [np.asarray(world.picture_of(name, 0, shot, alike).resize((64, 128))) for shot in shots]
     chance = 0.035  # about 4 matches among 180 pictures, at random
     borders = mean_average_precision(shots, pictures, (slice(None), np.r_[0:8, 56:64]))
     middle = mean_average_precision(shots, pictures, (slice(10, 118), slice(14, 50)))
     whole = mean_average_precision(shots, pictures, (slice(None), slice(None)))
     assert borders < 2 * chance < whole
     assert 4 * chance < middle < 0.5  # light, casts and poses keep colours from settling it
+    hidden = [np.asarray(world.picture_of(name, 0, shot).resize((64, 128))) for shot in shots]
+    assert mean_average_precision(shots, hidden, (slice(10, 118), slice(14, 50))) < 0.5 * middle
 
 
 def mean_average_precision(shots, pictures, window):

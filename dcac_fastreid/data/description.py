@@ -1,0 +1,77 @@
+"""Which pictures exactly does a data set have on this machine?"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from dcac_fastreid.data.dg_datasets import DRAWN_WORLD, SPLITS
+from dcac_fastreid.data.known_datasets import KNOWN_DATASETS, LISTED_MASKED, LISTS
+from dcac_fastreid.data.read_dataset import read_dataset
+
+
+def describe_dataset(name: str, root: str) -> dict:
+    """Folder below the data root, variant, numbers of identities, images and cameras by split, and a digest.
+
+    The digest is a SHA-256 over split, file name below the data set's folder, and size in bytes, in sorted order: two
+    copies with the same digest have the same pictures in the same splits, as far as names and sizes tell.
+
+    Raises: InputError: as `read_dataset`.
+    """
+    dataset = read_dataset(name, root)
+    splits = {split: getattr(dataset, split) for split in SPLITS}
+    folder = os.path.commonpath([item[0] for items in splits.values() for item in items])
+    return {
+        "folder": os.path.relpath(folder, root),
+        "variant": _variant(name, root),
+        **{split: _counts(items) for split, items in splits.items()},
+        "digest": _digest(splits, folder),
+    }
+
+
+def describe_world(root: str) -> dict | None:
+    """Version, seed and difficulty of the drawn world in a data root; None where the pictures are real."""
+    mark = Path(root) / DRAWN_WORLD
+    if not mark.exists():
+        return None
+    content = json.loads(mark.read_text())
+    return {key: content.get(key) for key in ("version", "seed", "difficulty", "factors")}
+
+
+def _variant(name: str, root: str) -> str:
+    """What distinguishes this copy from others that go by the same name; "" where there are none."""
+    known = KNOWN_DATASETS.get(name)
+    if known is None:
+        return f"as fast-reid's class {name} reads it"
+    located = known.locate(root)
+    if name.startswith("DG_CUHK03NP"):
+        return f"new protocol, {located.folder.name} boxes"
+    if not name.endswith("MSMT17"):
+        return ""
+    if LISTS[0] not in located.parts:
+        version = "V1" if located.folder.name == "MSMT17_V1" else "version not told by the folder"
+        return f"{version}, trained on bounding_box_train"
+    version = "V2" if located.parts == LISTED_MASKED else "V1"
+    return f"{version}, trained on {'train and val' if name.startswith('DG_') else 'train'}"
+
+
+def _counts(items: list[tuple]) -> dict[str, int]:
+    return {
+        "identities": len({item[1] for item in items}),
+        "images": len(items),
+        "cameras": len({item[2] for item in items}),
+    }
+
+
+def _digest(splits: dict[str, list[tuple]], folder: str) -> str:
+    lines = sorted(
+        f"{split} {os.path.relpath(item[0], folder)} {_size(item[0])}\n"
+        for split, items in splits.items()
+        for item in items
+    )
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _size(path: str) -> int | None:
+    """In bytes; None of a link to nowhere, which DATALOADER.SKIP_CORRUPT leaves out of a run."""
+    return os.path.getsize(path) if os.path.exists(path) else None

@@ -1,0 +1,69 @@
+"""Is a picture of a test among the training pictures?"""
+
+import os
+from collections.abc import Iterable
+
+from dcac_fastreid.data.file_hashes import file_hashes
+from dcac_fastreid.data.locations import data_root
+from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.errors import InputError
+
+SHOWN = 3
+
+
+def check_leakage(cfg) -> None:
+    """Compares the training pictures of all sources with query and gallery of DATASETS.TESTS and of the sources themselves.
+
+    DATASETS.COMBINEALL asks for a source's own query and gallery in so many words: they are then training pictures, and
+    only those of DATASETS.TESTS must not be among them.
+
+    Raises: InputError: a training picture is a query or gallery picture, the same file or a copy of it.
+    """
+    root, combineall = data_root(cfg.DATASETS.ROOT), cfg.DATASETS.COMBINEALL
+    sources, tests = cfg.DATASETS.NAMES, cfg.DATASETS.TESTS
+    datasets = {name: read_dataset(name, root, combineall=combineall) for name in dict.fromkeys((*sources, *tests))}
+    train = [item[0] for name in dict.fromkeys(sources) for item in datasets[name].train]
+    of_test = {
+        item[0]: f"{name}, {split}"
+        for name in dict.fromkeys(tests if combineall else datasets)
+        for split in ("query", "gallery")
+        for item in getattr(datasets[name], split)
+    }
+    leaks = same_pictures(train, of_test)
+    if not leaks:
+        return
+    shown = [f"{path} = {found} ({of_test[found]})" for path, found in list(leaks.items())[:SHOWN]]
+    way_out = "take them out of the training folder"
+    if combineall:
+        way_out = "set DATASETS.COMBINEALL False, or take the data set out of DATASETS.TESTS"
+    raise InputError(
+        f"{len(leaks):,} of {len(train):,} training pictures are test pictures, expected none, as their score says nothing "
+        f"of unseen ones: {'; '.join(shown)}{'; ...' if len(leaks) > SHOWN else ''}; {way_out}"
+    )
+
+
+def same_pictures(train: Iterable[str], test: Iterable[str]) -> dict[str, str]:
+    """Training picture -> the test picture that it is: the same file, by whatever path or link, or one of the same bytes.
+
+    Bytes, not decoded pixels: that finds every copy, needs no reading where no other file has the size, and no decoding,
+    minutes for MSMT17. A picture that was encoded anew it does not find; as a JPEG, that one has other pixels too.
+    """
+    train, test = _status(train), _status(test)
+    of_file = {_file(status): path for path, status in test.items()}
+    found = {path: of_file[_file(status)] for path, status in train.items() if _file(status) in of_file}
+    sizes = {status.st_size for path, status in train.items() if path not in found}
+    sizes &= {status.st_size for status in test.values()}
+    suspects = [path for path, status in train.items() if path not in found and status.st_size in sizes]
+    candidates = [path for path, status in test.items() if status.st_size in sizes]
+    hashes = file_hashes([*suspects, *candidates])
+    of_hash = {hashes[path]: path for path in candidates}
+    return found | {path: of_hash[hashes[path]] for path in suspects if hashes[path] in of_hash}
+
+
+def _status(paths: Iterable[str]) -> dict[str, os.stat_result]:
+    # Not there, a link to nowhere for instance: nothing to train or test on; DATALOADER.SKIP_CORRUPT leaves it out.
+    return {path: os.stat(path) for path in paths if os.path.exists(path)}
+
+
+def _file(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -1,0 +1,116 @@
+"""What stands in each place of a table, in words: the same for the terminal, Markdown and HTML."""
+
+from collections.abc import Iterable, Mapping
+from string import ascii_lowercase
+
+from dcac_fastreid.experiments.protocols import Column
+from dcac_fastreid.experiments.statistics import Comparison
+from dcac_fastreid.experiments.table import METRICS, Cell, Row, Table
+
+NOT_RUN, NOT_COMPARED = "not run", "-"
+HEADINGS = {"mAP": "mAP", "Rank-1": "R1"}
+PAPER, TO_PAPER = "paper", "difference to the paper"
+
+
+def column_name(column: Column) -> str:
+    return " -> ".join(column)
+
+
+def headings(table: Table) -> list[str]:
+    """Names of the columns, the average last where there are several."""
+    names = [column_name(column) for column in table.columns]
+    return [*names, "average"] if len(names) > 1 else names
+
+
+def cells(table: Table, row: Row) -> list[Cell]:
+    """As `headings`."""
+    return [*row.cells, row.average] if len(table.columns) > 1 else list(row.cells)
+
+
+def score_lines(table: Table, row: Row) -> list[tuple[str, list[str]]]:
+    """Name and scores of a row, metric by metric in each cell; then, where the paper prints any, its numbers and the difference."""
+    letters = footnote_letters(table)
+    places = [(cell, metric) for cell in cells(table, row) for metric in METRICS]
+    lines = [(row.name, [score_text(table, cell, metric, letters) for cell, metric in places])]
+    scores = [cell.scores[metric] for cell, metric in places]
+    if any(score.published is not None for score in scores):
+        lines.append((PAPER, ["" if score.published is None else f"{score.published:.1f}" for score in scores]))
+    if any(score.to_published is not None for score in scores):
+        lines.append(
+            (TO_PAPER, ["" if score.to_published is None else f"{score.to_published:+.1f}" for score in scores])
+        )
+    return lines
+
+
+def score_text(table: Table, cell: Cell, metric: str, letters: Mapping[str, str]) -> str:
+    """ "30.1 ± 0.4"; with the number of seeds where the cells of the table differ in it; with its footnotes."""
+    score = cell.scores[metric]
+    if score.mean is None:
+        return NOT_RUN
+    text = f"{score.mean:.1f}" if score.deviation is None else f"{score.mean:.1f} ± {score.deviation:.1f}"
+    if len(_seed_numbers(table)) > 1:
+        text += f" (n={len(score.by_seed)})"
+    return text + references(cell.marks, letters)
+
+
+def comparison_text(cell: Cell, metric: str, letters: Mapping[str, str]) -> str:
+    """ "+1.2 [-0.3, +2.6] within noise", with its footnotes."""
+    comparison = cell.scores[metric].comparison
+    if comparison is None:
+        return NOT_COMPARED if cell.scores[metric].mean is not None else NOT_RUN
+    return f"{interval_text(comparison)} {comparison.verdict}{references(cell.comparison_marks, letters)}"
+
+
+def interval_text(comparison: Comparison) -> str:
+    return f"{comparison.difference:+.1f} [{comparison.low:+.1f}, {comparison.high:+.1f}]"
+
+
+def compared_rows(table: Table) -> list[Row]:
+    return [row for row in table.rows if row.name != table.reference]
+
+
+def footnote_letters(table: Table) -> dict[str, str]:
+    """Mark -> its letter: a to z, then aa, ab ..., in order of appearance."""
+    marks = dict.fromkeys(
+        mark for row in table.rows for cell in cells(table, row) for mark in (*cell.marks, *cell.comparison_marks)
+    )
+    return {mark: _letter(place) for place, mark in enumerate(marks)}
+
+
+def references(marks: Iterable[str], letters: Mapping[str, str]) -> str:
+    """ " [a,c]", what stands behind a number; nothing where there are no marks."""
+    noted = ",".join(letters[mark] for mark in marks)
+    return f" [{noted}]" if noted else ""
+
+
+def explanations(table: Table) -> list[str]:
+    """The sentences below a table: how to read it, its notes, its footnotes."""
+    sentences = [f"mAP and Rank-1 (R1) in per cent{_over_seeds(_seed_numbers(table))}; the last epoch counts."]
+    if len(table.rows) > 1:
+        sentences.append(
+            f"Comparisons: row minus {table.reference} in percentage points, paired by seed and query, [95 % interval]; better "
+            "or worse where the interval excludes 0, else within noise. Of 20 comparisons without any true difference about "
+            "one is expected to exclude 0: read the average first."
+        )
+    letters = footnote_letters(table)
+    return [*sentences, *table.notes, *(f"[{letter}] {mark}" for mark, letter in letters.items())]
+
+
+def _over_seeds(numbers: set[int]) -> str:
+    if not numbers:
+        return ""
+    if numbers == {1}:
+        return ", one seed each"
+    found = f"{max(numbers)} seeds" if len(numbers) == 1 else "n seeds"
+    return f", mean ± standard deviation over {found}"
+
+
+def _seed_numbers(table: Table) -> set[int]:
+    """Numbers of seeds that the cells have."""
+    found = {len(score.by_seed) for row in table.rows for cell in cells(table, row) for score in cell.scores.values()}
+    return found - {0}
+
+
+def _letter(place: int) -> str:
+    groups, ones = divmod(place, len(ascii_lowercase))
+    return (ascii_lowercase[groups - 1] if groups else "") + ascii_lowercase[ones]

@@ -1,0 +1,94 @@
+"""Pictures of a filled table as SVG; the only import of matplotlib, opened late because it takes a second."""
+
+import io
+import math
+
+from dcac_fastreid.experiments.layout import HEADINGS, cells, compared_rows, footnote_letters, headings, references
+from dcac_fastreid.experiments.statistics import BETTER, WITHIN_NOISE, WORSE
+from dcac_fastreid.experiments.table import Table
+
+# Verdict -> colour and marker: told apart without colours too.
+LOOKS = {BETTER: ("#1a7f37", "^"), WORSE: ("#b3261e", "v"), WITHIN_NOISE: ("#6e7781", "o")}
+PANELS_SIDE_BY_SIDE = 4
+PANEL_WIDTH, ROW_HEIGHT, MARGIN_HEIGHT = 3.0, 0.28, 0.9  # inches
+SETTINGS = {
+    "svg.fonttype": "none",  # letters stay letters: small, and found by a search in the page
+    "svg.hashsalt": "dcac_fastreid",  # the same table gives the same file
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def forest_plot(table: Table, metric: str) -> str:
+    """A panel for each column: every row's difference to the reference row, with its 95 % interval."""
+    rows, letters = compared_rows(table), footnote_letters(table)
+
+    def draw(axes, place):
+        axes.axvline(0, color="black", linewidth=0.8)
+        for height, row in enumerate(rows):
+            cell = cells(table, row)[place]
+            comparison = cell.scores[metric].comparison
+            if comparison:
+                colour, marker = LOOKS[comparison.verdict]
+                axes.plot([comparison.low, comparison.high], [height, height], color=colour, linewidth=1.5)
+                axes.plot([comparison.difference], [height], marker, color=colour, markersize=5)
+                _note(axes, comparison.high, height, references(cell.comparison_marks, letters))
+        axes.set_xlabel(f"{HEADINGS[metric]} minus {table.reference}")
+
+    return _panels(table, [row.name for row in rows], draw, same_scale=True)
+
+
+def seed_plot(table: Table, metric: str) -> str:
+    """A panel for each column: every row's runs as open points, their mean as a bar."""
+    letters = footnote_letters(table)
+
+    def draw(axes, place):
+        for height, row in enumerate(table.rows):
+            cell = cells(table, row)[place]
+            score = cell.scores[metric]
+            if score.mean is not None:
+                axes.plot(
+                    list(score.by_seed.values()), [height] * len(score.by_seed), "o", color="#0550ae", fillstyle="none"
+                )
+                axes.plot([score.mean], [height], "|", color="black", markersize=12)
+                _note(axes, max(score.by_seed.values(), default=score.mean), height, references(cell.marks, letters))
+        axes.set_xlabel(f"{HEADINGS[metric]} (per cent)")
+
+    return _panels(table, [row.name for row in table.rows], draw)
+
+
+def _note(axes, x: float, height: int, text: str) -> None:
+    axes.annotate(text, (x, height), xytext=(3, 0), textcoords="offset points", va="center", annotation_clip=False)
+
+
+def _panels(table: Table, names: list[str], draw, *, same_scale: bool = False) -> str:
+    """SVG of a panel for each heading, all with the rows' names, the first row on top.
+
+    Args:
+        draw: called with the panel's axes and the heading's place.
+        same_scale: of all panels.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    titles = headings(table)
+    width = min(len(titles), PANELS_SIDE_BY_SIDE)
+    height = math.ceil(len(titles) / width)
+    with rc_context(SETTINGS):
+        size = (PANEL_WIDTH * width + 1, (ROW_HEIGHT * len(names) + MARGIN_HEIGHT) * height)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(height, width, squeeze=False, sharey=True, sharex=same_scale).ravel()
+        for place, axes in enumerate(panels):
+            if place >= len(titles):
+                axes.set_visible(False)
+                continue
+            draw(axes, place)
+            axes.set_title(titles[place])
+            axes.tick_params(labelbottom=True)  # a shared scale has them in the last line of panels alone
+        panels[0].set_yticks(range(len(names)), names)
+        panels[0].set_ylim(len(names) - 0.5, -0.5)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    svg = stream.getvalue()
+    return svg[svg.index("<svg") :]  # without the prologue, which has no place inside of a page

@@ -1,0 +1,121 @@
+"""A filled table as text, Markdown and JSON, and all its forms as files."""
+
+import json
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+from tabulate import tabulate
+
+from dcac_fastreid.experiments.html import as_html
+from dcac_fastreid.experiments.layout import (
+    HEADINGS,
+    cells,
+    compared_rows,
+    comparison_text,
+    explanations,
+    footnote_letters,
+    headings,
+    score_lines,
+)
+from dcac_fastreid.experiments.table import METRICS, Table
+from dcac_fastreid.tensor_files import write_whole
+
+COLUMNS_SIDE_BY_SIDE = 4  # more do not fit a terminal: twelve pairs become a grid for each source
+
+
+def as_text(table: Table) -> str:
+    """For the terminal."""
+    return _document(table, "simple", title=f"{table.title}\n{'=' * len(table.title)}", item="")
+
+
+def as_markdown(table: Table) -> str:
+    """For a README or an issue."""
+    return _document(table, "github", title=f"## {table.title}", item="- ")
+
+
+def as_json(table: Table) -> str:
+    """Everything: scores by seed, intervals, marks, notes, stamps, runs. What is not a number (NaN) becomes null."""
+    return json.dumps(_finite(asdict(table)), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def write_table(table: Table, folder: Path, stem: str, command: str) -> list[Path]:
+    """Writes STEM.txt, .md, .json and .html into a folder, each whole or not at all.
+
+    Args:
+        command: the command line that makes this table again.
+    Raises: InputError: a file cannot be written.
+    """
+    again = f"Made by: {command}\n"
+    # All are made before the first is written, so that a table that cannot be drawn leaves no mixture of old and new.
+    contents = {
+        ".txt": f"{as_text(table)}\n{again}",
+        ".md": f"{as_markdown(table)}\n{again}",
+        ".json": as_json(table),
+        ".html": as_html(table, command),
+    }
+    paths = []
+    for suffix, content in contents.items():
+        path = Path(folder) / f"{stem}{suffix}"
+        write_whole(path, lambda stream, content=content: stream.write(content.encode()))
+        paths.append(path)
+    return paths
+
+
+def _document(table: Table, tablefmt: str, *, title: str, item: str) -> str:
+    grids = [*_score_grids(table, tablefmt), *_comparison_grids(table, tablefmt)]
+    return "\n\n".join([title, *grids, "\n".join(item + sentence for sentence in explanations(table))]) + "\n"
+
+
+def _score_grids(table: Table, tablefmt: str) -> list[str]:
+    """Rows are methods; each column has mAP and R1, as in the paper."""
+    names, grids = headings(table), []
+    for block in _blocks(table):
+        header = ["", *(f"{names[place]} {HEADINGS[metric]}" for place in block for metric in METRICS)]
+        lines = []
+        for row in table.rows:
+            for name, texts in score_lines(table, row):
+                of_block = [texts[place * len(METRICS) + k] for place in block for k in range(len(METRICS))]
+                lines.append([name if name == row.name else f"- {name}", *of_block])
+        grids.append(_grid(lines, header, tablefmt))
+    return grids
+
+
+def _comparison_grids(table: Table, tablefmt: str) -> list[str]:
+    rows, names, letters, grids = compared_rows(table), headings(table), footnote_letters(table), []
+    if not rows:
+        return []
+    for metric in METRICS:
+        for block in _blocks(table):
+            header = [f"{HEADINGS[metric]} minus {table.reference}", *(names[place] for place in block)]
+            lines = [
+                [row.name, *(comparison_text(cells(table, row)[place], metric, letters) for place in block)]
+                for row in rows
+            ]
+            grids.append(_grid(lines, header, tablefmt))
+    return grids
+
+
+def _blocks(table: Table) -> list[list[int]]:
+    """Places of `headings` that stand side by side: whole sources, as many as fit; the average joins the last."""
+    blocks: list[list[int]] = [[]]
+    for source in dict.fromkeys(source for source, _ in table.columns):
+        places = [place for place, column in enumerate(table.columns) if column[0] == source]
+        if blocks[-1] and len(blocks[-1] + places) > COLUMNS_SIDE_BY_SIDE:
+            blocks.append([])
+        blocks[-1] += places
+    blocks[-1] += range(len(table.columns), len(headings(table)))
+    return blocks
+
+
+def _grid(lines: list[list[str]], header: list[str], tablefmt: str) -> str:
+    return tabulate(lines, header, tablefmt=tablefmt, disable_numparse=True)
+
+
+def _finite(value):
+    """The same, with null for numbers that JSON does not know."""
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,127 @@
+"""What is left to train for a table, and how long will it take?"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.protocols import TABLES, TableSpec
+from dcac_fastreid.experiments.render import as_text, write_table
+from dcac_fastreid.experiments.runs import Run, make_run, train
+from dcac_fastreid.experiments.side_by_side import train_side_by_side
+from dcac_fastreid.experiments.table import build_table
+
+COST = (
+    "Table 6 is cost, nothing is trained for it: tools/model_stats.py counts parameters and FLOPs of each row, as in "
+    "python tools/model_stats.py --config-file configs/DCAC/ablation/ma_ms/frozen.yml --num-classes 751, and "
+    "tools/benchmark.py measures times and memory."
+)
+
+
+def list_tables() -> str:
+    """A line for each table: how --table takes it, what it is, its rows."""
+    lines = [f"{spec.name:<14} {spec.title}; rows {', '.join(spec.rows)}" for spec in TABLES.values()]
+    return "\n".join([*lines, f"{'6':<14} {COST}"])
+
+
+def runs_of(spec: TableSpec, configs: Path, output: Path, *, seeds: int, opts: Sequence = ()) -> list[Run]:
+    """Every run of a table, seed by seed, the rows of a source beside each other; a run may stand there under two rows.
+
+    Args:
+        configs: the folder configs/DCAC, or configs/DCAC/synthetic.
+        seeds: how many, from 0 on.
+        opts: KEY VALUE pairs for all of them.
+    """
+    if seeds < 1:
+        raise InputError(f"--seeds is {seeds}; expected 1 or more")
+    return [
+        make_run(configs, output, row, source, seed, opts)
+        for seed in range(seeds)
+        for source in spec.sources
+        for row in spec.rows
+    ]
+
+
+def restrict(
+    runs: Sequence[Run], spec: TableSpec, rows: Collection[str] = (), sources: Collection[str] = ()
+) -> list[Run]:
+    """The runs of some rows and sources, each training once; of all where none are named.
+
+    Raises: InputError: a row or a source that the table has not.
+    """
+    for option, asked, known in (("--rows", rows, spec.rows), ("--sources", sources, spec.sources)):
+        for name in asked:
+            if name not in known:
+                raise InputError(f"{option} asks for {name!r}; table {spec.name} has {', '.join(known)}")
+    chosen: dict[str, Run] = {}
+    for run in runs:
+        if run.row in (rows or spec.rows) and run.source in (sources or spec.sources):
+            chosen.setdefault(run.key, run)
+    return list(chosen.values())
+
+
+def describe(runs: Iterable[Run]) -> str:
+    """A line for each run: done, begun or to train; and how many there are of each."""
+    states = [("done" if run.result() else "begun" if run.begun else "to train", run) for run in runs]
+    lines = [f"{state:<9}{run}: {run.folder}" for state, run in states]
+    counts = [f"{sum(state == name for state, _ in states)} {name}" for name in ("done", "begun", "to train")]
+    return "\n".join([*lines, f"{len(states)} runs: {', '.join(counts)}"])
+
+
+def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run], Sequence[str]] | None = None) -> None:
+    """Trains those of the runs that have no result, and prints how far it is.
+
+    Args:
+        jobs: trainings at a time; more than one are processes of their own.
+        command: the words that start such a process.
+    Raises: InputError: a run that cannot be trained; what was finished before stays.
+    """
+    if jobs < 1:
+        raise InputError(f"--jobs is {jobs}; expected 1 or more")
+    finished = [result for run in runs if (result := run.result())]
+    missing = [run for run in runs if run.result() is None]
+    print(f"{len(runs)} runs, {len(finished)} done, {len(missing)} to train", flush=True)
+    for run in _train_here(missing) if jobs == 1 else train_side_by_side(missing, jobs, command):
+        result = run.result()
+        finished.append(result)
+        missing.remove(run)
+        left = in_words(seconds_left([run.row for run in missing], finished, jobs))
+        scores = ", ".join(f"{target} {of_target['mAP']:.1f}" for target, of_target in result["scores"].items())
+        print(
+            f"[{len(finished)}/{len(runs)}] {run}: mAP {scores}; {in_words(result['seconds'])}, {left} left", flush=True
+        )
+
+
+def seconds_left(rows: Sequence[str], finished: Sequence[dict[str, Any]], jobs: int) -> float:
+    """What the runs of these rows will take, from the mean of the finished runs of their row, or else of all."""
+    of_all = [result["seconds"] for result in finished]
+    total = 0.0
+    for row in rows:
+        seconds = [result["seconds"] for result in finished if result["row"] == row] or of_all
+        total += sum(seconds) / len(seconds)
+    return total / jobs
+
+
+def in_words(seconds: float) -> str:
+    """A duration in the unit that suits it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def write(spec: TableSpec, runs: Sequence[Run], folder: Path, stem: str, *, published: bool, command: str) -> str:
+    """Writes the table of all runs that are finished; returns it as text, with the files that hold it.
+
+    Args:
+        published: whether the paper's numbers stand beside ours, as on its own data sets.
+        command: that makes the table again.
+    """
+    table = build_table(spec, [result for run in runs if (result := run.result())], published=published)
+    files = write_table(table, folder, stem, command)
+    return f"{as_text(table)}\n\n" + "\n".join(str(file) for file in files)
+
+
+def _train_here(runs: Sequence[Run]) -> Iterator[Run]:
+    for run in list(runs):
+        train(run)
+        yield run

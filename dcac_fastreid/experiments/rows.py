@@ -1,0 +1,63 @@
+"""Which rows are there, and which settings make each of them?"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dcac_fastreid.errors import InputError
+
+_TUNING = "MODEL.DCAC.DIFFUSION.TUNING"
+_CONDITIONER = "MODEL.DCAC.CONDITIONER."
+_RANK = "MODEL.DCAC.LORA.RANK"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table.
+
+    Attributes:
+        label: as the paper prints it.
+        settings: what differs from the config of its source, which is that of "DCAC (Ours)".
+    """
+
+    label: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+ROWS = {
+    "baseline": Row("Baseline", {"MODEL.META_ARCHITECTURE": "PrototypicalBaseline"}),
+    "dcac": Row("DCAC"),
+    # Table 5
+    "frozen": Row("DCAC (Frozen)", {_TUNING: "frozen"}),
+    "partial1": Row("DCAC (Partial fine-tuning 1)", {_TUNING: "partial1"}),
+    "partial2": Row("DCAC (Partial fine-tuning 2)", {_TUNING: "partial2"}),
+    "full": Row("DCAC (Full fine-tuning)", {_TUNING: "full"}),
+    "scratch": Row("DCAC (Train from scratch)", {_TUNING: "scratch"}),
+    # Tables 7 and 8
+    "instance": Row("DCAC (Instance-wise)", {_CONDITIONER + "NAME": "InstanceWiseConditioner"}),
+    "class": Row("DCAC (Class-wise)", {_CONDITIONER + "NAME": "ClassWiseConditioner"}),
+    "class_rescaled": Row(
+        "DCAC (Class-wise, divided by p_iy)",
+        {_CONDITIONER + "NAME": "ClassWiseConditioner", _CONDITIONER + "RESCALE": True},
+    ),
+    # Table 9
+    "rank8": Row("Rank 8", {_RANK: 8}),
+    "rank16": Row("Rank 16", {_RANK: 16}),
+    "rank32": Row("Rank 32", {_RANK: 32}),
+    "rank64": Row("Rank 64", {_RANK: 64}),
+    # Table 10
+    "silu": Row("+ Non-linearity", {_CONDITIONER + "TRANSFORM": "silu"}),
+    "batchnorm": Row("+ BatchNorm", {_CONDITIONER + "TRANSFORM": "batchnorm"}),
+    "condition_net": Row("+ ConditionNet", {_CONDITIONER + "TRANSFORM": "condition_net"}),
+    # options of the release
+    "probs_prototypes": Row("DCAC (probabilities of the prototypes)", {_CONDITIONER + "PROBS": "prototypes"}),
+    "probs_both": Row("DCAC (mean of both probabilities)", {_CONDITIONER + "PROBS": "both"}),
+    # controls that the paper lacks
+    "random_unet": Row("DCAC (random U-Net, frozen)", {_TUNING: "random"}),
+    "shuffled": Row("DCAC (condition shuffled)", {_CONDITIONER + "SHUFFLE": True}),
+}
+
+
+def check_row(name: str) -> None:
+    """Raises InputError where no row has this name."""
+    if name not in ROWS:
+        raise InputError(f"there is no row {name!r}; known rows are {', '.join(ROWS)}")

@@ -1,0 +1,195 @@
+"""One training of a row on a source with a seed: its settings, its folder, its result."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from dcac_fastreid.engine import DCACTrainer, load_config
+from dcac_fastreid.engine.stamp import FILE as STAMP
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.protocols import DATASETS, all_targets, config_file
+from dcac_fastreid.experiments.rows import ROWS, check_row
+from dcac_fastreid.tensor_files import write_whole
+from fastreid.config import CfgNode
+
+RESULT = "result.json"
+SCORES = ("mAP", "Rank-1", "mINP")
+# Where a run lies, how it is computed to the same numbers, what it saves and logs on the way: no part of its settings.
+WITHOUT_EFFECT = (
+    "OUTPUT_DIR", "MODEL.DEVICE", "DATALOADER.NUM_WORKERS", "DATALOADER.CACHE_IMAGES", "SOLVER.CHECKPOINT_PERIOD",
+    "SOLVER.CHECKPOINT_STEPS", "MODEL.DCAC.TELEMETRY",
+)  # fmt: skip
+# What only the diffusion branch reads. So a baseline serves every setting of DCAC.
+OF_DCAC = ("MODEL.DCAC", "SOLVER.PROMPTS_LR_FACTOR", "SOLVER.LORA_LR_FACTOR")
+# What the table says, and KEY VALUE pairs must not.
+OF_THE_TABLE = {
+    "SEED": "--seeds", "OUTPUT_DIR": "--output", "DATASETS.NAMES": "--sources", "DATASETS.TESTS": "--table",
+    "TEST.EVAL_PERIOD": "--table, by the last epoch alone",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training before, during or after it.
+
+    Attributes:
+        source: the paper's short name, "MA", or several, "MA+D+C3".
+        output: the folder of all runs.
+        cfg: with this run's folder as OUTPUT_DIR.
+        key: equal for runs that are the same training, whatever their rows are called.
+    """
+
+    row: str
+    source: str
+    seed: int
+    output: Path
+    cfg: CfgNode
+    key: str
+
+    def __str__(self) -> str:
+        return f"{self.row} on {self.source}, seed {self.seed}"
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.cfg.OUTPUT_DIR)
+
+    @property
+    def begun(self) -> bool:
+        """Whether a checkpoint is there to go on from."""
+        return (self.folder / "last_checkpoint").exists()
+
+    def result(self) -> dict[str, Any] | None:
+        """What the finished training has written, under this row's name; None where none is finished."""
+        for file in sorted(self.output.glob(f"*/{self.key}/{RESULT}")):
+            return {**json.loads(file.read_text()), "row": self.row}
+        return None
+
+
+def make_run(configs: Path, output: Path, row: str, source: str, seed: int, opts: Sequence = ()) -> Run:
+    """The run with its settings.
+
+    Args:
+        configs: the folder configs/DCAC, or configs/DCAC/synthetic.
+        opts: KEY VALUE pairs, below what the row itself says.
+    Raises: InputError: an unknown row, or a key that the table itself says.
+    """
+    check_row(row)
+    for key in opts[::2]:
+        if key in OF_THE_TABLE:
+            raise InputError(f"{key} cannot be given here, it is said by {OF_THE_TABLE[key]}; leave the pair out")
+    of_row = [word for pair in ROWS[row].settings.items() for word in pair]
+    tests = tuple(DATASETS[target] for target in all_targets(source))
+    file = str(configs / config_file(source))
+    cfg = load_config(file, [*opts, *of_row, "DATASETS.TESTS", tests, "SEED", seed]).clone()
+    cfg.defrost()
+    cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH  # no look at a target before the last epoch
+    key = f"{source}/seed{seed}-{fingerprint(cfg)}"
+    cfg.OUTPUT_DIR = str(output / row / key)
+    cfg.freeze()
+    return Run(row, source, seed, output, cfg, key)
+
+
+def fingerprint(cfg: CfgNode) -> str:
+    """Ten hexadecimal digits that differ where a setting differs that can change a score."""
+    ignored = WITHOUT_EFFECT if cfg.MODEL.META_ARCHITECTURE == "DCAC" else WITHOUT_EFFECT + OF_DCAC
+    settings = {
+        key: value
+        for key, value in _leaves(cfg)
+        if not any(key == name or key.startswith(name + ".") for name in ignored)
+    }
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def train(run: Run) -> dict[str, Any]:
+    """Trains in this process, from the run's last checkpoint on, and tests the last epoch on all of its targets.
+
+    Where the result is there it is only read; where another process trains this run, it is waited for.
+
+    Returns: the content of result.json, which is written at the very end. Its seconds are those since the last interruption.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(run.folder / "run.lock"):
+        if result := run.result():
+            return result
+        begun = time.perf_counter()
+        evaluators = {}
+        with _log_in(run.folder / "log.txt"):
+            trainer = _recording(evaluators)(run.cfg)
+            trainer.resume_or_load(resume=True)
+            scores = trainer.train()
+        tests = run.cfg.DATASETS.TESTS
+        if len(tests) == 1:  # then fast-reid gives its scores alone
+            scores = {tests[0]: scores}
+        stamp = json.loads((run.folder / STAMP).read_text())
+        short = {dataset: name for name, dataset in DATASETS.items()}
+        result = {
+            "row": run.row,
+            "source": run.source,
+            "seed": run.seed,
+            "scores": {short[test]: {name: _rounded(scores[test][name]) for name in SCORES} for test in tests},
+            "queries": {
+                short[test]: {name: [_rounded(value) for value in values] for name, values in of_queries.items()}
+                for test, of_queries in ((test, evaluators[test].of_queries) for test in tests)
+            },
+            "stamp": stamp,
+            "marks": stamp["marks"],
+            "seconds": _rounded(time.perf_counter() - begun),
+            "telemetry": _telemetry(run.folder / "metrics.json"),
+        }
+        write_whole(run.folder / RESULT, lambda stream: stream.write(json.dumps(result).encode()))
+        return result
+
+
+def _recording(evaluators: dict) -> type[DCACTrainer]:
+    """A trainer that leaves its evaluators here, by data set: they know what each query scored."""
+
+    class Recording(DCACTrainer):
+        @classmethod
+        def build_evaluator(cls, cfg, dataset_name, output_dir=None):
+            loader, evaluators[dataset_name] = super().build_evaluator(cfg, dataset_name, output_dir)
+            return loader, evaluators[dataset_name]
+
+    return Recording
+
+
+def _telemetry(metrics: Path) -> dict[str, float]:
+    """The last value of everything that metrics.json has under "telemetry/", by its name there."""
+    last = {}
+    for line in metrics.read_text().splitlines():
+        last |= {name: value for name, value in json.loads(line).items() if name.startswith("telemetry/")}
+    return {name: _rounded(value) for name, value in last.items()}
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 4)
+
+
+def _leaves(node: Mapping, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in node.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+@contextmanager
+def _log_in(file: Path):
+    """fast-reid's log goes to a file, and not between the lines of the progress."""
+    logger = logging.getLogger("fastreid")
+    before = logger.level, logger.propagate, logger.handlers
+    handler = logging.FileHandler(file)
+    handler.setFormatter(logging.Formatter("[%(asctime)s] %(name)s %(levelname)s: %(message)s", "%m/%d %H:%M:%S"))
+    logger.level, logger.propagate, logger.handlers = logging.INFO, False, [handler]
+    try:
+        yield
+    finally:
+        logger.level, logger.propagate, logger.handlers = before
+        handler.close()

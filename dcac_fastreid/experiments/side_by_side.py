@@ -1,0 +1,58 @@
+"""Trainings side by side, each in a process of its own: one small training does not fill the cores of a machine."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.runs import Run
+
+POLL = 0.2  # seconds between two looks at the processes
+
+
+def train_side_by_side(runs: Sequence[Run], jobs: int, command: Callable[[Run], Sequence[str]]) -> Iterator[Run]:
+    """Yields each run when its process has finished it. Whatever ends this, an interrupt for instance, ends the processes.
+
+    Args:
+        jobs: processes at a time, which share the threads of this one.
+        command: the words that start a process, which trains the run.
+    Raises: InputError: a process failed; the others are ended, and go on from their checkpoints the next time.
+    """
+    waiting, running = list(runs), {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                run = waiting.pop(0)
+                running[_start(run, command(run), jobs)] = run
+            time.sleep(POLL)
+            for process in [process for process in running if process.poll() is not None]:
+                run = running.pop(process)
+                if process.returncode:
+                    raise InputError(f"{run} ended with status {process.returncode}: {_last_words(run)}")
+                yield run
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait()
+
+
+def _start(run: Run, words: Sequence[str], jobs: int) -> subprocess.Popen:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    threads = str(max(1, torch.get_num_threads() // jobs))
+    with open(run.folder / "errors.txt", "w") as errors:
+        return subprocess.Popen(
+            words,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env={**os.environ, "OMP_NUM_THREADS": threads},
+        )
+
+
+def _last_words(run: Run) -> str:
+    lines = (run.folder / "errors.txt").read_text().split("\n")
+    last = next((line for line in reversed(lines) if line.strip()), "without a word")
+    return f"{last.removeprefix('error: ')} (see {run.folder})"

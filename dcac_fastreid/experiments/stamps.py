@@ -1,0 +1,50 @@
+"""In what do the stamps of a table's runs agree, and in what do they differ?"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+SHOWN = 12  # characters at each end of a long value in a sentence: a commit ends in "+changes", a file in its suffix
+# What a run was trained and tested on, how, and from which number: rows and columns of the table, not a difference in them.
+# (A drawn world's seed and the data sets' own entries lie deeper and are compared.)
+DIFFER_BY_DESIGN = {"seed", "sources", "tests", "architecture", "marks"}
+
+
+def combined_stamp(results: Sequence[Mapping]) -> dict[str, tuple[str, ...]]:
+    """Dotted name of each entry -> its distinct values over the results, in order of appearance."""
+    return {name: tuple(holders) for name, holders in _holders(results).items()}
+
+
+def describe_differences(results: Sequence[Mapping]) -> list[str]:
+    """A sentence for each entry whose value is not the same in all results that have it, with the runs that hold each."""
+    sentences = []
+    for name, holders in _holders(results).items():
+        if len(holders) > 1 and name not in DIFFER_BY_DESIGN:
+            values = "; ".join(f"{_short(value)} in {_runs(held)}" for value, held in holders.items())
+            sentences.append(f"Stamps differ in {name}: {values}.")
+    return sentences
+
+
+def _holders(results: Sequence[Mapping]) -> dict[str, dict[str, list[Mapping]]]:
+    """Entry -> value -> the results that hold it."""
+    holders: dict[str, dict[str, list[Mapping]]] = {}
+    for result in results:
+        for name, value in _entries(result["stamp"]):
+            holders.setdefault(name, {}).setdefault(value, []).append(result)
+    return holders
+
+
+def _entries(stamp: Mapping, above: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in stamp.items():
+        name = f"{above}{key}"
+        if isinstance(value, Mapping):
+            yield from _entries(value, f"{name}.")
+        elif value is not None:  # None: this run has no such thing, as the baseline has no diffusion model
+            yield name, str(value)
+
+
+def _runs(results: Sequence[Mapping]) -> str:
+    rows = dict.fromkeys(f"{result['row']} on {result['source']}" for result in results)
+    return f"{len(results)} run{'s' * (len(results) > 1)} ({', '.join(rows)})"
+
+
+def _short(value: str) -> str:
+    return value if len(value) <= 3 * SHOWN else f"{value[:SHOWN]}...{value[-SHOWN:]}"

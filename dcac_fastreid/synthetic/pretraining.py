@@ -1,0 +1,234 @@
+"""How the small parts learn, as the real ones did: CLIP by contrast, a VAE, and a text-conditioned U-Net in its latent space."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dcac_fastreid.synthetic import parts
+from dcac_fastreid.synthetic.build_once import build_once
+from dcac_fastreid.synthetic.captions import caption, tokenize, traits
+from dcac_fastreid.synthetic.web import photos
+
+WEB_SEED, WEB_VERSION = 0, 1
+PICTURES = 40_000
+UNSEEN_SEED, UNSEEN = 1, 2_000  # another web, to measure on
+SCALE = 100.0  # largest factor of CLIP's cosines, as in CLIP (Radford et al. 2021, Section 2.5)
+UNTOLD = 0.1  # share of captions that the U-Net does not get, as Stable Diffusion's training
+KL_WEIGHT = 1e-4  # of the mean KL divergence of a latent, beside the mean absolute error of a pixel
+SHIFT = 6  # pixels by which CLIP's pictures are moved at random
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    steps: int
+    batch: int
+    rate: float  # the highest; it rises over the first 5 % and falls as a cosine
+
+
+PARTS = {
+    "clip": Schedule(1600, 256, 1e-3),
+    "vae": Schedule(2500, 32, 1e-3),
+    "unet": Schedule(6000, 64, 1e-3),
+}  # in order
+
+
+class Web:
+    """Captioned pictures of the web in memory; drawn on first use into the cache folder.
+
+    Args:
+        number: of pictures.
+    """
+
+    def __init__(self, cache_folder: Path, number: int, seed: int = WEB_SEED):
+        name = f"web-v{WEB_VERSION}-seed{seed}-{number}"
+        folder = build_once(cache_folder / name, partial(_draw, seed=seed, number=number))
+        self.images = np.load(folder / "images.npy")  # (N, 128, 64, 3) uint8
+        self.traits = json.loads((folder / "traits.json").read_text())
+
+    def clip_batch(self, indices: np.ndarray, rng: np.random.Generator) -> Tensor:
+        """(B, 3, 128, 64) in [-1, 1], moved at random."""
+        images = scaled(self.images[indices])
+        padded = F.pad(images, (SHIFT,) * 4, mode="replicate")
+        moved = [
+            image[:, y : y + images.shape[2], x : x + images.shape[3]]
+            for image, (y, x) in zip(padded, rng.integers(0, 2 * SHIFT + 1, (len(images), 2)), strict=True)
+        ]
+        return torch.stack(moved)
+
+    def views(self, indices: np.ndarray) -> Tensor:
+        """(B, 3, 64, 64) in [-1, 1]: what the diffusion model sees, squeezed as in DCAC."""
+        return view(self.images[indices])
+
+    def tokens(self, indices: np.ndarray, rng: np.random.Generator, untold: float = 0.0) -> Tensor:
+        """(B, 32) numbers of the words of captions, each drawn anew; a share of them empty."""
+        return tokenize(["" if rng.random() < untold else caption(self.traits[index], rng) for index in indices])
+
+
+def _draw(folder: Path, seed: int, number: int) -> None:
+    images, said = np.empty((number, 128, 64, 3), np.uint8), []
+    for index, photo in enumerate(photos(seed, number)):
+        images[index] = np.asarray(photo.image)
+        said.append(traits(photo))
+    np.save(folder / "images.npy", images)
+    (folder / "traits.json").write_text(json.dumps(said))
+
+
+def scaled(images: np.ndarray) -> Tensor:
+    """(B, H, W, 3) uint8 to (B, 3, H, W) in [-1, 1]."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def view(images: np.ndarray) -> Tensor:
+    """(B, H, W, 3) uint8 to (B, 3, 64, 64) in [-1, 1]."""
+    resized = F.interpolate(scaled(images), (parts.VIEW, parts.VIEW), mode="bicubic", antialias=True)
+    return resized.clamp(-1, 1)
+
+
+def train_clip(web: Web, schedule: Schedule, seed: int, device: str):
+    """An open_clip CLIP whose towers agree on pictures and captions: symmetric cross-entropy of a batch's cosines."""
+    model = parts.new_clip(seed).to(device).train()
+    contrast = parts.contrastive_loss()
+
+    def loss(indices, rng):
+        images, tokens = web.clip_batch(indices, rng).to(device), web.tokens(indices, rng).to(device)
+        with torch.autocast(device, torch.bfloat16):  # two thirds of the time on today's CPUs
+            image_features, text_features, scale = model(images, tokens)
+        return contrast(image_features.float(), text_features.float(), scale.clamp(max=SCALE))
+
+    _train("CLIP", model, loss, len(web.traits), schedule, seed)
+    return model.eval()
+
+
+def train_vae(web: Web, schedule: Schedule, seed: int, device: str):
+    """A VAE that gives pictures back; its scaling factor makes latents of unit variance."""
+    model = parts.new_vae(seed).to(device).train()
+
+    def loss(indices, rng):
+        views = web.views(indices).to(device)
+        posterior = model.encode(views).latent_dist
+        latents = posterior.mean + posterior.std * torch.from_numpy(
+            rng.standard_normal(posterior.mean.shape, np.float32)
+        ).to(device)
+        return (model.decode(latents).sample - views).abs().mean() + KL_WEIGHT * posterior.kl().mean() / latents[
+            0
+        ].numel()
+
+    _train("VAE", model, loss, len(web.traits), schedule, seed)
+    model.eval()
+    with torch.no_grad():
+        means = model.encode(web.views(np.arange(min(512, len(web.traits)))).to(device)).latent_dist.mean
+    model.register_to_config(scaling_factor=round(1 / means.std().item(), 5))
+    return model
+
+
+def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str):
+    """A U-Net that predicts the noise in latents, Eq. 11, given the text tower's tokens of a caption."""
+    model = parts.new_unet(seed).to(device).train()
+    signal = parts.new_scheduler().alphas_cumprod.to(device)
+    moments = _moments(web, vae, device)
+
+    def loss(indices, rng):
+        mean, std = moments[indices].to(device).chunk(2, dim=1)
+        latents = (mean + std * _normal(rng, mean.shape, device)) * vae.config.scaling_factor
+        noise, times = (
+            _normal(rng, mean.shape, device),
+            torch.from_numpy(rng.integers(0, 1000, len(indices))).to(device),
+        )
+        kept = signal[times][:, None, None, None]
+        with torch.no_grad():
+            states = text_states(clip, web.tokens(indices, rng, UNTOLD).to(device))
+        noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
+        return F.mse_loss(model(noisy, times, states).sample, noise)
+
+    _train("U-Net", model, loss, len(web.traits), schedule, seed)
+    return model.eval()
+
+
+@torch.no_grad()
+def _moments(web: Web, vae, device: str) -> Tensor:
+    """(N, 8, 8, 8): mean and standard deviation of every picture's latents."""
+    moments = []
+    for indices in np.array_split(np.arange(len(web.traits)), max(1, len(web.traits) // 256)):
+        posterior = vae.encode(web.views(indices).to(device)).latent_dist
+        moments.append(torch.cat([posterior.mean, posterior.std], dim=1).cpu())
+    return torch.cat(moments)
+
+
+def text_states(clip, tokens: Tensor) -> Tensor:
+    """(B, 32, 64) tokens of the text tower behind its last normalisation, as Stable Diffusion takes those of CLIP."""
+    states = clip.token_embedding(tokens) + clip.positional_embedding
+    return clip.ln_final(clip.transformer(states, attn_mask=clip.attn_mask))
+
+
+def _normal(rng: np.random.Generator, shape, device: str) -> Tensor:
+    return torch.from_numpy(rng.standard_normal(tuple(shape), np.float32)).to(device)
+
+
+def _train(name: str, model: nn.Module, loss, pictures: int, schedule: Schedule, seed: int) -> None:
+    """AdamW over a schedule; logs the loss about every 5 %."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=0.02)
+    rates = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, schedule.rate, total_steps=schedule.steps, pct_start=0.05, cycle_momentum=False
+    )
+    rng, total = np.random.default_rng(seed), 0.0
+    every = max(1, schedule.steps // 20)
+    for step, indices in zip(range(1, schedule.steps + 1), _batches(pictures, schedule.batch, rng), strict=False):
+        optimizer.zero_grad()
+        value = loss(indices, rng)
+        value.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        rates.step()
+        total += value.item()
+        if step % every == 0:
+            logger.info(f"{name}: step {step} of {schedule.steps}, loss {total / every:.4f}")
+            total = 0.0
+
+
+def _batches(pictures: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """Epoch after epoch in another order; what does not fill a batch is left out."""
+    while True:
+        order = rng.permutation(pictures)
+        for begin in range(0, pictures - batch + 1, batch):
+            yield order[begin : begin + batch]
+
+
+def pretrain(name: str, web: Web, folder: Path, seed: int, device: str, schedule: Schedule) -> None:
+    """Trains a part of PARTS and writes it into a folder of weights, from which the U-Net takes the other two."""
+    from safetensors.torch import save_file
+
+    begin, target = time.perf_counter(), folder / parts.STABLE_DIFFUSION
+    folder.mkdir(parents=True, exist_ok=True)
+    if name == "clip":
+        state = train_clip(web, schedule, seed, device).state_dict()
+        save_file({key: value.cpu().contiguous() for key, value in state.items()}, parts.part("clip", folder))
+    elif name == "vae":
+        train_vae(web, schedule, seed, device).cpu().save_pretrained(target / "vae")
+    else:
+        clip, vae = parts.load_clip(folder).to(device), parts.load_vae(folder).to(device)
+        train_unet(web, clip, vae, schedule, seed, device).cpu().save_pretrained(target / "unet")
+        parts.new_scheduler().save_pretrained(target / "scheduler")
+    record = {
+        "seed": seed,
+        **asdict(schedule),
+        "seconds": round(time.perf_counter() - begin),
+        "device": device,
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "pictures": len(web.traits),
+        "web": f"version {WEB_VERSION}, seed {WEB_SEED}",
+    }
+    (folder / f"{name}.training.json").write_text(json.dumps(record, indent=2) + "\n")

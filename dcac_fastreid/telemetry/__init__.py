@@ -1,0 +1,6 @@
+"""Why does the feedback work, or not: numbers of single steps of a training, which they leave as it is, to the bit."""
+
+from dcac_fastreid.telemetry.step import StepTelemetry
+from dcac_fastreid.telemetry.verdict import FeedbackVerdict
+
+__all__ = ["FeedbackVerdict", "StepTelemetry"]

@@ -1,0 +1,165 @@
+"""What the numbers in a folder are of: data, weights, protocol and code."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from dcac_fastreid import data, setup
+from dcac_fastreid.data.dg_datasets import DG_Market1501
+from dcac_fastreid.engine import versions
+from dcac_fastreid.engine.stamp import stamp
+from fastreid.engine import default_argument_parser
+
+
+@pytest.fixture
+def world(tiny_world, tmp_path):
+    return shutil.copytree(tiny_world, tmp_path / "world")
+
+
+def sha256(path) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def test_the_stamp_tells_data_and_protocol(make_cfg, tiny_world):
+    told = stamp(make_cfg("ma_ms.yml", "SEED", 3))
+    assert told == json.loads(json.dumps(told))
+    assert (told["protocol"], told["sources"], told["tests"]) == ("single-source", ["DG_Market1501"], ["DG_MSMT17"])
+    assert (told["seed"], told["epochs"], told["marks"], told["precision"]) == (3, 1, [], "float32")
+    market = told["data_sets"]["DG_Market1501"]
+    pictures = DG_Market1501(root=str(tiny_world)).train
+    cameras = len({camera for _, _, camera in pictures})
+    assert market["train"] == {"identities": 8, "images": 48, "cameras": cameras} and len(pictures) == 48
+    assert market["folder"] == "Market-1501-v15.09.15"
+    assert told["data_sets"]["DG_MSMT17"]["variant"] == "V1, trained on train and val"
+    assert (told["drawn_world"]["seed"], told["drawn_world"]["difficulty"]) == (1, "default")
+    assert told["input_size"] == {"train": [128, 64], "test": [128, 64]} and len(told["diffusion_size"]) == 2
+    assert told["device"] == {"kind": "cpu", "name": None}
+    assert str(tiny_world) not in json.dumps(told), "no path of the machine"
+
+
+def test_several_sources_are_told(make_cfg):
+    cfg = make_cfg("ma+d+ms_c3.yml")
+    told = stamp(cfg)
+    assert told["protocol"] == "multi-source" and len(told["data_sets"]) == 4
+    assert told["data_sets"]["DG_CUHK03NP"]["variant"] == "new protocol, detected boxes"
+
+
+def test_weights_are_known_by_their_hash(make_cfg, sd_folder):
+    told = stamp(make_cfg("ma_ms.yml"))["weights"]
+    clip = data.weights_path("synthetic:clip")
+    assert told["encoder"] == {Path(clip).name: sha256(clip)}
+    unet = "unet/diffusion_pytorch_model.safetensors"
+    assert told["diffusion"][unet] == sha256(sd_folder / unet)
+    assert {Path(name).parent.name for name in told["diffusion"]} == {"unet", "vae", "scheduler"}
+    assert "checkpoint" not in told and "diffusion" not in stamp(make_cfg("baseline/ma_ms.yml"))["weights"]
+
+
+@pytest.mark.parametrize(
+    "folder, variant",
+    [
+        ("MSMT17_V1", "V1, trained on train and val"),
+        ("MSMT17_V2", "V2, trained on train and val"),
+        ("msmt17/MSMT17_V2", "V2, trained on train and val"),
+        ("MSMT17", "V1, trained on train and val"),
+    ],
+)
+def test_the_variant_follows_from_the_folder(world, folder, variant):
+    (world / folder).parent.mkdir(exist_ok=True)
+    (world / "MSMT17_V1").rename(world / folder)
+    if "V2" in variant:
+        (world / folder / "train").rename(world / folder / "mask_train_v2")
+        (world / folder / "test").rename(world / folder / "mask_test_v2")
+    assert data.describe_dataset("DG_MSMT17", str(world))["variant"] == variant
+
+
+def test_fast_reids_msmt17_leaves_val_out(world):
+    assert data.describe_dataset("MSMT17", str(world))["variant"] == "V1, trained on train"
+
+
+def test_labeled_boxes_are_told(world):
+    (world / "cuhk03-np" / "detected").rename(world / "cuhk03-np" / "labeled")
+    told = data.describe_dataset("DG_CUHK03NPLabeled", str(world))
+    assert told["variant"] == "new protocol, labeled boxes" and told["folder"] == "cuhk03-np/labeled"
+
+
+def test_the_digest_is_of_the_pictures_and_not_of_the_place(world, tmp_path):
+    def digest(root=world):
+        return data.describe_dataset("DG_Market1501", str(root))["digest"]
+
+    first = digest()
+    moved = shutil.copytree(world / "Market-1501-v15.09.15", tmp_path / "other" / "Market1501").parent
+    assert digest(moved) == first
+    picture = sorted((world / "Market-1501-v15.09.15" / "query").iterdir())[0]
+    content = picture.read_bytes()
+    picture.write_bytes(content + b"0")
+    assert digest() != first
+    picture.write_bytes(content)
+    assert digest() == first
+    picture.rename(picture.with_name(f"{picture.name[:7]}s9_000000_00.jpg"))
+    assert digest() != first
+    picture.symlink_to(tmp_path / "nowhere")  # what DATALOADER.SKIP_CORRUPT passes over
+    assert digest() != first
+
+
+def test_a_run_leaves_its_stamp_beside_its_numbers(make_trainer):
+    trainer = make_trainer("ma_ms.yml")
+    trainer.resume_or_load(resume=False)
+    trainer.train()
+    written = json.loads((Path(trainer.cfg.OUTPUT_DIR) / "stamp.json").read_text())
+    assert written == stamp(trainer.cfg)
+
+
+def test_a_resumed_run_tells_what_was_another_before(make_trainer):
+    def run(epochs, resume):
+        trainer = make_trainer("baseline/ma_ms.yml", "SOLVER.MAX_EPOCH", epochs)
+        trainer.resume_or_load(resume=resume)
+        trainer.train()
+        return json.loads((Path(trainer.cfg.OUTPUT_DIR) / "stamp.json").read_text())
+
+    assert "before_resuming" not in run(1, False)
+    resumed = run(2, True)
+    assert resumed["epochs"] == 2 and [before["epochs"] for before in resumed["before_resuming"]] == [1]
+    assert len(run(2, True)["before_resuming"]) == 1, "the same again is not told twice"
+    assert "before_resuming" not in run(1, False)
+
+
+def test_an_evaluation_tells_its_checkpoint_and_no_training(make_trainer, configs, tmp_path, tiny_world):
+    trainer = make_trainer("baseline/ma_ma.yml")
+    trainer.resume_or_load(resume=False)
+    trainer.train()
+    best = tmp_path / "out" / "model_best.pth"
+    words = ["--config-file", str(tmp_path / "out" / "config.yaml"), "--eval-only", "MODEL.WEIGHTS", str(best)]
+    setup(default_argument_parser().parse_args(words))
+    told = json.loads((tmp_path / "out" / "evaluation" / "stamp.json").read_text())
+    assert told["weights"] == {"checkpoint": {"model_best.pth": sha256(best)}}
+    assert "protocol" not in told and len(told["marks"]) == 1
+
+
+def test_the_commit_tells_of_changes(tmp_path, monkeypatch):
+    def git(*words):
+        author = ("-c", "user.name=a", "-c", "user.email=a@b")
+        return subprocess.run(
+            ["git", "-C", tmp_path, *author, *words], capture_output=True, text=True, check=True
+        ).stdout
+
+    git("init")
+    (tmp_path / "versions.py").write_text("one")
+    git("add", "versions.py")
+    git("commit", "-m", "one")
+    monkeypatch.setattr(versions, "__file__", str(tmp_path / "versions.py"))
+    commit = git("rev-parse", "HEAD").strip()
+    assert versions.describe_versions()["commit"] == commit
+    (tmp_path / "versions.py").write_text("two")
+    assert versions.describe_versions()["commit"] == f"{commit}+changes"
+
+
+def test_the_stamp_takes_less_than_two_seconds(make_cfg):
+    cfg = make_cfg("ma_ms.yml")
+    begin = time.process_time()  # of this process: others may keep the processor busy
+    stamp(cfg)
+    assert time.process_time() - begin < 2

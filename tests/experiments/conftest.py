@@ -1,0 +1,48 @@
+"""Results of trainings that never were, and the tables that they fill."""
+
+import pytest
+
+from dcac_fastreid.experiments.protocols import TableSpec
+from dcac_fastreid.experiments.table import build_table
+
+COLUMNS = (("MA", "D"), ("MA", "MS"), ("C3", "D"))
+PUBLISHED = {("dcac", column): (50.0, 60.0) for column in COLUMNS}
+
+
+@pytest.fixture(scope="session")
+def make_result():
+    """A result as reproduce.py writes it, tested on D and MS, four queries each.
+
+    Args:
+        level: mAP on D; MS is 10 higher, Rank-1 is 25.
+    """
+
+    def make(row: str, seed: int, level: float, source: str = "MA", *, marks=(), stamp=None):
+        scores = {
+            target: {"mAP": level + plus, "Rank-1": 25.0, "mINP": 5.0} for target, plus in (("D", 0.0), ("MS", 10.0))
+        }
+        queries = {
+            target: {"AP": [of["mAP"] + step for step in (-3.0, -1.0, 1.0, 3.0)], "Rank-1": [0.0, 0.0, 0.0, 100.0]}
+            for target, of in scores.items()
+        }
+        return {
+            "row": row, "source": source, "seed": seed, "scores": scores, "queries": queries, "stamp": stamp or {},
+            "marks": list(marks), "seconds": 41.2, "telemetry": {"telemetry/cosine": 0.25},
+        }  # fmt: skip
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def spec():
+    """Two rows beside the reference, three columns of two sources."""
+    return TableSpec("7", "Table 7: <schemes>", ("baseline", "dcac", "class"), "baseline", COLUMNS, PUBLISHED)
+
+
+@pytest.fixture(scope="session")
+def table(spec, make_result):
+    """dcac is 2 points better on MA, where it is marked; on C3 only the baseline ran; class did not run."""
+    results = [make_result("baseline", seed, 30.0 + seed) for seed in range(3)]
+    results += [make_result("dcac", seed, 32.0 + seed, marks=["picked by its result on D"]) for seed in range(3)]
+    results += [make_result("baseline", 0, 20.0, "C3")]
+    return build_table(spec, results, published=True)

@@ -1,0 +1,103 @@
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from dcac_fastreid.experiments.html import as_html
+from dcac_fastreid.experiments.plots import LOOKS, forest_plot, seed_plot
+from dcac_fastreid.experiments.table import build_table
+
+COMMAND = "reproduce --table 7 OPTION '<x>'"
+
+
+@pytest.fixture(scope="module")
+def page(table):
+    return as_html(table, COMMAND)
+
+
+class Tags(HTMLParser):
+    """Counts tags, and finds those that are not closed in order."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.seen, self.open = [], []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_tags_are_closed_in_order(page):
+    tags = Tags(page)
+    assert tags.open == []
+    assert tags.seen.count("svg") == 4  # differences and seeds, mAP and R1
+    assert tags.seen.count("title") == 1
+    assert page.count("<!DOCTYPE") == 1 and "<?xml" not in page  # of the page, none of a picture
+
+
+def test_page_needs_no_script_and_no_network(page):
+    assert not {"script", "link", "img", "iframe", "object"} & set(Tags(page).seen)
+    assert not re.search(r"""(src|href)\s*=\s*["']?(?!["']?#)|url\((?!#)|@import""", page)
+
+
+def test_page_holds_table_verdicts_marks_stamp_and_command(spec, make_result):
+    results = [make_result(row, seed, 30 + gain, marks=["odd & picked"], stamp={"versions": {"torch": "2.9"}})
+               for row, gain in (("baseline", 0), ("dcac", 3)) for seed in range(2)]  # fmt: skip
+    page = as_html(build_table(spec, results, published=True), COMMAND)
+    assert '<th colspan="2">MA -&gt; D</th>' in page
+    assert "<td>33.0 ± 0.0 [a]</td>" in page
+    assert '<td class="better">+3.0 [+3.0, +3.0] better [a]</td>' in page
+    assert '<tr class="paper"><td>paper</td><td>50.0</td>' in page
+    assert "[a] odd &amp; picked" in page
+    assert '<td>versions.torch</td><td class="long">2.9</td>' in page
+    assert "OPTION &#x27;&lt;x&gt;&#x27;" in page and "<x>" not in page
+    assert "4 runs" in page
+
+
+def test_several_tables_make_one_page(table):
+    page = as_html([table, table], COMMAND)
+    assert page.count("<h1>") == 2 and page.count("<html") == 1 and page.count(">Made by<") == 1
+
+
+def test_a_table_without_any_run_is_drawn(spec):
+    assert "not run" in as_html(build_table(spec, [], published=False), COMMAND)
+
+
+def test_forest_plot_names_rows_columns_and_marks(table):
+    svg = forest_plot(table, "mAP")
+    for text in ("dcac", "class", "MA -&gt; MS", "average", "mAP minus baseline", "[a]"):
+        assert f">{text.strip()}" in svg.replace("> ", ">"), text
+    assert ">baseline<" not in svg
+
+
+def test_forest_plot_shows_the_verdict(table):
+    better, _ = LOOKS["better"]
+    worse, _ = LOOKS["worse"]
+    assert better in forest_plot(table, "mAP") and worse not in forest_plot(table, "mAP")
+    assert better not in forest_plot(table, "Rank-1")
+
+
+def test_seed_plot_has_a_point_for_each_run(table):
+    # An open point is drawn in its colour; 3 + 3 on both columns of MA and in dcac's average, 1 on C3 and in the baseline's.
+    points = re.findall(r"<use [^>]*stroke: #0550ae", seed_plot(table, "mAP"))
+    assert len(points) == 3 * 2 * 2 + 1 + 3 + 1
+
+
+def test_the_same_table_gives_the_same_picture(table):
+    assert forest_plot(table, "mAP") == forest_plot(table, "mAP")
+
+
+def test_matplotlib_is_imported_only_to_draw():
+    check = "import sys, dcac_fastreid.experiments.render; print('matplotlib' in sys.modules)"
+    finished = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
+    assert finished.stdout.strip() == "False", finished.stderr

@@ -1,0 +1,105 @@
+import json
+
+import pytest
+
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments import render
+from dcac_fastreid.experiments.protocols import TableSpec
+from dcac_fastreid.experiments.render import as_json, as_markdown, as_text, write_table
+from dcac_fastreid.experiments.table import build_table
+
+
+def line_of(text: str, name: str, which: int = 0) -> list[str]:
+    """Cells of the Markdown line that begins with a name."""
+    found = [line for line in text.splitlines() if line.startswith(f"| {name} ")]
+    return [cell.strip() for cell in found[which].strip("|").split("|")][1:]
+
+
+def test_markdown_has_the_papers_shape(table):
+    text = as_markdown(table)
+    header = next(line for line in text.splitlines() if "MA -> D mAP" in line)
+    names = ["", "MA -> D mAP", "MA -> D R1", "MA -> MS mAP", "MA -> MS R1", "C3 -> D mAP", "C3 -> D R1", "average mAP"]
+    assert [cell.strip() for cell in header.split("|")[1:-2]] == names
+    assert line_of(text, "dcac")[:3] == ["33.0 ± 1.0 (n=3) [a]", "25.0 ± 0.0 (n=3) [a]", "43.0 ± 1.0 (n=3) [a]"]
+    assert line_of(text, "dcac")[4] == "not run"
+    assert line_of(text, "baseline")[4] == "20.0 (n=1)"
+
+
+def test_published_stands_below_with_the_difference(table):
+    text = as_markdown(table)
+    assert line_of(text, "- paper")[:2] == ["50.0", "60.0"]
+    assert line_of(text, "- difference to the paper")[:2] == ["-17.0", "-35.0"]
+
+
+def test_without_published_there_are_no_such_lines(spec, make_result):
+    assert "paper" not in as_text(build_table(spec, [make_result("dcac", 0, 30.0)], published=False))
+
+
+def test_verdicts_stand_with_their_intervals(table):
+    compared = line_of(as_markdown(table), "dcac", 1)
+    assert compared[0] == "+2.0 [+2.0, +2.0] better [a]"
+    assert compared[2:] == ["not run", "+2.0 [+2.0, +2.0] better [a,c]"]
+
+
+@pytest.mark.parametrize("form", [as_text, as_markdown])
+def test_marks_are_explained_in_every_form(table, form):
+    text = form(table)
+    assert "[a] picked by its result on D" in text
+    assert "[b] average over 2 of 3 columns" in text
+
+
+def test_seeds_are_counted_once_where_all_cells_have_as_many(spec, make_result):
+    results = [make_result("dcac", seed, 30.0, source) for seed in range(2) for source in ("MA", "C3")]
+    text = as_text(build_table(spec, results, published=False))
+    assert "over 2 seeds" in text and "n=" not in text
+
+
+def test_twelve_pairs_become_a_grid_for_each_source():
+    names = ("MA", "D", "MS", "C3")
+    columns = tuple((source, target) for source in names for target in names if source != target)
+    text = as_text(build_table(TableSpec("2", "T", ("baseline",), "baseline", columns, {}), [], published=False))
+    headers = [line.split("  ") for line in text.splitlines() if "->" in line]
+    assert [sum("mAP" in cell for cell in header) for header in headers] == [3, 3, 3, 4]
+
+
+def test_json_has_everything(table):
+    content = json.loads(as_json(table))
+    score = content["rows"][1]["cells"][0]["scores"]["mAP"]
+    assert score["by_seed"] == {"0": 32.0, "1": 33.0, "2": 34.0}
+    assert score["comparison"]["verdict"] == "better" and score["comparison"]["seeds"] == {"MA": 3}
+    assert content["rows"][1]["cells"][0]["marks"] == ["picked by its result on D"]
+    assert content["runs"][0]["telemetry"] == {"telemetry/cosine": 0.25}
+    assert "queries" not in content["runs"][0]
+
+
+def test_json_knows_no_nan(spec, make_result):
+    result = make_result("dcac", 0, 30.0)
+    result["telemetry"]["telemetry/cosine"] = float("nan")
+    content = json.loads(as_json(build_table(spec, [result], published=False)))
+    assert content["runs"][0]["telemetry"] == {"telemetry/cosine": None}
+
+
+def test_four_files_are_written(table, tmp_path):
+    paths = write_table(table, tmp_path / "tables", "table-7", "reproduce --table 7")
+    assert [path.name for path in paths] == [f"table-7.{suffix}" for suffix in ("txt", "md", "json", "html")]
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == sorted(path.name for path in paths)
+    assert all("picked by its result on D" in path.read_text() for path in paths)
+    assert all("reproduce --table 7" in path.read_text() for path in paths if path.suffix != ".json")
+
+
+def test_a_table_that_cannot_be_drawn_leaves_the_old_files(table, tmp_path, monkeypatch):
+    old = {path: path.read_text() for path in write_table(table, tmp_path, "t", "old")}
+
+    def fail(*_):
+        raise RuntimeError("no picture")
+
+    monkeypatch.setattr(render, "as_html", fail)
+    with pytest.raises(RuntimeError, match="no picture"):
+        write_table(table, tmp_path, "t", "new")
+    assert {path: path.read_text() for path in tmp_path.iterdir()} == old
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(table, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="could not be written"):
+        write_table(table, tmp_path / "file", "t", "")

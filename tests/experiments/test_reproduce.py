@@ -1,0 +1,174 @@
+"""What is trained for a table, what is shared, and how the command comes back after an interruption."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments import reproduce
+from dcac_fastreid.experiments.protocols import TABLES, table_of
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture
+def runs_of(configs, tmp_path):
+    """The runs of a table on the drawn world, none of them trained."""
+    return lambda name, seeds=1: reproduce.runs_of(
+        table_of(name, synthetic=True), configs / "synthetic", tmp_path, seeds=seeds
+    )
+
+
+def finish(run, seconds: float = 10.0) -> dict:
+    """Writes a result as a training does."""
+    scores = {"MA": {"mAP": 50.0, "Rank-1": 60.0, "mINP": 20.0}}
+    result = {"row": run.row, "source": run.source, "seed": run.seed, "scores": scores, "seconds": seconds}
+    run.folder.mkdir(parents=True, exist_ok=True)
+    (run.folder / "result.json").write_text(json.dumps(result))
+    return result
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """The runs that would have been trained, in order."""
+    seen = []
+    monkeypatch.setattr(reproduce, "train", lambda run: seen.append(run) or finish(run))
+    return seen
+
+
+def test_a_source_is_trained_once_for_all_its_targets(runs_of):
+    runs = runs_of("single-source", seeds=2)
+    assert len(runs) == 2 * 4 * 2
+    assert [str(run) for run in runs[:3]] == ["baseline on MA, seed 0", "dcac on MA, seed 0", "baseline on D, seed 0"]
+    assert [run.seed for run in runs] == 8 * [0] + 8 * [1]
+
+
+def test_tables_share_their_runs(runs_of):
+    """Tables 2, 3 and 8, the ablations and the controls have the same baseline and DCAC; rank 8 on MA is DCAC."""
+    of_pairs = {run.folder for run in runs_of("single-source")}
+    assert {run.folder for name in ("source", "2", "3") for run in runs_of(name)} == of_pairs
+    for name in ("5", "7", "8", "10", "controls"):
+        assert {run.folder for run in runs_of(name) if run.row in ("baseline", "dcac")} <= of_pairs
+    dcac = next(run for run in runs_of("10") if (run.row, run.source) == ("dcac", "MA"))
+    rank8 = next(run for run in runs_of("9") if (run.row, run.source) == ("rank8", "MA"))
+    finish(dcac)
+    assert rank8.result()["row"] == "rank8"
+
+
+def test_runs_that_are_the_same_training_are_asked_for_once(configs, tmp_path):
+    spec = replace(TABLES["9"], rows=("dcac", "rank8", "rank32"))
+    runs = reproduce.runs_of(spec, configs / "synthetic", tmp_path, seeds=1)
+    asked = reproduce.restrict(runs, spec)
+    names = ["dcac on MA, seed 0", "rank32 on MA, seed 0", "dcac on MS, seed 0", "rank8 on MS, seed 0"]
+    assert [str(run) for run in asked] == names
+
+
+def test_rows_and_sources_restrict_what_is_trained(runs_of):
+    spec, runs = table_of("controls"), runs_of("controls")
+    asked = reproduce.restrict(runs, spec, ["shuffled", "baseline"], ["MS"])
+    assert [str(run) for run in asked] == ["baseline on MS, seed 0", "shuffled on MS, seed 0"]
+    with pytest.raises(InputError, match="--rows asks for 'frozen'; table controls has baseline, dcac"):
+        reproduce.restrict(runs, spec, ["frozen"])
+    with pytest.raises(InputError, match="--sources asks for 'ma'; table controls has MA, D, MS, C3"):
+        reproduce.restrict(runs, spec, [], ["ma"])
+
+
+def test_only_what_has_no_result_is_trained(runs_of, trained, capsys):
+    runs = runs_of("2")
+    finish(runs[1])
+    reproduce.train_missing(runs)
+    assert trained == [runs[0], *runs[2:]]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "4 runs, 1 done, 3 to train"
+    assert lines[-1] == "[4/4] dcac on D, seed 0: mAP MA 50.0; 10 s, 0 s left"
+    reproduce.train_missing(runs)
+    assert len(trained) == 3 and capsys.readouterr().out == "4 runs, 4 done, 0 to train\n"
+
+
+def test_the_time_left_is_that_of_the_rows_finished_runs(runs_of):
+    baseline, dcac, *_ = runs_of("single-source")
+    finished = [finish(baseline, 10.0), finish(baseline, 20.0), finish(dcac, 60.0)]
+    assert reproduce.seconds_left(["baseline", "baseline", "dcac"], finished, jobs=1) == 15 + 15 + 60
+    assert reproduce.seconds_left(["frozen"], finished, jobs=1) == 30, "the mean of all"
+    assert reproduce.seconds_left(["dcac", "dcac"], finished, jobs=2) == 60
+    assert [reproduce.in_words(seconds) for seconds in (59.6, 3000, 9000)] == ["60 s", "50 min", "2.5 h"]
+
+
+def test_a_dry_run_tells_what_is_done(runs_of, trained):
+    runs = runs_of("2")
+    finish(runs[0])
+    runs[2].folder.mkdir(parents=True)
+    (runs[2].folder / "last_checkpoint").write_text("model_0001.pth")
+    lines = reproduce.describe(runs).splitlines()
+    assert [line.split(" baseline")[0].split(" dcac")[0].strip() for line in lines[:4]] == [
+        "done",
+        "to train",
+        "begun",
+        "to train",
+    ]
+    assert lines[4] == "4 runs: 1 done, 1 begun, 2 to train" and not trained
+
+
+@pytest.mark.parametrize(("option", "sentence"), [("seeds", "--seeds is 0"), ("jobs", "--jobs is 0")])
+def test_nothing_of_nothing_is_refused(runs_of, option, sentence):
+    with pytest.raises(InputError, match=f"{sentence}; expected 1 or more"):
+        runs_of("2", seeds=0) if option == "seeds" else reproduce.train_missing(runs_of("2"), jobs=0)
+
+
+def command(tiny_world, output: Path, *words) -> list[str]:
+    tiny = {
+        "DATASETS.ROOT": tiny_world, "MODEL.DEVICE": "cpu", "SOLVER.AMP.ENABLED": False, "SOLVER.IMS_PER_BATCH": 16,
+        "SOLVER.MAX_EPOCH": 1,
+    }  # fmt: skip
+    pairs = [str(word) for pair in tiny.items() for word in pair]
+    return [sys.executable, "tools/reproduce.py", "--synthetic", "--output", str(output), *words, *pairs]
+
+
+def environment(cache) -> dict[str, str]:
+    return {**os.environ, "OMP_NUM_THREADS": "1", "DCAC_FASTREID_CACHE": str(cache)}
+
+
+def tool(words, cache) -> subprocess.CompletedProcess:
+    return subprocess.run(words, cwd=ROOT, env=environment(cache), capture_output=True, text=True)
+
+
+def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_world, tmp_path, cache_folder):
+    words = command(tiny_world, tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2")
+    first = tool(words, cache_folder)
+    assert first.returncode == 0, first.stdout + first.stderr
+    lines = first.stdout.splitlines()
+    assert lines[0] == "2 runs, 0 done, 2 to train" and lines[2].startswith("[2/2] ")
+    assert len(list(tmp_path.glob("*/MA/seed0-*/result.json"))) == 2
+    assert "not run" in first.stdout, "D was not trained on"
+    suffixes = {file.suffix for file in (tmp_path / "tables").iterdir()}
+    assert suffixes == {".txt", ".md", ".json", ".html"}
+    again = tool(words, cache_folder)
+    assert again.returncode == 0 and again.stdout.startswith("2 runs, 2 done, 0 to train\n")
+    assert again.stdout.partition("Table 2")[2] == first.stdout.partition("Table 2")[2] != ""
+
+
+def test_a_process_that_fails_ends_the_others_with_its_sentence(tiny_world, tmp_path, cache_folder):
+    words = command(tmp_path / "nowhere", tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2")
+    failed = tool(words, cache_folder)
+    assert failed.returncode == 2 and "Traceback" not in failed.stderr
+    assert "on MA, seed 0 ended with status 2: " in failed.stderr and "nowhere" in failed.stderr
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_an_interrupt_says_how_to_go_on(tiny_world, tmp_path, cache_folder, jobs):
+    words = command(tiny_world, tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", jobs)
+    process = subprocess.Popen(
+        words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "2 runs, 0 done, 2 to train\n"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130, errors
+    assert "Stopped; 0 of 2 runs are done. To go on: python tools/reproduce.py --synthetic" in errors
+    assert "Traceback" not in errors

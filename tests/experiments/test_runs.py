@@ -1,0 +1,170 @@
+"""One training: what makes it another one, what it leaves, and how it goes on."""
+
+import json
+
+import pytest
+import torch
+
+from dcac_fastreid.engine import DCACTrainer
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments import runs
+from dcac_fastreid.experiments.runs import make_run, train
+from fastreid.engine.hooks import EvalHook
+
+
+@pytest.fixture
+def make(configs, tiny_world, tmp_path):
+    """A run on the tiny world: one epoch of 3 steps."""
+
+    def made(row="baseline", source="MA", seed=0, *opts, output=tmp_path):
+        tiny = [
+            "DATASETS.ROOT", str(tiny_world), "MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", False,
+            "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1, "SOLVER.CHECKPOINT_PERIOD", 1,
+        ]  # fmt: skip
+        return make_run(configs / "synthetic", output, row, source, seed, [*tiny, *opts])
+
+    return made
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        ("SOLVER.BASE_LR", 1e-3),
+        ("SOLVER.MAX_EPOCH", 2),
+        ("DATASETS.ROOT", "synthetic:1"),
+        ("MODEL.DCAC.LAMBDA", 0.5),
+        ("MODEL.DCAC.CONDITIONER.TAU", 0.7),
+        ("SOLVER.PROMPTS_LR_FACTOR", 10.0),
+        ("INPUT.SIZE_TEST", [64, 32]),
+    ],
+    ids=str,
+)
+def test_another_setting_is_another_run(make, setting):
+    assert make("dcac", "MA", 0, *setting).key != make("dcac").key
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [("DATALOADER.NUM_WORKERS", 3), ("DATALOADER.CACHE_IMAGES", False), ("SOLVER.CHECKPOINT_PERIOD", 5)],
+    ids=str,
+)
+def test_where_and_how_it_runs_is_no_setting(make, tmp_path, setting):
+    assert make("dcac", "MA", 0, *setting).key == make("dcac").key
+    elsewhere = make("dcac", output=tmp_path / "elsewhere")
+    assert elsewhere.key == make("dcac").key and elsewhere.folder != make("dcac").folder
+
+
+def test_a_run_is_of_its_row_source_and_seed(make, tmp_path):
+    run = make("dcac", "MA", 3)
+    assert run.folder == tmp_path / "dcac" / run.key and run.key.startswith("MA/seed3-")
+    assert run.cfg.SEED == 3 and run.cfg.TEST.EVAL_PERIOD == run.cfg.SOLVER.MAX_EPOCH
+    assert run.cfg.DATASETS.TESTS == ("DG_Market1501", "DG_DukeMTMC", "DG_MSMT17", "DG_CUHK03NP")
+    assert make("dcac", "MA+D+C3").cfg.DATASETS.TESTS == ("DG_MSMT17",)
+    others = (make("frozen", "MA", 3), make("dcac", "D", 3), make("dcac", "MA", 4))
+    assert len({run.key, *(other.key for other in others)}) == 4
+
+
+def test_rows_with_the_same_settings_are_one_run(make):
+    assert make("rank8", "MA").key == make("dcac", "MA").key
+    assert make("rank8", "MS").key != make("dcac", "MS").key == make("rank32", "MS").key
+
+
+def test_a_baseline_serves_every_setting_of_dcac(make):
+    of_dcac = ("MODEL.DCAC.LAMBDA", 0.5, "SOLVER.PROMPTS_LR_FACTOR", 10.0, "SOLVER.LORA_LR_FACTOR", 2.0)
+    assert make("baseline", "MA", 0, *of_dcac).key == make("baseline").key
+
+
+def test_a_row_is_stronger_than_the_pairs_of_the_command_line(make):
+    assert make("rank16", "MA", 0, "MODEL.DCAC.LORA.RANK", 4).cfg.MODEL.DCAC.LORA.RANK == 16
+    assert make("dcac", "MA", 0, "MODEL.DCAC.LORA.RANK", 4).cfg.MODEL.DCAC.LORA.RANK == 4
+
+
+@pytest.mark.parametrize("key", ["SEED", "OUTPUT_DIR", "DATASETS.TESTS", "TEST.EVAL_PERIOD"])
+def test_what_the_table_says_cannot_be_given(make, key):
+    with pytest.raises(InputError, match=f"{key} cannot be given here, it is said by --"):
+        make("dcac", "MA", 0, key, "1")
+
+
+def test_one_training_is_tested_on_all_its_targets(make, monkeypatch):
+    evaluations, evaluate = [], EvalHook._do_eval
+    monkeypatch.setattr(EvalHook, "_do_eval", lambda hook: evaluations.append(evaluate(hook)))
+    run = make("dcac", "MA", 0, "SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1])
+    result = train(run)
+    assert len(evaluations) == 1, "no look at a target before the last epoch"
+    assert result == run.result() == json.loads((run.folder / "result.json").read_text())
+    assert (result["row"], result["source"], result["seed"], result["marks"]) == ("dcac", "MA", 0, [])
+    assert list(result["scores"]) == list(result["queries"]) == ["MA", "D", "MS", "C3"]
+    assert result["seconds"] > 0 and result["stamp"]["data_sets"].keys() == set(run.cfg.DATASETS.TESTS)
+    for target, scores in result["scores"].items():
+        of_queries = result["queries"][target]
+        assert scores.keys() == {"mAP", "Rank-1", "mINP"} and set(of_queries["Rank-1"]) <= {0, 100}
+        assert len(of_queries["AP"]) == len(of_queries["Rank-1"]) > 1
+        for name, score in (("AP", scores["mAP"]), ("Rank-1", scores["Rank-1"])):
+            assert sum(of_queries[name]) / len(of_queries[name]) == pytest.approx(score, abs=1e-3), target
+    assert "Evaluation results for DG_CUHK03NP" in (run.folder / "log.txt").read_text()
+
+
+def test_of_several_sources_the_one_left_out_is_tested(make):
+    assert list(train(make("baseline", "MA+MS+C3"))["scores"]) == ["D"]
+
+
+def test_a_finished_run_is_not_trained_again(make, monkeypatch):
+    result = train(make("dcac"))
+
+    def refuse(*args):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(DCACTrainer, "__init__", refuse)
+    assert train(make("dcac")) == result
+    assert train(make("rank8")) == {**result, "row": "rank8"}, "the same settings under another row's name"
+    with pytest.raises(AssertionError, match="trained again"):
+        train(make("dcac", "MA", 1))
+
+
+@pytest.mark.parametrize("row", ["baseline", "shuffled"])
+def test_an_interrupted_run_goes_on_to_the_same_end(make, tmp_path, monkeypatch, row):
+    two = ("SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1])
+    unbroken = train(make(row, "MA", 0, *two, output=tmp_path / "unbroken"))
+    run, before_epoch = make(row, "MA", 0, *two), DCACTrainer.before_epoch
+
+    def killed(trainer):
+        if trainer.epoch == 1:
+            raise KeyboardInterrupt
+        before_epoch(trainer)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DCACTrainer, "before_epoch", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(run)
+    assert run.begun and run.result() is None
+    epochs = []
+    monkeypatch.setattr(
+        DCACTrainer, "before_epoch", lambda trainer: epochs.append(trainer.epoch) or before_epoch(trainer)
+    )
+    result = train(run)
+    assert epochs == [1]
+    assert (result["scores"], result["queries"]) == (unbroken["scores"], unbroken["queries"])
+
+
+def test_rows_of_a_seed_begin_with_the_same_weights(make):
+    """Encoder, BNNeck and classifier: all that the baseline has."""
+
+    def weights(run):
+        run.folder.mkdir(parents=True, exist_ok=True)
+        state = DCACTrainer(run.cfg).model.state_dict()
+        return {name: value for name, value in state.items() if name.startswith(("backbone.", "heads."))}
+
+    baseline = weights(make("baseline"))
+    assert {"backbone.tower.proj", "heads.weight", "heads.bottleneck.0.weight"} <= baseline.keys()
+    for row in ("dcac", "scratch", "instance", "condition_net"):  # each draws other things beside
+        own = weights(make(row))
+        assert own.keys() == baseline.keys(), row
+        assert all(torch.equal(value, baseline[name]) for name, value in own.items()), row
+    assert not torch.equal(weights(make("baseline", "MA", 1))["heads.weight"], baseline["heads.weight"])
+
+
+def test_the_last_telemetry_is_kept(tmp_path):
+    file = tmp_path / "metrics.json"
+    lines = ({"iteration": 1, "telemetry/a": 1.0, "loss": 2.0}, {"telemetry/a": 0.123456}, {"telemetry/b": 3})
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert runs._telemetry(file) == {"telemetry/a": 0.1235, "telemetry/b": 3.0}

@@ -1,0 +1,143 @@
+from dataclasses import replace
+
+import pytest
+
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.table import build_table
+
+PICKED = "picked by its result on D"
+
+
+def row(table, name):
+    return next(row for row in table.rows if row.name == name)
+
+
+def test_cell_has_mean_and_deviation_over_seeds(table):
+    score = row(table, "dcac").cells[0].scores["mAP"]
+    assert (score.mean, score.deviation, score.by_seed) == (33.0, 1.0, {0: 32.0, 1: 33.0, 2: 34.0})
+    assert row(table, "dcac").cells[1].scores["mAP"].mean == 43.0
+    assert row(table, "dcac").cells[1].scores["Rank-1"].mean == 25.0
+
+
+def test_comparison_is_with_the_reference_row(table):
+    comparison = row(table, "dcac").cells[0].scores["mAP"].comparison
+    assert (comparison.difference, comparison.verdict, comparison.seeds) == (2.0, "better", {"MA": 3})
+    assert row(table, "dcac").cells[0].scores["Rank-1"].comparison.verdict == "within noise"
+    assert row(table, "baseline").cells[0].scores["mAP"].comparison is None
+
+
+def test_what_did_not_run_is_empty_and_keeps_the_papers_number(table):
+    score = row(table, "dcac").cells[2].scores["mAP"]
+    assert (score.mean, score.by_seed, score.published, score.to_published) == (None, {}, 50.0, None)
+    assert score.comparison is None
+    assert row(table, "class").average.scores["mAP"].mean is None
+
+
+def test_published_pair_stands_in_its_own_metric(table):
+    scores = row(table, "dcac").cells[0].scores
+    assert (scores["mAP"].published, scores["mAP"].to_published) == (50.0, -17.0)
+    assert (scores["Rank-1"].published, scores["Rank-1"].to_published) == (60.0, -35.0)
+
+
+def test_published_can_be_left_out(spec, make_result):
+    table = build_table(spec, [make_result("dcac", 0, 30.0)], published=False)
+    assert {score.published for r in table.rows for cell in r.cells for score in cell.scores.values()} == {None}
+
+
+def test_average_is_over_the_columns_that_ran_and_says_so(table):
+    average = row(table, "dcac").average
+    assert average.scores["mAP"].mean == 38.0
+    assert average.scores["mAP"].by_seed == {0: 37.0, 1: 38.0, 2: 39.0}
+    assert average.marks == (PICKED, "average over 2 of 3 columns")
+    assert average.scores["mAP"].published is None  # the paper's average would be over other columns
+    assert average.scores["mAP"].comparison.columns == (("MA", "D"), ("MA", "MS"))
+    assert "compared over 2 of 3 columns" in average.comparison_marks
+
+
+def test_average_of_all_columns_has_the_papers(spec, make_result):
+    results = [make_result("dcac", 0, 30.0, source) for source in ("MA", "C3")]
+    average = row(build_table(spec, results, published=True), "dcac").average
+    assert average.marks == ()
+    assert average.scores["mAP"].to_published == pytest.approx(100 / 3 - 50)
+
+
+def test_average_over_seeds_takes_those_of_all_columns(spec, make_result):
+    results = [make_result("dcac", seed, 30.0 + seed) for seed in range(3)] + [make_result("dcac", 2, 50.0, "C3")]
+    score = row(build_table(spec, results, published=False), "dcac").average.scores["mAP"]
+    assert score.by_seed == {2: pytest.approx((32 + 42 + 50) / 3)}
+    assert score.mean == pytest.approx((31 + 41 + 50) / 3)
+
+
+def test_marks_stand_at_every_cell_that_they_touch(table):
+    dcac, baseline = row(table, "dcac"), row(table, "baseline")
+    assert [cell.marks for cell in dcac.cells] == [(PICKED,), (PICKED,), ()]
+    assert dcac.cells[0].comparison_marks == (PICKED,)
+    assert baseline.cells[0].marks == ()
+
+
+def test_marks_of_the_reference_stand_at_the_comparisons_with_it(spec, make_result):
+    results = [make_result("baseline", seed, 30.0, marks=[PICKED]) for seed in range(2)]
+    results += [make_result("dcac", seed, 31.0) for seed in range(2)]
+    dcac = row(build_table(spec, results, published=False), "dcac")
+    assert (dcac.cells[0].marks, dcac.cells[0].comparison_marks) == ((), (PICKED,))
+    assert PICKED in dcac.average.comparison_marks
+
+
+def test_marks_of_the_weights_that_a_run_began_with_count(spec, make_result):
+    table = build_table(spec, [make_result("dcac", 0, 31.0, stamp={"marks": [PICKED]})], published=False)
+    assert row(table, "dcac").cells[0].marks == (PICKED,)
+
+
+def test_one_seed_is_said(spec, make_result):
+    table = build_table(spec, [make_result(name, 0, 30.0) for name in ("baseline", "dcac")], published=False)
+    cell = row(table, "dcac").cells[0]
+    assert cell.scores["mAP"].deviation is None
+    assert cell.comparison_marks == ("one seed: the interval covers the queries, not the noise of training",)
+
+
+def test_seeds_that_one_row_lacks_are_said(spec, make_result):
+    results = [make_result("baseline", seed, 30.0) for seed in range(3)]
+    results += [make_result("dcac", seed, 31.0) for seed in range(2)]
+    cell = row(build_table(spec, results, published=False), "dcac").cells[0]
+    assert cell.scores["mAP"].comparison.seeds == {"MA": 2}
+    assert cell.comparison_marks == ("paired over the seeds in common with baseline: 2 on MA",)
+
+
+def test_rows_without_a_common_seed_are_noted_and_not_compared(spec, make_result):
+    table = build_table(spec, [make_result("baseline", 0, 30.0), make_result("dcac", 1, 31.0)], published=False)
+    assert row(table, "dcac").cells[0].scores["mAP"].comparison is None
+    assert table.notes[0] == "dcac, MA -> D: not compared, because no seed (1) is among those of baseline (0)."
+    assert len(table.notes) == len(set(table.notes)) == 2
+
+
+def test_results_of_other_rows_and_sources_are_left_aside(spec, make_result):
+    table = build_table(spec, [make_result("frozen", 0, 1.0), make_result("dcac", 0, 1.0, "MS")], published=False)
+    assert table.runs == ()
+
+
+def test_two_results_of_one_run_are_an_error(spec, make_result):
+    with pytest.raises(InputError, match="two results of row dcac, source MA, seed 0"):
+        build_table(spec, [make_result("dcac", 0, 30.0)] * 2, published=False)
+
+
+def test_a_single_column_is_its_own_average(spec, make_result):
+    table = build_table(replace(spec, columns=(("MA", "D"),)), [make_result("dcac", 0, 30.0)], published=False)
+    assert row(table, "dcac").average == row(table, "dcac").cells[0]
+
+
+def test_stamps_that_differ_are_said_with_the_runs_that_hold_them(spec, make_result):
+    clean, changed = "a" * 40, "a" * 40 + "+changes"
+    results = [
+        make_result(
+            row, seed, 30.0, stamp={"versions": {"commit": commit}, "data": {"images": 7}, "seed": seed, "size": size}
+        )
+        for row, seed, commit, size in (("baseline", 0, clean, None), ("dcac", 0, changed, 8), ("dcac", 1, changed, 8))
+    ]
+    table = build_table(spec, results, published=False)
+    assert table.notes == (
+        "Stamps differ in versions.commit: aaaaaaaaaaaa...aaaaaaaaaaaa in 1 run (baseline on MA); "
+        "aaaaaaaaaaaa...aaaa+changes in 2 runs (dcac on MA).",
+    )
+    assert table.stamp["data.images"] == ("7",)
+    assert table.stamp["seed"] == ("0", "1")
+    assert table.stamp["size"] == ("8",)

@@ -1,0 +1,101 @@
+"""Captions tell what is in a picture, in words that all have a number."""
+
+import numpy as np
+import pytest
+
+from dcac_fastreid.synthetic import web
+from dcac_fastreid.synthetic.captions import CONTEXT, END, START, VOCABULARY, caption, colour_name, tokenize, traits
+from dcac_fastreid.synthetic.domains import DOMAINS
+from dcac_fastreid.synthetic.people import DYES
+from dcac_fastreid.synthetic.quality import QUESTIONS
+
+TRAITS = {
+    "person": "woman",
+    "top colour": "red",
+    "pattern": "stripes",
+    "sleeves": "long sleeves",
+    "bottom colour": "black",
+    "bottom": "trousers",
+    "bag": "backpack",
+    "hat": "no hat",
+    "scene": "on a beach",
+    "view": "from behind",
+}
+
+
+@pytest.fixture(scope="module")
+def some():
+    return [web.photo(0, number) for number in range(24)]
+
+
+def test_a_caption_that_tells_all(monkeypatch):
+    monkeypatch.setattr("dcac_fastreid.synthetic.captions.SAID", 1.0)
+    assert caption(TRAITS, np.random.default_rng(0)) == (
+        "a woman in a red stripes shirt with long sleeves and black trousers with backpack with no hat seen from behind "
+        "on a beach"
+    )
+
+
+def test_captions_leave_out_some_traits_and_never_lie():
+    rng = np.random.default_rng(0)
+    said = [caption(TRAITS, rng) for _ in range(400)]
+    for kind, words in TRAITS.items():
+        share = 0.85**2 if kind == "bottom colour" else 0.85  # told of a garment that is named
+        assert np.mean([words in text for text in said]) == pytest.approx(share, abs=0.07), kind
+    assert not any(" man " in text or "blue" in text for text in said)
+
+
+def test_a_colour_is_named_by_the_dye_that_it_looks_like():
+    assert [colour_name(colour) for colour in DYES.values()] == list(DYES)
+    assert colour_name((200, 30, 45)) == "red"
+
+
+def test_every_trait_and_every_question_can_be_said(some):
+    told = [traits(photo) for photo in some]
+    assert set(told[0]) == set(TRAITS)
+    for kind, (values, asked) in QUESTIONS.items():
+        assert {each[kind] for each in told} <= set(values)
+        tokenize([asked.format(value) for value in values])
+
+
+def test_words_become_numbers_and_the_end_is_the_largest():
+    tokens = tokenize(["a red hat", ""])
+    assert tokens.shape == (2, CONTEXT)
+    assert tokens[0, :5].tolist() == [START, VOCABULARY["a"], VOCABULARY["red"], VOCABULARY["hat"], END]
+    assert tokens[1, :3].tolist() == [START, END, 0]
+    assert tokens.argmax(dim=1).tolist() == [4, 1]  # where open_clip takes the text's feature
+    with pytest.raises(KeyError, match="zebra"):
+        tokenize(["a zebra"])
+
+
+def test_the_view_is_the_way_that_a_person_is_turned():
+    """A backpack hides the back from behind; from the front its straps are seen."""
+    seen = {view: [] for view in web.VIEWS}
+    for number in range(400):
+        photo = web.photo(3, number)
+        if photo.person.bag == "backpack":
+            seen[photo.view].append(backpack(photo))
+    assert np.mean(seen["from behind"]) > 1.5 * np.mean(seen["from the front"])
+
+
+def backpack(photo):
+    """Share of pixels whose hue is that of the person's backpack, in the middle of the picture."""
+    middle = np.asarray(photo.image, float)[25:75, 16:48]
+    bag = np.array(photo.person.bag_dye, float)
+    shades = middle / middle.sum(axis=2, keepdims=True) - bag / bag.sum()
+    return (np.abs(shades).max(axis=2) < 0.04).mean()
+
+
+def test_the_web_has_clothes_and_scenes_that_no_re_id_domain_has():
+    others = list(DOMAINS.values())
+    worn = set().union(*(domain.wardrobe.patterns for domain in others))
+    assert {"zigzag", "diamonds"} == set(web.WARDROBE.patterns) - worn
+    overlooked = [surroundings for domain in others for surroundings in domain.style.surroundings]
+    assert not any(style.surroundings[0] in overlooked for style in web.SCENES.values())
+    assert web.NUMBER not in {domain.number for domain in others}
+
+
+def test_a_picture_of_the_web_depends_on_its_number_alone(some):
+    again = list(web.photos(0, 8, workers=2, begin=4))
+    assert all((np.asarray(a.image) == np.asarray(b.image)).all() for a, b in zip(again, some[4:12], strict=True))
+    assert again[0].image.size == web.SIZE

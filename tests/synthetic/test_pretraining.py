@@ -1,0 +1,142 @@
+"""The small parts learn on a little web, are written where DCAC reads them, and the shipped ones are what their card says."""
+
+import json
+from hashlib import sha256
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dcac_fastreid.diffusion import stable_diffusion
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.reid.clip_vit import CLIPViT
+from dcac_fastreid.reid.clip_weights import load_image_tower
+from dcac_fastreid.synthetic import card, parts, quality
+from dcac_fastreid.synthetic.captions import tokenize
+from dcac_fastreid.synthetic.pretraining import PARTS, Schedule, Web, pretrain, scaled, text_states
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory):
+    return Web(tmp_path_factory.mktemp("web"), 160)
+
+
+@pytest.fixture(scope="module")
+def unseen(tmp_path_factory):
+    return Web(tmp_path_factory.mktemp("unseen"), 300, seed=77)
+
+
+def test_a_web_is_drawn_once(web, tmp_path):
+    assert web.images.shape == (160, 128, 64, 3) and len(web.traits) == 160
+    again = Web(tmp_path, 160)
+    assert (again.images == web.images).all() and again.traits == web.traits
+    modified = (tmp_path / "web-v1-seed0-160" / "images.npy").stat().st_mtime_ns
+    Web(tmp_path, 160)
+    assert (tmp_path / "web-v1-seed0-160" / "images.npy").stat().st_mtime_ns == modified
+
+
+def test_what_the_diffusion_model_sees_is_the_view_of_a_training(web):
+    views = web.views(np.arange(2))
+    assert views.shape == (2, 3, 64, 64) and views.min() >= -1 and views.max() <= 1
+    assert views[0].mean().item() == pytest.approx(web.images[0].mean() / 127.5 - 1, abs=0.01)
+
+
+def test_captions_are_left_out_for_the_unet_alone(web):
+    rng = np.random.default_rng(0)
+    empty = tokenize([""])[0]
+    untold = (web.tokens(np.zeros(400, int), rng, untold=0.1) == empty).all(dim=1).float().mean()
+    assert 0.05 < untold < 0.16
+    assert not (web.tokens(np.zeros(400, int), rng) == empty).all(dim=1).any()
+
+
+def test_all_parts_learn_and_are_read_by_dcac(web, tmp_path, caplog):
+    caplog.set_level("INFO")
+    for name in PARTS:
+        pretrain(name, web, tmp_path, seed=3, device="cpu", schedule=Schedule(40, 16, 1e-3))
+    losses = {name: [] for name in ("CLIP", "VAE", "U-Net")}
+    for record in caplog.records:
+        if ": step " in record.message:
+            losses[record.message.split(":")[0]].append(float(record.message.split()[-1]))
+    for name, values in losses.items():
+        assert len(values) == 20 and np.mean(values[-5:]) < np.mean(values[:5]), name
+    backbone = CLIPViT("synthetic-ViT-16", (128, 64)).eval()
+    load_image_tower(backbone.tower, str(parts.part("clip", tmp_path)), interpolation="bilinear")
+    pictures = scaled(web.images[:2])
+    assert torch.allclose(backbone(pictures).flatten(1), parts.load_clip(tmp_path).encode_image(pictures), atol=1e-5)
+    denoiser = stable_diffusion.load_denoiser(str(parts.part("stable-diffusion", tmp_path)))
+    encoder = stable_diffusion.load_encoder(str(parts.part("stable-diffusion", tmp_path)))
+    moments = encoder(torch.rand(2, 3, 64, 64) * 255)
+    assert moments.shape == (2, 8, 8, 8) and encoder.scaling_factor == parts.load_vae(tmp_path).config.scaling_factor
+    assert denoiser(torch.randn(2, 4, 8, 8), torch.tensor([1, 2]), torch.randn(2, 1, 64)).shape == (2, 4, 8, 8)
+
+
+def test_a_seed_decides_a_part(web, tmp_path):
+    for folder in ("one", "two"):
+        pretrain("clip", web, tmp_path / folder, seed=3, device="cpu", schedule=Schedule(2, 16, 1e-3))
+    one, two = (parts.part("clip", tmp_path / folder).read_bytes() for folder in ("one", "two"))
+    assert one == two
+
+
+def test_text_states_lead_to_the_texts_feature(web):
+    clip = parts.new_clip(0).eval()
+    tokens = tokenize(["a red hat"])
+    states = text_states(clip, tokens)
+    assert states.shape == (1, 32, 64)
+    assert torch.allclose(states[0, 4] @ clip.text_projection, clip.encode_text(tokens)[0], atol=1e-6)
+
+
+def test_another_part_is_an_error():
+    with pytest.raises(InputError, match="there is no synthetic part 'vae'; expected synthetic:clip"):
+        parts.part("vae")
+
+
+# -- the shipped weights --
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return json.loads((parts.WEIGHTS / card.CARD).read_text())
+
+
+def test_the_card_is_of_the_shipped_files(shipped):
+    files = sorted(parts.WEIGHTS.rglob("*.safetensors"))
+    assert {file.relative_to(parts.WEIGHTS).as_posix() for file in files} == set(shipped["sha256"]) and len(files) == 3
+    for file in files:
+        assert sha256(file.read_bytes()).hexdigest() == shipped["sha256"][file.relative_to(parts.WEIGHTS).as_posix()]
+    assert sum(file.stat().st_size for file in files) == shipped["bytes"] <= 15e6
+    assert set(shipped["training"]) == set(PARTS)
+
+
+def test_the_shipped_clip_names_what_it_has_not_seen(shipped, unseen):
+    said = shipped["quality"]["clip_zero_shot"]
+    for kind, measured in quality.zero_shot(parts.load_clip(), unseen).items():
+        assert measured["accuracy"] == pytest.approx(said[kind]["accuracy"], abs=0.12), kind
+        assert measured["accuracy"] > 1.2 * measured["guessing"], kind
+
+
+def test_the_shipped_vae_gives_pictures_back(shipped, unseen):
+    said, measured = shipped["quality"]["vae"], quality.reconstruction(parts.load_vae(), unseen)
+    assert measured["psnr_db"] == pytest.approx(said["psnr_db"], abs=1.0)
+    assert measured["latent_std"] == pytest.approx(1.0, abs=0.1)
+    mean = unseen.views(np.arange(100)).mean(dim=(2, 3), keepdim=True)
+    colour_alone = F.mse_loss(mean.expand(-1, -1, 64, 64), unseen.views(np.arange(100)))
+    assert measured["psnr_db"] > 10 * np.log10(4 / colour_alone.item()) + 4
+
+
+def test_the_shipped_unet_listens_to_captions(unseen):
+    errors = quality.noise_errors(parts.load_unet(), parts.load_vae(), parts.load_clip(), unseen)
+    assert errors["own caption"] < errors["no caption"] < errors["another's caption"]
+
+
+def test_sampled_pictures_are_of_the_colour_that_was_asked_for():
+    asked = [
+        f"a man in a {colour} plain shirt and {colour} trousers with no hat" for colour in ("red", "blue", "green")
+    ]
+    models = parts.load_unet(), parts.load_vae(), parts.load_clip()
+    picture = np.asarray(quality.sampled(*models, asked, seed=1, steps=20), float)
+    assert picture.shape == (128, 3 * 64, 3)
+    middles = [picture[30:100, 64 * index + 20 : 64 * index + 44].mean(axis=(0, 1)) for index in range(3)]
+    red, blue, green = middles
+    assert red[0] - red[2] > blue[0] - blue[2] + 20
+    assert green[1] - green[0] > red[1] - red[0]

@@ -1,0 +1,39 @@
+"""Makes the small pre-trained parts of the drawn world again: CLIP, VAE and U-Net, their card and sampled pictures.
+
+python tools/pretrain_parts.py --output weights/small [--parts clip vae unet] [--device cuda]
+"""
+
+import argparse
+import logging
+from pathlib import Path
+
+import torch
+
+import dcac_fastreid  # first: it makes fast-reid importable
+from dcac_fastreid.data import cache_folder
+from dcac_fastreid.engine.allocator import keep_freed_memory
+from dcac_fastreid.engine.linear_layers import fast_linear_layers
+from dcac_fastreid.synthetic import card, pretraining
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Pre-trains the small CLIP, VAE and U-Net on captioned drawn pictures")
+    parser.add_argument("--output", default="weights/small", metavar="DIR", help="(default: weights/small)")
+    parser.add_argument(
+        "--parts", nargs="*", choices=pretraining.PARTS, default=list(pretraining.PARTS),
+        help="which to train; the U-Net takes the other two from DIR (default: all)",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, help="of weights, batches, captions and noise (default: 0)")
+    parser.add_argument(
+        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(default: a GPU if any)"
+    )
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    with dcac_fastreid.one_sentence_errors(), fast_linear_layers(args.device):
+        if args.device == "cpu":
+            keep_freed_memory()
+        folder = Path(args.output)
+        web = pretraining.Web(cache_folder(), pretraining.PICTURES)
+        for name in pretraining.PARTS:
+            if name in args.parts:
+                pretraining.pretrain(name, web, folder, args.seed, args.device, pretraining.PARTS[name])
+        print(card.write_card(folder, cache_folder()))

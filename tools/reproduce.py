@@ -1,0 +1,77 @@
+"""Trains what a table of the paper needs and has not yet, and makes the table. Started again, it goes on where it stopped.
+
+python tools/reproduce.py --table 7 --synthetic --seeds 5 [--rows a,b] [--sources MA,MS] [--jobs 2] [--dry-run] [KEY VALUE ...]
+"""
+
+import argparse
+import hashlib
+import shlex
+import sys
+from pathlib import Path
+
+import dcac_fastreid  # first: it makes fast-reid importable
+from dcac_fastreid.experiments import reproduce
+from dcac_fastreid.experiments.protocols import table_of
+from dcac_fastreid.experiments.runs import make_run, train
+
+CONFIGS = Path(__file__).parent.parent / "configs" / "DCAC"
+
+
+def names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Trains the rows of a table that have no result yet, and makes the table"
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--table", metavar="NAME", help="a protocol by name, or a table of the paper by number")
+    what.add_argument("--list", action="store_true", help="list the tables")
+    what.add_argument("--run", nargs=3, metavar=("ROW", "SOURCE", "SEED"), help=argparse.SUPPRESS)
+    parser.add_argument("--synthetic", action="store_true", help="on the drawn world, with small pre-trained parts")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)")
+    parser.add_argument("--output", default="logs/reproduce", metavar="DIR", help="(default: logs/reproduce)")
+    parser.add_argument("--rows", type=names, default=[], metavar="A,B", help="train these rows alone")
+    parser.add_argument("--sources", type=names, default=[], metavar="MA,MS", help="train on these sources alone")
+    parser.add_argument("--dry-run", action="store_true", help="list the runs, and which of them are done")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at a time (default: 1)")
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE ... as in tools/train_net.py")
+    return parser.parse_args()
+
+
+def main(args: argparse.Namespace) -> None:
+    configs, output = CONFIGS / "synthetic" if args.synthetic else CONFIGS, Path(args.output)
+    if args.run:
+        row, source, seed = args.run
+        train(make_run(configs, output, row, source, int(seed), args.opts))
+        return
+    if args.list or args.table == "6":
+        print(reproduce.list_tables() if args.list else reproduce.COST)
+        return
+    spec = table_of(args.table, synthetic=args.synthetic)
+    runs = reproduce.runs_of(spec, configs, output, seeds=args.seeds, opts=args.opts)
+    asked = reproduce.restrict(runs, spec, args.rows, args.sources)
+    if args.dry_run:
+        print(reproduce.describe(asked))
+        return
+    again = shlex.join(["python", "tools/reproduce.py", *sys.argv[1:]])
+    single = [sys.executable, __file__, *["--synthetic"] * args.synthetic, "--output", args.output, "--run"]
+    try:
+        reproduce.train_missing(
+            asked, jobs=args.jobs, command=lambda run: [*single, run.row, run.source, str(run.seed), *args.opts]
+        )
+    except KeyboardInterrupt:
+        done = sum(run.result() is not None for run in asked)
+        print(f"\nStopped; {done} of {len(asked)} runs are done. To go on: {again}", file=sys.stderr)
+        sys.exit(130)
+    stem = f"table-{spec.name}" + "-synthetic" * args.synthetic
+    if args.opts:  # a table of its own for each set of settings
+        stem += "-" + hashlib.sha256(" ".join(args.opts).encode()).hexdigest()[:6]
+    print("\n" + reproduce.write(spec, runs, output / "tables", stem, published=not args.synthetic, command=again))
+
+
+if __name__ == "__main__":
+    arguments = parse()
+    with dcac_fastreid.one_sentence_errors():
+        main(arguments)
