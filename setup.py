@@ -22,7 +22,14 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10",
     packages=find_packages(include=["dcac_fastreid", "dcac_fastreid.*"]),
-    package_data={"dcac_fastreid": ["reid/clip_architectures/*.json", "diffusion/sd15/*/*.json"]},
+    package_data={
+        "dcac_fastreid": [
+            "reid/clip_architectures/*.json",
+            "diffusion/sd15/*/*.json",
+            "synthetic/weights/*",
+            "synthetic/weights/*/*/*",
+        ]
+    },
     install_requires=[
         "torch>=2.6",
         "torchvision",

@@ -13,6 +13,7 @@ import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.data import cache_folder
 from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
+from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.synthetic import card, pretraining
 
 if __name__ == "__main__":
@@ -32,8 +33,9 @@ if __name__ == "__main__":
         if args.device == "cpu":
             keep_freed_memory()
         folder = Path(args.output)
+        pretraining.check_parts(args.parts, folder)
         web = pretraining.Web(cache_folder(), pretraining.PICTURES)
         for name in pretraining.PARTS:
             if name in args.parts:
                 pretraining.pretrain(name, web, folder, args.seed, args.device, pretraining.PARTS[name])
-        print(card.write_card(folder, cache_folder()))
+        print(card.write_card(folder, cache_folder(), describe_versions()))

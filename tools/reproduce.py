@@ -4,8 +4,8 @@ python tools/reproduce.py --table 7 --synthetic --seeds 5 [--rows a,b] [--source
 """
 
 import argparse
-import hashlib
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -57,6 +57,7 @@ def main(args: argparse.Namespace) -> None:
         return
     again = shlex.join(["python", "tools/reproduce.py", *sys.argv[1:]])
     single = [sys.executable, __file__, *["--synthetic"] * args.synthetic, "--output", args.output, "--run"]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: else the trainings of --jobs would live on
     try:
         reproduce.train_missing(
             asked, jobs=args.jobs, command=lambda run: [*single, run.row, run.source, str(run.seed), *args.opts]
@@ -65,9 +66,7 @@ def main(args: argparse.Namespace) -> None:
         done = sum(run.result() is not None for run in asked)
         print(f"\nStopped; {done} of {len(asked)} runs are done. To go on: {again}", file=sys.stderr)
         sys.exit(130)
-    stem = f"table-{spec.name}" + "-synthetic" * args.synthetic
-    if args.opts:  # a table of its own for each set of settings
-        stem += "-" + hashlib.sha256(" ".join(args.opts).encode()).hexdigest()[:6]
+    stem = reproduce.stem(spec, args.opts, synthetic=args.synthetic)
     print("\n" + reproduce.write(spec, runs, output / "tables", stem, published=not args.synthetic, command=again))
 
 

@@ -53,5 +53,5 @@ def marks(weights: str, tests: Sequence[str]) -> list[str]:
 
 
 def _pictures(name: str) -> str:
-    """What data sets of the same people have in common: DG_MSMT17 and fast-reid's MSMT17, CUHK03 by either kind of boxes."""
-    return name.removeprefix("DG_").removesuffix("Labeled")
+    """What data sets of the same people have in common: DG_MSMT17 and fast-reid's MSMT17, CUHK03 by any protocol and boxes."""
+    return name.removeprefix("DG_").removesuffix("Labeled").removesuffix("NP")

@@ -8,7 +8,14 @@ from dcac_fastreid.data.file_hashes import file_hashes
 from dcac_fastreid.data.images import read_image
 from dcac_fastreid.data.leakage import check_leakage
 from dcac_fastreid.data.loaders import build_plain_train_loader, build_test_loader, build_train_loader
-from dcac_fastreid.data.locations import cache_folder, data_root, use_data_root, weights_path, with_local_weights
+from dcac_fastreid.data.locations import (
+    cache_folder,
+    data_root,
+    synthetic_version,
+    use_data_root,
+    weights_path,
+    with_local_weights,
+)
 from dcac_fastreid.data.pixel_storage import available_memory
 from dcac_fastreid.data.samplers import check_sampler
 from dcac_fastreid.data.test_split import check_test_split
@@ -29,6 +36,7 @@ __all__ = [
     "describe_world",
     "file_hashes",
     "read_image",
+    "synthetic_version",
     "use_data_root",
     "weights_path",
     "with_local_weights",

@@ -1,21 +1,26 @@
-"""SHA-256 of files, kept in the cache folder: a file that has not changed is read once."""
+"""SHA-256 of files, or of the pixels in them, kept in the cache folder: a file that has not changed is read once."""
 
 import hashlib
 import logging
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+import PIL
 from tqdm import tqdm
 
+from dcac_fastreid.data.images import read_image
 from dcac_fastreid.data.locations import cache_folder
+from dcac_fastreid.errors import InputError
 
 logger = logging.getLogger("fastreid.dcac")
 
 FILE = "file-hashes.sqlite"
+BYTES = "hashes"  # the table in it
+PIXELS = f"pixels by Pillow {PIL.__version__}"  # another version may decode a JPEG to other pixels
 CHUNK = 2**20  # bytes that are read at a time
 
 Key = tuple[str, int, int]  # absolute path, size in bytes, time of the last change in nanoseconds
@@ -31,49 +36,73 @@ def file_hashes(paths: Iterable[str | Path], *, keep: bool = True) -> dict[str, 
         keep: else the cache folder is neither read nor made.
     Raises: FileNotFoundError and other OSError: a file that cannot be read.
     """
-    if not keep:
-        return _computed(map(str, paths))
+    return _hashes(paths, BYTES, _of_bytes) if keep else _computed(map(str, paths), _of_bytes)
+
+
+def picture_hashes(paths: Iterable[str | Path]) -> dict[str, str]:
+    """Path as given -> SHA-256 of the picture's size and pixels, as `read_image` gives them; kept as by `file_hashes`.
+
+    A picture that cannot be read is left out. The first time, a picture of 64x128 takes 0.15 to 0.25 ms of a processor.
+
+    Raises: FileNotFoundError: a file is not there.
+    """
+    return _hashes(paths, PIXELS, _of_pixels)
+
+
+def _hashes(paths: Iterable[str | Path], table: str, compute: Callable[[str], str | None]) -> dict[str, str]:
     keys = {str(path): _key(path) for path in paths}
     file = cache_folder() / FILE
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(file, timeout=600)) as connection:
-            return _kept_hashes(connection, keys)
+            return _kept_hashes(connection, table, keys, compute)
     except (sqlite3.Error, PermissionError) as error:
         logger.warning(f"Hashes of files cannot be kept in {file} ({error}): they are computed by each run")
-        return _computed(keys)
+        return _computed(keys, compute)
 
 
-def _kept_hashes(connection: sqlite3.Connection, keys: dict[str, Key]) -> dict[str, str]:
+def _kept_hashes(
+    connection: sqlite3.Connection, table: str, keys: dict[str, Key], compute: Callable[[str], str | None]
+) -> dict[str, str]:
     connection.execute(
-        "CREATE TABLE IF NOT EXISTS hashes (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, sha256 TEXT)"
+        f'CREATE TABLE IF NOT EXISTS "{table}" (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, sha256 TEXT)'
     )
     kept = {}
     for path, key in keys.items():
         row = connection.execute(
-            "SELECT sha256 FROM hashes WHERE path = ? AND bytes = ? AND changed = ?", key
+            f'SELECT sha256 FROM "{table}" WHERE path = ? AND bytes = ? AND changed = ?', key
         ).fetchone()
         if row:
             kept[path] = row[0]
-    computed = _computed([path for path in keys if path not in kept])
+    computed = _computed([path for path in keys if path not in kept], compute)
     rows = [(*keys[path], sha256) for path, sha256 in computed.items()]
-    connection.executemany("INSERT OR REPLACE INTO hashes VALUES (?, ?, ?, ?)", rows)
+    connection.executemany(f'INSERT OR REPLACE INTO "{table}" VALUES (?, ?, ?, ?)', rows)
     connection.commit()
     return kept | computed
 
 
-def _computed(paths: Iterable[str]) -> dict[str, str]:
+def _computed(paths: Iterable[str], compute: Callable[[str], str | None]) -> dict[str, str]:
     paths = list(paths)
     with ThreadPoolExecutor() as pool:  # a network drive answers many readers as fast as one
-        hashes = tqdm(pool.map(_sha256, paths), desc="hashes", total=len(paths), unit="file", disable=None, leave=False)
-        return dict(zip(paths, hashes, strict=True))
+        hashes = tqdm(pool.map(compute, paths), desc="hashes", total=len(paths), unit="file", disable=None, leave=False)
+        return {path: sha256 for path, sha256 in zip(paths, hashes, strict=True) if sha256}
 
 
-def _sha256(path: str) -> str:
+def _of_bytes(path: str) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _of_pixels(path: str) -> str | None:
+    try:
+        image = read_image(path)
+    except (InputError, OSError):  # whoever trains or tests on it reports it, or leaves it out
+        return None
+    digest = hashlib.sha256(repr(image.size).encode())
+    digest.update(image.tobytes())
     return digest.hexdigest()
 
 

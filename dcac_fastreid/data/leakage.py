@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-from dcac_fastreid.data.file_hashes import file_hashes
+from dcac_fastreid.data.file_hashes import picture_hashes
 from dcac_fastreid.data.locations import data_root
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
@@ -14,13 +14,16 @@ SHOWN = 3
 def check_leakage(cfg) -> None:
     """Compares the training pictures of all sources with query and gallery of DATASETS.TESTS and of the sources themselves.
 
+    TEST.PRECISE_BN.DATASET, where enabled, is a source too: its training pictures set the statistics that the test uses.
     DATASETS.COMBINEALL asks for a source's own query and gallery in so many words: they are then training pictures, and
     only those of DATASETS.TESTS must not be among them.
 
-    Raises: InputError: a training picture is a query or gallery picture, the same file or a copy of it.
+    Raises: InputError: a training picture is a query or gallery picture, as `same_pictures` tells, and with its limits.
     """
     root, combineall = data_root(cfg.DATASETS.ROOT), cfg.DATASETS.COMBINEALL
-    sources, tests = cfg.DATASETS.NAMES, cfg.DATASETS.TESTS
+    sources, tests = list(cfg.DATASETS.NAMES), cfg.DATASETS.TESTS
+    if cfg.TEST.PRECISE_BN.ENABLED:
+        sources.append(cfg.TEST.PRECISE_BN.DATASET)
     datasets = {name: read_dataset(name, root, combineall=combineall) for name in dict.fromkeys((*sources, *tests))}
     train = [item[0] for name in dict.fromkeys(sources) for item in datasets[name].train]
     of_test = {
@@ -43,21 +46,18 @@ def check_leakage(cfg) -> None:
 
 
 def same_pictures(train: Iterable[str], test: Iterable[str]) -> dict[str, str]:
-    """Training picture -> the test picture that it is: the same file, by whatever path or link, or one of the same bytes.
+    """Training picture -> the test picture that it is: the same file, by whatever path or link, or one of the same pixels.
 
-    Bytes, not decoded pixels: that finds every copy, needs no reading where no other file has the size, and no decoding,
-    minutes for MSMT17. A picture that was encoded anew it does not find; as a JPEG, that one has other pixels too.
+    That finds copies, also without or with other metadata, or stored as PNG. It does not find a picture that was encoded
+    anew with loss, resized, or cropped otherwise: it has other pixels. One that cannot be read is compared as a file alone.
     """
     train, test = _status(train), _status(test)
     of_file = {_file(status): path for path, status in test.items()}
     found = {path: of_file[_file(status)] for path, status in train.items() if _file(status) in of_file}
-    sizes = {status.st_size for path, status in train.items() if path not in found}
-    sizes &= {status.st_size for status in test.values()}
-    suspects = [path for path, status in train.items() if path not in found and status.st_size in sizes]
-    candidates = [path for path, status in test.items() if status.st_size in sizes]
-    hashes = file_hashes([*suspects, *candidates])
-    of_hash = {hashes[path]: path for path in candidates}
-    return found | {path: of_hash[hashes[path]] for path in suspects if hashes[path] in of_hash}
+    others = [path for path in train if path not in found]
+    hashes = picture_hashes([*others, *test])
+    of_pixels = {hashes[path]: path for path in test if path in hashes}
+    return found | {path: of_pixels[hashes[path]] for path in others if hashes.get(path) in of_pixels}
 
 
 def _status(paths: Iterable[str]) -> dict[str, os.stat_result]:

@@ -1,5 +1,6 @@
 """Where do the data sets and the pre-trained weights of a config lie on this machine?"""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -46,6 +47,15 @@ def weights_path(path: str) -> str:
     from dcac_fastreid.synthetic.parts import part
 
     return str(part(path.removeprefix(SYNTHETIC)))
+
+
+def synthetic_version() -> str:
+    """What stands behind "synthetic:..." now: another text once the world is drawn, or its parts are trained, in another way."""
+    from dcac_fastreid.synthetic.parts import WEIGHTS
+    from dcac_fastreid.synthetic.world import VERSION
+
+    card = json.loads((WEIGHTS / "card.json").read_text())
+    return " ".join([f"world {VERSION}", *card["sha256"].values()])
 
 
 def use_data_root(cfg) -> str:

@@ -46,7 +46,7 @@ def write_stamp(cfg, *, training: bool = True, resumed: bool = False) -> None:
     """Writes stamp.json into OUTPUT_DIR, once for all processes.
 
     Of a resumed run whose stamp has changed since, another commit or GPU for instance, it keeps the earlier ones too,
-    below "before_resuming".
+    below "before_resuming", which only such a run has.
     """
     if not cfg.OUTPUT_DIR or not comm.is_main_process():
         return
@@ -55,7 +55,10 @@ def write_stamp(cfg, *, training: bool = True, resumed: bool = False) -> None:
     if resumed and file.is_file():
         before = json.loads(file.read_text())
         earlier = before.pop(BEFORE, [])
-        now[BEFORE] = earlier + ([before] if before != now else [])
+        if before != now:
+            earlier.append(before)
+        if earlier:
+            now[BEFORE] = earlier
     text = json.dumps(now, indent=2) + "\n"
     write_whole(file, lambda stream: stream.write(text.encode()))
 

@@ -1,5 +1,6 @@
 """Which code is running: Python, the libraries that count, and the commit of this package."""
 
+import hashlib
 import platform
 import subprocess
 from contextlib import suppress
@@ -23,10 +24,18 @@ def describe_versions() -> dict:
 
 
 def _commit() -> str | None:
-    """With "+changes" behind it, where files differ from the commit."""
-    git = ["git", "-C", str(Path(__file__).parent)]
+    """With "+changes-" and 8 digits of a hash of the changes behind it, where tracked files differ from the commit.
+
+    None where git does not track this file: the package is installed, perhaps inside a repository of something else.
+    """
+    file = Path(__file__)
+
+    def git(*words: str) -> bytes:
+        return subprocess.run(["git", "-C", str(file.parent), *words], capture_output=True, check=True).stdout
+
     with suppress(OSError, subprocess.CalledProcessError):
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changes = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=True)
-        return commit + ("+changes" if changes.stdout.strip() else "")
+        git("ls-files", "--error-unmatch", file.name)
+        commit = git("rev-parse", "HEAD").decode().strip()
+        changes = git("diff", "--no-ext-diff", "--full-index", "HEAD")  # in full: of pictures it has the hash alone
+        return commit + (f"+changes-{hashlib.sha256(changes).hexdigest()[:8]}" if changes else "")
     return None

@@ -11,7 +11,10 @@ from dcac_fastreid.experiments.layout import (
     explanations,
     footnote_letters,
     headings,
+    labels,
     score_lines,
+    telemetry_names,
+    telemetry_texts,
 )
 from dcac_fastreid.experiments.plots import forest_plot, seed_plot
 from dcac_fastreid.experiments.table import METRICS, Cell, Table
@@ -32,7 +35,7 @@ svg { max-width: 100%; height: auto; }
 
 
 def as_html(tables: Table | Iterable[Table], command: str) -> str:
-    """A page with one or several tables: scores, verdicts, plots, notes, stamps, runs.
+    """A page with one or several tables: scores, verdicts, plots, telemetry, notes, stamps, runs.
 
     Args:
         command: the command line, or several lines, that make it again.
@@ -50,8 +53,10 @@ def as_html(tables: Table | Iterable[Table], command: str) -> str:
 def _section(table: Table) -> str:
     parts = [f"<h1>{escape(table.title)}</h1>", _scores(table)]
     if compared_rows(table):
-        parts += [f"<h2>Against {escape(table.reference)}</h2>", _comparisons(table)]
+        parts += [f"<h2>Against {escape(labels(table)[table.reference])}</h2>", _comparisons(table)]
         parts += [forest_plot(table, metric) for metric in METRICS]
+    if telemetry_names(table):
+        parts += ["<h2>Telemetry</h2>", _telemetry(table)]
     parts += ["<h2>How to read it</h2>", *(f"<p>{escape(sentence)}</p>" for sentence in explanations(table))]
     parts += ["<h2>Runs</h2>", *(seed_plot(table, metric) for metric in METRICS), _runs(table)]
     parts += ["<h2>Stamp</h2>", _stamp(table)]
@@ -62,7 +67,7 @@ def _scores(table: Table) -> str:
     lines = []
     for row in table.rows:
         for name, texts in score_lines(table, row):
-            opening = "<tr>" if name == row.name else '<tr class="paper">'
+            opening = "<tr>" if name == row.label else '<tr class="paper">'
             lines.append(opening + "".join(f"<td>{escape(text)}</td>" for text in (name, *texts)) + "</tr>")
     return _grid(table, lines)
 
@@ -72,7 +77,7 @@ def _comparisons(table: Table) -> str:
     lines = []
     for row in compared_rows(table):
         texts = "".join(_comparison(cell, metric, letters) for cell in cells(table, row) for metric in METRICS)
-        lines.append(f"<tr><td>{escape(row.name)}</td>{texts}</tr>")
+        lines.append(f"<tr><td>{escape(row.label)}</td>{texts}</tr>")
     return _grid(table, lines)
 
 
@@ -90,10 +95,21 @@ def _grid(table: Table, lines: list[str]) -> str:
     return f'<div class="wide"><table>{head}<tbody>\n' + "\n".join(lines) + "\n</tbody></table></div>"
 
 
+def _telemetry(table: Table) -> str:
+    lines = []
+    for row in table.rows:
+        texts = "".join(f"<td>{escape(text)}</td>" for text in (row.label, *telemetry_texts(table, row)))
+        lines.append(f"<tr>{texts}</tr>")
+    names = "".join(f"<th>{escape(name)}</th>" for name in telemetry_names(table))
+    head = f"<thead><tr><th></th>{names}</tr></thead>"
+    return f'<div class="wide"><table>{head}<tbody>\n' + "\n".join(lines) + "\n</tbody></table></div>"
+
+
 def _runs(table: Table) -> str:
+    label_of = labels(table)
     lines = [
-        f"<tr><td>{escape(run['row'])}</td><td>{escape(run['source'])}</td><td>{run['seed']}</td>"
-        f'<td>{run["seconds"]:.0f}</td><td class="long">{escape("; ".join(run["marks"]))}</td></tr>'
+        f"<tr><td>{escape(label_of[run['row']])}</td><td>{escape(run['source'])}</td><td>{run['seed']}</td>"
+        f'<td>{run["seconds"]:.0f}</td><td class="long">{escape("; ".join(sum(run["marks"].values(), [])))}</td></tr>'
         for run in table.runs
     ]
     head = "<thead><tr><th>row</th><th>source</th><th>seed</th><th>seconds</th><th>marks</th></tr></thead>"

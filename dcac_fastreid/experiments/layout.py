@@ -6,8 +6,9 @@ from string import ascii_lowercase
 from dcac_fastreid.experiments.protocols import Column
 from dcac_fastreid.experiments.statistics import Comparison
 from dcac_fastreid.experiments.table import METRICS, Cell, Row, Table
+from dcac_fastreid.experiments.telemetry_means import NAMES
 
-NOT_RUN, NOT_COMPARED = "not run", "-"
+NOT_RUN, NOT_COMPARED, NO_TELEMETRY = "not run", "-", "-"
 HEADINGS = {"mAP": "mAP", "Rank-1": "R1"}
 PAPER, TO_PAPER = "paper", "difference to the paper"
 
@@ -27,11 +28,16 @@ def cells(table: Table, row: Row) -> list[Cell]:
     return [*row.cells, row.average] if len(table.columns) > 1 else list(row.cells)
 
 
+def labels(table: Table) -> dict[str, str]:
+    """Name of each row -> its label."""
+    return {row.name: row.label for row in table.rows}
+
+
 def score_lines(table: Table, row: Row) -> list[tuple[str, list[str]]]:
-    """Name and scores of a row, metric by metric in each cell; then, where the paper prints any, its numbers and the difference."""
+    """Label and scores of a row, metric by metric in each cell; then, where the paper prints any, its numbers and differences."""
     letters = footnote_letters(table)
     places = [(cell, metric) for cell in cells(table, row) for metric in METRICS]
-    lines = [(row.name, [score_text(table, cell, metric, letters) for cell, metric in places])]
+    lines = [(row.label, [score_text(table, cell, metric, letters) for cell, metric in places])]
     scores = [cell.scores[metric] for cell, metric in places]
     if any(score.published is not None for score in scores):
         lines.append((PAPER, ["" if score.published is None else f"{score.published:.1f}" for score in scores]))
@@ -65,8 +71,24 @@ def interval_text(comparison: Comparison) -> str:
     return f"{comparison.difference:+.1f} [{comparison.low:+.1f}, {comparison.high:+.1f}]"
 
 
+def minus_reference(table: Table) -> str:
+    """ "minus Baseline", what stands behind the metric of a comparison."""
+    return f"minus {labels(table)[table.reference]}"
+
+
 def compared_rows(table: Table) -> list[Row]:
     return [row for row in table.rows if row.name != table.reference]
+
+
+def telemetry_names(table: Table) -> list[str]:
+    """Columns of the table of telemetry: what any row has; none where no run has any."""
+    return [name for name in NAMES if any(name in row.telemetry for row in table.rows)]
+
+
+def telemetry_texts(table: Table, row: Row) -> list[str]:
+    """A row's means as `telemetry_names`, three digits each: a ratio of gradients may be 1e-05."""
+    missing = NOT_RUN if row.average.scores["mAP"].mean is None else NO_TELEMETRY
+    return [f"{row.telemetry[name]:.3g}" if name in row.telemetry else missing for name in telemetry_names(table)]
 
 
 def footnote_letters(table: Table) -> dict[str, str]:
@@ -88,9 +110,16 @@ def explanations(table: Table) -> list[str]:
     sentences = [f"mAP and Rank-1 (R1) in per cent{_over_seeds(_seed_numbers(table))}; the last epoch counts."]
     if len(table.rows) > 1:
         sentences.append(
-            f"Comparisons: row minus {table.reference} in percentage points, paired by seed and query, [95 % interval]; better "
-            "or worse where the interval excludes 0, else within noise. Of 20 comparisons without any true difference about "
+            f"Comparisons: row {minus_reference(table)} in percentage points, paired by seed and query, [95 % interval]; "
+            "better or worse where the interval excludes 0, else within noise. Of 20 comparisons without any true difference about "
             "one is expected to exclude 0: read the average first."
+        )
+    if telemetry_names(table):
+        sentences.append(
+            "Telemetry: mean over the row's runs, whatever their source, of each run's mean over the second half of its samples. "
+            "noise_loss: by timesteps [low, high); condition: entropy in nats and largest of the probabilities; gradient: the "
+            "diffusion loss's by the Re-ID losses', norms and cosine at the features; classifier_share: of the diffusion loss in "
+            "the classifier's gradient; displacement: relative to the start. Not compared: no interval, no verdict."
         )
     letters = footnote_letters(table)
     return [*sentences, *table.notes, *(f"[{letter}] {mark}" for mark, letter in letters.items())]

@@ -3,14 +3,22 @@
 import io
 import math
 
-from dcac_fastreid.experiments.layout import HEADINGS, cells, compared_rows, footnote_letters, headings, references
+from dcac_fastreid.experiments.layout import (
+    HEADINGS,
+    cells,
+    compared_rows,
+    footnote_letters,
+    headings,
+    minus_reference,
+    references,
+)
 from dcac_fastreid.experiments.statistics import BETTER, WITHIN_NOISE, WORSE
 from dcac_fastreid.experiments.table import Table
 
 # Verdict -> colour and marker: told apart without colours too.
 LOOKS = {BETTER: ("#1a7f37", "^"), WORSE: ("#b3261e", "v"), WITHIN_NOISE: ("#6e7781", "o")}
 PANELS_SIDE_BY_SIDE = 4
-PANEL_WIDTH, ROW_HEIGHT, MARGIN_HEIGHT = 3.0, 0.28, 0.9  # inches
+PANEL_WIDTH, LETTER_WIDTH, ROW_HEIGHT, MARGIN_HEIGHT = 3.0, 0.065, 0.28, 0.9  # inches
 SETTINGS = {
     "svg.fonttype": "none",  # letters stay letters: small, and found by a search in the page
     "svg.hashsalt": "dcac_fastreid",  # the same table gives the same file
@@ -34,9 +42,9 @@ def forest_plot(table: Table, metric: str) -> str:
                 axes.plot([comparison.low, comparison.high], [height, height], color=colour, linewidth=1.5)
                 axes.plot([comparison.difference], [height], marker, color=colour, markersize=5)
                 _note(axes, comparison.high, height, references(cell.comparison_marks, letters))
-        axes.set_xlabel(f"{HEADINGS[metric]} minus {table.reference}")
+        axes.set_xlabel(f"{HEADINGS[metric]} {minus_reference(table)}")
 
-    return _panels(table, [row.name for row in rows], draw, same_scale=True)
+    return _panels(table, [row.label for row in rows], draw, same_scale=True)
 
 
 def seed_plot(table: Table, metric: str) -> str:
@@ -55,15 +63,15 @@ def seed_plot(table: Table, metric: str) -> str:
                 _note(axes, max(score.by_seed.values(), default=score.mean), height, references(cell.marks, letters))
         axes.set_xlabel(f"{HEADINGS[metric]} (per cent)")
 
-    return _panels(table, [row.name for row in table.rows], draw)
+    return _panels(table, [row.label for row in table.rows], draw)
 
 
 def _note(axes, x: float, height: int, text: str) -> None:
     axes.annotate(text, (x, height), xytext=(3, 0), textcoords="offset points", va="center", annotation_clip=False)
 
 
-def _panels(table: Table, names: list[str], draw, *, same_scale: bool = False) -> str:
-    """SVG of a panel for each heading, all with the rows' names, the first row on top.
+def _panels(table: Table, labels: list[str], draw, *, same_scale: bool = False) -> str:
+    """SVG of a panel for each heading, all with the rows' labels, the first row on top.
 
     Args:
         draw: called with the panel's axes and the heading's place.
@@ -76,7 +84,8 @@ def _panels(table: Table, names: list[str], draw, *, same_scale: bool = False) -
     width = min(len(titles), PANELS_SIDE_BY_SIDE)
     height = math.ceil(len(titles) / width)
     with rc_context(SETTINGS):
-        size = (PANEL_WIDTH * width + 1, (ROW_HEIGHT * len(names) + MARGIN_HEIGHT) * height)
+        margin = 0.5 + LETTER_WIDTH * max(map(len, labels))  # or long labels would press the panels together
+        size = (PANEL_WIDTH * width + margin, (ROW_HEIGHT * len(labels) + MARGIN_HEIGHT) * height)
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(height, width, squeeze=False, sharey=True, sharex=same_scale).ravel()
         for place, axes in enumerate(panels):
@@ -86,8 +95,8 @@ def _panels(table: Table, names: list[str], draw, *, same_scale: bool = False) -
             draw(axes, place)
             axes.set_title(titles[place])
             axes.tick_params(labelbottom=True)  # a shared scale has them in the last line of panels alone
-        panels[0].set_yticks(range(len(names)), names)
-        panels[0].set_ylim(len(names) - 0.5, -0.5)
+        panels[0].set_yticks(range(len(labels)), labels)
+        panels[0].set_ylim(len(labels) - 0.5, -0.5)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None})
     svg = stream.getvalue()

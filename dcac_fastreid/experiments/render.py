@@ -16,7 +16,10 @@ from dcac_fastreid.experiments.layout import (
     explanations,
     footnote_letters,
     headings,
+    minus_reference,
     score_lines,
+    telemetry_names,
+    telemetry_texts,
 )
 from dcac_fastreid.experiments.table import METRICS, Table
 from dcac_fastreid.tensor_files import write_whole
@@ -34,9 +37,10 @@ def as_markdown(table: Table) -> str:
     return _document(table, "github", title=f"## {table.title}", item="- ")
 
 
-def as_json(table: Table) -> str:
-    """Everything: scores by seed, intervals, marks, notes, stamps, runs. What is not a number (NaN) becomes null."""
-    return json.dumps(_finite(asdict(table)), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+def as_json(table: Table, command: str) -> str:
+    """Everything: scores by seed, intervals, marks, notes, stamps, runs, command. What is not a number (NaN) becomes null."""
+    content = {**asdict(table), "command": command}
+    return json.dumps(_finite(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def write_table(table: Table, folder: Path, stem: str, command: str) -> list[Path]:
@@ -51,7 +55,7 @@ def write_table(table: Table, folder: Path, stem: str, command: str) -> list[Pat
     contents = {
         ".txt": f"{as_text(table)}\n{again}",
         ".md": f"{as_markdown(table)}\n{again}",
-        ".json": as_json(table),
+        ".json": as_json(table, command),
         ".html": as_html(table, command),
     }
     paths = []
@@ -63,7 +67,11 @@ def write_table(table: Table, folder: Path, stem: str, command: str) -> list[Pat
 
 
 def _document(table: Table, tablefmt: str, *, title: str, item: str) -> str:
-    grids = [*_score_grids(table, tablefmt), *_comparison_grids(table, tablefmt)]
+    grids = [
+        *_score_grids(table, tablefmt),
+        *_comparison_grids(table, tablefmt),
+        *_telemetry_grids(table, tablefmt),
+    ]
     return "\n\n".join([title, *grids, "\n".join(item + sentence for sentence in explanations(table))]) + "\n"
 
 
@@ -76,7 +84,7 @@ def _score_grids(table: Table, tablefmt: str) -> list[str]:
         for row in table.rows:
             for name, texts in score_lines(table, row):
                 of_block = [texts[place * len(METRICS) + k] for place in block for k in range(len(METRICS))]
-                lines.append([name if name == row.name else f"- {name}", *of_block])
+                lines.append([name if name == row.label else f"- {name}", *of_block])
         grids.append(_grid(lines, header, tablefmt))
     return grids
 
@@ -87,12 +95,21 @@ def _comparison_grids(table: Table, tablefmt: str) -> list[str]:
         return []
     for metric in METRICS:
         for block in _blocks(table):
-            header = [f"{HEADINGS[metric]} minus {table.reference}", *(names[place] for place in block)]
+            header = [f"{HEADINGS[metric]} {minus_reference(table)}", *(names[place] for place in block)]
             lines = [
-                [row.name, *(comparison_text(cells(table, row)[place], metric, letters) for place in block)]
+                [row.label, *(comparison_text(cells(table, row)[place], metric, letters) for place in block)]
                 for row in rows
             ]
             grids.append(_grid(lines, header, tablefmt))
+    return grids
+
+
+def _telemetry_grids(table: Table, tablefmt: str) -> list[str]:
+    names, grids = telemetry_names(table), []
+    for start in range(0, len(names), COLUMNS_SIDE_BY_SIDE):
+        block = slice(start, start + COLUMNS_SIDE_BY_SIDE)
+        lines = [[row.label, *telemetry_texts(table, row)[block]] for row in table.rows]
+        grids.append(_grid(lines, ["telemetry", *names[block]], tablefmt))
     return grids
 
 

@@ -1,13 +1,15 @@
 """What is left to train for a table, and how long will it take?"""
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.protocols import TABLES, TableSpec
 from dcac_fastreid.experiments.render import as_text, write_table
-from dcac_fastreid.experiments.runs import Run, make_run, train
+from dcac_fastreid.experiments.runs import Run, changes_scores, make_run, train
 from dcac_fastreid.experiments.side_by_side import train_side_by_side
 from dcac_fastreid.experiments.table import build_table
 
@@ -74,13 +76,25 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
     Args:
         jobs: trainings at a time; more than one are processes of their own.
         command: the words that start such a process.
-    Raises: InputError: a run that cannot be trained; what was finished before stays.
+    Raises:
+        FileNotFoundError, InputError: data or weights of any of them are missing or unfit; then nothing was trained.
+        InputError: a run that cannot be trained; what was finished before stays.
     """
     if jobs < 1:
         raise InputError(f"--jobs is {jobs}; expected 1 or more")
-    finished = [result for run in runs if (result := run.result())]
-    missing = [run for run in runs if run.result() is None]
+    results = [(run, run.result()) for run in runs]
+    finished = [result for _, result in results if result]
+    missing = [run for run, result in results if not result]
     print(f"{len(runs)} runs, {len(finished)} done, {len(missing)} to train", flush=True)
+    without = sum(not result["telemetry"] for run, result in results if result and run.cfg.MODEL.DCAC.TELEMETRY)
+    if without:
+        print(
+            f"{without} of the runs that are done have no telemetry, although MODEL.DCAC.TELEMETRY is set: they were trained "
+            "without it, and are not trained again for it; another --output would train them with it",
+            flush=True,
+        )
+    for run in {(run.row, run.source): run for run in missing}.values():  # seeds read the same
+        check_inputs(run.cfg, training=True)
     for run in _train_here(missing) if jobs == 1 else train_side_by_side(missing, jobs, command):
         result = run.result()
         finished.append(result)
@@ -107,6 +121,16 @@ def in_words(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def stem(spec: TableSpec, opts: Sequence = (), *, synthetic: bool) -> str:
+    """The name of a table's files: another one for each set of KEY VALUE pairs that can change a score."""
+    name = f"table-{spec.name}" + "-synthetic" * synthetic
+    pairs = {key: value for key, value in zip(opts[::2], opts[1::2], strict=True) if changes_scores(key)}
+    if pairs:
+        text = " ".join(f"{key} {pairs[key]}" for key in sorted(pairs))
+        name += "-" + hashlib.sha256(text.encode()).hexdigest()[:6]
+    return name
 
 
 def write(spec: TableSpec, runs: Sequence[Run], folder: Path, stem: str, *, published: bool, command: str) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,9 @@ from typing import Any
 
 from filelock import FileLock
 
+from dcac_fastreid import data
+from dcac_fastreid.checkpoint import marks
+from dcac_fastreid.data.locations import SYNTHETIC
 from dcac_fastreid.engine import DCACTrainer, load_config
 from dcac_fastreid.engine.stamp import FILE as STAMP
 from dcac_fastreid.errors import InputError
@@ -22,7 +25,9 @@ from fastreid.config import CfgNode
 
 RESULT = "result.json"
 SCORES = ("mAP", "Rank-1", "mINP")
-# Where a run lies, how it is computed to the same numbers, what it saves and logs on the way: no part of its settings.
+# Where a run lies and is computed, how its pictures are loaded, what it saves and logs on the way: no part of its settings.
+# All but MODEL.DEVICE leave every number as it is. CPU and GPU do not compute the same bits, so that scores may differ; a
+# result is taken from either all the same, its stamp tells the device, and a table that mixes them says so.
 WITHOUT_EFFECT = (
     "OUTPUT_DIR", "MODEL.DEVICE", "DATALOADER.NUM_WORKERS", "DATALOADER.CACHE_IMAGES", "SOLVER.CHECKPOINT_PERIOD",
     "SOLVER.CHECKPOINT_STEPS", "MODEL.DCAC.TELEMETRY",
@@ -45,6 +50,7 @@ class Run:
         output: the folder of all runs.
         cfg: with this run's folder as OUTPUT_DIR.
         key: equal for runs that are the same training, whatever their rows are called.
+        opts: values of the keys that were given as KEY VALUE pairs, where they can change a score of this run.
     """
 
     row: str
@@ -53,6 +59,7 @@ class Run:
     output: Path
     cfg: CfgNode
     key: str
+    opts: Mapping[str, Any]
 
     def __str__(self) -> str:
         return f"{self.row} on {self.source}, seed {self.seed}"
@@ -91,21 +98,25 @@ def make_run(configs: Path, output: Path, row: str, source: str, seed: int, opts
     cfg = load_config(file, [*opts, *of_row, "DATASETS.TESTS", tests, "SEED", seed]).clone()
     cfg.defrost()
     cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH  # no look at a target before the last epoch
+    settings = _settings(cfg)
+    given = {key: settings[key] for key in opts[::2] if key in settings}
     key = f"{source}/seed{seed}-{fingerprint(cfg)}"
     cfg.OUTPUT_DIR = str(output / row / key)
     cfg.freeze()
-    return Run(row, source, seed, output, cfg, key)
+    return Run(row, source, seed, output, cfg, key, given)
 
 
 def fingerprint(cfg: CfgNode) -> str:
     """Ten hexadecimal digits that differ where a setting differs that can change a score."""
-    ignored = WITHOUT_EFFECT if cfg.MODEL.META_ARCHITECTURE == "DCAC" else WITHOUT_EFFECT + OF_DCAC
-    settings = {
-        key: value
-        for key, value in _leaves(cfg)
-        if not any(key == name or key.startswith(name + ".") for name in ignored)
-    }
+    settings = _settings(cfg)
+    if any(str(value).startswith(SYNTHETIC) for value in settings.values()):
+        settings["synthetic"] = data.synthetic_version()
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def changes_scores(key: str) -> bool:
+    """Whether a key can change a score of any run."""
+    return not _within(key, WITHOUT_EFFECT)
 
 
 def train(run: Run) -> dict[str, Any]:
@@ -120,15 +131,14 @@ def train(run: Run) -> dict[str, Any]:
         if result := run.result():
             return result
         begun = time.perf_counter()
-        evaluators = {}
+        evaluators, tests = {}, run.cfg.DATASETS.TESTS
+        found = _marks(run.cfg.MODEL.WEIGHTS, tests)  # now: the file may be gone when the training ends
         with _log_in(run.folder / "log.txt"):
             trainer = _recording(evaluators)(run.cfg)
             trainer.resume_or_load(resume=True)
             scores = trainer.train()
-        tests = run.cfg.DATASETS.TESTS
         if len(tests) == 1:  # then fast-reid gives its scores alone
             scores = {tests[0]: scores}
-        stamp = json.loads((run.folder / STAMP).read_text())
         short = {dataset: name for name, dataset in DATASETS.items()}
         result = {
             "row": run.row,
@@ -139,8 +149,9 @@ def train(run: Run) -> dict[str, Any]:
                 short[test]: {name: [_rounded(value) for value in values] for name, values in of_queries.items()}
                 for test, of_queries in ((test, evaluators[test].of_queries) for test in tests)
             },
-            "stamp": stamp,
-            "marks": stamp["marks"],
+            "stamp": json.loads((run.folder / STAMP).read_text()),
+            "opts": run.opts,
+            "marks": found,
             "seconds": _rounded(time.perf_counter() - begun),
             "telemetry": _telemetry(run.folder / "metrics.json"),
         }
@@ -160,12 +171,41 @@ def _recording(evaluators: dict) -> type[DCACTrainer]:
     return Recording
 
 
+def _settings(cfg: CfgNode) -> dict[str, Any]:
+    """Dotted key -> value, of what can change a score of this run."""
+    ignored = WITHOUT_EFFECT if cfg.MODEL.META_ARCHITECTURE == "DCAC" else WITHOUT_EFFECT + OF_DCAC
+    return {key: value for key, value in _leaves(cfg) if not _within(key, ignored)}
+
+
+def _within(key: str, names: Iterable[str]) -> bool:
+    return any(key == name or key.startswith(name + ".") for name in names)
+
+
+def _marks(weights: str, tests: Iterable[str]) -> dict[str, list[str]]:
+    """Target, by its short name -> the sentences about its own scores; a target without any is left out."""
+    short = {dataset: name for name, dataset in DATASETS.items()}
+    return {short[test]: sentences for test in tests if (sentences := marks(weights, (test,)))}
+
+
 def _telemetry(metrics: Path) -> dict[str, float]:
-    """The last value of everything that metrics.json has under "telemetry/", by its name there."""
-    last = {}
+    """Of everything that metrics.json has under "telemetry/", by its name there: the mean over the second half of its samples.
+
+    A single sample is noisy: it is one step, with its batch and its timesteps. The first half is another time, in which the
+    learning rate warms up. Rounded to 4 significant digits: a ratio of gradients may be 1e-5.
+    """
+    samples: dict[
+        str, dict[int, float]
+    ] = {}  # by iteration: what an interrupted run has repeated counts once, the later
     for line in metrics.read_text().splitlines():
-        last |= {name: value for name, value in json.loads(line).items() if name.startswith("telemetry/")}
-    return {name: _rounded(value) for name, value in last.items()}
+        content = json.loads(line)
+        for name, value in content.items():
+            if name.startswith("telemetry/"):
+                samples.setdefault(name, {})[content["iteration"]] = value
+    means = {}
+    for name, of_steps in samples.items():
+        second_half = [of_steps[step] for step in sorted(of_steps)][len(of_steps) // 2 :]
+        means[name] = float(f"{sum(second_half) / len(second_half):.4g}")
+    return means
 
 
 def _rounded(value: float) -> float:

@@ -2,24 +2,36 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-SHOWN = 12  # characters at each end of a long value in a sentence: a commit ends in "+changes", a file in its suffix
+from dcac_fastreid.engine.stamp import BEFORE
+
+LONG, FIRST, LAST = 36, 12, 17  # characters of a long value in a sentence: a commit may end in "+changes-1234abcd"
 # What a run was trained and tested on, how, and from which number: rows and columns of the table, not a difference in them.
 # (A drawn world's seed and the data sets' own entries lie deeper and are compared.)
 DIFFER_BY_DESIGN = {"seed", "sources", "tests", "architecture", "marks"}
 
 
 def combined_stamp(results: Sequence[Mapping]) -> dict[str, tuple[str, ...]]:
-    """Dotted name of each entry -> its distinct values over the results, in order of appearance."""
+    """Dotted name of each entry -> its distinct values over the results, in order of appearance; of a resumed run the last."""
     return {name: tuple(holders) for name, holders in _holders(results).items()}
 
 
 def describe_differences(results: Sequence[Mapping]) -> list[str]:
-    """A sentence for each entry whose value is not the same in all results that have it, with the runs that hold each."""
+    """A sentence for each entry whose value is not the same in all results that have it, with the runs that hold each.
+
+    Then one about runs that were interrupted and resumed under another version.
+    """
     sentences = []
     for name, holders in _holders(results).items():
         if len(holders) > 1 and name not in DIFFER_BY_DESIGN:
             values = "; ".join(f"{_short(value)} in {_runs(held)}" for value, held in holders.items())
             sentences.append(f"Stamps differ in {name}: {values}.")
+    resumed = [result for result in results if result["stamp"].get(BEFORE)]
+    if resumed:
+        verb = "was" if len(resumed) == 1 else "were"
+        sentences.append(
+            f"{_runs(resumed)} {verb} interrupted and resumed under another version: of the code, the libraries, the data or "
+            "the device."
+        )
     return sentences
 
 
@@ -27,7 +39,8 @@ def _holders(results: Sequence[Mapping]) -> dict[str, dict[str, list[Mapping]]]:
     """Entry -> value -> the results that hold it."""
     holders: dict[str, dict[str, list[Mapping]]] = {}
     for result in results:
-        for name, value in _entries(result["stamp"]):
+        now = {key: value for key, value in result["stamp"].items() if key != BEFORE}
+        for name, value in _entries(now):
             holders.setdefault(name, {}).setdefault(value, []).append(result)
     return holders
 
@@ -47,4 +60,4 @@ def _runs(results: Sequence[Mapping]) -> str:
 
 
 def _short(value: str) -> str:
-    return value if len(value) <= 3 * SHOWN else f"{value[:SHOWN]}...{value[-SHOWN:]}"
+    return value if len(value) <= LONG else f"{value[:FIRST]}...{value[-LAST:]}"

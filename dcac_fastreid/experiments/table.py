@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.protocols import Column, TableSpec
+from dcac_fastreid.experiments.rows import ROWS
 from dcac_fastreid.experiments.stamps import combined_stamp, describe_differences
 from dcac_fastreid.experiments.statistics import Comparison, mean_and_deviation, paired_comparison
+from dcac_fastreid.experiments.telemetry_means import telemetry_means
 
 METRICS = {"mAP": "AP", "Rank-1": "Rank-1"}  # name in a result's scores -> name in its scores of single queries
 
@@ -48,11 +50,19 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """A method; cells in the order of the table's columns."""
+    """A method; cells in the order of the table's columns.
+
+    Attributes:
+        name: its key in ROWS.
+        label: its name in the paper, which a reader sees.
+        telemetry: mean over the row's runs by name; empty where none has any.
+    """
 
     name: str
+    label: str
     cells: tuple[Cell, ...]
     average: Cell
+    telemetry: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class Table:
     """A filled table.
 
     Attributes:
+        reference: name of the row that all others are compared with.
         stamp: dotted name -> the distinct values that the runs have.
         notes: sentences about the table as a whole.
         runs: the results that it was made from, without the scores of single queries.
@@ -79,7 +90,8 @@ def build_table(spec: TableSpec, results: Iterable[Mapping], *, published: bool)
     """Fills a table; results of other rows and sources are left aside, and what did not run stays "not run".
 
     Args:
-        results: one for each training: {"row", "source", "seed", "scores", "queries", "stamp", "marks", "seconds", "telemetry"}.
+        results: one for each training: {"row", "source", "seed", "scores", "queries", "stamp", "marks", "seconds",
+            "telemetry"}; marks by target, {"D": ["picked by its result on D"]}.
         published: whether the paper's numbers are comparable; not so on the synthetic world.
     Raises:
         InputError: two results of one row, source and seed; rows that were tested on different numbers of queries.
@@ -88,13 +100,14 @@ def build_table(spec: TableSpec, results: Iterable[Mapping], *, published: bool)
     used = [result for result in results if result["row"] in spec.rows and result["source"] in sources]
     _refuse_duplicates(used)
     runs = {row: [result for result in used if result["row"] == row] for row in spec.rows}
-    notes: dict[str, None] = dict.fromkeys(describe_differences(used))  # a dict: each once, in order
+    notes: dict[str, None] = dict.fromkeys(_stamp_differences(used))  # a dict: each once, in order
     rows = []
     for name in spec.rows:
         paper = {column: spec.published.get((name, column)) for column in spec.columns} if published else {}
         other = None if name == spec.reference else runs[spec.reference]
         cells = tuple(_cell(runs[name], other, (column,), spec.reference, paper, notes) for column in spec.columns)
-        rows.append(Row(name, cells, _cell(runs[name], other, spec.columns, spec.reference, paper, notes)))
+        average = _cell(runs[name], other, spec.columns, spec.reference, paper, notes)
+        rows.append(Row(name, ROWS[name].label, cells, average, telemetry_means(runs[name])))
     return Table(
         spec.name,
         spec.title,
@@ -105,6 +118,11 @@ def build_table(spec: TableSpec, results: Iterable[Mapping], *, published: bool)
         tuple(notes),
         tuple({key: value for key, value in run.items() if key != "queries"} for run in used),
     )
+
+
+def _stamp_differences(results: Sequence[Mapping]) -> list[str]:
+    """Sentences in which a row has its label."""
+    return describe_differences([{**result, "row": ROWS[result["row"]].label} for result in results])
 
 
 def _refuse_duplicates(results: Sequence[Mapping]) -> None:
@@ -169,8 +187,8 @@ def _compared(runs, reference_runs, ran, query_metric: str, reference: str, note
         elif theirs:
             source, target = column
             notes[
-                f"{runs[0]['row']}, {source} -> {target}: not compared, because no seed ({_numbers(ours)}) is among those of "
-                f"{reference} ({_numbers(theirs)})."
+                f"{ROWS[runs[0]['row']].label}, {source} -> {target}: not compared, because no seed ({_numbers(ours)}) is "
+                f"among those of {ROWS[reference].label} ({_numbers(theirs)})."
             ] = None
     return paired_comparison(row, other) if row else None
 
@@ -190,14 +208,14 @@ def _caveats(comparison: Comparison, runs, reference_runs, columns: Sequence[Col
         if any(len(_seeds(side, source)) > number for side in (runs, reference_runs))
     ]
     if fewer:
-        caveats.append(f"paired over the seeds in common with {reference}: {', '.join(fewer)}")
+        caveats.append(f"paired over the seeds in common with {ROWS[reference].label}: {', '.join(fewer)}")
     return caveats
 
 
 def _marks(runs, columns: Iterable[Column]) -> tuple[str, ...]:
-    """Marks of all results that the columns' scores come from, each once: their own, and those of what they began with."""
-    touched = [run for source, target in columns for run in runs if run["source"] == source and target in run["scores"]]
-    return tuple(dict.fromkeys(mark for run in touched for mark in (*run["marks"], *run["stamp"].get("marks", ()))))
+    """Marks of the results that the columns' scores come from, each once; a column has those of its own target alone."""
+    touched = [run["marks"].get(target, ()) for source, target in columns for run in runs if run["source"] == source]
+    return tuple(dict.fromkeys(mark for of_target in touched for mark in of_target))
 
 
 def _scores(runs, column: Column, metric: str) -> dict[int, float]:

@@ -12,6 +12,7 @@ from dcac_fastreid.synthetic.people import Weights, dye, pick
 from dcac_fastreid.synthetic.scenery import Place
 
 Range = tuple[float, float]  # drawn uniformly
+DARKEST = 0.3  # exposure; a wide enough range would reach below 0
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,11 @@ class Camera:
 
 def adjusted(style: CameraStyle, difficulty: Difficulty) -> CameraStyle:
     """The style in a world of this difficulty."""
+    darkest, brightest = _widened(style.exposure, difficulty.light * difficulty.cameras)
     return replace(
         style,
         tone=tuple(gain**difficulty.domain_gap for gain in style.tone),
-        exposure=_widened(style.exposure, difficulty.light * difficulty.cameras),
+        exposure=(max(darkest, DARKEST), brightest),
         exposure_spread=style.exposure_spread * difficulty.light,
         contrast=_widened(style.contrast, difficulty.light),
         haze=_scaled(style.haze, difficulty.light),

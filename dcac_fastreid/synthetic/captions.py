@@ -17,14 +17,19 @@ START, NOTHING = 1022, 0
 
 BAGS = {"none": "no bag", "backpack": "backpack", "shoulder": "shoulder bag", "handbag": "handbag"}
 LONG_HAIR = ("bob", "long", "tail")
-SAID = 0.85  # share of a person's traits that a caption tells
+SAID = (0.3, 1.0)  # share of a person's traits that a caption tells: some tell much, some little
+# A garment's pattern, see fabric.py, as one says it.
+ADJECTIVES = {
+    "plain": "plain", "print": "printed", "stripes": "striped", "pinstripes": "pinstriped", "checks": "checked",
+    "dots": "dotted", "block": "two-coloured", "camouflage": "camouflage", "zigzag": "zigzag", "diamonds": "diamond",
+}  # fmt: skip
 
 _WORDS = sorted(
     {
         word
         for text in (
             "a person man woman in a with no hat shirt jacket coat and seen short long sleeves",
-            " ".join(DYES), " ".join(WARDROBE.patterns), " ".join(WARDROBE.bottoms),
+            " ".join(DYES), " ".join(ADJECTIVES.values()), " ".join(WARDROBE.bottoms),
             " ".join(BAGS.values()), " ".join(SCENES), " ".join(VIEWS),
         )
         for word in text.split()
@@ -39,7 +44,7 @@ def traits(photo: Photo) -> dict[str, str]:
     return {
         "person": "woman" if person.hair_style in LONG_HAIR else "man",
         "top colour": colour_name(person.top.dye),
-        "pattern": person.top.pattern,
+        "pattern": ADJECTIVES[person.top.pattern],
         "sleeves": "long sleeves" if person.sleeve == 1.0 else "short sleeves",
         "bottom colour": colour_name(person.bottom_dye),
         "bottom": person.bottom,
@@ -51,13 +56,14 @@ def traits(photo: Photo) -> dict[str, str]:
 
 
 def caption(traits: Mapping[str, str], rng: np.random.Generator) -> str:
-    """A sentence that tells most of the traits: "a woman in a red stripes shirt and black trousers, seen from behind"."""
-    told = {kind: words if rng.random() < SAID else "" for kind, words in traits.items()}
+    """A sentence that tells some of the traits: "a woman in a red striped shirt and black trousers seen from behind"."""
+    said = rng.uniform(*SAID)
+    told = {kind: words if rng.random() < said else "" for kind, words in traits.items()}
     parts = [
         f"a {told['person'] or 'person'}",
         f"in a {told['top colour']} {told['pattern']} shirt",
         f"with {told['sleeves']}" if told["sleeves"] else "",
-        f"and {told['bottom colour']} {told['bottom'] or 'trousers'}" if told["bottom"] else "",
+        f"and {told['bottom colour']} {told['bottom']}" if told["bottom"] else "",
         f"with {told['bag']}" if told["bag"] else "",
         f"with {told['hat']}" if told["hat"] else "",
         f"seen {told['view']}" if told["view"] else "",

@@ -5,6 +5,7 @@ They ship with the package; `tools/pretrain_parts.py` makes them again, see pret
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent / "weights"
 CLIP_FILE = "open_clip_model.safetensors"
 STABLE_DIFFUSION = "stable-diffusion"
+FILES = {  # of the weights, in a folder of parts
+    "clip": CLIP_FILE,
+    "vae": f"{STABLE_DIFFUSION}/vae/diffusion_pytorch_model.safetensors",
+    "unet": f"{STABLE_DIFFUSION}/unet/diffusion_pytorch_model.safetensors",
+}
 VIEW = 64  # rows and columns of what the VAE sees; its latents are 1/8 of it
 
 
@@ -35,6 +41,11 @@ def part(name: str, folder: Path = WEIGHTS) -> Path:
     if name == STABLE_DIFFUSION:
         return folder / STABLE_DIFFUSION
     raise InputError(f"there is no synthetic part {name!r}; expected synthetic:clip or synthetic:stable-diffusion")
+
+
+def fingerprint(name: str, folder: Path = WEIGHTS) -> str:
+    """sha256 of a file of FILES."""
+    return sha256((folder / FILES[name]).read_bytes()).hexdigest()
 
 
 def new_clip(seed: int) -> open_clip.CLIP:

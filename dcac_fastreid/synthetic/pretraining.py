@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -15,18 +15,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.synthetic import parts
 from dcac_fastreid.synthetic.build_once import build_once
 from dcac_fastreid.synthetic.captions import caption, tokenize, traits
 from dcac_fastreid.synthetic.web import photos
 
-WEB_SEED, WEB_VERSION = 0, 1
+WEB_SEED = 0
+# Raise it whenever a picture of the web or a trait changes, so that an old cache is not taken for the new web.
+WEB_VERSION = 2
 PICTURES = 40_000
 UNSEEN_SEED, UNSEEN = 1, 2_000  # another web, to measure on
 SCALE = 100.0  # largest factor of CLIP's cosines, as in CLIP (Radford et al. 2021, Section 2.5)
 UNTOLD = 0.1  # share of captions that the U-Net does not get, as Stable Diffusion's training
 KL_WEIGHT = 1e-4  # of the mean KL divergence of a latent, beside the mean absolute error of a pixel
 SHIFT = 6  # pixels by which CLIP's pictures are moved at random
+SOURCES = "trained_with_sha256"  # key of the U-Net's record: the CLIP and the VAE that it learned from
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +43,7 @@ class Schedule:
 
 
 PARTS = {
-    "clip": Schedule(1600, 256, 1e-3),
+    "clip": Schedule(4500, 256, 1e-3),
     "vae": Schedule(2500, 32, 1e-3),
     "unet": Schedule(6000, 64, 1e-3),
 }  # in order
@@ -137,7 +141,7 @@ def train_vae(web: Web, schedule: Schedule, seed: int, device: str):
 def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str):
     """A U-Net that predicts the noise in latents, Eq. 11, given the text tower's tokens of a caption."""
     model = parts.new_unet(seed).to(device).train()
-    signal = parts.new_scheduler().alphas_cumprod.to(device)
+    scheduler = parts.new_scheduler()
     moments = _moments(web, vae, device)
 
     def loss(indices, rng):
@@ -147,10 +151,9 @@ def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str):
             _normal(rng, mean.shape, device),
             torch.from_numpy(rng.integers(0, 1000, len(indices))).to(device),
         )
-        kept = signal[times][:, None, None, None]
         with torch.no_grad():
             states = text_states(clip, web.tokens(indices, rng, UNTOLD).to(device))
-        noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
+        noisy = scheduler.add_noise(latents, noise, times)
         return F.mse_loss(model(noisy, times, states).sample, noise)
 
     _train("U-Net", model, loss, len(web.traits), schedule, seed)
@@ -206,11 +209,30 @@ def _batches(pictures: int, batch: int, rng: np.random.Generator) -> Iterator[np
             yield order[begin : begin + batch]
 
 
+def check_parts(names: Sequence[str], folder: Path) -> None:
+    """Before hours of training: will there be all parts in the folder, and the U-Net of these CLIP and VAE?
+
+    Args:
+        names: of PARTS, to be trained; the others must lie in the folder.
+    Raises: InputError: a part is neither there nor to be trained, or the U-Net there will have learned from others.
+    """
+    if missing := [name for name in PARTS if name not in names and not (folder / parts.FILES[name]).exists()]:
+        raise InputError(
+            f"{folder} has no {' and no '.join(missing)}, and --parts {' '.join(names)} does not train them; "
+            f"add {' '.join(missing)} to --parts"
+        )
+    if names and "unet" not in names:
+        raise InputError(
+            f"the U-Net in {folder} has learned from another {' and '.join(names)} than --parts {' '.join(names)} trains; "
+            "add unet to --parts"
+        )
+
+
 def pretrain(name: str, web: Web, folder: Path, seed: int, device: str, schedule: Schedule) -> None:
     """Trains a part of PARTS and writes it into a folder of weights, from which the U-Net takes the other two."""
     from safetensors.torch import save_file
 
-    begin, target = time.perf_counter(), folder / parts.STABLE_DIFFUSION
+    begin, target, sources = time.perf_counter(), folder / parts.STABLE_DIFFUSION, {}
     folder.mkdir(parents=True, exist_ok=True)
     if name == "clip":
         state = train_clip(web, schedule, seed, device).state_dict()
@@ -219,6 +241,7 @@ def pretrain(name: str, web: Web, folder: Path, seed: int, device: str, schedule
         train_vae(web, schedule, seed, device).cpu().save_pretrained(target / "vae")
     else:
         clip, vae = parts.load_clip(folder).to(device), parts.load_vae(folder).to(device)
+        sources = {SOURCES: {source: parts.fingerprint(source, folder) for source in ("clip", "vae")}}
         train_unet(web, clip, vae, schedule, seed, device).cpu().save_pretrained(target / "unet")
         parts.new_scheduler().save_pretrained(target / "scheduler")
     record = {
@@ -230,5 +253,6 @@ def pretrain(name: str, web: Web, folder: Path, seed: int, device: str, schedule
         "torch": torch.__version__,
         "pictures": len(web.traits),
         "web": f"version {WEB_VERSION}, seed {WEB_SEED}",
+        **sources,
     }
     (folder / f"{name}.training.json").write_text(json.dumps(record, indent=2) + "\n")

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dcac_fastreid.synthetic import parts
-from dcac_fastreid.synthetic.captions import tokenize
+from dcac_fastreid.synthetic.captions import ADJECTIVES, tokenize
 from dcac_fastreid.synthetic.people import DYES
 from dcac_fastreid.synthetic.pretraining import Web, scaled, text_states
 from dcac_fastreid.synthetic.web import SCENES, VIEWS, WARDROBE
@@ -20,7 +20,7 @@ from dcac_fastreid.synthetic.web import SCENES, VIEWS, WARDROBE
 QUESTIONS = {
     "person": (("man", "woman"), "a {}"),
     "top colour": (tuple(DYES), "a person in a {} shirt"),
-    "pattern": (tuple(WARDROBE.patterns), "a person in a {} shirt"),
+    "pattern": (tuple(ADJECTIVES.values()), "a person in a {} shirt"),
     "sleeves": (("long sleeves", "short sleeves"), "a person in a shirt with {}"),
     "bottom colour": (tuple(DYES), "a person in a shirt and {} trousers"),
     "bottom": (tuple(WARDROBE.bottoms), "a person in a shirt and {}"),
@@ -32,7 +32,7 @@ QUESTIONS = {
 
 @torch.inference_mode()
 def zero_shot(clip, web: Web) -> dict[str, dict[str, float]]:
-    """By kind of trait, the share of pictures whose nearest caption is the right one, and that of guessing."""
+    """By kind of trait, the share of pictures whose nearest caption is the right one, and that of the most frequent value."""
     features = F.normalize(
         torch.cat([clip.encode_image(scaled(images)) for images in np.array_split(web.images, len(web.images) // 100)])
     )
@@ -41,7 +41,10 @@ def zero_shot(clip, web: Web) -> dict[str, dict[str, float]]:
         texts = F.normalize(clip.encode_text(tokenize([asked.format(value) for value in values])))
         told = (features @ texts.T).argmax(dim=1)
         truth = torch.tensor([values.index(traits[kind]) for traits in web.traits])
-        accuracy[kind] = {"accuracy": (told == truth).float().mean().item(), "guessing": 1 / len(values)}
+        accuracy[kind] = {
+            "accuracy": (told == truth).float().mean().item(),
+            "most_frequent": truth.bincount().max().item() / len(truth),
+        }
     return accuracy
 
 
@@ -75,17 +78,14 @@ def noise_errors(unet, vae, clip, web: Web) -> dict[str, float]:
     latents = vae.encode(web.views(indices)).latent_dist.mean * vae.config.scaling_factor
     noise = torch.from_numpy(rng.standard_normal(tuple(latents.shape), np.float32))
     times = torch.from_numpy(rng.integers(0, 1000, len(indices)))
-    kept = parts.new_scheduler().alphas_cumprod[times][:, None, None, None]
-    noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
+    noisy = parts.new_scheduler().add_noise(latents, noise, times)
     own = text_states(clip, web.tokens(indices, rng))
     told = {"own caption": own, "another's caption": own.roll(1, 0), "no caption": _states(clip, [""] * len(indices))}
     return {name: F.mse_loss(unet(noisy, times, states).sample, noise).item() for name, states in told.items()}
 
 
 @torch.inference_mode()
-def sampled(
-    unet, vae, clip, texts: Sequence[str], seed: int = 0, steps: int = 50, guidance: float = 3.0
-) -> Image.Image:
+def sampled(unet, vae, clip, texts: Sequence[str], *, seed: int, steps: int, guidance: float) -> Image.Image:
     """Pictures beside each other that the diffusion model makes of captions, by DDIM with classifier-free guidance."""
     sampler, side = parts.new_sampler(steps), unet.config.sample_size
     latents = torch.randn(len(texts), 4, side, side, generator=torch.Generator().manual_seed(seed))

@@ -74,7 +74,8 @@ SCENES: dict[str, CameraStyle] = {
     for name, kinds in _SURROUNDINGS.items()
 }
 
-VIEWS = ("from the front", "from the left", "from behind", "from the right")
+# By quarter turns from facing the camera; a person who walks to the right of the picture shows her right side.
+VIEWS = ("from the front", "from the right", "from behind", "from the left")
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,15 @@ def test_only_the_data_set_that_picked_is_touched(saved):
     assert mark.startswith(f"{DUKE}: ") and "own test metric" in mark
 
 
-@pytest.mark.parametrize("picked_by, test", [("MSMT17", "DG_MSMT17"), ("DG_CUHK03NP", "DG_CUHK03NPLabeled")])
+@pytest.mark.parametrize(
+    "picked_by, test",
+    [
+        ("MSMT17", "DG_MSMT17"),
+        ("DG_CUHK03NP", "DG_CUHK03NPLabeled"),
+        ("CUHK03", "DG_CUHK03NP"),
+        ("DG_CUHK03NPLabeled", "CUHK03"),
+    ],
+)
 def test_the_same_people_by_another_name_are_touched(saved, picked_by, test):
     assert len(marks(saved("some.pth", selected_on=[picked_by]), (test,))) == 1
 

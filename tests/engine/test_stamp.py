@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import time
@@ -12,7 +13,7 @@ import pytest
 from dcac_fastreid import data, setup
 from dcac_fastreid.data.dg_datasets import DG_Market1501
 from dcac_fastreid.engine import versions
-from dcac_fastreid.engine.stamp import stamp
+from dcac_fastreid.engine.stamp import stamp, write_stamp
 from fastreid.engine import default_argument_parser
 
 
@@ -128,6 +129,14 @@ def test_a_resumed_run_tells_what_was_another_before(make_trainer):
     assert "before_resuming" not in run(1, False)
 
 
+def test_a_run_that_was_resumed_without_a_change_has_nothing_to_tell(make_cfg, tmp_path):
+    cfg = make_cfg("baseline/ma_ms.yml")
+    write_stamp(cfg)
+    first = (tmp_path / "out" / "stamp.json").read_text()
+    write_stamp(cfg, resumed=True)
+    assert (tmp_path / "out" / "stamp.json").read_text() == first and "before_resuming" not in first
+
+
 def test_an_evaluation_tells_its_checkpoint_and_no_training(make_trainer, configs, tmp_path, tiny_world):
     trainer = make_trainer("baseline/ma_ma.yml")
     trainer.resume_or_load(resume=False)
@@ -140,22 +149,41 @@ def test_an_evaluation_tells_its_checkpoint_and_no_training(make_trainer, config
     assert "protocol" not in told and len(told["marks"]) == 1
 
 
-def test_the_commit_tells_of_changes(tmp_path, monkeypatch):
-    def git(*words):
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """git(*words) of a new repository whose one commit has the file one.py; the package lies in it as versions.py."""
+
+    def git(*words) -> str:
         author = ("-c", "user.name=a", "-c", "user.email=a@b")
         return subprocess.run(
             ["git", "-C", tmp_path, *author, *words], capture_output=True, text=True, check=True
-        ).stdout
+        ).stdout.strip()
 
     git("init")
-    (tmp_path / "versions.py").write_text("one")
-    git("add", "versions.py")
+    (tmp_path / "one.py").write_text("one")
+    git("add", "one.py")
     git("commit", "-m", "one")
+    (tmp_path / "versions.py").write_text("one")
     monkeypatch.setattr(versions, "__file__", str(tmp_path / "versions.py"))
-    commit = git("rev-parse", "HEAD").strip()
-    assert versions.describe_versions()["commit"] == commit
-    (tmp_path / "versions.py").write_text("two")
-    assert versions.describe_versions()["commit"] == f"{commit}+changes"
+    return git
+
+
+def test_the_commit_tells_which_changes(repository, tmp_path):
+    def commit(content: bytes) -> str:
+        (tmp_path / "versions.py").write_bytes(content)
+        return versions.describe_versions()["commit"]
+
+    repository("add", "versions.py")
+    repository("commit", "-m", "two")
+    head = repository("rev-parse", "HEAD")
+    assert commit(b"one") == head
+    two, three, binary, other = (commit(content) for content in (b"two", b"three", b"\0one", b"\0two"))
+    assert re.fullmatch(head + r"\+changes-[0-9a-f]{8}", two) and commit(b"two") == two
+    assert len({two, three, binary, other}) == 4
+
+
+def test_the_commit_of_a_repository_around_the_installed_package_is_not_told(repository):
+    assert repository("rev-parse", "HEAD") and versions.describe_versions()["commit"] is None
 
 
 def test_the_stamp_takes_less_than_two_seconds(make_cfg):

@@ -13,13 +13,19 @@ def scores(source: float, targets: float) -> dict:
     }
 
 
-ROWS = {demo.UNTRAINED: scores(10.0, 6.0), demo.BASELINE: scores(60.0, 20.0), demo.DCAC: scores(61.0, 21.0)}
+ROWS = {
+    demo.RANDOM: scores(10.0, 6.0),
+    demo.PRETRAINED: scores(15.0, 12.0),
+    demo.BASELINE: scores(60.0, 20.0),
+    demo.DCAC: scores(61.0, 21.0),
+}
 
 
 def test_the_rows_are_trained_and_tested_on_all_domains(configs, tiny_world, tmp_path):
     opts = ["DATASETS.ROOT", str(tiny_world), "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1]
     rows = demo.run_demo(str(configs / "synthetic"), str(tmp_path), opts)
-    assert list(rows) == [demo.UNTRAINED, demo.BASELINE, demo.DCAC]
+    assert list(rows) == [demo.RANDOM, demo.PRETRAINED, demo.BASELINE, demo.DCAC]
+    assert rows[demo.RANDOM] != rows[demo.PRETRAINED]
     assert all(0 < row[name]["mAP"] <= 100 for row in rows.values() for name in (demo.SOURCE, *demo.TARGETS))
     assert len(list(tmp_path.rglob("model_final.pth"))) == 2
 
@@ -31,10 +37,16 @@ def test_good_rows_pass():
 @pytest.mark.parametrize(
     ("row", "dataset", "value", "message"),
     [
-        (demo.BASELINE, demo.SOURCE, 19.9, "baseline: source mAP 19.9 is below twice the untrained 10.0"),
-        (demo.DCAC, TARGET, 10.3, "DCAC: mAP 10.3 on C3 is below 1.3 times the untrained 8.0"),
+        (demo.BASELINE, demo.SOURCE, 19.9, "baseline: source mAP 19.9 is below twice the random encoder's 10.0"),
+        (demo.DCAC, TARGET, 10.3, "DCAC: mAP 10.3 on C3 is below 1.3 times the random encoder's 8.0"),
         (demo.DCAC, demo.SOURCE, 22.0, "DCAC: the targets' mean mAP 22.0 is not below the source's 22.0"),
-        (demo.DCAC, demo.SOURCE, float("nan"), "DCAC: source mAP nan is below twice the untrained 10.0"),
+        (demo.DCAC, demo.SOURCE, float("nan"), "DCAC: source mAP nan is below twice the random encoder's 10.0"),
+        (
+            demo.BASELINE,
+            TARGET,
+            -22.0,
+            "baseline: the targets' mean mAP 6.3 is not above the pre-trained encoder's 13.0",
+        ),
     ],
 )
 def test_a_row_that_learned_too_little_is_named(row, dataset, value, message):

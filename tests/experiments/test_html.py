@@ -51,17 +51,30 @@ def test_page_needs_no_script_and_no_network(page):
 
 
 def test_page_holds_table_verdicts_marks_stamp_and_command(spec, make_result):
-    results = [make_result(row, seed, 30 + gain, marks=["odd & picked"], stamp={"versions": {"torch": "2.9"}})
+    marks = {"D": ["odd & picked"], "MS": ["another"]}
+    results = [make_result(row, seed, 30 + gain, marks=marks, stamp={"versions": {"torch": "2.9"}})
                for row, gain in (("baseline", 0), ("dcac", 3)) for seed in range(2)]  # fmt: skip
     page = as_html(build_table(spec, results, published=True), COMMAND)
     assert '<th colspan="2">MA -&gt; D</th>' in page
     assert "<td>33.0 ± 0.0 [a]</td>" in page
     assert '<td class="better">+3.0 [+3.0, +3.0] better [a]</td>' in page
     assert '<tr class="paper"><td>paper</td><td>50.0</td>' in page
-    assert "[a] odd &amp; picked" in page
+    assert "[a] odd &amp; picked" in page and '<td class="long">odd &amp; picked; another</td>' in page
     assert '<td>versions.torch</td><td class="long">2.9</td>' in page
     assert "OPTION &#x27;&lt;x&gt;&#x27;" in page and "<x>" not in page
     assert "4 runs" in page
+    assert "<h2>Against Baseline</h2>" in page and "<td>DCAC</td><td>MA</td><td>0</td>" in page
+    assert ">baseline<" not in page and ">dcac<" not in page
+
+
+def test_page_holds_the_telemetry_where_there_is_any(told, page):
+    lines = as_html(told, COMMAND).partition("<h2>Telemetry</h2>")[2].splitlines()
+    names = ("noise_loss_0_250", "condition_entropy", "condition_top1", "gradient_ratio", "lora_displacement")
+    assert "<tr><th></th>" + "".join(f"<th>{name}</th>" for name in names) + "</tr>" in lines[1]
+    assert lines[2] == "<tr><td>Baseline</td>" + 5 * "<td>-</td>" + "</tr>"
+    numbers = ("0.45", "2", "0.25", "0.0015", "1.5e-05")
+    assert lines[3] == "<tr><td>DCAC</td>" + "".join(f"<td>{number}</td>" for number in numbers) + "</tr>"
+    assert "elemetry" not in page
 
 
 def test_several_tables_make_one_page(table):
@@ -75,9 +88,9 @@ def test_a_table_without_any_run_is_drawn(spec):
 
 def test_forest_plot_names_rows_columns_and_marks(table):
     svg = forest_plot(table, "mAP")
-    for text in ("dcac", "class", "MA -&gt; MS", "average", "mAP minus baseline", "[a]"):
+    for text in ("DCAC", "DCAC (Class-wise)", "MA -&gt; MS", "average", "mAP minus Baseline", "[a]"):
         assert f">{text.strip()}" in svg.replace("> ", ">"), text
-    assert ">baseline<" not in svg
+    assert ">Baseline<" not in svg and ">Baseline<" in seed_plot(table, "mAP")
 
 
 def test_forest_plot_shows_the_verdict(table):

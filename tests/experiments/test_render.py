@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -11,8 +12,8 @@ from dcac_fastreid.experiments.table import build_table
 
 def line_of(text: str, name: str, which: int = 0) -> list[str]:
     """Cells of the Markdown line that begins with a name."""
-    found = [line for line in text.splitlines() if line.startswith(f"| {name} ")]
-    return [cell.strip() for cell in found[which].strip("|").split("|")][1:]
+    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines()]
+    return [cells[1:] for cells in lines if cells[0] == name][which]
 
 
 def test_markdown_has_the_papers_shape(table):
@@ -20,9 +21,9 @@ def test_markdown_has_the_papers_shape(table):
     header = next(line for line in text.splitlines() if "MA -> D mAP" in line)
     names = ["", "MA -> D mAP", "MA -> D R1", "MA -> MS mAP", "MA -> MS R1", "C3 -> D mAP", "C3 -> D R1", "average mAP"]
     assert [cell.strip() for cell in header.split("|")[1:-2]] == names
-    assert line_of(text, "dcac")[:3] == ["33.0 ± 1.0 (n=3) [a]", "25.0 ± 0.0 (n=3) [a]", "43.0 ± 1.0 (n=3) [a]"]
-    assert line_of(text, "dcac")[4] == "not run"
-    assert line_of(text, "baseline")[4] == "20.0 (n=1)"
+    assert line_of(text, "DCAC")[:3] == ["33.0 ± 1.0 (n=3) [a]", "25.0 ± 0.0 (n=3) [a]", "43.0 ± 1.0 (n=3)"]
+    assert line_of(text, "DCAC")[4] == "not run"
+    assert line_of(text, "Baseline")[4] == "20.0 (n=1)"
 
 
 def test_published_stands_below_with_the_difference(table):
@@ -36,9 +37,37 @@ def test_without_published_there_are_no_such_lines(spec, make_result):
 
 
 def test_verdicts_stand_with_their_intervals(table):
-    compared = line_of(as_markdown(table), "dcac", 1)
+    compared = line_of(as_markdown(table), "DCAC", 1)
     assert compared[0] == "+2.0 [+2.0, +2.0] better [a]"
     assert compared[2:] == ["not run", "+2.0 [+2.0, +2.0] better [a,c]"]
+    assert "| mAP minus Baseline " in as_markdown(table)
+
+
+@pytest.mark.parametrize("form", [as_text, as_markdown])
+def test_a_reader_sees_labels_and_no_names(table, told, form):
+    for text in map(form, (table, told)):
+        assert "row minus Baseline in percentage points" in text and "DCAC (Class-wise)" in text
+        assert not re.search(r"\b(baseline|dcac|class)\b", text)
+
+
+def test_telemetry_stands_below_four_columns_at_a_time(told):
+    text = as_markdown(told)
+    headers = [line for line in text.splitlines() if line.startswith("| telemetry ")]
+    assert [[cell.strip() for cell in line.split("|")[2:-1]] for line in headers] == [
+        ["noise_loss_0_250", "condition_entropy", "condition_top1", "gradient_ratio"],
+        ["lora_displacement"],
+    ]
+    first, second = (text.index(header) for header in headers)
+    assert line_of(text[first:second], "DCAC") == ["0.45", "2", "0.25", "0.0015"]
+    assert line_of(text[first:second], "Baseline") == ["-"] * 4
+    assert line_of(text[second:], "DCAC") == ["1.5e-05"]
+    assert line_of(text[second:], "DCAC (Class-wise)") == ["not run"]
+    assert "Telemetry: mean over the row's runs" in text
+
+
+@pytest.mark.parametrize("form", [as_text, as_markdown])
+def test_without_telemetry_there_is_no_such_table(table, form):
+    assert "elemetry" not in form(table)
 
 
 @pytest.mark.parametrize("form", [as_text, as_markdown])
@@ -63,20 +92,26 @@ def test_twelve_pairs_become_a_grid_for_each_source():
 
 
 def test_json_has_everything(table):
-    content = json.loads(as_json(table))
+    content = json.loads(as_json(table, "reproduce --table 7"))
+    assert content["command"] == "reproduce --table 7"
+    assert (content["reference"], content["rows"][1]["name"], content["rows"][1]["label"]) == (
+        "baseline",
+        "dcac",
+        "DCAC",
+    )
     score = content["rows"][1]["cells"][0]["scores"]["mAP"]
     assert score["by_seed"] == {"0": 32.0, "1": 33.0, "2": 34.0}
     assert score["comparison"]["verdict"] == "better" and score["comparison"]["seeds"] == {"MA": 3}
     assert content["rows"][1]["cells"][0]["marks"] == ["picked by its result on D"]
-    assert content["runs"][0]["telemetry"] == {"telemetry/cosine": 0.25}
+    assert content["runs"][0]["telemetry"] == {"telemetry/reid_gradient": 0.25}
     assert "queries" not in content["runs"][0]
 
 
 def test_json_knows_no_nan(spec, make_result):
     result = make_result("dcac", 0, 30.0)
-    result["telemetry"]["telemetry/cosine"] = float("nan")
-    content = json.loads(as_json(build_table(spec, [result], published=False)))
-    assert content["runs"][0]["telemetry"] == {"telemetry/cosine": None}
+    result["telemetry"]["telemetry/reid_gradient"] = float("nan")
+    content = json.loads(as_json(build_table(spec, [result], published=False), ""))
+    assert content["runs"][0]["telemetry"] == {"telemetry/reid_gradient": None}
 
 
 def test_four_files_are_written(table, tmp_path):
@@ -84,7 +119,7 @@ def test_four_files_are_written(table, tmp_path):
     assert [path.name for path in paths] == [f"table-7.{suffix}" for suffix in ("txt", "md", "json", "html")]
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == sorted(path.name for path in paths)
     assert all("picked by its result on D" in path.read_text() for path in paths)
-    assert all("reproduce --table 7" in path.read_text() for path in paths if path.suffix != ".json")
+    assert all("reproduce --table 7" in path.read_text() for path in paths)
 
 
 def test_a_table_that_cannot_be_drawn_leaves_the_old_files(table, tmp_path, monkeypatch):

@@ -2,9 +2,12 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +31,14 @@ def runs_of(configs, tmp_path):
 def finish(run, seconds: float = 10.0) -> dict:
     """Writes a result as a training does."""
     scores = {"MA": {"mAP": 50.0, "Rank-1": 60.0, "mINP": 20.0}}
-    result = {"row": run.row, "source": run.source, "seed": run.seed, "scores": scores, "seconds": seconds}
+    result = {
+        "row": run.row,
+        "source": run.source,
+        "seed": run.seed,
+        "scores": scores,
+        "seconds": seconds,
+        "telemetry": {},
+    }
     run.folder.mkdir(parents=True, exist_ok=True)
     (run.folder / "result.json").write_text(json.dumps(result))
     return result
@@ -38,6 +48,7 @@ def finish(run, seconds: float = 10.0) -> dict:
 def trained(monkeypatch):
     """The runs that would have been trained, in order."""
     seen = []
+    monkeypatch.setattr(reproduce, "check_inputs", lambda cfg, training: None)
     monkeypatch.setattr(reproduce, "train", lambda run: seen.append(run) or finish(run))
     return seen
 
@@ -89,6 +100,64 @@ def test_only_what_has_no_result_is_trained(runs_of, trained, capsys):
     assert lines[-1] == "[4/4] dcac on D, seed 0: mAP MA 50.0; 10 s, 0 s left"
     reproduce.train_missing(runs)
     assert len(trained) == 3 and capsys.readouterr().out == "4 runs, 4 done, 0 to train\n"
+
+
+def test_missing_weights_of_a_later_row_are_found_before_anything_is_trained(
+    configs, tiny_world, tmp_path, monkeypatch
+):
+    trained = []
+    monkeypatch.setattr(reproduce, "train", trained.append)
+    opts = ["DATASETS.ROOT", str(tiny_world), "MODEL.DEVICE", "cpu", "SOLVER.IMS_PER_BATCH", 16]
+    opts += ["MODEL.DCAC.DIFFUSION.WEIGHTS", str(tmp_path / "none")]
+    runs = reproduce.runs_of(table_of("2"), configs / "synthetic", tmp_path, seeds=1, opts=opts)
+    with pytest.raises(
+        FileNotFoundError, match="nothing was started, 1 thing is missing:\n  - Stable Diffusion 1.5: no"
+    ):
+        reproduce.train_missing(runs)
+    assert trained == []
+
+
+def test_each_kind_of_run_that_is_left_is_checked_once(runs_of, trained, monkeypatch):
+    checked = []
+    monkeypatch.setattr(reproduce, "check_inputs", lambda cfg, training: checked.append(cfg))
+    runs = runs_of("2", seeds=2)
+    for run in runs[:3]:
+        finish(run)
+    reproduce.train_missing(runs)
+    assert [(cfg.MODEL.META_ARCHITECTURE, *cfg.DATASETS.NAMES) for cfg in checked] == [
+        ("DCAC", "DG_DukeMTMC"),
+        ("PrototypicalBaseline", "DG_Market1501"),
+        ("DCAC", "DG_Market1501"),
+        ("PrototypicalBaseline", "DG_DukeMTMC"),
+    ]
+
+
+def test_telemetry_that_is_asked_for_later_is_said_to_be_absent(configs, tmp_path, trained, capsys):
+    def runs(*opts):
+        return reproduce.runs_of(
+            table_of("2", synthetic=True),
+            configs / "synthetic",
+            tmp_path,
+            seeds=1,
+            opts=["MODEL.DCAC.TELEMETRY", *opts],
+        )
+
+    for run in runs(0)[:3]:
+        finish(run)
+    reproduce.train_missing(runs(0))
+    assert "telemetry" not in capsys.readouterr().out
+    reproduce.train_missing(runs(50))
+    sentence = "4 of the runs that are done have no telemetry, although MODEL.DCAC.TELEMETRY is set: "
+    assert capsys.readouterr().out.splitlines()[1].startswith(sentence) and len(trained) == 1
+
+
+def test_a_table_has_a_name_for_each_set_of_settings_that_can_change_a_score():
+    spec, rank = table_of("2"), ["MODEL.DCAC.LORA.RANK", "4"]
+    named = reproduce.stem(spec, rank, synthetic=True)
+    assert reproduce.stem(spec, synthetic=True) == "table-2-synthetic" != named
+    assert reproduce.stem(spec, [*rank, "MODEL.DCAC.TELEMETRY", "50"], synthetic=True) == named
+    assert reproduce.stem(spec, ["MODEL.DEVICE", "cpu"], synthetic=False) == "table-2"
+    assert reproduce.stem(spec, ["MODEL.DCAC.LORA.RANK", "8"], synthetic=True) != named
 
 
 def test_the_time_left_is_that_of_the_rows_finished_runs(runs_of):
@@ -154,7 +223,10 @@ def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_world, tmp_path, 
 
 
 def test_a_process_that_fails_ends_the_others_with_its_sentence(tiny_world, tmp_path, cache_folder):
-    words = command(tmp_path / "nowhere", tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2")
+    world = shutil.copytree(tiny_world, tmp_path / "nowhere")
+    for number, picture in enumerate((world / "Market-1501-v15.09.15" / "bounding_box_train").iterdir()):
+        picture.write_bytes(b"no picture %d" % number)  # which no check before the training sees
+    words = command(world, tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2")
     failed = tool(words, cache_folder)
     assert failed.returncode == 2 and "Traceback" not in failed.stderr
     assert "on MA, seed 0 ended with status 2: " in failed.stderr and "nowhere" in failed.stderr
@@ -172,3 +244,22 @@ def test_an_interrupt_says_how_to_go_on(tiny_world, tmp_path, cache_folder, jobs
     assert process.returncode == 130, errors
     assert "Stopped; 0 of 2 runs are done. To go on: python tools/reproduce.py --synthetic" in errors
     assert "Traceback" not in errors
+
+
+def test_a_kill_ends_the_trainings_too(tiny_world, tmp_path, cache_folder):
+    words = command(tiny_world, tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2")
+    process = subprocess.Popen(
+        words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        while process.poll() is None and len(list(tmp_path.glob("*/MA/*/errors.txt"))) < 2:  # made with each training
+            time.sleep(0.1)
+        process.terminate()
+        _, errors = process.communicate()
+        assert process.returncode == 130 and "Stopped; 0 of 2 runs are done. To go on: " in errors, errors
+        with pytest.raises(ProcessLookupError):
+            os.killpg(process.pid, 0)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -5,10 +5,12 @@ import json
 import pytest
 import torch
 
+from dcac_fastreid import data
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments import runs
 from dcac_fastreid.experiments.runs import make_run, train
+from dcac_fastreid.synthetic import parts, world
 from fastreid.engine.hooks import EvalHook
 
 
@@ -29,7 +31,7 @@ def make(configs, tiny_world, tmp_path):
 @pytest.mark.parametrize(
     "setting",
     [
-        ("SOLVER.BASE_LR", 1e-3),
+        ("SOLVER.BASE_LR", 3e-5),
         ("SOLVER.MAX_EPOCH", 2),
         ("DATASETS.ROOT", "synthetic:1"),
         ("MODEL.DCAC.LAMBDA", 0.5),
@@ -79,6 +81,53 @@ def test_a_row_is_stronger_than_the_pairs_of_the_command_line(make):
     assert make("dcac", "MA", 0, "MODEL.DCAC.LORA.RANK", 4).cfg.MODEL.DCAC.LORA.RANK == 4
 
 
+@pytest.mark.parametrize("row", ["baseline", "dcac"])
+def test_another_drawn_world_and_other_shipped_weights_are_other_runs(make, monkeypatch, tmp_path, row):
+    before = make(row).key
+    with monkeypatch.context() as patch:
+        patch.setattr(world, "VERSION", world.VERSION + 1)
+        assert make(row).key != before
+    card = json.loads((parts.WEIGHTS / "card.json").read_text())
+    name = next(iter(card["sha256"]))
+    (tmp_path / "card.json").write_text(json.dumps({**card, "sha256": {**card["sha256"], name: "0" * 64}}))
+    with monkeypatch.context() as patch:
+        patch.setattr(parts, "WEIGHTS", tmp_path)
+        assert make(row).key != before
+    assert make(row).key == before
+
+
+def test_paths_of_ones_own_do_not_ask_for_the_drawn_world(make, monkeypatch):
+    monkeypatch.setattr(data, "synthetic_version", lambda: pytest.fail("asked for"))
+    encoder = ("MODEL.BACKBONE.PRETRAIN_PATH", "weights/ViT-B-16.pt")
+    diffusion = ("MODEL.DCAC.DIFFUSION.WEIGHTS", "weights/stable-diffusion-v1-5")
+    assert make("dcac", "MA", 0, *encoder, *diffusion).key and make("baseline", "MA", 0, *encoder).key
+    with pytest.raises(pytest.fail.Exception, match="asked for"):
+        make("dcac", "MA", 0, *encoder)
+
+
+def test_a_run_knows_the_given_settings_that_can_change_its_scores(make):
+    given = (
+        "MODEL.DCAC.LORA.RANK",
+        "4",
+        "MODEL.DCAC.TELEMETRY",
+        1,
+        "DATALOADER.NUM_WORKERS",
+        1,
+        "SOLVER.BASE_LR",
+        1e-3,
+    )
+    dcac, fixed, baseline = (make(row, "MA", 0, *given).opts for row in ("dcac", "rank16", "baseline"))
+    assert (dcac["MODEL.DCAC.LORA.RANK"], fixed["MODEL.DCAC.LORA.RANK"]) == (4, 16)
+    assert {"SOLVER.BASE_LR", "DATASETS.ROOT"} <= dcac.keys() and "MODEL.DCAC.LORA.RANK" not in baseline
+    assert not {"MODEL.DCAC.TELEMETRY", "DATALOADER.NUM_WORKERS", "MODEL.DEVICE"} & dcac.keys()
+
+
+def test_a_mark_stands_at_its_own_target(tmp_path):
+    torch.save({"model": {}, "selected_on": ["DG_DukeMTMC"]}, tmp_path / "some.pth")
+    found = runs._marks(str(tmp_path / "some.pth"), ("DG_Market1501", "DG_DukeMTMC"))
+    assert found.keys() == {"D"} and len(found["D"]) == 1
+
+
 @pytest.mark.parametrize("key", ["SEED", "OUTPUT_DIR", "DATASETS.TESTS", "TEST.EVAL_PERIOD"])
 def test_what_the_table_says_cannot_be_given(make, key):
     with pytest.raises(InputError, match=f"{key} cannot be given here, it is said by --"):
@@ -92,7 +141,8 @@ def test_one_training_is_tested_on_all_its_targets(make, monkeypatch):
     result = train(run)
     assert len(evaluations) == 1, "no look at a target before the last epoch"
     assert result == run.result() == json.loads((run.folder / "result.json").read_text())
-    assert (result["row"], result["source"], result["seed"], result["marks"]) == ("dcac", "MA", 0, [])
+    assert (result["row"], result["source"], result["seed"], result["marks"]) == ("dcac", "MA", 0, {})
+    assert result["opts"]["SOLVER.MAX_EPOCH"] == 2
     assert list(result["scores"]) == list(result["queries"]) == ["MA", "D", "MS", "C3"]
     assert result["seconds"] > 0 and result["stamp"]["data_sets"].keys() == set(run.cfg.DATASETS.TESTS)
     for target, scores in result["scores"].items():
@@ -163,8 +213,15 @@ def test_rows_of_a_seed_begin_with_the_same_weights(make):
     assert not torch.equal(weights(make("baseline", "MA", 1))["heads.weight"], baseline["heads.weight"])
 
 
-def test_the_last_telemetry_is_kept(tmp_path):
+def test_telemetry_is_the_mean_over_the_second_half_of_the_samples(tmp_path):
     file = tmp_path / "metrics.json"
-    lines = ({"iteration": 1, "telemetry/a": 1.0, "loss": 2.0}, {"telemetry/a": 0.123456}, {"telemetry/b": 3})
+    lines = [
+        {"iteration": 0, "telemetry/a": 9.0, "telemetry/b": 9.0, "loss": 2.0},
+        {"iteration": 20, "telemetry/a": 9.0, "telemetry/once": -3.0},
+        {"iteration": 40, "telemetry/a": 1.00004e-5, "telemetry/b": 2.0},
+        {"iteration": 60, "telemetry/a": 7.0},  # the run was interrupted here, and goes on from step 50
+        {"iteration": 60, "telemetry/a": 3.00004e-5, "telemetry/b": 5.0},
+        {"iteration": 61, "loss": 1.0},
+    ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert runs._telemetry(file) == {"telemetry/a": 0.1235, "telemetry/b": 3.0}
+    assert runs._telemetry(file) == {"telemetry/a": 2e-5, "telemetry/b": 3.5, "telemetry/once": -3.0}

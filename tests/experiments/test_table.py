@@ -12,6 +12,26 @@ def row(table, name):
     return next(row for row in table.rows if row.name == name)
 
 
+def test_a_row_has_its_name_and_the_papers_label(table):
+    assert [(row.name, row.label) for row in table.rows] == [
+        ("baseline", "Baseline"),
+        ("dcac", "DCAC"),
+        ("class", "DCAC (Class-wise)"),
+    ]
+    assert table.reference == "baseline" and {run["row"] for run in table.runs} == {"baseline", "dcac"}
+
+
+def test_telemetry_is_the_mean_over_the_runs_that_have_it(told):
+    assert row(told, "dcac").telemetry == {
+        "noise_loss_0_250": pytest.approx(0.45),
+        "condition_entropy": 2.0,
+        "condition_top1": 0.25,
+        "gradient_ratio": pytest.approx(0.0015),
+        "lora_displacement": 1.5e-5,
+    }
+    assert row(told, "baseline").telemetry == row(told, "class").telemetry == {}
+
+
 def test_cell_has_mean_and_deviation_over_seeds(table):
     score = row(table, "dcac").cells[0].scores["mAP"]
     assert (score.mean, score.deviation, score.by_seed) == (33.0, 1.0, {0: 32.0, 1: 33.0, 2: 34.0})
@@ -68,24 +88,26 @@ def test_average_over_seeds_takes_those_of_all_columns(spec, make_result):
     assert score.mean == pytest.approx((31 + 41 + 50) / 3)
 
 
-def test_marks_stand_at_every_cell_that_they_touch(table):
+def test_marks_stand_at_their_own_target_and_at_the_average(table):
     dcac, baseline = row(table, "dcac"), row(table, "baseline")
-    assert [cell.marks for cell in dcac.cells] == [(PICKED,), (PICKED,), ()]
-    assert dcac.cells[0].comparison_marks == (PICKED,)
+    assert [cell.marks for cell in dcac.cells] == [(PICKED,), (), ()]
+    assert [cell.comparison_marks for cell in dcac.cells] == [(PICKED,), (), ()]
+    assert PICKED in dcac.average.marks and PICKED in dcac.average.comparison_marks
     assert baseline.cells[0].marks == ()
 
 
+def test_the_average_has_the_marks_of_all_targets(spec, make_result):
+    result = make_result("dcac", 0, 30.0, marks={"D": [PICKED], "MS": ["odd"], "C3": ["not in this table"]})
+    dcac = row(build_table(replace(spec, columns=(("MA", "D"), ("MA", "MS"))), [result], published=False), "dcac")
+    assert [cell.marks for cell in (*dcac.cells, dcac.average)] == [(PICKED,), ("odd",), (PICKED, "odd")]
+
+
 def test_marks_of_the_reference_stand_at_the_comparisons_with_it(spec, make_result):
-    results = [make_result("baseline", seed, 30.0, marks=[PICKED]) for seed in range(2)]
+    results = [make_result("baseline", seed, 30.0, marks={"D": [PICKED]}) for seed in range(2)]
     results += [make_result("dcac", seed, 31.0) for seed in range(2)]
     dcac = row(build_table(spec, results, published=False), "dcac")
     assert (dcac.cells[0].marks, dcac.cells[0].comparison_marks) == ((), (PICKED,))
     assert PICKED in dcac.average.comparison_marks
-
-
-def test_marks_of_the_weights_that_a_run_began_with_count(spec, make_result):
-    table = build_table(spec, [make_result("dcac", 0, 31.0, stamp={"marks": [PICKED]})], published=False)
-    assert row(table, "dcac").cells[0].marks == (PICKED,)
 
 
 def test_one_seed_is_said(spec, make_result):
@@ -100,13 +122,13 @@ def test_seeds_that_one_row_lacks_are_said(spec, make_result):
     results += [make_result("dcac", seed, 31.0) for seed in range(2)]
     cell = row(build_table(spec, results, published=False), "dcac").cells[0]
     assert cell.scores["mAP"].comparison.seeds == {"MA": 2}
-    assert cell.comparison_marks == ("paired over the seeds in common with baseline: 2 on MA",)
+    assert cell.comparison_marks == ("paired over the seeds in common with Baseline: 2 on MA",)
 
 
 def test_rows_without_a_common_seed_are_noted_and_not_compared(spec, make_result):
     table = build_table(spec, [make_result("baseline", 0, 30.0), make_result("dcac", 1, 31.0)], published=False)
     assert row(table, "dcac").cells[0].scores["mAP"].comparison is None
-    assert table.notes[0] == "dcac, MA -> D: not compared, because no seed (1) is among those of baseline (0)."
+    assert table.notes[0] == "DCAC, MA -> D: not compared, because no seed (1) is among those of Baseline (0)."
     assert len(table.notes) == len(set(table.notes)) == 2
 
 
@@ -126,7 +148,7 @@ def test_a_single_column_is_its_own_average(spec, make_result):
 
 
 def test_stamps_that_differ_are_said_with_the_runs_that_hold_them(spec, make_result):
-    clean, changed = "a" * 40, "a" * 40 + "+changes"
+    clean, changed = "a" * 40, "a" * 40 + "+changes-12345678"
     results = [
         make_result(
             row, seed, 30.0, stamp={"versions": {"commit": commit}, "data": {"images": 7}, "seed": seed, "size": size}
@@ -135,9 +157,21 @@ def test_stamps_that_differ_are_said_with_the_runs_that_hold_them(spec, make_res
     ]
     table = build_table(spec, results, published=False)
     assert table.notes == (
-        "Stamps differ in versions.commit: aaaaaaaaaaaa...aaaaaaaaaaaa in 1 run (baseline on MA); "
-        "aaaaaaaaaaaa...aaaa+changes in 2 runs (dcac on MA).",
+        "Stamps differ in versions.commit: aaaaaaaaaaaa...aaaaaaaaaaaaaaaaa in 1 run (Baseline on MA); "
+        "aaaaaaaaaaaa...+changes-12345678 in 2 runs (DCAC on MA).",
     )
     assert table.stamp["data.images"] == ("7",)
     assert table.stamp["seed"] == ("0", "1")
     assert table.stamp["size"] == ("8",)
+
+
+def test_runs_resumed_under_another_version_are_counted(spec, make_result):
+    earlier = {"versions": {"commit": "b" * 40}}
+    stamps = [{"commit": "a"}, {"commit": "a", "before_resuming": [earlier]}, {"commit": "a", "before_resuming": []}]
+    results = [make_result("dcac", seed, 30.0, stamp=stamp) for seed, stamp in enumerate(stamps)]
+    table = build_table(spec, results, published=False)
+    assert table.notes == (
+        "1 run (DCAC on MA) was interrupted and resumed under another version: of the code, the libraries, the data or the "
+        "device.",
+    )
+    assert table.stamp == {"commit": ("a",)}

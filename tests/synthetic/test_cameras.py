@@ -5,8 +5,8 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from dcac_fastreid.synthetic.cameras import adjusted, new_camera
-from dcac_fastreid.synthetic.difficulty import Difficulty
+from dcac_fastreid.synthetic.cameras import DARKEST, adjusted, new_camera
+from dcac_fastreid.synthetic.difficulty import PRESETS, Difficulty
 from dcac_fastreid.synthetic.domains import DOMAINS
 
 REACHED = {
@@ -29,6 +29,18 @@ def test_a_factor_reaches_its_properties_and_no_other(factor):
     for name in REACHED[factor]:
         plain, value = np.array(getattr(style, name)), np.array(getattr(harder, name))
         assert np.ptp(value) > np.ptp(plain) if plain.ndim else value == 2 * plain
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_every_range_of_a_preset_is_one_that_a_camera_can_have(preset, domain):
+    style = adjusted(DOMAINS[domain].style, PRESETS[preset])
+    for name in ("exposure", "contrast", "saturation", "blur", "noise", "rows"):
+        low, high = getattr(style, name)
+        assert 0 < low < high, name
+    assert style.exposure[0] >= DARKEST
+    if preset == "default":  # whose pictures the floor leaves as they were
+        assert style.exposure[0] > DARKEST
 
 
 def test_without_light_and_colour_all_cameras_see_alike():

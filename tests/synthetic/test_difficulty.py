@@ -67,18 +67,20 @@ def shown(pictures):
 
 
 @pytest.mark.parametrize(
-    ("factor", "measure", "rises"),
+    ("factor", "measure", "rises", "present"),
     [
-        ("light", spread_of_brightness, True),
-        ("colour", spread_of_colour, True),
-        ("blur", sharpness, False),
-        ("noise", grain, True),
-        ("crop_errors", cut_off, True),
-        ("occlusion", shown, False),
+        ("light", spread_of_brightness, True, ["cameras"]),
+        ("colour", spread_of_colour, True, ["cameras"]),
+        ("cameras", spread_of_brightness, True, ["light"]),
+        ("cameras", spread_of_colour, True, ["colour"]),
+        ("blur", sharpness, False, []),
+        ("noise", grain, True, []),
+        ("crop_errors", cut_off, True, []),
+        ("occlusion", shown, False, []),
     ],
 )
-def test_a_factor_changes_what_it_names(photograph, factor, measure, rises):
-    others = dict.fromkeys((field.name for field in fields(Difficulty)), 0.0)
+def test_a_factor_changes_what_it_names(photograph, factor, measure, rises, present):
+    others = dict.fromkeys((field.name for field in fields(Difficulty)), 0.0) | dict.fromkeys(present, 1.0)
     absent, strong = (measure(photograph(Difficulty(**{**others, factor: value}))) for value in (0.0, 3.0))
     assert strong > 1.15 * absent if rises else absent > 1.05 * strong
 

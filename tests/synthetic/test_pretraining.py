@@ -6,15 +6,26 @@ from hashlib import sha256
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional as F
 
 from dcac_fastreid.diffusion import stable_diffusion
+from dcac_fastreid.diffusion.latents import read_view
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid.clip_vit import CLIPViT
 from dcac_fastreid.reid.clip_weights import load_image_tower
 from dcac_fastreid.synthetic import card, parts, quality
 from dcac_fastreid.synthetic.captions import tokenize
-from dcac_fastreid.synthetic.pretraining import PARTS, Schedule, Web, pretrain, scaled, text_states
+from dcac_fastreid.synthetic.pretraining import (
+    PARTS,
+    SOURCES,
+    WEB_VERSION,
+    Schedule,
+    Web,
+    pretrain,
+    scaled,
+    text_states,
+)
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +42,19 @@ def test_a_web_is_drawn_once(web, tmp_path):
     assert web.images.shape == (160, 128, 64, 3) and len(web.traits) == 160
     again = Web(tmp_path, 160)
     assert (again.images == web.images).all() and again.traits == web.traits
-    modified = (tmp_path / "web-v1-seed0-160" / "images.npy").stat().st_mtime_ns
+    images = tmp_path / f"web-v{WEB_VERSION}-seed0-160" / "images.npy"
+    modified = images.stat().st_mtime_ns
     Web(tmp_path, 160)
-    assert (tmp_path / "web-v1-seed0-160" / "images.npy").stat().st_mtime_ns == modified
+    assert images.stat().st_mtime_ns == modified
 
 
-def test_what_the_diffusion_model_sees_is_the_view_of_a_training(web):
+def test_what_the_diffusion_model_sees_is_the_view_of_a_training(web, tmp_path):
     views = web.views(np.arange(2))
     assert views.shape == (2, 3, 64, 64) and views.min() >= -1 and views.max() <= 1
-    assert views[0].mean().item() == pytest.approx(web.images[0].mean() / 127.5 - 1, abs=0.01)
+    for index, seen in enumerate(views):
+        Image.fromarray(web.images[index]).save(tmp_path / "picture.png")
+        expected = read_view(str(tmp_path / "picture.png"), (64, 64)).float()
+        assert ((seen + 1) * 127.5 - expected).abs().max() < 2  # grey levels; 0.5 is PIL's rounding
 
 
 def test_captions_are_left_out_for_the_unet_alone(web):
@@ -106,13 +121,16 @@ def test_the_card_is_of_the_shipped_files(shipped):
         assert sha256(file.read_bytes()).hexdigest() == shipped["sha256"][file.relative_to(parts.WEIGHTS).as_posix()]
     assert sum(file.stat().st_size for file in files) == shipped["bytes"] <= 15e6
     assert set(shipped["training"]) == set(PARTS)
+    learned_from = {name: shipped["sha256"][parts.FILES[name]] for name in ("clip", "vae")}
+    assert shipped["training"]["unet"][SOURCES] == learned_from
 
 
 def test_the_shipped_clip_names_what_it_has_not_seen(shipped, unseen):
     said = shipped["quality"]["clip_zero_shot"]
     for kind, measured in quality.zero_shot(parts.load_clip(), unseen).items():
         assert measured["accuracy"] == pytest.approx(said[kind]["accuracy"], abs=0.12), kind
-        assert measured["accuracy"] > 1.2 * measured["guessing"], kind
+        if kind in ("top colour", "bottom colour", "bottom", "scene", "pattern"):
+            assert measured["accuracy"] > measured["most_frequent"] + 0.1, kind
 
 
 def test_the_shipped_vae_gives_pictures_back(shipped, unseen):
@@ -134,7 +152,7 @@ def test_sampled_pictures_are_of_the_colour_that_was_asked_for():
         f"a man in a {colour} plain shirt and {colour} trousers with no hat" for colour in ("red", "blue", "green")
     ]
     models = parts.load_unet(), parts.load_vae(), parts.load_clip()
-    picture = np.asarray(quality.sampled(*models, asked, seed=1, steps=20), float)
+    picture = np.asarray(quality.sampled(*models, asked, seed=1, steps=20, guidance=3.0), float)
     assert picture.shape == (128, 3 * 64, 3)
     middles = [picture[30:100, 64 * index + 20 : 64 * index + 44].mean(axis=(0, 1)) for index in range(3)]
     red, blue, green = middles
