@@ -76,14 +76,14 @@ def test_it_trains_through_the_branch_in_every_mode(tuning):
         optimizer.zero_grad()
         feedback(condition, ["a"] * 8).backward()
         optimizer.step()
-    fallen = 0.97 if tuning == "frozen" else 0.5  # frozen: the condition alone can do something
+    fallen = {"frozen": 0.97, "random": 1.0}.get(tuning, 0.5)  # frozen: the condition alone can do something
     assert feedback.loss(condition, *held_out) < fallen * loss
     trained = {name for name, p in feedback.named_parameters() if p.requires_grad}
     assert {name for name, p in feedback.named_parameters() if not torch.equal(p, before[name])} == trained
     assert feedback.state_dict().keys() == trained
     if tuning == "lora":
         assert len(trained) == 3 * 2 * 2  # blocks, layers, A and B
-    assert bool(trained) == (tuning != "frozen")
+    assert bool(trained) == (tuning not in ("frozen", "random"))
 
 
 def test_it_stands_in_dcac(make_cfg, tiny_world):
