@@ -59,4 +59,4 @@ def convolved_linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) 
     # Memory in the order of a picture's channels_last, which oneDNN takes as it lies.
     picture = input.reshape(1, 1, tokens, width).permute(0, 3, 1, 2)
     output = F.conv2d(picture, weight[:, :, None, None], bias)
-    return output.permute(0, 2, 3, 1).reshape(*input.shape[:-1], wanted)
+    return output.permute(0, 2, 3, 1).reshape(*input.shape[:-1], wanted).contiguous()

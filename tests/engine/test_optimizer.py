@@ -26,7 +26,7 @@ def model_of(make_trainer):
 def test_groups_are_few_and_hold_all_that_gets_a_gradient(model_of):
     model, optimizer, _ = model_of(*FACTORS)
     rates = sorted((group["initial_lr"], group["weight_decay"]) for group in optimizer.param_groups)
-    assert rates == [(5e-4, 1e-4), (5e-4, 0.5), (5e-3, 1e-4), (5e-2, 1e-4)]
+    assert rates == [(1e-3, 1e-4), (1e-3, 0.5), (1e-2, 1e-4), (1e-1, 1e-4)]
     held = {p for group in optimizer.param_groups for p in group["params"]}
     unused = set(model.unused_parameters())
     assert held == {p for p in model.parameters() if p.requires_grad} - unused

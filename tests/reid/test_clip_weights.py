@@ -10,7 +10,7 @@ from dcac_fastreid.reid import CLIPViT
 from dcac_fastreid.reid.clip_weights import load_image_tower, resize_positional_embedding
 
 
-def small(image_size=(64, 64), arch="synthetic-ViT-16"):
+def small(image_size=(128, 64), arch="synthetic-ViT-16"):
     return CLIPViT(arch, image_size)
 
 
@@ -112,7 +112,7 @@ def test_transformers_naming_is_read(suffix, half, tmp_path):
         save_file(weights, tmp_path / "model.safetensors")
     images = torch.randn(2, 3, 64, 64)
     pooled = clip.vision_model(images).pooler_output
-    ours = load(small(), next(tmp_path.iterdir()))
+    ours = load(small((64, 64)), next(tmp_path.iterdir()))
     torch.testing.assert_close(ours(images)[..., 0, 0], clip.visual_projection(pooled), rtol=1e-4, atol=1e-4)
 
 
@@ -135,12 +135,12 @@ def test_siglip_in_transformers_naming_is_refused(tmp_path):
 
 def test_siglips_weights_are_read_at_another_size(small_siglip, tmp_path):
     """A timm trunk has its positions in another place, without a class token."""
-    source, images = small(arch=small_siglip).eval(), torch.randn(2, 3, 64, 64)
+    source, images = small((64, 64), small_siglip).eval(), torch.randn(2, 3, 64, 64)
     torch.nn.init.normal_(source.tower.trunk.pos_embed)
     save_file(
         {f"visual.{key}": value for key, value in source.tower.state_dict().items()}, tmp_path / "siglip.safetensors"
     )
-    assert torch.equal(load(small(arch=small_siglip), tmp_path / "siglip.safetensors")(images), source(images))
+    assert torch.equal(load(small((64, 64), small_siglip), tmp_path / "siglip.safetensors")(images), source(images))
     tall = load(small((128, 64), small_siglip), tmp_path / "siglip.safetensors", "bicubic").tower.trunk
     grid = F.interpolate(as_pictures(source.tower.trunk.pos_embed[0], 4), (8, 4), mode="bicubic")
     torch.testing.assert_close(tall.pos_embed[0], as_positions(grid))
