@@ -45,7 +45,7 @@ class Schedule:
 PARTS = {
     "clip": Schedule(4500, 256, 1e-3),
     "vae": Schedule(2500, 32, 1e-3),
-    "unet": Schedule(2000, 64, 1e-3),
+    "unet": Schedule(6000, 64, 1e-3),
 }  # in order
 
 
