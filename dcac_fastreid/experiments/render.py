@@ -21,6 +21,7 @@ from dcac_fastreid.experiments.layout import (
     telemetry_names,
     telemetry_texts,
 )
+from dcac_fastreid.experiments.plots import forest_plot
 from dcac_fastreid.experiments.table import METRICS, Table
 from dcac_fastreid.tensor_files import write_whole
 
@@ -46,15 +47,20 @@ def as_json(table: Table, command: str) -> str:
 def write_table(table: Table, folder: Path, stem: str, command: str) -> list[Path]:
     """Writes STEM.txt, .md, .json and .html into a folder, each whole or not at all.
 
+    Where rows are compared, STEM-mAP.svg and STEM-R1.svg hold the page's plots of the differences, for the Markdown file.
+
     Args:
         command: the command line that makes this table again.
     Raises: InputError: a file cannot be written.
     """
     again = f"Made by: {command}\n"
     # All are made before the first is written, so that a table that cannot be drawn leaves no mixture of old and new.
+    plots = {f"-{HEADINGS[metric]}.svg": forest_plot(table, metric) for metric in METRICS if compared_rows(table)}
+    shown = "".join(f"![{table.title}]({stem}{suffix})\n\n" for suffix in plots)
     contents = {
+        **plots,
         ".txt": f"{as_text(table)}\n{again}",
-        ".md": f"{as_markdown(table)}\n{again}",
+        ".md": f"{as_markdown(table)}\n{shown}{again}",
         ".json": as_json(table, command),
         ".html": as_html(table, command),
     }

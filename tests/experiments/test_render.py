@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -114,12 +115,24 @@ def test_json_knows_no_nan(spec, make_result):
     assert content["runs"][0]["telemetry"] == {"telemetry/reid_gradient": None}
 
 
-def test_four_files_are_written(table, tmp_path):
+def test_a_file_for_each_form_and_plot(table, tmp_path):
     paths = write_table(table, tmp_path / "tables", "table-7", "reproduce --table 7")
-    assert [path.name for path in paths] == [f"table-7.{suffix}" for suffix in ("txt", "md", "json", "html")]
+    endings = ("-mAP.svg", "-R1.svg", ".txt", ".md", ".json", ".html")
+    assert [path.name for path in paths] == [f"table-7{ending}" for ending in endings]
     assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == sorted(path.name for path in paths)
-    assert all("picked by its result on D" in path.read_text() for path in paths)
-    assert all("reproduce --table 7" in path.read_text() for path in paths)
+    plots, pages = paths[:2], paths[2:]
+    assert all("picked by its result on D" in path.read_text() for path in pages)
+    assert all("reproduce --table 7" in path.read_text() for path in pages)
+    markdown = (tmp_path / "tables" / "table-7.md").read_text()
+    assert all(f"]({path.name})" in markdown and path.read_text().startswith("<svg") for path in plots)
+
+
+def test_no_plots_without_a_comparison(spec, make_result, tmp_path):
+    alone = build_table(
+        replace(spec, rows=("dcac",), reference="dcac"), [make_result("dcac", 0, 30.0)], published=False
+    )
+    assert {path.suffix for path in write_table(alone, tmp_path, "t", "")} == {".txt", ".md", ".json", ".html"}
+    assert "svg" not in (tmp_path / "t.md").read_text()
 
 
 def test_a_table_that_cannot_be_drawn_leaves_the_old_files(table, tmp_path, monkeypatch):

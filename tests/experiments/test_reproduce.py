@@ -216,7 +216,7 @@ def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_world, tmp_path, 
     assert len(list(tmp_path.glob("*/MA/seed0-*/result.json"))) == 2
     assert "not run" in first.stdout, "D was not trained on"
     suffixes = {file.suffix for file in (tmp_path / "tables").iterdir()}
-    assert suffixes == {".txt", ".md", ".json", ".html"}
+    assert suffixes == {".svg", ".txt", ".md", ".json", ".html"}
     again = tool(words, cache_folder)
     assert again.returncode == 0 and again.stdout.startswith("2 runs, 2 done, 0 to train\n")
     assert again.stdout.partition("Table 2")[2] == first.stdout.partition("Table 2")[2] != ""
