@@ -1,9 +1,11 @@
 """Trainings side by side, each in a process of its own: one small training does not fill the cores of a machine."""
 
 import os
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -26,7 +28,8 @@ def train_side_by_side(runs: Sequence[Run], jobs: int, command: Callable[[Run], 
         while waiting or running:
             while waiting and len(running) < jobs:
                 run = waiting.pop(0)
-                running[_start(run, command(run), jobs)] = run
+                with _interrupts_wait():  # or the process that is just being started would live on
+                    running[_start(run, command(run), jobs)] = run
             time.sleep(POLL)
             for process in [process for process in running if process.poll() is not None]:
                 run = running.pop(process)
@@ -38,6 +41,23 @@ def train_side_by_side(runs: Sequence[Run], jobs: int, command: Callable[[Run], 
             process.terminate()
         for process in running:
             process.wait()
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """SIGINT and SIGTERM are heard at the end, as a KeyboardInterrupt."""
+    heard = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number, handler in handlers.items():
+        if handler == signal.default_int_handler:  # else it is ignored, or ends this process at once: so it stays
+            signal.signal(number, lambda *_: heard.append(True))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if heard:
+        raise KeyboardInterrupt
 
 
 def _start(run: Run, words: Sequence[str], jobs: int) -> subprocess.Popen:
