@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 
+import torch
 from tabulate import tabulate
 
 from dcac_fastreid import data
@@ -48,7 +49,10 @@ def run_demo(configs: str, output: str, opts: Sequence = ()) -> dict[str, Scores
 def evaluate_untrained(cfg) -> Scores:
     """Tests the encoder without any Re-ID training: as it was pre-trained on captioned drawn pictures, or random."""
     cfg = data.with_local_weights(cfg)
-    return DCACTrainer.test(cfg, build_model(cfg))
+    with torch.random.fork_rng():
+        torch.manual_seed(cfg.SEED)
+        model = build_model(cfg)
+    return DCACTrainer.test(cfg, model)
 
 
 def train(cfg) -> Scores:
