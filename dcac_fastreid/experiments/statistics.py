@@ -15,6 +15,7 @@ from dcac_fastreid.experiments.protocols import Column
 DRAWS = 10_000
 CONFIDENCE = 0.95
 BETTER, WORSE, WITHIN_NOISE = "better", "worse", "within noise"
+ROUNDING = 1e-9  # percentage points: an interval that ends at 0 may be computed to end beside it
 COUNTS_AT_ONCE = 4_000_000  # draws times queries that are in memory together: 32 MB
 
 QueryScores = Mapping[Column, Mapping[int, Sequence[float]]]  # column -> seed -> a score for each query, in per cent
@@ -83,7 +84,7 @@ def paired_comparison(row: QueryScores, reference: QueryScores, *, draws: int = 
         difference,
         float(low),
         float(high),
-        verdict=BETTER if low > 0 else WORSE if high < 0 else WITHIN_NOISE,
+        verdict=BETTER if low > ROUNDING else WORSE if high < -ROUNDING else WITHIN_NOISE,
         columns=tuple(differences),
         seeds={source: len(values) for (source, _), values in differences.items()},
         queries={target: values.shape[1] for (_, target), values in differences.items()},
