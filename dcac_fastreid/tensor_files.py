@@ -71,6 +71,20 @@ def is_torchscript(path: str | Path) -> bool:
         return any(name.endswith("/constants.pkl") for name in archive.namelist())
 
 
+def check_writable(folder: str | Path, leads_to: str, next_step: str = "choose another folder") -> None:
+    """Asks, before the work whose result it shall take, whether a folder can be made or written; makes nothing.
+
+    Args:
+        leads_to: the sentence's beginning, such as "the features shall go to". next_step: its end.
+    Raises: InputError: it cannot.
+    """
+    path = Path(folder).absolute()
+    nearest = next(parent for parent in (path, *path.parents) if os.path.exists(parent))
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        why = "cannot be written" if nearest.is_dir() else "is a file"
+        raise InputError(f"{leads_to} {folder}, but {nearest} {why}; {next_step}")
+
+
 def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Writes beside the file and then puts it in its place: a reader sees the old content or the new, never a part.
 

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 import dcac_fastreid  # first: it makes fast-reid importable
-from dcac_fastreid.checkpoint import released
+from dcac_fastreid.checkpoint import encoder_config, released
 from dcac_fastreid.errors import InputError
 
 if __name__ == "__main__":
@@ -23,12 +23,25 @@ if __name__ == "__main__":
         metavar=("H", "W"),
         help="of its training (default: 256 128)",
     )
+    parser.add_argument(
+        "--config-file",
+        default="",
+        metavar="FILE",
+        help="its config, such as configs/DCAC/ma_ms.yml: the file will carry what rebuilds the encoder, so that "
+        "FeatureExtractor, tools/search.py and tools/export_model.py need nothing else",
+    )
     args = parser.parse_args()
     with dcac_fastreid.one_sentence_errors():
         if Path(args.input).resolve() == Path(args.output).resolve():
             raise InputError(f"--output is the --input, {args.input}; name another file")
+        config = ""
+        if args.config_file:
+            config = encoder_config(dcac_fastreid.load_config(args.config_file, ["MODEL.DEVICE", "cpu"]))
         conversion = released.convert(args.input, image_size=tuple(args.image_size), format=args.format)
-        released.save(conversion, args.output)
+        released.save(conversion, args.output, config)
         before, after = Path(args.input).stat().st_size, Path(args.output).stat().st_size
         print(f"{conversion.report()}\n{args.output}: {after / 1e6:.1f} MB of {before / 1e6:.1f} MB")
-        print(f"run it with: python tools/train_net.py --config-file FILE --eval-only MODEL.WEIGHTS {args.output}")
+        config_file = args.config_file or "FILE"
+        print(
+            f"run it with: python tools/train_net.py --config-file {config_file} --eval-only MODEL.WEIGHTS {args.output}"
+        )

@@ -7,11 +7,14 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_tensor_file, write_whole
 from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
+
+OF_FEATURES = ("backbone.", "heads.bottleneck.")  # what features are computed with, in every architecture of fast-reid
 
 
 class UnreadableCheckpoint(InputError):
@@ -19,13 +22,20 @@ class UnreadableCheckpoint(InputError):
 
 
 class ReadableCheckpointer(Checkpointer):
-    """Names a file that is no checkpoint of fast-reid. Raises UnreadableCheckpoint.
+    """Names a file that is no checkpoint of fast-reid, raises UnreadableCheckpoint, and saves files whole or not at all.
 
+    Args:
+        encoder_config: a config that rebuilds the encoder, which every file carries; "" for none.
+        others: those of fast-reid's.
     Attributes:
         selected_on: the data sets whose test metric picked what was loaded; logged; what is saved afterwards tells it too.
     """
 
     selected_on: Sequence[str] = ()
+
+    def __init__(self, *others, encoder_config: str = "", **named):
+        super().__init__(*others, **named)
+        self._encoder_config = encoder_config
 
     def load(self, path: str, checkpointables=None):
         rest = super().load(path, checkpointables)
@@ -49,15 +59,6 @@ class ReadableCheckpointer(Checkpointer):
             raise UnreadableCheckpoint(f"{f} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
         return checkpoint
 
-
-class StrictCheckpointer(ReadableCheckpointer):
-    """A resumed run must find every weight: fast-reid's Checkpointer would go on with random ones and a log line."""
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self._resuming = False
-        self._resumed_from = ""
-
     def save(self, name: str, **extra) -> None:
         """As fast-reid's, but whole or not at all.
 
@@ -79,6 +80,8 @@ class StrictCheckpointer(ReadableCheckpointer):
         state = {key: part.state_dict() for key, part in self.checkpointables.items()}
         if picked_by := sorted({*self.selected_on, *picked_by}):
             state[SELECTED_ON] = picked_by
+        if self._encoder_config:
+            state[ENCODER_CONFIG] = self._encoder_config
         file = self._file(name)
         self.logger.info(f"Saving checkpoint to {file}")
         try:
@@ -91,6 +94,18 @@ class StrictCheckpointer(ReadableCheckpointer):
             os.path.join(self.save_dir, "last_checkpoint"), lambda stream: stream.write(last_filename_basename.encode())
         )
 
+    def _file(self, name: str) -> str:
+        return os.path.join(self.save_dir, f"{name}.pth")
+
+
+class StrictCheckpointer(ReadableCheckpointer):
+    """A resumed run must find every weight: fast-reid's Checkpointer would go on with random ones and a log line."""
+
+    def __init__(self, *others, **named):
+        super().__init__(*others, **named)
+        self._resuming = False
+        self._resumed_from = ""
+
     def saved_metric(self, name: str) -> float | None:
         """The metric that a saved file was saved with; None where there is no such file."""
         file = self._file(name)
@@ -100,9 +115,6 @@ class StrictCheckpointer(ReadableCheckpointer):
         """Removes a saved file, where there is one."""
         if self.save_to_disk and os.path.isfile(self._file(name)):
             os.remove(self._file(name))
-
-    def _file(self, name: str) -> str:
-        return os.path.join(self.save_dir, f"{name}.pth")
 
     def resume_or_load(self, path: str, *, resume: bool = True):
         """As fast-reid's, and where the newest checkpoint is gone or damaged it goes on from the one before, and says so.
@@ -184,6 +196,13 @@ class TestingCheckpointer(ReadableCheckpointer):
             raise InputError(
                 f"the checkpoint lacks {len(result.missing_keys)} weights that the model needs "
                 f"({', '.join(result.missing_keys[:5])}, ...); is it of this architecture?"
+            )
+        # A ResNet50 finds all that it needs in the weights of a ResNet101, and its features mean nothing.
+        left_over = [key for key in result.unexpected_keys if key.startswith(OF_FEATURES)]
+        if left_over:
+            raise InputError(
+                f"the checkpoint has {len(left_over)} weights for which the model has no place "
+                f"({', '.join(left_over[:5])}, ...); is it of this architecture?"
             )
         return result
 

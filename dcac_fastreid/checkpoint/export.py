@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor
 
+from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG, encoder_config
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_tensor_file, write_whole
@@ -23,7 +24,8 @@ class Exported(NamedTuple):
 def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
     """Writes what the checkpoint MODEL.WEIGHTS of a run's cfg holds.
 
-    encoder.safetensors: encoder and BNNeck under fast-reid's names, and encoder.yml, a config that rebuilds them.
+    encoder.safetensors: encoder and BNNeck under fast-reid's names; a config that rebuilds them is in its metadata, and
+    beside it as encoder.yml.
     prompts.safetensors: what the conditioner has learned; of Eq. 12, `prompts` (N, C).
     lora/pytorch_lora_weights.safetensors: for the `load_lora_weights` of a diffusers pipeline.
 
@@ -43,10 +45,13 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
         key.removeprefix("conditioner."): weight for key, weight in model.items() if key.startswith("conditioner.")
     }
     lora = diffusers_lora(model, rank=cfg.MODEL.DCAC.LORA.RANK, alpha=cfg.MODEL.DCAC.LORA.ALPHA)
-    encoder = encoder_weights(model)
+    encoder, config = encoder_weights(model), encoder_config(cfg)
+    metadata = {ENCODER_CONFIG: config}
+    if picked_by := selected_on(cfg.MODEL.WEIGHTS):
+        metadata[SELECTED_ON] = json.dumps(picked_by)
     exported = [
-        _save(folder / "encoder.safetensors", encoder, "encoder and BNNeck", selected_on(cfg.MODEL.WEIGHTS)),
-        _save_text(folder / "encoder.yml", encoder_config(cfg), "config that rebuilds the encoder"),
+        _save(folder / "encoder.safetensors", encoder, "encoder and BNNeck", **metadata),
+        _save_text(folder / "encoder.yml", config, "config that rebuilds the encoder"),
     ]
     absent = []
     if prompts:
@@ -76,23 +81,6 @@ def encoder_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def encoder_config(cfg) -> str:
-    """A config for load_config, with what the encoder's weights do not say: architecture, input size, pixels' mean, width."""
-    small = cfg.clone()
-    small.defrost()
-    small.MODEL.BACKBONE.PRETRAIN, small.MODEL.BACKBONE.PRETRAIN_PATH = False, ""
-    model, size = small.MODEL, small.INPUT
-    small.MODEL = type(cfg)(
-        {key: model[key] for key in ("META_ARCHITECTURE", "PIXEL_MEAN", "PIXEL_STD", "BACKBONE", "CLIP", "HEADS")}
-    )
-    small.INPUT = type(cfg)({key: size[key] for key in ("SIZE_TRAIN", "SIZE_TEST")})
-    for section in set(small) - {"MODEL", "INPUT"}:
-        del small[section]
-    return (
-        f"# Of encoder.safetensors: fast-reid's keys, as tools/train_net.py --config-file reads them.\n{small.dump()}"
-    )
-
-
 def diffusers_lora(model: Mapping[str, Tensor], *, rank: int, alpha: float) -> dict[str, Tensor]:
     """The U-Net's adapters under the names that diffusers' pipelines load; empty where there are none.
 
@@ -113,11 +101,10 @@ def diffusers_lora(model: Mapping[str, Tensor], *, rank: int, alpha: float) -> d
     return {key: weight * (alpha / rank) if ".lora_B." in key else weight for key, weight in lora.items()}
 
 
-def _save(file: Path, weights: Mapping[str, Tensor], what: str, picked_by: Sequence[str] = ()) -> Exported:
+def _save(file: Path, weights: Mapping[str, Tensor], what: str, **metadata: str) -> Exported:
     from safetensors.torch import save
 
-    metadata = {"format": "pt"} | ({SELECTED_ON: json.dumps(picked_by)} if picked_by else {})
-    content = save({key: weight.contiguous() for key, weight in weights.items()}, metadata=metadata)
+    content = save({key: weight.contiguous() for key, weight in weights.items()}, metadata={"format": "pt", **metadata})
     write_whole(file, lambda stream: stream.write(content))
     return Exported(file, what)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
 from dcac_fastreid.checkpoint.released_formats import FORMATS, NECK, TOWER, UNKNOWN, Rule
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_state_dict, write_whole
@@ -82,9 +83,13 @@ def convert(path: str | Path, *, image_size: tuple[int, int], format: str = "aut
     return Conversion(format, model, len(model["heads.weight"]), groups)
 
 
-def save(conversion: Conversion, path: str | Path) -> None:
-    """Writes fast-reid's checkpoint file, whole or not at all. Raises InputError where it cannot be written."""
-    write_whole(path, lambda stream: torch.save({"model": dict(conversion.model)}, stream))
+def save(conversion: Conversion, path: str | Path, encoder_config: str = "") -> None:
+    """Writes fast-reid's checkpoint file, whole or not at all. Raises InputError where it cannot be written.
+
+    Args: encoder_config: a config that rebuilds the encoder, which the file shall carry; "" for none.
+    """
+    content = {"model": dict(conversion.model)} | ({ENCODER_CONFIG: encoder_config} if encoder_config else {})
+    write_whole(path, lambda stream: torch.save(content, stream))
 
 
 def _format(weights: Mapping[str, Tensor], path) -> str:

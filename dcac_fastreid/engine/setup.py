@@ -15,6 +15,7 @@ from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_gpus, check_settings
 from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import check_writable
 from fastreid.engine import default_setup
 from fastreid.utils import comm
 
@@ -30,7 +31,8 @@ def check_command(args: argparse.Namespace) -> None:
     check_settings(cfg, training=not args.eval_only, processes=args.num_gpus * args.num_machines)
     check_gpus(args.num_gpus)
     check_inputs(cfg, training=not args.eval_only)
-    _check_output(_output_folder(cfg, args))
+    if folder := _output_folder(cfg, args):
+        check_writable(folder, "OUTPUT_DIR leads to")
     if (
         _begins_anew(args)
         and cfg.MODEL.WEIGHTS
@@ -97,14 +99,3 @@ def _sentence(error: Exception) -> str:
     # An error of a loader's process comes with that process's traceback as its message; its last line is the sentence,
     # behind the name of the exception.
     return text.splitlines()[-1].partition(": ")[2]
-
-
-def _check_output(folder: str) -> None:
-    """Raises InputError where the folder cannot be made or written; makes nothing."""
-    if not folder:
-        return
-    path = Path(folder).absolute()
-    nearest = next(parent for parent in (path, *path.parents) if parent.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        why = "cannot be written" if nearest.is_dir() else "is a file"
-        raise InputError(f"OUTPUT_DIR leads to {folder}, but {nearest} {why}; choose another folder")

@@ -7,7 +7,7 @@ import sys
 import torch
 
 from dcac_fastreid import data
-from dcac_fastreid.checkpoint import StrictCheckpointer, marks
+from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config, marks
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine.allocator import keep_freed_memory
@@ -196,6 +196,7 @@ class DCACTrainer(DefaultTrainer):
             self.model,
             self.cfg.OUTPUT_DIR,
             save_to_disk=comm.is_main_process(),
+            encoder_config=encoder_config(self.cfg),
             optimizer=self.optimizer,
             progress=self.progress,
             **self.scheduler,

@@ -4,6 +4,7 @@ from torch import nn
 
 from dcac_fastreid.checkpoint import StrictCheckpointer, load_for_testing
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.scripts.checkpointer import ScriptCheckpointer
 from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
 
@@ -20,11 +21,12 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_save_that_fails_leaves_what_was_there(folder, monkeypatch):
+@pytest.mark.parametrize("checkpointer", [StrictCheckpointer, ScriptCheckpointer])
+def test_a_save_that_fails_leaves_what_was_there(folder, monkeypatch, checkpointer):
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     monkeypatch.setattr(torch, "save", half)
     with pytest.raises(ValueError, match=r"model_0000.pth could not be written \(.*No space left.*--resume"):
-        StrictCheckpointer(nn.Linear(2, 3), str(folder)).save("model_0000", epoch=1)
+        checkpointer(nn.Linear(2, 3), str(folder)).save("model_0000", epoch=1)
     assert {file.name: file.read_bytes() for file in folder.iterdir()} == before
 
 
@@ -99,6 +101,33 @@ def test_fast_reids_classification_head_is_tested_with_its_classifier(make_cfg, 
     weights = saved(cfg, tmp_path, classes=7)
     cfg.MODEL.HEADS.NUM_CLASSES = 7
     assert torch.equal(load_for_testing(cfg).heads.weight, weights["heads.weight"])
+
+
+def test_weights_of_a_deeper_backbone_are_no_test_of_a_shallow_one(make_cfg, tmp_path):
+    """All that a ResNet18 needs is in a ResNet34, and its features would mean nothing."""
+    shallow = (*HOST, *RESNET, "MODEL.BACKBONE.DEPTH", "18x", "MODEL.BACKBONE.FEAT_DIM", 512)
+    saved(make_cfg("baseline/ma_ms.yml", *shallow, "MODEL.BACKBONE.DEPTH", "34x"), tmp_path, classes=7)
+    with pytest.raises(InputError, match=r"has \d+ weights for which the model has no place \(backbone\."):
+        load_for_testing(make_cfg("baseline/ma_ms.yml", *shallow, "MODEL.WEIGHTS", str(tmp_path / "host.pth")))
+
+
+def test_what_training_alone_needs_may_be_left_over(make_cfg, tmp_path):
+    cfg = make_cfg("baseline/ma_ms.yml", *HOST)
+    weights = saved(cfg, tmp_path, classes=7)
+    further = {"queue": torch.zeros(2), "heads.classifier.weight": torch.zeros(2), "pixel_mean": torch.zeros(3)}
+    torch.save({"model": {**weights, **further}}, tmp_path / "host.pth")
+    assert torch.equal(load_for_testing(cfg).heads.bottleneck[0].weight, weights["heads.bottleneck.0.weight"])
+
+
+def test_every_saved_file_carries_the_encoders_config(tmp_path):
+    checkpointer = StrictCheckpointer(nn.Linear(2, 3), str(tmp_path), encoder_config="MODEL: {}")
+    checkpointer.save("model_0000")
+    checkpointer.write("model_best")
+    assert {torch.load(tmp_path / f"{name}.pth")["encoder_config"] for name in ("model_0000", "model_best")} == {
+        "MODEL: {}"
+    }
+    StrictCheckpointer(nn.Linear(2, 3), str(tmp_path)).save("model_0001")
+    assert "encoder_config" not in torch.load(tmp_path / "model_0001.pth")
 
 
 def test_what_is_saved_is_loaded(tmp_path):

@@ -6,6 +6,7 @@ from safetensors.torch import load_file
 
 import dcac_fastreid
 from dcac_fastreid import data
+from dcac_fastreid.checkpoint import carried_config
 from dcac_fastreid.checkpoint.export import export_weights
 from dcac_fastreid.dcac import attach_training_side
 from dcac_fastreid.diffusion.stable_diffusion import load_denoiser
@@ -98,6 +99,7 @@ def test_the_encoders_config_says_no_more_than_the_encoder(trained, tmp_path):
     for expected in ("ARCH: synthetic-ViT-16", "FEAT_DIM: 128", "PIXEL_MEAN:", "PRETRAIN: false", "SIZE_TEST:"):
         assert expected in text
     assert "SOLVER" not in text and "DATASETS" not in text
+    assert carried_config(tmp_path / "encoder.safetensors") == text
 
 
 def test_the_prompts_are_exported(trained, tmp_path):

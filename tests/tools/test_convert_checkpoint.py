@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from dcac_fastreid import FeatureExtractor
+from dcac_fastreid.errors import InputError
 from fastreid.modeling import build_model
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,6 +51,17 @@ def test_a_converted_checkpoint_is_tested_without_training_data_and_stable_diffu
     assert re.search(r"\| DG_MSMT17 +\|", finished.stdout)
 
 
+def test_a_converted_checkpoint_may_carry_its_config(released_file, run_tool, tmp_path):
+    config = ROOT / "configs" / "DCAC" / "synthetic" / "ma_ms.yml"
+    command = ("convert_checkpoint", "--input", released_file, "--output", tmp_path / "converted.pth", *SIZE)
+    assert run_tool(*command)[0] == 0
+    with pytest.raises(InputError, match="does not tell its architecture"):
+        FeatureExtractor(tmp_path / "converted.pth", device="cpu")
+    status, report = run_tool(*command, "--config-file", config)
+    assert status == 0 and f"--config-file {config} --eval-only" in report, report
+    assert FeatureExtractor(tmp_path / "converted.pth", device="cpu").encoder.input_size == (128, 64)
+
+
 def cut(file):
     file.write_bytes(file.read_bytes()[:5000])
 
@@ -86,6 +99,7 @@ def leave(file):
         (leave, (), "32 positions, where 256 x 128 has 16 x 8 patches of 16: give its size by --image-size H W"),
         (leave, (*SIZE, "--format", "clip-reid"), "no complete checkpoint"),
         (leave, (*SIZE, "--output", "{input}"), "--output is the --input"),
+        (leave, (*SIZE, "--config-file", "none.yml"), "there is no config file none.yml"),
         (leave, (*SIZE, "--output", "{input}/below/a/file.pth"), "could not be written"),
     ],
 )
