@@ -5,7 +5,7 @@ from setuptools import find_packages, setup
 FASTREID_NEEDS = [  # what fast-reid imports at run time
     "faiss-cpu",
     "numpy",
-    "pillow",
+    "pillow>=10.1",  # from here on its own font comes in any size
     "pyyaml",
     "scikit-learn",
     "scipy",
@@ -14,6 +14,13 @@ FASTREID_NEEDS = [  # what fast-reid imports at run time
     "termcolor",
     "yacs",
 ]
+
+# Extras, not requirements: grad-cam brings opencv-python-headless, which overwrites an opencv-python that is there, and
+# onnxruntime an onnxruntime-gpu.
+EXTRAS = {
+    "analysis": ["grad-cam"],  # tools/visualize.py
+    "deploy": ["onnx", "onnxruntime", "onnxscript"],  # tools/export_model.py
+}
 
 setup(
     name="dcac_fastreid",
@@ -42,5 +49,9 @@ setup(
         "tqdm",
         *FASTREID_NEEDS,
     ],
-    extras_require={"test": ["pytest", "pytest-timeout", "pytest-xdist", "ruff"]},
+    extras_require={
+        **EXTRAS,
+        "test": ["pytest", "pytest-timeout", "pytest-xdist", "ruff", *EXTRAS["analysis"], *EXTRAS["deploy"]],
+    },
+    entry_points={"console_scripts": ["dcac-fastreid = dcac_fastreid.__main__:main"]},
 )

@@ -2,6 +2,9 @@
 
 The host is never edited: each patch is one function that replaces a name in a host module, is applied only where it is
 needed, and may be applied twice. Its file says which host line fails and how.
+
+script_names.py, onnx_tools.py and faiss_gpu.py are not among them: what they replace, they replace only while
+`python -m dcac_fastreid` runs a script.
 """
 
 from importlib import import_module

@@ -5,6 +5,7 @@ from itertools import chain
 import torch
 
 from dcac_fastreid.evaluation import evaluate_rank, scores
+from dcac_fastreid.evaluation.ranking_distances import distance_settings
 from fastreid.evaluation import ReidEvaluator, rank, reid_evaluation
 from fastreid.utils import comm
 
@@ -44,20 +45,15 @@ def evaluate(self) -> dict:
     if not comm.is_main_process():
         return {}
     features, pids, camids = (torch.cat([batch[key] for batch in predictions]) for key in ("feats", "pids", "camids"))
-    test = self.cfg.TEST
-    aqe = {"times": test.AQE.QE_TIME, "neighbours": test.AQE.QE_K, "alpha": test.AQE.ALPHA}
-    rerank = {"k1": test.RERANK.K1, "k2": test.RERANK.K2, "weight": test.RERANK.LAMBDA}
     self.of_queries = {}
     return scores(
         features,
         pids,
         camids,
         self._num_query,
-        metric=test.METRIC,
+        **distance_settings(self.cfg.TEST),
         device=self.cfg.MODEL.DEVICE,
-        expansion=aqe if test.AQE.ENABLED else None,
-        reranking=rerank if test.RERANK.ENABLED else None,
-        roc=test.ROC.ENABLED,
+        roc=self.cfg.TEST.ROC.ENABLED,
         of_queries=self.of_queries,
     )
 

@@ -40,8 +40,8 @@ def load_config(config_file: str, opts: Sequence = ()) -> CfgNode:
         )
     _check_keys(opts[::2], cfg, "the command line")
     _merge(lambda: cfg.merge_from_list(opts), "the command line")
-    _choose_device(cfg, precision_asked="SOLVER.AMP.ENABLED" in opts[::2])
-    _choose_pixels(cfg, *defaults)
+    choose_device(cfg, precision_asked="SOLVER.AMP.ENABLED" in opts[::2])
+    choose_pixels(cfg, *defaults)
     cfg.freeze()
     return cfg
 
@@ -55,7 +55,11 @@ def changed(cfg: CfgNode, opts: Sequence) -> CfgNode:
     return cfg
 
 
-def _choose_device(cfg: CfgNode, precision_asked: bool) -> None:
+def choose_device(cfg: CfgNode, precision_asked: bool) -> None:
+    """Sets MODEL.DEVICE, where it is unsaid, to what this machine has, and fp32 on a CPU unless the precision was asked for.
+
+    Raises: InputError: no device, or one that this machine has not.
+    """
     available = torch.cuda.is_available()
     if cfg.MODEL.DEVICE == UNSAID:
         cfg.MODEL.DEVICE = "cuda" if available else "cpu"
@@ -75,7 +79,8 @@ def _choose_device(cfg: CfgNode, precision_asked: bool) -> None:
         )
 
 
-def _choose_pixels(cfg: CfgNode, mean: Sequence[float], std: Sequence[float]) -> None:
+def choose_pixels(cfg: CfgNode, mean: Sequence[float], std: Sequence[float]) -> None:
+    """Sets MODEL.PIXEL_MEAN and PIXEL_STD, where they are []: to the CLIP model's, else to these."""
     if cfg.MODEL.PIXEL_MEAN and cfg.MODEL.PIXEL_STD:
         return
     if cfg.MODEL.BACKBONE.NAME == "build_clip_vit_backbone":
