@@ -1,11 +1,12 @@
 """Data sets: where they lie, what is in them, and the loaders that a run reads."""
 
-from dcac_fastreid.data import dg_datasets  # noqa: F401  # registers DG_Market1501 and the others
+from dcac_fastreid.data import dg_datasets, person_folders  # noqa: F401  # registers DG_Market1501, PersonFolders and others
 from dcac_fastreid.data.check_datasets import check_datasets
+from dcac_fastreid.data.corrupt import unreadable_pictures
 from dcac_fastreid.data.description import describe_dataset, describe_world
 from dcac_fastreid.data.epoch_sampler import EpochSampler
 from dcac_fastreid.data.file_hashes import file_hashes
-from dcac_fastreid.data.images import read_image
+from dcac_fastreid.data.images import read_image, upright_rgb
 from dcac_fastreid.data.leakage import check_leakage
 from dcac_fastreid.data.loaders import build_plain_train_loader, build_test_loader, build_train_loader
 from dcac_fastreid.data.locations import (
@@ -18,6 +19,7 @@ from dcac_fastreid.data.locations import (
 )
 from dcac_fastreid.data.pixel_storage import available_memory
 from dcac_fastreid.data.samplers import check_sampler
+from dcac_fastreid.data.see_doctor import see_doctor
 from dcac_fastreid.data.test_split import check_test_split
 
 __all__ = [
@@ -36,7 +38,10 @@ __all__ = [
     "describe_world",
     "file_hashes",
     "read_image",
+    "see_doctor",
     "synthetic_version",
+    "unreadable_pictures",
+    "upright_rgb",
     "use_data_root",
     "weights_path",
     "with_local_weights",

@@ -3,6 +3,7 @@
 from dcac_fastreid.data.locations import data_root
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.data.samplers import check_batch
+from dcac_fastreid.data.see_doctor import pointing_to_doctor
 from dcac_fastreid.data.test_split import check_test_split
 from dcac_fastreid.errors import InputError
 
@@ -10,14 +11,18 @@ from dcac_fastreid.errors import InputError
 def check_datasets(cfg, *, training: bool) -> None:
     """Reads names and lists as the run will, but no picture.
 
-    Raises: InputError: of the first data set that is not complete, cannot be scored, or does not fill a batch.
+    Raises:
+        InputError: of the first data set that is not complete, cannot be scored, or does not fill a batch; of the first two
+            it ends with the command that tells more.
     """
     names = cfg.DATASETS.NAMES if training else ()
     root = data_root(cfg.DATASETS.ROOT)
-    train = [item for name in names for item in read_dataset(name, root, combineall=cfg.DATASETS.COMBINEALL).train]
-    for name in cfg.DATASETS.TESTS:
-        dataset = read_dataset(name, root)
-        check_test_split(name, dataset.query, dataset.gallery)
+    with pointing_to_doctor(root):
+        train = [item for name in names for item in read_dataset(name, root, combineall=cfg.DATASETS.COMBINEALL).train]
+        tested = {name: read_dataset(name, root) for name in cfg.DATASETS.TESTS}
+        for name, dataset in tested.items():
+            check_test_split(name, dataset.query, dataset.gallery)
+    for name, dataset in tested.items():
         _check_neighbours(cfg, name, len(dataset.query) + len(dataset.gallery))
     if names:
         check_batch(cfg, train)

@@ -1,6 +1,7 @@
-"""DATALOADER.SKIP_CORRUPT: lists without the pictures that cannot be read."""
+"""Which pictures cannot be read; DATALOADER.SKIP_CORRUPT: lists without them."""
 
 import logging
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
@@ -22,13 +23,7 @@ def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
         what: the items' name in the log.
     Raises: InputError: not one picture can be read.
     """
-    paths = [item[0] for item in items]
-    with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
-        checks = tqdm(
-            pool.map(_can_be_read, paths), desc=f"checking {what}", total=len(paths), unit="picture", disable=None
-        )
-        readable = list(checks)
-    corrupt = [path for path, fine in zip(paths, readable, strict=True) if not fine]
+    corrupt = unreadable_pictures([item[0] for item in items], what)
     if corrupt and len(corrupt) == len(items):
         raise InputError(f"{what}: not one of {len(items)} pictures can be read, first {corrupt[0]}; copy them anew")
     if corrupt:
@@ -37,7 +32,17 @@ def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
             f"{what}: {len(corrupt)} of {len(items)} pictures cannot be read and are left out: "
             f"{', '.join(corrupt[:SHOWN])}{more}"
         )
-    return [item for item, fine in zip(items, readable, strict=True) if fine]
+    left_out = set(corrupt)
+    return [item for item in items if item[0] not in left_out]
+
+
+def unreadable_pictures(paths: Sequence[str], what: str) -> list[str]:
+    """Those that cannot be read, in order; decodes them all, with a progress bar that calls them `what`."""
+    with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
+        checks = tqdm(
+            pool.map(_can_be_read, paths), desc=f"checking {what}", total=len(paths), unit="picture", disable=None
+        )
+        return [path for path, fine in zip(paths, checks, strict=True) if not fine]
 
 
 def _can_be_read(path: str) -> bool:

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from dcac_fastreid.data.dg_datasets import DRAWN_WORLD, SPLITS
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS, LISTED_MASKED, LISTS
+from dcac_fastreid.data.person_folders import PersonFolders, cameras_known
 from dcac_fastreid.data.read_dataset import read_dataset
 
 
 def describe_dataset(name: str, root: str) -> dict:
     """Folder below the data root, variant, numbers of identities, images and cameras by split, and a digest.
+
+    The number of cameras is None where they are unknown, as PersonFolders tells; its variant then says how it is tested.
 
     The digest is a SHA-256 over split, file name below the data set's folder, and size in bytes, in sorted order: two
     copies with the same digest have the same pictures in the same splits, as far as names and sizes tell.
@@ -23,8 +26,11 @@ def describe_dataset(name: str, root: str) -> dict:
     folder = os.path.commonpath([item[0] for items in splits.values() for item in items])
     return {
         "folder": os.path.relpath(folder, root),
-        "variant": _variant(name, root),
-        **{split: _counts(items) for split, items in splits.items()},
+        "variant": dataset.variant if isinstance(dataset, PersonFolders) else _variant(name, root),
+        **{
+            split: _counts(items) | ({} if cameras_known(dataset, split) else {"cameras": None})
+            for split, items in splits.items()
+        },
         "digest": _digest(splits, folder),
     }
 
@@ -55,7 +61,7 @@ def _variant(name: str, root: str) -> str:
     return f"{version}, trained on {'train and val' if name.startswith('DG_') else 'train'}"
 
 
-def _counts(items: list[tuple]) -> dict[str, int]:
+def _counts(items: list[tuple]) -> dict[str, int | None]:
     return {
         "identities": len({item[1] for item in items}),
         "images": len(items),

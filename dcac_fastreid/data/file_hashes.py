@@ -1,4 +1,4 @@
-"""SHA-256 of files, or of the pixels in them, kept in the cache folder: a file that has not changed is read once."""
+"""Hashes of files, or of the pictures in them, kept in the cache folder: a file that has not changed is read once."""
 
 import hashlib
 import logging
@@ -36,7 +36,7 @@ def file_hashes(paths: Iterable[str | Path], *, keep: bool = True) -> dict[str, 
         keep: else the cache folder is neither read nor made.
     Raises: FileNotFoundError and other OSError: a file that cannot be read.
     """
-    return _hashes(paths, BYTES, _of_bytes) if keep else _computed(map(str, paths), _of_bytes)
+    return kept_hashes(paths, BYTES, _of_bytes) if keep else _computed(map(str, paths), _of_bytes)
 
 
 def picture_hashes(paths: Iterable[str | Path]) -> dict[str, str]:
@@ -46,22 +46,26 @@ def picture_hashes(paths: Iterable[str | Path]) -> dict[str, str]:
 
     Raises: FileNotFoundError: a file is not there.
     """
-    return _hashes(paths, PIXELS, _of_pixels)
+    return kept_hashes(paths, PIXELS, _of_pixels)
 
 
-def _hashes(paths: Iterable[str | Path], table: str, compute: Callable[[str], str | None]) -> dict[str, str]:
+def kept_hashes(paths: Iterable[str | Path], table: str, compute: Callable[[str], str | None]) -> dict[str, str]:
+    """Path as given -> what `compute` makes of it, kept in the table of that name as by `file_hashes`; None is left out.
+
+    Raises: FileNotFoundError: a file is not there; what `compute` raises.
+    """
     keys = {str(path): _key(path) for path in paths}
     file = cache_folder() / FILE
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with closing(sqlite3.connect(file, timeout=600)) as connection:
-            return _kept_hashes(connection, table, keys, compute)
+            return _from_table(connection, table, keys, compute)
     except (sqlite3.Error, PermissionError) as error:
         logger.warning(f"Hashes of files cannot be kept in {file} ({error}): they are computed by each run")
         return _computed(keys, compute)
 
 
-def _kept_hashes(
+def _from_table(
     connection: sqlite3.Connection, table: str, keys: dict[str, Key], compute: Callable[[str], str | None]
 ) -> dict[str, str]:
     connection.execute(

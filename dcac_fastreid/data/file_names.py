@@ -56,8 +56,7 @@ def read_folder(folder: Path, naming: FileNaming) -> list[tuple[str, int, int]]:
 
     Raises: InputError: no picture, or a name that does not fit.
     """
-    names = sorted(name for name in os.listdir(folder) if _is_picture(name))
-    items = [(str(folder / name), *naming.read(folder / name)) for name in names]
+    items = [(str(path), *naming.read(path)) for path in pictures_in(folder)]
     items = [item for item in items if item[1] != JUNK]
     if not items:
         raise InputError(f"{folder} holds no picture, expected files such as {naming.example}; copy the data set anew")
@@ -74,7 +73,7 @@ def read_list(file: Path, folder: Path, naming: FileNaming) -> list[tuple[str, i
     """
     present = functools.cache(_names_in)  # a look at every folder: on a network drive, one at every file takes minutes
     items, absent = [], []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
         if not line.strip():
             continue
         found = re.fullmatch(r"(.*\S)\s+(\d+)", line.strip())
@@ -94,8 +93,13 @@ def read_list(file: Path, folder: Path, naming: FileNaming) -> list[tuple[str, i
     return items
 
 
-def _is_picture(name: str) -> bool:
-    return name.lower().endswith(PICTURES) and not name.startswith(".")
+def pictures_in(folder: Path) -> list[Path]:
+    """The pictures directly in a folder, by name."""
+    return [
+        folder / name
+        for name in sorted(os.listdir(folder))
+        if name.lower().endswith(PICTURES) and not name.startswith(".")
+    ]
 
 
 def _names_in(folder: Path) -> frozenset[str]:

@@ -20,7 +20,7 @@ def read_image(path: str) -> Image.Image:
         try:
             image = Image.open(file)
             image.load()
-            return _as_rgb(_upright(image))
+            return upright_rgb(image)
         except UnidentifiedImageError as error:
             raise _unreadable(path, "the file is empty, or of no known picture format") from error
         except MemoryError:
@@ -31,9 +31,14 @@ def read_image(path: str) -> Image.Image:
             raise _unreadable(path, " ".join(str(error).split())) from error
 
 
+def upright_rgb(image: Image.Image) -> Image.Image:
+    """An opened picture as `read_image` gives it. Raises ValueError: values without a known range."""
+    return _as_rgb(_upright(image))
+
+
 def _unreadable(path: str, reason: str) -> InputError:
     return InputError(
-        f"{path} cannot be read as a picture: {reason}; copy it anew, or set DATALOADER.SKIP_CORRUPT True to go on without"
+        f"{path} cannot be read as a picture: {reason}; copy it anew, or leave it out (of a run: DATALOADER.SKIP_CORRUPT True)"
     )
 
 

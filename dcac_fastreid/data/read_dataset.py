@@ -1,6 +1,7 @@
 """One data set by its name, read as a run reads it."""
 
 from dcac_fastreid.data.dg_datasets import NamedFilesDataset
+from dcac_fastreid.data.person_folders import PersonFolders
 from dcac_fastreid.errors import InputError
 from fastreid.data.datasets import DATASET_REGISTRY
 
@@ -13,7 +14,7 @@ def read_dataset(name: str, root: str, *, combineall: bool = False):
     Raises: InputError: it is not complete, or has a file name that does not fit.
     """
     dataset_class = DATASET_REGISTRY.get(name)
-    if issubclass(dataset_class, NamedFilesDataset):
+    if issubclass(dataset_class, (NamedFilesDataset, PersonFolders)):
         return dataset_class(root=root, combineall=combineall, verbose=False)
     try:
         dataset = dataset_class(root=root, combineall=combineall)

@@ -72,7 +72,8 @@ def _missing_datasets(cfg, training: bool) -> list[str]:
             continue
         located = known.locate(root)
         if located.lacking:
-            missing.append(f"{name}: {located.what_lacks()} (root: {where}); get it from {known.source}")
+            doctor = f"; {data.see_doctor(root)}" if root.is_dir() else ""
+            missing.append(f"{name}: {located.what_lacks()} (root: {where}); get it from {known.source}{doctor}")
     return missing
 
 

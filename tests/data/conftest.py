@@ -1,6 +1,7 @@
 """Small pictures in the folders of the real data sets, and what is logged of them."""
 
 import logging
+import zlib
 
 import numpy as np
 import pytest
@@ -75,3 +76,23 @@ def logged(caplog):
     yield lambda: list(dict.fromkeys(record.getMessage() for record in caplog.records))
     logger.removeHandler(caplog.handler)
     logger.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def paint():
+    """paint(path, look): a picture of 32 x 64 pixels, of large soft patches; the same look is the same picture.
+
+    noise: so much is added to each pixel, as another frame of the same moment would have.
+    """
+
+    def paint(path, look, *, noise=0):
+        patches = np.random.default_rng(zlib.crc32(str(look).encode())).integers(0, 255, (10, 10, 3), dtype=np.uint8)
+        image = Image.fromarray(patches).resize((32, 64), Image.Resampling.BICUBIC)
+        pixels = np.asarray(image, dtype=np.int16) + np.random.default_rng(noise).integers(
+            -noise, noise + 1, (64, 32, 3)
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
+        return path
+
+    return paint

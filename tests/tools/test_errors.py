@@ -321,15 +321,19 @@ CASES = [
         "DATASETS.ROOT synthetic:one",
     ),
     Case("missing data set", "DG_Market1501: no folder .*Market-1501.*get it from https", arrange=remove(MARKET)),
-    Case("half-copied data set", "DG_DukeMTMC: no query in .*DukeMTMC-reID", arrange=remove(f"{DUKE}/query")),
+    Case(
+        "half-copied data set",
+        "DG_DukeMTMC: no query in .*DukeMTMC-reID.*; python tools/dataset_doctor.py {tmp}/world tells more",
+        arrange=remove(f"{DUKE}/query"),
+    ),
     Case(
         "empty folder",
-        "bounding_box_train holds no picture, expected files such as",
+        "bounding_box_train holds no picture, expected files such as.*dataset_doctor.py {tmp}/world tells more$",
         arrange=empty(f"{MARKET}/bounding_box_train"),
     ),
     Case(
         "wrong file name",
-        "IMG_2024.jpg.*expected",
+        "IMG_2024.jpg.*expected.*; python tools/dataset_doctor.py {tmp}/world tells more$",
         arrange=rename_picture(f"{MARKET}/query", "IMG_2024.jpg"),
         args="DATASETS.TESTS ('DG_Market1501',)",
     ),
@@ -355,7 +359,12 @@ CASES = [
         "contains '12_c3'.*use DG_Market1501",
         "DATASETS.ROOT {tmp}/exp_12_c3 DATASETS.NAMES ('Market1501',)",
     ),
-    Case("a target with one camera", "come from 1 camera, expected 2 or more", arrange=one_camera),
+    Case("a target with one camera", "come from 1 camera, expected 2 or more.*tells more$", arrange=one_camera),
+    Case(
+        "a folder of persons that is none",
+        "DukeMTMC-reID should be the folder of a person, but holds .*dataset_doctor.py {tmp}/world tells more$",
+        "DATASETS.NAMES ('PersonFolders',)",
+    ),
     Case(
         "a query identity without match",
         "1 query identities have no gallery picture by another camera",

@@ -1,0 +1,103 @@
+"""Lays data sets out as fast-reid's classes and ours look for them, by links; the originals are not touched."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+from dcac_fastreid.data.doctor.examine import Report
+from dcac_fastreid.data.doctor.found import MARK, Finding, Found
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import check_writable, write_whole
+
+UNFINISHED = ".unfinished"
+
+
+def link(report: Report, folder: str | Path) -> Path:
+    """Makes, in a folder of its own, a data root in which every data set of a report lies where its class looks.
+
+    Links are absolute: the folder may be moved, the originals may not. The folder is new, or empty, or was made by an earlier
+    call, whose links stay. What cannot be laid out by links, is not complete or has pictures of wrong names is left out; its
+    findings say why.
+
+    The `root` of what is linked is then the folder. Returns the folder.
+
+    Raises: InputError: the folder holds something else, or a target is linked to another place; then nothing is changed.
+    """
+    folder = Path(os.path.abspath(folder))
+    linked = linked_before(folder)
+    for found in report.data_sets:
+        if folder.resolve() == found.folder.resolve() or found.folder.resolve() in folder.resolve().parents:
+            raise InputError(
+                f"--link {folder} lies in {found.folder}, whose content is not touched; name another folder"
+            )
+    plans: dict[str, Found] = {}
+    for found in report.data_sets:
+        if not found.links or {"missing", "name"} & {finding.kind for finding in found.findings}:
+            continue
+        clash = next((target for target in linked if _overlap(target, found.target)), None)
+        if clash and (clash, linked[clash]) != (found.target, str(found.folder)):
+            raise InputError(
+                f"{folder / clash} is linked to {linked[clash]} already, so {found.folder} cannot be linked to "
+                f"{folder / found.target}; name another folder"
+            )
+        other = next((plan for target, plan in plans.items() if _overlap(target, found.target)), None)
+        if other:
+            _not_linked(found, other)
+        else:
+            plans[found.target] = found
+    folder.mkdir(parents=True, exist_ok=True)
+    mark = json.dumps(linked | {target: str(found.folder) for target, found in plans.items()}, indent=2) + "\n"
+    write_whole(folder / MARK, lambda stream: stream.write(mark.encode()))
+    for target, found in plans.items():
+        _make(folder / target, found.links)
+        found.root = folder
+    return folder
+
+
+def linked_before(folder: str | Path) -> dict[str, str]:
+    """Target -> source of what earlier calls have linked in the folder; it holds nothing else, and may be new.
+
+    Raises: InputError: it holds something else, or cannot be made or written.
+    """
+    check_writable(folder, "--link leads to", "name a new or empty folder")
+    folder = Path(folder)
+    if not folder.is_dir():
+        return {}
+    linked = json.loads((folder / MARK).read_text()) if (folder / MARK).is_file() else {}
+    ours = {MARK, *(Path(target).parts[0] for target in linked)}
+    others = sorted(name for name in os.listdir(folder) if name.removesuffix(UNFINISHED) not in ours)
+    if others:
+        raise InputError(f"--link {folder} holds something else ({others[0]}); name a new or empty folder")
+    return linked
+
+
+def _overlap(one: str, other: str) -> bool:
+    """The same target, or one in the other: a link made inside of a linked folder would lie among the originals."""
+    one, other = Path(one), Path(other)
+    return one == other or one in other.parents or other in one.parents
+
+
+def _not_linked(found: Found, other: Found) -> None:
+    found.findings.append(
+        Finding(
+            "place",
+            f"{found.name} in {found.folder} is not linked, as {other.folder} goes to the same place; link it into another folder",
+        )
+    )
+
+
+def _make(target: Path, links: dict[str, Path]) -> None:
+    """All links of a data set, whole or not at all."""
+    if target.is_symlink() or target.exists():
+        return  # of an earlier call, from the same folder
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(target.name + UNFINISHED)
+    if unfinished.is_symlink():
+        unfinished.unlink()
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for path, source in links.items():
+        at = unfinished / path if path else unfinished
+        at.parent.mkdir(parents=True, exist_ok=True)
+        at.symlink_to(source)
+    unfinished.rename(target)

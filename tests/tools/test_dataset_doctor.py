@@ -1,0 +1,54 @@
+"""The command line: a report in words or JSON, and an exit status that says whether training can start."""
+
+import json
+import shutil
+
+
+def test_a_sound_folder_is_status_0(run_tool, tiny_world):
+    status, written = run_tool("dataset_doctor", tiny_world)
+    assert status == 0 and written.rstrip().endswith("Training can start.")
+    assert f"Market1501 in {tiny_world}/Market-1501-v15.09.15" in written
+    assert f"in a config: DATASETS.ROOT {tiny_world}, data set DG_MSMT17" in written
+    rows = [line.split() for line in written.splitlines() if line.strip().startswith("train")]
+    assert ["train", "8", "48", "751", "and", "12,936"] in rows
+
+
+def test_a_finding_that_stops_is_status_1_and_comes_first(run_tool, tiny_world, tmp_path):
+    market = shutil.copytree(tiny_world / "Market-1501-v15.09.15", tmp_path / "Market1501")
+    shutil.rmtree(market / "query")
+    status, written = run_tool("dataset_doctor", tmp_path)
+    lines = [line.strip() for line in written.splitlines()]
+    findings = [line for line in lines if line.startswith(("STOPS", "note"))]
+    assert status == 1 and lines[-1] == "Training cannot start: 1 finding to mend."
+    assert findings[0].startswith(f"STOPS (missing): {market} has no query; copy it anew, or get it from https")
+    assert findings[1].startswith("note (count): train of Market1501 has 8 identities and 48 images, published are 751")
+
+
+def test_the_report_as_json(run_tool, tiny_world, tmp_path):
+    status, written = run_tool("dataset_doctor", tiny_world, "--json", "--quick", "--link", tmp_path / "linked")
+    report = json.loads(written)
+    assert status == 0 and report["can_start"] and not report["pictures_examined"]
+    assert report["linked"] == str(tmp_path / "linked")
+    by_name = {found["name"]: found for found in report["data_sets"]}
+    assert by_name.keys() == {"Market1501", "DukeMTMC-reID", "MSMT17", "CUHK03-NP, detected boxes"}
+    assert by_name["MSMT17"]["splits"]["query"]["identities"] == 6 and by_name["MSMT17"]["root"] == str(
+        tmp_path / "linked"
+    )
+    assert by_name["DukeMTMC-reID"]["cameras"]["found"] == 8
+
+
+def test_where_no_count_is_published_it_says_so(run_tool, tmp_path):
+    for name in ("0001/a_1.png", "0002/a_1.png"):
+        picture = tmp_path / "data" / "prid_2011" / "slim_train" / f"person_{name}"
+        picture.parent.mkdir(parents=True)
+        picture.write_bytes(b"")
+    status, written = run_tool("dataset_doctor", tmp_path / "data", "--quick")
+    assert status == 0 and "no published count known here" in written and "in a config: DATASETS.ROOT" in written
+
+
+def test_wrong_input_is_status_2_and_one_sentence(run_tool, tmp_path):
+    for arguments in ((tmp_path / "nowhere",), (tmp_path, "--link", tmp_path / "file")):
+        (tmp_path / "file").write_text("")
+        status, written = run_tool("dataset_doctor", *arguments)
+        assert status == 2 and written.startswith("error: ") and written.count("\n") == 1, written
+    assert run_tool("dataset_doctor")[0] == 2
