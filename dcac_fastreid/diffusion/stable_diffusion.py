@@ -17,7 +17,8 @@ from dcac_fastreid.errors import InputError
 SD15_ARCHITECTURE = Path(__file__).parent / "sd15"
 
 
-def _diffusers():
+def import_diffusers():
+    """The library; raises ImportError with what to install."""
     try:
         import diffusers  # seconds, and not needed at test time
     except ImportError as error:
@@ -84,8 +85,10 @@ class StableDiffusionDenoiser(Denoiser):
 
     def lora_layers(self):
         modules = list(self.unet.modules())
-        attentions = sum(isinstance(module, _diffusers().models.attention_processor.Attention) for module in modules)
-        feed_forwards = sum(isinstance(module, _diffusers().models.attention.FeedForward) for module in modules)
+        attentions = sum(
+            isinstance(module, import_diffusers().models.attention_processor.Attention) for module in modules
+        )
+        feed_forwards = sum(isinstance(module, import_diffusers().models.attention.FeedForward) for module in modules)
         return {
             **dict.fromkeys(("to_q", "to_k", "to_v", "to_out.0"), attentions),
             **dict.fromkeys(("ff.net.0.proj", "ff.net.2"), feed_forwards),
@@ -155,25 +158,25 @@ def load_denoiser(
         FileNotFoundError: the folder lacks unet/ or scheduler/.
         InputError: weights that cannot be read, or lack some of the architecture's, or hold others.
     """
-    unet, configs = _load(_diffusers().UNet2DConditionModel, "unet", weights, ema, architecture)
+    unet, configs = _load(import_diffusers().UNet2DConditionModel, "unet", weights, ema, architecture)
     return StableDiffusionDenoiser(unet, _scheduler(configs))
 
 
 def load_encoder(weights: str | Path, *, architecture: str | Path = SD15_ARCHITECTURE) -> StableDiffusionEncoder:
     """The VAE of a Stable Diffusion model, fp32, on the CPU; arguments and errors as in `load_denoiser`."""
-    vae, _ = _load(_diffusers().AutoencoderKL, "vae", weights, False, architecture)
+    vae, _ = _load(import_diffusers().AutoencoderKL, "vae", weights, False, architecture)
     return StableDiffusionEncoder(vae)
 
 
 def empty_denoiser(folder: str | Path) -> StableDiffusionDenoiser:
     """The denoiser of a folder's configuration files, with random weights on torch's current default device."""
-    unet = _diffusers().UNet2DConditionModel.from_config(read_config(folder, "unet"))
+    unet = import_diffusers().UNet2DConditionModel.from_config(read_config(folder, "unet"))
     return StableDiffusionDenoiser(unet, _scheduler(folder))
 
 
 def empty_encoder(folder: str | Path) -> StableDiffusionEncoder:
     """The VAE of a folder's configuration files, with random weights on torch's current default device."""
-    return StableDiffusionEncoder(_diffusers().AutoencoderKL.from_config(read_config(folder, "vae")))
+    return StableDiffusionEncoder(import_diffusers().AutoencoderKL.from_config(read_config(folder, "vae")))
 
 
 def _load(model_class, part: str, weights: str | Path, ema: bool, architecture) -> tuple[nn.Module, str | Path]:
@@ -197,4 +200,4 @@ def _converter(part: str):
 def _scheduler(folder: str | Path):
     # Its tables are a few kB of numbers, not weights: never on the meta device, where they would be lost.
     with torch.device("cpu"):
-        return _diffusers().DDPMScheduler.from_config(read_config(folder, "scheduler"))
+        return import_diffusers().DDPMScheduler.from_config(read_config(folder, "scheduler"))

@@ -7,11 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcac_fastreid.evaluation.distances import FeatureDistances
 from dcac_fastreid.evaluation.matches import Matches
-from dcac_fastreid.evaluation.query_expansion import expand
 from dcac_fastreid.evaluation.rank import measures, ranks_of_blocks
-from dcac_fastreid.evaluation.rerank import RerankedDistances
+from dcac_fastreid.evaluation.ranking_distances import ranking_distances
 from dcac_fastreid.evaluation.roc import rejection_rates
 
 RATES = (1e-4, 1e-3, 1e-2)  # of false positives, TEST.ROC
@@ -35,18 +33,14 @@ def scores(
     Args:
         features: (N, D), the queries' first. pids, camids: (N,).
         num_query: of N.
-        metric, device: see FeatureDistances.
-        expansion: times, neighbours and alpha of `expand`; None: none.
-        reranking: k1, k2 and weight of RerankedDistances; None: none.
+        metric, device, expansion, reranking: see ranking_distances.
         roc: whether TPR@FPR is reported.
         of_queries: takes AP and Rank-1 in per cent, under these names, of every query that has a match, in their order.
     Raises: InputError: a feature is not finite, no query has a match, or a setting does not fit the number of images.
     """
-    if expansion:
-        features = expand(features, **expansion, device=device)
-    distances = FeatureDistances(features[:num_query], features[num_query:], metric, device)
-    if reranking:
-        distances = RerankedDistances(distances, **reranking)
+    distances = ranking_distances(
+        features, num_query, metric=metric, device=device, expansion=expansion, reranking=reranking
+    )
     matches = Matches(pids[:num_query], pids[num_query:], camids[:num_query], camids[num_query:])
     ranks = ranks_of_blocks(distances, matches)
     cmc, all_AP, all_INP = measures(ranks, max_rank=10)

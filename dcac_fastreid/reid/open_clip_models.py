@@ -110,7 +110,9 @@ def _open_clip() -> ModuleType:
 
 
 def _config(arch: str) -> Mapping:
-    model = _open_clip().get_model_config(arch)
+    model = (
+        None if ":" in arch else _open_clip().get_model_config(arch)
+    )  # "hf-hub:..." would fetch what a checkpoint names
     if model is None:
         raise InputError(
             f"MODEL.CLIP.ARCH is {arch!r}, which is no open_clip model; open_clip.list_models() lists them"

@@ -16,7 +16,7 @@ from dcac_fastreid.errors import InputError
 
 if TYPE_CHECKING:
     import open_clip
-    from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler, UNet2DConditionModel
+    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 
 WEIGHTS = Path(__file__).parent / "weights"
 CLIP_FILE = "open_clip_model.safetensors"
@@ -100,15 +100,6 @@ def new_scheduler() -> DDPMScheduler:
     return DDPMScheduler(
         num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False
     )
-
-
-def new_sampler(steps: int) -> DDIMScheduler:
-    """DDIM over the same noise schedule, in so many steps."""
-    from diffusers import DDIMScheduler
-
-    sampler = DDIMScheduler.from_config(new_scheduler().config, clip_sample=False, set_alpha_to_one=False)
-    sampler.set_timesteps(steps)
-    return sampler
 
 
 def contrastive_loss() -> nn.Module:

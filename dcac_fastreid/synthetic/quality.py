@@ -10,6 +10,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
+from dcac_fastreid.diffusion.sampling import sample
+from dcac_fastreid.diffusion.stable_diffusion import StableDiffusionDenoiser
 from dcac_fastreid.synthetic import parts
 from dcac_fastreid.synthetic.captions import ADJECTIVES, tokenize
 from dcac_fastreid.synthetic.people import DYES
@@ -87,12 +89,11 @@ def noise_errors(unet, vae, clip, web: Web) -> dict[str, float]:
 @torch.inference_mode()
 def sampled(unet, vae, clip, texts: Sequence[str], *, seed: int, steps: int, guidance: float) -> Image.Image:
     """Pictures beside each other that the diffusion model makes of captions, by DDIM with classifier-free guidance."""
-    sampler, side = parts.new_sampler(steps), unet.config.sample_size
-    latents = torch.randn(len(texts), 4, side, side, generator=torch.Generator().manual_seed(seed))
+    side = unet.config.sample_size
+    noise = torch.randn(len(texts), 4, side, side, generator=torch.Generator().manual_seed(seed))
     told, untold = _states(clip, texts), _states(clip, [""] * len(texts))
-    for time in sampler.timesteps:
-        with_text, without = unet(latents, time, told).sample, unet(latents, time, untold).sample
-        latents = sampler.step(without + guidance * (with_text - without), time, latents).prev_sample
+    denoiser = StableDiffusionDenoiser(unet, parts.new_scheduler())
+    latents = sample(denoiser, noise, told, untold, steps=steps, guidance=guidance)
     return side_by_side(_upright(vae.decode(latents / vae.config.scaling_factor).sample))
 
 

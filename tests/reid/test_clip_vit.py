@@ -3,6 +3,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid import CLIPViT, build_clip_vit_backbone
 from dcac_fastreid.reid.clip_weights import load_image_tower
 from dcac_fastreid.reid.open_clip_models import ARCHITECTURES
@@ -88,8 +89,9 @@ def test_sizes_and_names_that_cannot_work_are_refused():
         CLIPViT("synthetic-ViT-16", (130, 64))
     with pytest.raises(ValueError, match=r"multiple of the patch size 14 of ViT-L-14; the nearest is 252 x 126"):
         CLIPViT("ViT-L-14", (256, 128))
-    with pytest.raises(ValueError, match="'ViT-Z'"):
-        CLIPViT("ViT-Z", (256, 128))
+    for name in ("ViT-Z", "hf-hub:someone/model"):  # no download, least of all of what a checkpoint's config names
+        with pytest.raises(InputError, match=f"'{name}', which is no open_clip model"):
+            CLIPViT(name, (256, 128))
     with pytest.raises(ValueError, match="whose image tower is a ResNet"):
         CLIPViT("RN50", (256, 128))
 
