@@ -1,0 +1,110 @@
+"""Which identities does a run take for each other? The probabilities that mix the prompts, Eq. 12. N identities."""
+
+import numpy as np
+from torch import Tensor
+
+from dcac_fastreid.analysis.classifier import (
+    classify,
+    condition_probabilities,
+    mean_by_identity,
+    mixes_prompts,
+    most_correlated,
+)
+from dcac_fastreid.analysis.figures import draw_png, show_picture
+from dcac_fastreid.analysis.identities import draw_identities, images_by_identity, pixels
+from dcac_fastreid.analysis.page import Picture
+from dcac_fastreid.analysis.run import Run, TrainingImage
+from dcac_fastreid.errors import InputError
+
+WIDTH, HEIGHT = 1.2, 2.4  # inches, of a picture with its label
+MATRIX = 7.0  # inches
+
+
+def pictures(run: Run, *, number: int = 6, nearest: int = 5, seed: int = 0) -> list[Picture]:
+    """Some identities beside those that they are taken for most, and the probabilities of all of them.
+
+    Args:
+        number: of identities, drawn by the seed. nearest: others shown beside each.
+    Raises:
+        InputError: a run without classifier, other training data than it had, or a number below 1.
+    """
+    if nearest < 1:
+        raise InputError(f"{nearest} others beside each identity are asked for; expected 1 or more")
+    groups = images_by_identity(run)
+    images = [image for group in groups for image in group]
+    probabilities = condition_probabilities(run, classify(run, images))
+    mean = mean_by_identity(probabilities, [image.label for image in images]).cpu()
+    return [_nearest(run, groups, mean, number, nearest, seed), _matrix(run, mean)]
+
+
+def _nearest(
+    run: Run, groups: list[list[TrainingImage]], mean: Tensor, number: int, nearest: int, seed: int
+) -> Picture:
+    rows = [
+        [(label, mean[label, label].item()), *most_correlated(mean, label, nearest)]
+        for label in draw_identities(len(groups), number, seed)
+    ]
+
+    def draw(figure):
+        grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
+        for line, row in zip(grid, rows, strict=True):
+            firsts = pixels(run, [groups[label][0] for label, _ in row])
+            for axes, picture, (label, probability) in zip(line, firsts, row, strict=True):
+                show_picture(axes, picture)
+                axes.set_xlabel(f"{groups[label][0].person}\np = {probability:.4f}", fontsize=8)
+        for place, axes in enumerate(grid[0]):
+            axes.set_title("itself" if place == 0 else f"other {place}", fontsize=8)
+
+    caption = (
+        "Training identities, each beside the other identities that its pictures resemble most. p is the mean over all its "
+        f"training pictures, without augmentation, of {_source(run)} All {len(mean)} add up to 1; were none preferred, each "
+        f"would have {1 / len(mean):.4f}."
+    )
+    png = draw_png(WIDTH * len(rows[0]), HEIGHT * len(rows) + 0.3, draw)
+    return Picture("correlations-nearest", "Identities that resemble each other", png, caption)
+
+
+def _matrix(run: Run, mean: Tensor) -> Picture:
+    order = _order(mean)
+    shown = mean[order][:, order].double().numpy()
+    np.fill_diagonal(shown, np.nan)
+    lowest, highest = np.nanquantile(shown, 0.05), np.nanmax(shown)
+
+    def draw(figure):
+        axes = figure.subplots()
+        axes.set_facecolor("lightgray")  # the diagonal
+        drawn = axes.imshow(shown, norm="log", vmin=max(lowest, 1e-6), vmax=highest)
+        axes.set_xlabel("identity that they are taken for")
+        axes.set_ylabel("identity of the pictures")
+        axes.set_xticks([])
+        axes.set_yticks([])
+        figure.colorbar(drawn, ax=axes, shrink=0.8, label="mean probability, logarithmic")
+
+    own = mean.diagonal()
+    caption = (
+        f"All {len(mean)} training identities against each other, those that resemble each other side by side: a square along "
+        f"the diagonal is a group of look-alikes. The colour is {_source(run)} An identity's own probability (the diagonal, "
+        f"grey) is {own.mean():.3f} on average, from {own.min():.3f} to {own.max():.3f}."
+    )
+    return Picture(
+        "correlations-matrix", "All identities against each other", draw_png(MATRIX, 0.8 * MATRIX, draw), caption
+    )
+
+
+def _source(run: Run) -> str:
+    settings = run.cfg.MODEL.DCAC.CONDITIONER
+    if mixes_prompts(run):
+        return f"the probabilities of {run.name}'s condition (Eq. 12, of the {settings.PROBS}, temperature {settings.TAU:g})."
+    return (
+        f"the classifier's probabilities at temperature {settings.TAU:g}, as Eq. 12 would have them; {run.name} makes no "
+        "condition of them."
+    )
+
+
+def _order(mean: Tensor) -> list[int]:
+    """The identities in the order of a tree that joins those with high probabilities for each other first."""
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    apart = -((mean + mean.T) / 2).double().clamp(min=1e-12).log().numpy()
+    return leaves_list(linkage(squareform(apart, checks=False), "average")).tolist()

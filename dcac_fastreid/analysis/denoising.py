@@ -1,0 +1,62 @@
+"""How well does a denoiser see through noise under a condition, Eq. 10 and 11? B pictures, (c, h, w) latent; L condition tokens,
+C their width."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from dcac_fastreid.diffusion.sampling import no_condition, one_step
+from dcac_fastreid.diffusion.stable_diffusion import StableDiffusionDenoiser
+
+OWN, ANOTHERS, NONE = "own", "another's", "none"
+BATCH = 64  # pictures that the denoiser takes at a time
+
+
+class Denoised(NamedTuple):
+    """noisy, estimate: (B, c, h, w), z_t and the z_0 that the prediction amounts to. errors: (B,), Eq. 11 of each picture."""
+
+    noisy: Tensor
+    estimate: Tensor
+    errors: Tensor
+
+
+@torch.no_grad()
+def denoise(
+    denoiser: StableDiffusionDenoiser, latents: Tensor, noise: Tensor, timestep: int, condition: Tensor
+) -> Denoised:
+    """One prediction at one timestep. latents, noise: (B, c, h, w). condition: (B, L, C)."""
+    timesteps = torch.full((len(latents),), timestep, device=latents.device)
+    noisy = denoiser.add_noise(latents, noise, timesteps)
+    prediction = denoiser(noisy, timesteps, condition)
+    errors = (prediction - denoiser.target(latents, noise, timesteps)).square().mean(dim=(1, 2, 3))
+    return Denoised(noisy, one_step(denoiser, noisy, timestep, prediction), errors)
+
+
+def compared_conditions(own: Tensor, anothers: Tensor) -> dict[str, Tensor]:
+    """What pictures are denoised under, by name: their own conditions (B, L, C), those of other pictures, and none."""
+    return {OWN: own, ANOTHERS: anothers, NONE: no_condition(own)}
+
+
+def noise_errors(
+    denoiser: StableDiffusionDenoiser,
+    latents: Tensor,
+    noise: Tensor,
+    timesteps: Sequence[int],
+    conditions: Mapping[str, Tensor],
+) -> dict[tuple[int, str], Tensor]:
+    """The errors (B,) by timestep and name of the condition, all of the same noise.
+
+    Args:
+        latents, noise: (B, c, h, w). conditions: name -> (B, L, C).
+    """
+    found = {}
+    cases = [(timestep, name) for timestep in timesteps for name in conditions]
+    for timestep, name in tqdm(cases, desc="noise errors", unit="condition", disable=None, leave=False):
+        batches = zip(latents.split(BATCH), noise.split(BATCH), conditions[name].split(BATCH), strict=True)
+        found[timestep, name] = torch.cat(
+            [denoise(denoiser, z_0, eps, timestep, condition).errors for z_0, eps, condition in batches]
+        )
+    return found

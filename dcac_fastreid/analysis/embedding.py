@@ -1,0 +1,178 @@
+"""Embedding map: features of test images in the plane (t-SNE), coloured by identity, by camera and by domain."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+
+import numpy as np
+from torch.nn.functional import normalize
+
+from dcac_fastreid import data
+from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_png
+from dcac_fastreid.analysis.page import Picture
+from dcac_fastreid.analysis.run import Run
+from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
+from dcac_fastreid.data.person_folders import cameras_known
+from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.errors import InputError
+
+DOMAINS = ("DG_Market1501", "DG_DukeMTMC", "DG_MSMT17", "DG_CUHK03NP")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LEAST = 8  # images, for a map that shows anything
+PERPLEXITY = 30.0  # scikit-learn's own choice, where there are images enough
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Test images of several domains; M of them.
+
+    Attributes:
+        paths: M. domains: (M,) numbers into `names`. persons, cameras: (M,), as their domain counts them; camera -1 is unknown.
+    """
+
+    names: Sequence[str]
+    paths: Sequence[str]
+    domains: np.ndarray
+    persons: np.ndarray
+    cameras: np.ndarray
+
+
+def pictures(run: Run, *, datasets: Sequence[str] = (), images: int = 1500, seed: int = 0) -> list[Picture]:
+    """One map of three panels.
+
+    Args:
+        datasets: (): those of DOMAINS that lie in the data root, and the run's own test set.
+        images: of all domains together, about, in whole identities.
+        seed: of the choice of identities and of the map.
+    Raises: InputError: a data set that is not known or cannot be read, or too few images.
+    """
+    cfg = run.tested_on(datasets or _present(run.cfg))
+    sample = take_sample(cfg.DATASETS.TESTS, data.data_root(cfg.DATASETS.ROOT), images, seed)
+    features = normalize(run.features(sample.paths)).numpy()
+    return [
+        Picture(
+            name="embedding",
+            title="Embedding map",
+            png=_draw(sample, plane(features, seed)),
+            caption=(
+                f"Features of {run.name}: {len(sample.paths)} test images of {_listed(sample.names)}, all images of randomly "
+                "chosen identities, laid into the plane by t-SNE. Neighbours on the map are neighbours by cosine; distances "
+                "between groups and their sizes mean nothing. Left: some identities. Middle: the cameras of "
+                f"{_short(sample.names[0])}, by number. Right: the domains. " + _neighbours(sample, features)
+            ),
+        )
+    ]
+
+
+def _present(cfg) -> list[str]:
+    root = data.data_root(cfg.DATASETS.ROOT)
+    found = [name for name in DOMAINS if not KNOWN_DATASETS[name].locate(root).lacking]
+    return list(dict.fromkeys((*cfg.DATASETS.TESTS, *found)))
+
+
+def take_sample(names: Sequence[str], root: str, images: int, seed: int) -> Sample:
+    """Query and gallery images of identities drawn from the queries', an equal share of `images` for each domain, about.
+
+    Raises: InputError: fewer than LEAST images.
+    """
+    generator = np.random.default_rng(seed)
+    chosen = []
+    for domain, name in enumerate(names):
+        dataset = read_dataset(name, root)
+        of_person: dict = {person: [] for person in sorted({person for _, person, _ in dataset.query})}
+        known = cameras_known(dataset, "query")
+        for path, person, camera in (*dataset.query, *dataset.gallery):
+            if person in of_person:  # else a distractor
+                of_person[person].append((path, domain, person, camera if known else -1))
+        room = images // len(names)
+        for person in generator.permutation(list(of_person)):
+            if room <= 0:
+                break
+            chosen += of_person[person]
+            room -= len(of_person[person])
+    if len(chosen) < LEAST:
+        raise InputError(f"an embedding map of {len(chosen)} images shows nothing; expected {LEAST} or more (--images)")
+    paths, *numbers = zip(*chosen, strict=True)
+    return Sample(list(names), paths, *map(np.array, numbers))
+
+
+def plane(features: np.ndarray, seed: int) -> np.ndarray:
+    """t-SNE of unit features (M, D) from their first two principal components on: (M, 2). The same seed, the same map."""
+    from sklearn.manifold import TSNE  # seconds
+
+    perplexity = min(PERPLEXITY, (len(features) - 1) / 3)
+    return TSNE(init="pca", perplexity=perplexity, random_state=seed).fit_transform(features)
+
+
+def _neighbours(sample: Sample, features: np.ndarray) -> str:
+    """How many images have a nearest other image of their own person, camera and domain: a number beside the impression."""
+    similarities = features @ features.T
+    np.fill_diagonal(similarities, -np.inf)
+    nearest = similarities.argmax(axis=1)
+    domain = sample.domains == sample.domains[nearest]
+    person = domain & (sample.persons == sample.persons[nearest])
+    camera = domain & (sample.cameras == sample.cameras[nearest])
+    by_camera = f"by the same camera for {camera.mean():.1%}, " if (sample.cameras >= 0).all() else ""
+    return (
+        f"In the full space the nearest other image is of the same person for {person.mean():.1%} of the images, {by_camera}of "
+        f"the same domain for {domain.mean():.1%}."
+    )
+
+
+def _draw(sample: Sample, points: np.ndarray) -> bytes:
+    def draw(figure):
+        panels = figure.subplots(1, 3)
+        titles = "identity", f"camera ({_short(sample.names[0])})", "domain"
+        for axes, title, panel in zip(panels, titles, (_draw_identities, _draw_cameras, _draw_domains), strict=True):
+            panel(axes, sample, points)
+            axes.set_title(title)
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(True)
+            # As wide as its panel: a wider one would take the room of the other panels.
+            below = {"loc": "upper left", "bbox_to_anchor": (0, -0.01, 1, 0), "mode": "expand", "ncols": 3}
+            axes.legend(**below, fontsize=7.5, markerscale=1.4)
+
+    return draw_png(15, 5.8, draw)
+
+
+def _draw_identities(axes, sample: Sample, points: np.ndarray) -> None:
+    axes.scatter(*points.T, s=5, color=FAINT, alpha=0.35, linewidths=0, label="all others")
+    for number, (domain, person) in enumerate(_largest(sample)[: len(MARKERS)]):
+        chosen = (sample.domains == domain) & (sample.persons == person)
+        label = f"{_short(sample.names[domain])} {person}"
+        axes.scatter(*points[chosen].T, s=26, color=COLOURS[number], marker=MARKERS[number], linewidths=0, label=label)
+
+
+def _largest(sample: Sample) -> list[tuple[int, int]]:
+    """(domain, person) with the most images of their domain, the domains in turn."""
+    of_domain = []
+    for domain in range(len(sample.names)):
+        persons, counts = np.unique(sample.persons[sample.domains == domain], return_counts=True)
+        of_domain.append([(domain, person) for person in persons[counts.argsort(kind="stable")[::-1]]])
+    return [each for each in chain.from_iterable(zip_longest(*of_domain)) if each]
+
+
+def _draw_cameras(axes, sample: Sample, points: np.ndarray) -> None:
+    """Of the first domain: a colour for each camera of all domains would be told from no other."""
+    first = sample.domains == 0
+    axes.scatter(*points[~first].T, s=5, color=FAINT, alpha=0.35, linewidths=0, label="other domains")
+    for place, camera in enumerate(np.unique(sample.cameras[first])):
+        name = str(camera + 1) if camera >= 0 else "?"
+        style = {"color": COLOURS[place % len(COLOURS)], "marker": f"${name}$", "s": 34 * len(name)}  # of one height
+        chosen = first & (sample.cameras == camera)
+        axes.scatter(*points[chosen].T, linewidths=0, label=f"camera {name}", **style)
+
+
+def _draw_domains(axes, sample: Sample, points: np.ndarray) -> None:
+    for domain, name in enumerate(sample.names):
+        style = {"color": COLOURS[domain % len(COLOURS)], "marker": MARKERS[domain % len(MARKERS)]}
+        axes.scatter(*points[sample.domains == domain].T, s=9, alpha=0.6, linewidths=0, label=_short(name), **style)
+
+
+def _short(name: str) -> str:
+    return name.removeprefix("DG_")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

@@ -1,0 +1,157 @@
+"""Ranked lists: queries with their nearest gallery images, right or wrong.
+
+fast-reid's Visualizer is not used: it sorts a full matrix of indices (7.7 GB of MSMT17), tells right from wrong by red and blue
+alone, takes an unknown camera (-1) for one camera, and draws into pyplot's one global figure.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dcac_fastreid import data
+from dcac_fastreid.analysis.figures import DIM, INK, RIGHT, WRONG, draw_png
+from dcac_fastreid.analysis.page import Picture
+from dcac_fastreid.analysis.run import Run
+from dcac_fastreid.analysis.test_set import TestSet
+from dcac_fastreid.errors import InputError
+
+ORDERS = ("worst", "best")
+ROWS = 8  # lists of one picture
+SIZE = (88, 176)  # of a thumbnail, columns and rows
+# In inches, which are the drawing's units too: a cell with its picture, the gap behind the query, the lines of text.
+CELL, PICTURE, GAP, ABOVE, BELOW, HEADING = 1.0, (0.88, 1.76), 0.3, 0.2, 0.34, 0.34
+
+
+@dataclass(frozen=True)
+class RankedList:
+    """A query's list as the evaluation ranks it, without junk.
+
+    Attributes:
+        nearest: indices of gallery images, (k,). distances: (k,). right: (k,), whether each is a match.
+        match_ranks: ranks of all matches, from 1.
+    """
+
+    query: int
+    nearest: np.ndarray
+    distances: np.ndarray
+    right: np.ndarray
+    match_ranks: np.ndarray
+
+
+def pictures(run: Run, *, order: str = "worst", queries: int = 8, k: int = 10) -> list[Picture]:
+    """Lists of the queries with the lowest average precision, or the highest, and the k nearest gallery images of each.
+
+    Raises: InputError: an order that is not known, or a number below 1.
+    """
+    if order not in ORDERS or min(queries, k) < 1:
+        raise InputError(
+            f"ranked lists are asked for by order {order!r}, {queries} queries and {k} images; expected one of "
+            f"{', '.join(ORDERS)} and numbers from 1"
+        )
+    test_set = run.test_set()
+    chosen = by_average_precision(test_set.average_precisions, order)[:queries]
+    lists = ranked_lists(test_set, chosen, k)
+    made = []
+    for begin in range(0, len(lists), ROWS):
+        part = lists[begin : begin + ROWS]
+        number = f" ({begin + 1} to {begin + len(part)})" if len(lists) > ROWS else ""
+        made.append(
+            Picture(
+                name="-".join(filter(None, ("ranked-lists", order, f"{begin // ROWS + 1}" if number else ""))),
+                title=f"Ranked lists, {order} first{number}",
+                png=_draw(test_set, part),
+                caption=_caption(run, test_set, order, k),
+            )
+        )
+    return made
+
+
+def by_average_precision(average_precisions: np.ndarray, order: str) -> np.ndarray:
+    """Queries with a match, the worst or the best first; equal ones in the data set's order."""
+    values = average_precisions if order == "worst" else -average_precisions
+    return values.argsort(kind="stable")[: np.isfinite(average_precisions).sum()]  # NaN comes last
+
+
+def ranked_lists(test_set: TestSet, queries: Sequence[int], k: int) -> list[RankedList]:
+    """The lists of some queries, in their order; distances are made block by block, as in the evaluation."""
+    lists = {}
+    for first, block in test_set.distances:
+        for query in queries:
+            if 0 <= query - first < len(block):
+                lists[query] = _ranked_list(test_set, query, block[query - first], k)
+    return [lists[query] for query in queries]
+
+
+def _ranked_list(test_set: TestSet, query: int, distances: np.ndarray, k: int) -> RankedList:
+    same_person, is_junk = test_set.matches.of(query)
+    is_match = np.zeros(len(distances), dtype=bool)
+    is_match[same_person[~is_junk]] = True
+    order = distances.argsort(kind="stable")
+    order = order[~np.isin(order, same_person[is_junk])]
+    nearest = order[:k]
+    return RankedList(query, nearest, distances[nearest], is_match[nearest], np.flatnonzero(is_match[order]) + 1)
+
+
+def _caption(run: Run, test_set: TestSet, order: str, k: int) -> str:
+    scores = test_set.scores
+    measure = "cosine similarity" if test_set.similarity else "distance (the nearest first)"
+    which = "lowest" if order == "worst" else "highest"
+    junk = "As in the evaluation, images of the query's person by the query's own camera are left out. "
+    return (
+        f"{run.name} on {test_set.name}: the queries with the {which} average precision (AP), each with its {k} nearest gallery "
+        f"images; mAP of all queries {scores['mAP']:.1f} %, Rank-1 {scores['Rank-1']:.1f} %. A tick and a green frame: the same "
+        f"person; a cross and a red frame: another one. Beside the sign the {measure}. {junk if test_set.has_cameras else ''}A "
+        "distractor is a person of no query."
+    )
+
+
+def _draw(test_set: TestSet, lists: Sequence[RankedList]) -> bytes:
+    columns = max(len(each.nearest) for each in lists)
+    row_height = HEADING + ABOVE + PICTURE[1] + BELOW
+    width, height = GAP + CELL * (columns + 1), row_height * len(lists)
+
+    def draw(figure):
+        axes = figure.add_axes((0, 0, 1, 1))
+        for row, each in enumerate(lists):
+            _draw_list(axes, test_set, each, row * row_height)
+        axes.set_xlim(-0.06, width)
+        axes.set_ylim(height, 0)
+        axes.set_axis_off()
+
+    return draw_png(width + 0.06, height, draw, layout="none")
+
+
+def _draw_list(axes, test_set: TestSet, ranked: RankedList, top: float) -> None:
+    axes.text(0, top + HEADING - 0.1, _heading(test_set, ranked), fontsize=9, fontweight="bold")
+    top += HEADING
+    _draw_cell(axes, test_set, ranked.query, 0, top, "query", INK)
+    for place, image in enumerate(ranked.nearest):
+        colour, sign = RIGHT if ranked.right[place] else WRONG
+        value = 1 - ranked.distances[place] if test_set.similarity else ranked.distances[place]
+        text = f"{place + 1}  {sign} {value:.2f}"
+        _draw_cell(axes, test_set, test_set.num_query + image, GAP + CELL * (place + 1), top, text, colour)
+
+
+def _draw_cell(axes, test_set: TestSet, image: int, left: float, top: float, text: str, colour: str) -> None:
+    picture = data.read_image(test_set.paths[image]).resize(SIZE)
+    top += ABOVE
+    right, bottom = left + PICTURE[0], top + PICTURE[1]
+    axes.imshow(picture, extent=(left, right, bottom, top), aspect="auto")
+    axes.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color=colour, linewidth=2.5)
+    middle = (left + right) / 2
+    axes.text(middle, top - 0.06, text, color=colour, fontsize=9, ha="center")
+    camera = test_set.cameras[image]
+    person = test_set.persons[image]
+    sought = person in test_set.persons[: test_set.num_query]
+    below = (f"person {person}" if sought else "distractor") + "\n"
+    below += f"camera {camera + 1}" if camera >= 0 else "camera unknown"
+    axes.text(middle, bottom + 0.05, below, fontsize=7.5, ha="center", va="top", color=DIM)
+
+
+def _heading(test_set: TestSet, ranked: RankedList) -> str:
+    ranks, shown = ranked.match_ranks, len(ranked.nearest)
+    return (
+        f"AP {test_set.average_precisions[ranked.query]:.1f} %: {ranked.right.sum()} of {len(ranks)} matches among the first "
+        f"{shown}, the first at rank {ranks[0]}, the last at {ranks[-1]}"
+    )

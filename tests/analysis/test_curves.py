@@ -1,0 +1,69 @@
+import json
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+from dcac_fastreid.analysis import curves
+from dcac_fastreid.errors import InputError
+
+
+def write(folder: Path, *lines) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / curves.FILE).write_text(
+        "".join(line if isinstance(line, str) else json.dumps(line) + "\n" for line in lines)
+    )
+    return folder
+
+
+def test_a_repeated_step_counts_once_and_steps_are_in_order(tmp_path):
+    first, second, again = ({"iteration": step, "loss_cls": loss} for step, loss in ((9, 3.0), (19, 2.0), (19, 2.5)))
+    folder = write(tmp_path, first, second, {"iteration": 0, "telemetry/x": 1.0}, again, '{"iteration": 29, "loss')
+    read = curves.read_metrics(folder / curves.FILE)
+    assert read == {"loss_cls": {9: 3.0, 19: 2.5}, "telemetry/x": {0: 1.0}}
+    assert list(read["loss_cls"]) == [9, 19]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ((), "has no finished line with a number yet"),
+        (({"iteration": 0, "time": 1.0},), "has no losses and no scores, but time"),
+        (("no json\n",), "is no metrics.json of fast-reid: a line reads 'no json'"),
+        (({"step": 1},), "is no metrics.json of fast-reid"),
+        (("[1]\n",), "is no metrics.json of fast-reid"),
+    ],
+)
+def test_other_files_are_one_sentence(lines, message, tmp_path):
+    write(tmp_path, *lines)
+    with pytest.raises(InputError, match=message):
+        curves.pictures([tmp_path])
+
+
+def test_a_folder_without_metrics_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match=r"there is no .*metrics.json; give the folder of a run"):
+        curves.pictures([tmp_path])
+
+
+def test_every_group_has_its_picture(trained):
+    made = curves.pictures([trained["dcac"], trained["baseline"].parent])  # a checkpoint, a folder
+    assert [picture.name for picture in made] == ["curves-losses", "curves-scores", "curves-telemetry"]
+    assert all("dcac, baseline" in picture.caption for picture in made)
+    (alone, _) = curves.pictures([trained["baseline"]])  # no telemetry
+    assert alone.name == "curves-losses"
+
+
+def test_runs_of_one_name_are_told_apart(tmp_path):
+    folders = [write(tmp_path / path, {"iteration": 0, "lr": 1.0}) for path in ("a/ma", "b/ma", "d")]
+    (picture,) = curves.pictures(folders)
+    assert "a/ma, b/ma, d" in picture.caption
+
+
+def test_the_steps_below_a_panel_do_not_touch():
+    figure = Figure(figsize=(0.9 * curves.PANEL[0], curves.PANEL[1]))
+    axes = figure.subplots()
+    curves._draw_panel(axes, {"run": {"lr": dict.fromkeys(range(0, 12_000, 20), 1e-5)}}, "lr")
+    figure.draw_without_rendering()
+    low, high = axes.get_xlim()
+    boxes = [tick.label1.get_window_extent() for tick in axes.xaxis.get_major_ticks() if low <= tick.get_loc() <= high]
+    assert len(boxes) > 2 and all(one.x1 + 5 < other.x0 for one, other in zip(boxes, boxes[1:], strict=False))

@@ -1,0 +1,26 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dcac_fastreid.analysis.figures import DOTS_PER_INCH, draw_png, show_picture
+from dcac_fastreid.errors import InputError
+
+
+def draw(figure):
+    axes = figure.subplots()
+    show_picture(axes, np.zeros((4, 2, 3), dtype=np.uint8))
+    axes.set_title("black")
+
+
+def test_the_same_drawing_gives_the_same_file_of_the_asked_size():
+    first = draw_png(2, 3, draw)
+    assert draw_png(2, 3, draw) == first
+    assert Image.open(io.BytesIO(first)).size == (2 * DOTS_PER_INCH, 3 * DOTS_PER_INCH)
+    assert draw_png(2, 3, lambda figure: figure.text(0.5, 0.5, "other"), layout="none") != first
+
+
+def test_a_figure_too_large_to_draw_is_one_sentence():
+    with pytest.raises(InputError, match="a picture of 2 x 600 inches is asked for; expected less than 595 on a side"):
+        draw_png(2, 600, draw)

@@ -1,0 +1,47 @@
+import inspect
+
+import pytest
+
+from dcac_fastreid.analysis.kinds import KINDS, write_pictures
+from dcac_fastreid.errors import InputError
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_option_of_a_kind_can_be_asked_for(name):
+    parameters = inspect.signature(KINDS[name].make).parameters.values()
+    options = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY} - {"others"}
+    assert options == set(KINDS[name].options)
+    assert all(isinstance(default, (int, float, str, tuple)) for default in KINDS[name].defaults.values())
+
+
+def test_a_kind_of_one_run_refuses_two(trained, tmp_path):
+    with pytest.raises(InputError, match="embedding shows one run, got 2 checkpoints; make a page for each"):
+        write_pictures("embedding", [trained["dcac"], trained["baseline"]], tmp_path / "page", "command")
+    assert not (tmp_path / "page").exists()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_that_no_library_takes_is_one_sentence(trained, tmp_path, seed):
+    with pytest.raises(InputError, match=f"seed {seed} is asked for; expected 0 to 4294967295"):
+        write_pictures("embedding", [trained["dcac"]], tmp_path, "command", options={"seed": seed})
+
+
+def test_options_reach_the_kind(trained, tmp_path):
+    options = {"order": "best", "queries": 1, "k": 3}
+    page, absent = write_pictures(
+        "ranked-lists", [trained["dcac"]], tmp_path, "command", dataset="DG_Market1501", options=options
+    )
+    assert absent == [] and {file.name for file in tmp_path.iterdir()} == {"index.html", "ranked-lists-best.png"}
+    text = page.read_text()
+    assert "DCAC (dcac) on DG_Market1501: ranked-lists" in text and "its 3 nearest gallery images" in text
+
+
+def test_all_leaves_out_what_a_baseline_has_not(trained, tmp_path):
+    opts = ["DATASETS.TESTS", ("DG_MSMT17",)]
+    page, absent = write_pictures("all", [trained["baseline"]], tmp_path, "command", opts=opts)
+    assert "baseline (baseline) on DG_MSMT17" in page.read_text()
+    kinds = {file.name.split("-")[0] for file in tmp_path.glob("*.png")}
+    assert {kind.removesuffix(".png") for kind in kinds} == {
+        "curves", "ranked", "distances", "grad", "correlations", "embedding",
+    }  # fmt: skip
+    assert absent == [f"no pictures of the diffusion model: {trained['baseline']} has none"]
