@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DCAC",
     "DCACTrainer",
+    "FeatureExtractor",
     "PrototypicalBaseline",
     "add_dcac_config",
     "check_command",
@@ -23,3 +24,11 @@ __all__ = [
     "one_sentence_errors",
     "setup",
 ]
+
+
+def __getattr__(name: str):
+    if name == "FeatureExtractor":  # late: to train, nobody needs it
+        from dcac_fastreid.deploy import FeatureExtractor
+
+        return FeatureExtractor
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,83 @@
+"""An answer as one picture: the photo that asks, and the gallery's most similar ones with what is known of them."""
+
+import functools
+import io
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+from dcac_fastreid import data
+from dcac_fastreid.deploy.answers import Answer, Hit
+from dcac_fastreid.deploy.pictures import printable
+
+CELL, GAP, EDGE = (128, 256), 16, 4  # pixels: a photo, between two, its frame
+LINE, LINES = 18, 4  # of text: its height, and how many lie below a photo
+COLUMNS = 6  # the photo that asks, and five hits a row
+INK, FAINT, MATCH, BELOW = "#1f2328", "#57606a", "#1a7f37", "#b0b7be"
+TEXT, SMALL = 14, 12  # sizes; a file name is small
+
+
+def draw_answer(answer: Answer, folder: Path, verdict: str) -> bytes:
+    """PNG: the verdict, and below it the photos. One that reaches the threshold has a green frame and the word "match".
+
+    Args: folder: of the gallery's photos; their names are told below it.
+    """
+    rows = -(-len(answer.hits) // (COLUMNS - 1))
+    columns = min(COLUMNS, len(answer.hits) + 1)
+    pitch = CELL[0] + GAP, CELL[1] + GAP + LINE * LINES
+    width = GAP + columns * pitch[0]
+    head = _wrapped(verdict, width - 2 * GAP)
+    top = GAP + LINE * len(head) + GAP
+    sheet = Image.new("RGB", (width, top + rows * pitch[1]), "white")
+    for number, line in enumerate(head):
+        ImageDraw.Draw(sheet).text((GAP, GAP + number * LINE), line, fill=INK, font=_font(TEXT))
+    _place(sheet, (GAP, top), answer.photo, INK, ["asked for"], printable(answer.photo.name))
+    for place, (hit, name) in enumerate(zip(answer.hits, answer.names(folder), strict=True)):
+        row, column = divmod(place, COLUMNS - 1)
+        corner = GAP + (column + 1) * pitch[0], top + row * pitch[1]
+        _place(sheet, corner, hit.photo, MATCH if hit.is_match else BELOW, _lines(place + 1, hit), name)
+    stream = io.BytesIO()
+    sheet.save(stream, format="PNG")
+    return stream.getvalue()
+
+
+def _lines(rank: int, hit: Hit) -> list[str]:
+    known = [] if hit.probability is None else [f"probability {hit.probability:.3f}"]
+    return [f"{rank}." + ("  match" if hit.is_match else ""), f"similarity {hit.similarity:.3f}", *known]
+
+
+def _place(sheet: Image.Image, corner: tuple[int, int], photo: Path, colour: str, lines: list[str], name: str) -> None:
+    draw = ImageDraw.Draw(sheet)
+    x, y = corner
+    draw.rectangle((x - EDGE, y - EDGE, x + CELL[0] + EDGE - 1, y + CELL[1] + EDGE - 1), fill=colour)
+    sheet.paste(ImageOps.pad(data.read_image(str(photo)), CELL, color="white"), corner)
+    below = y + CELL[1] + EDGE + 2
+    for number, line in enumerate(lines):
+        draw.text((x, below + number * LINE), line, fill=INK, font=_font(TEXT))
+    draw.text((x, below + len(lines) * LINE), _shortened(name), fill=FAINT, font=_font(SMALL))
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of whole words that fit."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and _font(TEXT).getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _shortened(name: str) -> str:
+    """What fits below a photo: of a longer name its beginning, often the person's, and its end."""
+    short, kept = name, len(name)
+    while _font(SMALL).getlength(short) > CELL[0]:
+        kept -= 1
+        short = f"{name[: kept - kept // 2]}...{name[len(name) - kept // 2 :]}"
+    return short
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.load_default(size)

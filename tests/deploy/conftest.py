@@ -1,0 +1,47 @@
+"""A checkpoint as a run writes it, of the small pre-trained CLIP, and what fast-reid's own test makes of pictures with it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from dcac_fastreid import data, load_config
+from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config
+from dcac_fastreid.deploy import FeatureExtractor, load_encoder
+from dcac_fastreid.deploy.feature_folder import extract_folder
+from fastreid.modeling import build_model
+
+
+def save_checkpoint(cfg, folder: Path) -> Path:
+    """model_final.pth of an untrained model of cfg with 8 identities."""
+    cfg = cfg.clone()
+    cfg.defrost()
+    cfg.MODEL.HEADS.NUM_CLASSES = 8
+    torch.manual_seed(0)
+    model = build_model(data.with_local_weights(cfg))
+    StrictCheckpointer(model, str(folder), encoder_config=encoder_config(cfg)).save("model_final")
+    return folder / "model_final.pth"
+
+
+@pytest.fixture(scope="session")
+def checkpoint(configs, tmp_path_factory) -> Path:
+    cfg = load_config(str(configs / "synthetic" / "baseline" / "ma_ms.yml"), ["MODEL.DEVICE", "cpu"])
+    return save_checkpoint(cfg, tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="session")
+def encoder(checkpoint):
+    return load_encoder(checkpoint, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def extract(checkpoint):
+    return FeatureExtractor(checkpoint, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def index(extract, tiny_world, tmp_path_factory) -> Path:
+    """An index of the tiny world's Market gallery, 35 pictures; not to be changed."""
+    folder = tmp_path_factory.mktemp("index")
+    extract_folder(extract, tiny_world / "Market-1501-v15.09.15" / "bounding_box_test", folder)
+    return folder

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.nn import functional
+
+import dcac_fastreid
+from dcac_fastreid import data, deploy
+from dcac_fastreid.errors import InputError
+
+
+@torch.no_grad()
+def test_features_are_those_of_the_evaluation(checkpoint, extract, make_cfg):
+    """Of fast-reid's test loader and load_for_testing, what tools/train_net.py --eval-only calls."""
+    cfg = make_cfg("baseline/ma_ms.yml", "MODEL.WEIGHTS", str(checkpoint), "DATALOADER.NUM_WORKERS", 0)
+    model = dcac_fastreid.load_for_testing(cfg)
+    batches = list(data.build_test_loader(cfg, "DG_MSMT17")[0])
+    paths = [path for batch in batches for path in batch["img_paths"]]
+    expected = functional.normalize(torch.cat([model(batch) for batch in batches]))
+    features = extract(paths)
+    assert features.dtype == torch.float32 and features.shape == (len(paths), 128) and len(paths) == 30
+    torch.testing.assert_close(features, expected, rtol=0, atol=1e-5)
+    assert (features @ features.T).fill_diagonal_(0).max() < 0.999, "the pictures differ"
+
+
+def test_sizes_kinds_and_batches_mix(extract, checkpoint):
+    """A picture's features depend on nobody else in the list."""
+    generator = np.random.default_rng(0)
+    sizes = [(40, 20), (300, 150), (64, 64), (128, 64), (33, 77), (9, 5)]
+    arrays = [generator.integers(0, 255, (*size, 3), dtype=np.uint8) for size in sizes]
+    kinds = (lambda a: a, Image.fromarray, lambda a: torch.from_numpy(a).permute(2, 0, 1))
+    small_batches = dcac_fastreid.FeatureExtractor(checkpoint, device="cpu", batch_size=4)
+    together = small_batches([kinds[place % 3](array) for place, array in enumerate(arrays)])
+    alone = torch.cat([extract(array) for array in arrays])
+    torch.testing.assert_close(together, alone, rtol=0, atol=1e-5)
+    torch.testing.assert_close(together.norm(dim=1), torch.ones(len(sizes)))
+
+
+def test_nothing_in_is_nothing_out(extract):
+    assert extract([]).shape == (0, 128)
+
+
+def test_features_can_be_trained_on(extract):
+    """No inference tensors: what is built on them may need a gradient."""
+    features = extract(np.zeros((8, 4, 3), dtype=np.uint8))
+    weight = torch.ones(128, requires_grad=True)
+    (features @ weight).sum().backward()
+    assert not features.requires_grad and torch.equal(weight.grad, features[0])
+
+
+def test_an_unreadable_picture_is_named(extract, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"none")
+    with pytest.raises(InputError, match="broken.jpg cannot be read as a picture"):
+        extract([np.zeros((8, 4, 3), dtype=np.uint8), tmp_path / "broken.jpg"])
+
+
+def test_half_precision_is_near(extract, checkpoint):
+    picture = np.random.default_rng(0).integers(0, 255, (128, 64, 3), dtype=np.uint8)
+    half = dcac_fastreid.FeatureExtractor(checkpoint, device="cpu", precision="bf16")(picture)
+    assert (
+        half.dtype == torch.float32 and 0.99 < (half @ extract(picture).T).item() and not half.equal(extract(picture))
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"batch_size": 0}, "the batch size is 0"),
+        ({"precision": "int8"}, "the precision is 'int8'; expected one of fp32, fp16, bf16"),
+        ({"precision": "fp16"}, "fp16 needs a GPU"),
+        ({"device": "abacus"}, "MODEL.DEVICE is 'abacus', which is no device"),
+    ],
+)
+def test_wrong_settings_are_one_sentence(settings, sentence, checkpoint):
+    with pytest.raises(InputError, match=sentence):
+        dcac_fastreid.FeatureExtractor(checkpoint, **{"device": "cpu", **settings})
+
+
+def test_it_is_public():
+    assert dcac_fastreid.FeatureExtractor is deploy.FeatureExtractor and "FeatureExtractor" in dcac_fastreid.__all__
+    with pytest.raises(AttributeError, match="FeatureExtracter"):
+        _ = dcac_fastreid.FeatureExtracter

@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dcac_fastreid.deploy.pictures import as_list, encoder_input, pictures_in, readable
+from dcac_fastreid.errors import InputError
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    pixels = np.random.default_rng(0).integers(0, 255, (50, 30, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    return tmp_path / "photo.png"
+
+
+def test_every_kind_of_picture_is_the_same_input(photo, encoder):
+    expected = encoder_input(photo, encoder.transform, encoder.input_size)
+    pixels = np.asarray(Image.open(photo))
+    tensor = torch.from_numpy(pixels.copy()).permute(2, 0, 1)
+    assert expected.shape == (3, *encoder.input_size) and expected.max() > 1
+    for kind in (str(photo), Image.open(photo), pixels, tensor, expected, expected.double()):
+        assert torch.equal(encoder_input(kind, encoder.transform, encoder.input_size), expected), type(kind)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "I;16"])
+def test_an_opened_picture_is_read_as_its_file(mode, photo, encoder):
+    image = Image.open(photo).convert("L" if mode == "I;16" else mode)
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) << 8)
+    file = photo.with_name("turned.jpg" if mode == "CMYK" else "turned.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    image.save(file, exif=exif)
+    of_file = encoder_input(file, encoder.transform, encoder.input_size)
+    assert torch.equal(encoder_input(Image.open(file), encoder.transform, encoder.input_size), of_file)
+
+
+@pytest.mark.parametrize(
+    ("picture", "sentence"),
+    [
+        ("none.jpg", "there is no picture none.jpg"),
+        (np.zeros((4, 4, 3)), r"an array is \(4, 4, 3\), float64; expected .* uint8"),
+        (np.zeros((3, 4, 4), dtype=np.uint8), r"an array is \(3, 4, 4\), uint8; expected \(H, W, 3\)"),
+        (torch.zeros(4, 4, 3, dtype=torch.uint8), r"a tensor is \(4, 4, 3\), torch.uint8; expected \(3, H, W\)"),
+        (torch.zeros(3, 4, 4, dtype=torch.int64), "a tensor is .*torch.int64"),
+        (torch.full((3, 4, 4), 9.0), r"a float tensor is \(3, 4, 4\), .* expected the input size \(3, 128, 64\)"),
+        (torch.rand(3, 128, 64), r"values from .* to .*; expected RGB in \[0, 255\]"),
+        (torch.randn(3, 128, 64), r"values from -.*; expected RGB in \[0, 255\]"),
+        (torch.full((3, 128, 64), torch.nan), "values from nan to nan"),
+        (7, "a picture is a path, a PIL picture, an array or a tensor; got a int"),
+    ],
+)
+def test_what_is_no_picture_is_one_sentence(picture, sentence, encoder):
+    with pytest.raises(InputError, match=f"^[^\n]*{sentence}"):
+        encoder_input(picture, encoder.transform, encoder.input_size)
+
+
+def test_an_opened_picture_that_is_cut_off_is_one_sentence(photo, encoder):
+    photo.write_bytes(photo.read_bytes()[:-500])
+    with pytest.raises(InputError, match="^a PIL picture cannot be read: "):
+        encoder_input(Image.open(photo), encoder.transform, encoder.input_size)
+
+
+def test_one_picture_a_list_and_a_batch(photo):
+    array, tensor = np.zeros((2, 5, 5, 3), dtype=np.uint8), torch.zeros(2, 3, 5, 5)
+    assert as_list(str(photo)) == [str(photo)] and as_list([photo, photo]) == [photo, photo]
+    assert len(as_list(array)) == len(as_list(tensor)) == 2
+    assert as_list(array[0])[0].shape == (5, 5, 3) and as_list(tensor[0])[0].shape == (3, 5, 5)
+
+
+def test_pictures_are_found_at_any_depth_and_hidden_ones_passed_over(tmp_path):
+    for name in ("b.JPG", "a/c.png", "a/deep/d.webp", ".hidden/e.jpg", "a/._c.png", "notes.txt", "folder.jpg/f.jpeg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [file.relative_to(tmp_path).as_posix() for file in pictures_in(tmp_path)]
+    assert found == ["a/c.png", "a/deep/d.webp", "b.JPG", "folder.jpg/f.jpeg"]
+
+
+def test_a_folder_without_pictures_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="holds no picture"):
+        pictures_in(tmp_path)
+    with pytest.raises(InputError, match="there is no folder .*none"):
+        pictures_in(tmp_path / "none")
+
+
+def test_unreadable_pictures_are_all_named(photo):
+    broken = [photo.with_name(name) for name in ("broken.jpg", "empty.jpg")]
+    broken[0].write_bytes(photo.read_bytes()[:90])
+    broken[1].touch()
+    with pytest.raises(
+        InputError, match="^2 of 3 pictures cannot be read: .*broken.jpg, .*empty.jpg; .*--skip-unreadable"
+    ):
+        readable([*broken, photo], skip=False, what="photos")
+    assert readable([*broken, photo], skip=True, what="photos") == ([photo], broken)
+    with pytest.raises(InputError, match="^2 of 2 pictures cannot be read: [^;]*; copy them anew$"):
+        readable(broken, skip=True, what="photos")

@@ -1,0 +1,108 @@
+"""tools/search.py: a stranger's own photos in three commands, and what goes wrong in one sentence."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from dcac_fastreid import data, load_config
+from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config
+from dcac_fastreid.deploy import FeatureExtractor
+from dcac_fastreid.deploy.feature_folder import extract_folder
+from fastreid.modeling import build_model
+
+
+@pytest.fixture(scope="module")
+def checkpoint(configs, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    opts = ["MODEL.DEVICE", "cpu", "MODEL.HEADS.NUM_CLASSES", 8]
+    cfg = load_config(str(configs / "synthetic" / "baseline" / "ma_ms.yml"), opts)
+    model = build_model(data.with_local_weights(cfg))
+    StrictCheckpointer(model, str(folder), encoder_config=encoder_config(cfg)).save("model_final")
+    return folder / "model_final.pth"
+
+
+@pytest.fixture(scope="module")
+def photos(tiny_world, tmp_path_factory):
+    """gallery/, a flat folder of six persons; known/, the persons of another domain, a folder for each; asked.jpg."""
+    folder = tmp_path_factory.mktemp("photos")
+    market = tiny_world / "Market-1501-v15.09.15"
+    (folder / "gallery").mkdir()
+    for photo in (market / "bounding_box_test").glob("00[01]*.jpg"):
+        shutil.copy(photo, folder / "gallery")
+    for photo in (tiny_world / "DukeMTMC-reID" / "bounding_box_test").glob("*.jpg"):
+        person = folder / "known" / photo.name.split("_")[0]
+        person.mkdir(parents=True, exist_ok=True)
+        shutil.copy(photo, person)
+    shutil.copy(min((market / "query").iterdir()), folder / "asked.jpg")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made_index(checkpoint, photos, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made")
+    extract_folder(FeatureExtractor(checkpoint, device="cpu"), photos / "gallery", folder)
+    return folder
+
+
+def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
+    index, found = tmp_path / "my_index", tmp_path / "found"
+    status, written = run_tool(
+        "search", "index", "--checkpoint", checkpoint, "--gallery", photos / "gallery", "--index", index
+    )
+    assert status == 0 and "pictures, features 128 wide" in written, written
+
+    ask = ("search", "query", "--index", index, "--photos", photos / "asked.jpg", "--output", found, "--top", 5)
+    status, written = run_tool(*ask)
+    assert status == 0 and "no probability and no threshold are known" in written, written
+
+    calibrate = ("search", "calibrate", "--index", index, "--false-match-rate")
+    status, written = run_tool(*calibrate, 0.15, "--persons", photos / "known")
+    assert status == 0 and "Calibrated on known: " in written and "by different cameras" in written, written
+    assert "false matches are expected" in written
+    assert json.loads((index / "calibration.json").read_text())["false_match_rate"] == 0.15
+
+    status, written = run_tool(*ask)
+    assert status == 0 and re.search("asked.jpg: (nobody here|[1-5] of the 5|all 5) ", written), written
+    assert len(re.findall(r"^[1-5] +\S+\.jpg +0\.\d{3} +[01]\.\d{3}", written, re.MULTILINE)) == 5
+    assert "find somebody nevertheless" in written and str(found / "index.html") in written
+    page = (found / "index.html").read_text()
+    assert "data:image/png;base64," in page and "false-match rate" in page and 'src="http' not in page
+    assert (found / "search-1.png").read_bytes().startswith(b"\x89PNG")
+
+    status, written = run_tool(*calibrate, 0.1, "--dataset", "DG_Market1501", "--root", tiny_world)
+    assert status == 0 and "Calibrated on DG_Market1501: 6 persons, 30 pictures" in written, written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("index --checkpoint {run} --gallery none --index {tmp}/i", "there is no folder none"),
+        ("index --checkpoint none.pth --gallery {photos}/gallery --index {tmp}/i", "there is no file none.pth"),
+        ("index --checkpoint {run} --gallery {photos}/gallery --index {run}", "the features shall go to .* is a file"),
+        (
+            "query --index {tmp} --photos {photos}/asked.jpg --output {tmp}/o",
+            ".* holds no features: it has no info.json",
+        ),
+        ("calibrate --index {tmp} --persons {photos}/known", ".* holds no features: it has no info.json"),
+        ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no picture none.jpg"),
+        ("query --index {index} --photos {run} --output {tmp}/o", ".*model_final.pth cannot be read as a picture"),
+        ("query --index {index} --photos {photos}/asked.jpg --output {run}/o", "the pictures shall go to .* is a file"),
+        ("query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --top 0", "0 photos of the gallery are"),
+        ("query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --prior 2", "the prior is 2; expected"),
+        ("calibrate --index {index} --persons none", "there is no folder none; expected one with a folder for each"),
+        ("calibrate --index {index} --persons {photos}/known", "a false-match rate of 0.001 cannot be told from"),
+        (
+            "calibrate --index {index} --persons {photos}/known --false-match-rate 7",
+            "the false-match rate is 7; expected",
+        ),
+        ("calibrate --index {index} --persons {photos}/gallery", ".* lies in no person's folder"),
+        ("calibrate --index {index} --dataset Nobody", "there is no data set 'Nobody'; known are "),
+    ],
+)
+def test_wrong_input_is_one_sentence(arguments, sentence, checkpoint, photos, made_index, run_tool, tmp_path):
+    places = {"photos": photos, "tmp": tmp_path, "run": checkpoint, "index": made_index}
+    status, written = run_tool("search", *(each.format(**places) for each in arguments.split()))
+    assert status == 2 and written.count("\n") == 1 and re.match(f"error: {sentence}", written), written
+    assert not list(tmp_path.iterdir()) and not (made_index / "calibration.json").exists()

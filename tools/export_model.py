@@ -1,0 +1,64 @@
+"""Writes a trained encoder as ONNX and as torch.export's .pt2, each checked against PyTorch on the spot.
+
+python tools/export_model.py --checkpoint logs/ma_ms/model_final.pth --output exported
+"""
+
+import argparse
+
+import dcac_fastreid  # first: it makes fast-reid importable
+from dcac_fastreid.deploy.export_model import FORMATS, export_model
+from dcac_fastreid.deploy.exported_program import INSIDE, OUTSIDE
+from dcac_fastreid.deploy.onnx_file import OPSET
+
+AFTERWARDS = """
+The files take pictures "images", float32 (batch, 3, height, width), and give "features", float32 (batch, width), of unit
+length: the similarity of two pictures is the dot product of their features. Both files carry metadata: input size, pixels'
+mean and standard deviation, the checkpoint's SHA-256, licences. In Python:
+
+  session = onnxruntime.InferenceSession("encoder.onnx")
+  features = session.run(["features"], {"images": images})[0]
+  session.get_modelmeta().custom_metadata_map
+
+  metadata = {"metadata.json": ""}
+  features = torch.export.load("encoder.pt2", extra_files=metadata).module()(images)
+
+Status 2, one sentence and no file: wrong input, or features or rankings that are not PyTorch's.
+"""
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(
+        description="A checkpoint's encoder and BNNeck as files that run without this package; ONNX needs: "
+        "pip install onnx onnxruntime onnxscript",
+        epilog=AFTERWARDS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="model_final.pth, or encoder.safetensors")
+    parser.add_argument(
+        "--output",
+        required=True,
+        metavar="DIR|FILE",
+        help="a folder, for encoder.onnx and encoder.pt2; or a file with one of these endings",
+    )
+    parser.add_argument(
+        "--format", nargs="+", default=[], choices=tuple(FORMATS),
+        help="(default: both, or the one that --output's ending says)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--normalization", choices=(INSIDE, OUTSIDE), default=INSIDE,
+        help="of pixels. inside: the file takes RGB in [0, 255]; outside: who runs it normalises (default: inside)",
+    )  # fmt: skip
+    parser.add_argument("--opset", type=int, metavar="N", help=f"of ONNX (default: {OPSET})")
+    parser.add_argument(
+        "--probe", metavar="FOLDER", help="of pictures to compare on, best of persons (default: random smooth ones)"
+    )
+    parser.add_argument("--config-file", metavar="FILE", help="only of a checkpoint that does not tell its config")
+    parser.add_argument("--data-license", default="", metavar="TEXT", help="of the training data, for the metadata")
+    parser.add_argument("--weights-license", default="", metavar="TEXT", help="of the weights, for the metadata")
+    args = parser.parse_args()
+    with dcac_fastreid.one_sentence_errors():
+        exported = export_model(
+            args.checkpoint, args.output, formats=args.format, normalization=args.normalization, opset=args.opset,
+            probe_folder=args.probe, config_file=args.config_file,
+            data_license=args.data_license, weights_license=args.weights_license,
+        )  # fmt: skip
+        print(exported.report())
