@@ -4,12 +4,24 @@ python tools/demo.py [--output logs/demo]
 """
 
 import argparse
+import shlex
 import sys
 import time
 from pathlib import Path
 
 import dcac_fastreid  # noqa: F401  first: it makes fast-reid importable
+from dcac_fastreid.analysis.kinds import write_pictures
 from dcac_fastreid.experiments import demo
+
+
+def draw_pictures(output: str) -> str:
+    """Of DCAC beside the baseline everything that tools/visualize.py draws; tells where it is, and what is left out."""
+    checkpoints = [f"{output}/{run}/model_final.pth" for run in ("ma_ms", "baseline/ma_ms")]
+    shown = [word for checkpoint in checkpoints for word in ("--checkpoint", checkpoint)]
+    command = ["python", "tools/visualize.py", "all", *shown, "--output", f"{output}/pictures"]
+    page, absent = write_pictures("all", checkpoints, f"{output}/pictures", shlex.join(command))
+    return "\n".join([f"Pictures of both: {page}", *absent])
+
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
@@ -21,9 +33,9 @@ if __name__ == "__main__":
     args = parser.parse_args()
     start = time.perf_counter()
     rows = demo.run_demo(str(Path(__file__).parent.parent / "configs" / "DCAC" / "synthetic"), args.output)
-    print(
-        f"\n{demo.table(rows)}\n\nDone in {(time.perf_counter() - start) / 60:.1f} minutes; checkpoints are in {args.output}."
-    )
+    pictures = draw_pictures(args.output)
+    print(f"\n{demo.table(rows)}\n\n{pictures}")
+    print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes; checkpoints are in {args.output}.")
     failures = demo.failures(rows)
     for failure in failures:
         print(f"FAILED: {failure}", file=sys.stderr)
