@@ -37,5 +37,5 @@ if __name__ == "__main__":
     args = parser.parse_args()
     with dcac_fastreid.one_sentence_errors():
         report, root = doctor.diagnose(args.path, link_to=args.link, quick=args.quick)
-        print(json.dumps(doctor.as_json(report, root), indent=2) if args.json else doctor.as_text(report))
+        print(json.dumps(doctor.as_json(report, root), indent=2) if args.json else doctor.as_text(report, root))
         sys.exit(0 if report.can_start else 1)

@@ -47,11 +47,14 @@ class PersonFolders(ImageDataset):
     left out. The score is still a flattering one, comparable with others of the same folder alone. Log and stamp say so.
 
     Training labels are "own_PERSON"; persons in query and gallery are numbers: the folder's name where all names are numbers,
-    else the place in the order of names.
+    else the place in the order of names. A third of the cameras of a person (without cameras: of the photos that are no
+    near-duplicates of each other), at least one and at most six, give a query each, drawn by the photos' names
+    (`query_and_gallery`); where query and gallery are folders, all photos in query ask.
 
     Attributes:
         splits: what is in which split, as OwnSplits.
         variant: in words, how split and cameras came about.
+        person_names: number in query and gallery -> the folder's name.
     Raises: InputError: no such folder, no photos in it, or an order that leaves person or camera open; names the path.
     """
 
@@ -69,7 +72,9 @@ class PersonFolders(ImageDataset):
                     "its score is higher than under the usual protocol, and compares with none but its own"
                 )
         train = [(photo.path, f"own_{photo.person}", f"own_{photo.camera or 'unknown'}") for photo in self.splits.train]
-        super().__init__(train, *_tested(self.splits), verbose=verbose, **kwargs)
+        numbers = _numbers({photo.person for photo in (*self.splits.query, *self.splits.gallery)})
+        self.person_names = {number: name for name, number in numbers.items()}
+        super().__init__(train, *_tested(self.splits, numbers), verbose=verbose, **kwargs)
 
     def has_cameras(self, split: str) -> bool:
         """Are the cameras of train, query or gallery known? Where not, fast-reid gets other labels in their place."""
@@ -80,6 +85,11 @@ class PersonFolders(ImageDataset):
 def cameras_known(dataset, split: str) -> bool:
     """As PersonFolders tells of its own; every other data set's are."""
     return not isinstance(dataset, PersonFolders) or dataset.has_cameras(split)
+
+
+def person_names(dataset) -> dict[int, str]:
+    """Number in the test -> name, as PersonFolders tells of its own; every other data set's persons are called by numbers."""
+    return dataset.person_names if isinstance(dataset, PersonFolders) else {}
 
 
 def folder_below(root: str | Path) -> Path:
@@ -151,10 +161,9 @@ def _seen_in_queries(query: list[Photo], gallery: list[Photo]) -> set[Photo]:
     return {photo for photo, scene in zip(gallery, scenes[len(query) :], strict=True) if scene in asked}
 
 
-def _tested(splits: OwnSplits) -> tuple[list[tuple], list[tuple]]:
+def _tested(splits: OwnSplits, persons: dict[str, int]) -> tuple[list[tuple], list[tuple]]:
     """Query and gallery as (path, person, camera), in numbers; without cameras, all queries by one and the gallery by another."""
     photos = splits.query + splits.gallery
-    persons = _numbers({photo.person for photo in photos})
     cameras = {name: number for number, name in enumerate(sorted({str(photo.camera) for photo in photos}))}
     return tuple(
         [
@@ -180,7 +189,7 @@ def _in_words(folder: Path, splits: OwnSplits) -> str:
         return f"{how}; no test"
     if splits.cameras:
         named = len({photo.camera for photo in (*splits.query, *splits.gallery)})
-        return f"{how}; {named} cameras, from file names or folders"
+        return f"{how}; {named} cameras in the test, from file names or folders"
     return (
         f"{how}; cameras unknown, so {len(splits.left_out)} of "
         f"{len(splits.query) + len(splits.gallery) + len(splits.left_out)} test photos are left out as near-duplicates of a query "

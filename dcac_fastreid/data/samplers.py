@@ -58,7 +58,7 @@ def check_batch(cfg, items: list[tuple]) -> None:
     if cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS and identities < batch // instances:
         raise InputError(
             f"{data_sets} has {identities} identities, a batch needs {batch // instances} with {instances} pictures each: "
-            "lower SOLVER.IMS_PER_BATCH, or raise DATALOADER.NUM_INSTANCE"
+            f"set SOLVER.IMS_PER_BATCH {identities * instances}, or raise DATALOADER.NUM_INSTANCE"
         )
     if 0 < cfg.MODEL.HEADS.NUM_CLASSES < identities:
         raise InputError(

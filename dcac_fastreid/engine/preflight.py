@@ -1,6 +1,7 @@
 """Is everything there that a run will read? Asked before anything is started, and answered with all that is missing at once."""
 
 import re
+import shlex
 from pathlib import Path
 
 from dcac_fastreid import data
@@ -16,7 +17,7 @@ CLIP_SOURCE = (
 STABLE_DIFFUSION_SOURCE = (
     "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5 (folders unet, vae, scheduler)"
 )
-SYNTHETIC_COMMAND = "python tools/train_net.py --config-file configs/DCAC/synthetic/ma_ms.yml"
+TRAIN = "python tools/train_net.py --config-file configs/DCAC/synthetic"
 
 
 def check_inputs(cfg, *, training: bool) -> None:
@@ -39,11 +40,18 @@ def check_inputs(cfg, *, training: bool) -> None:
         raise FileNotFoundError(
             f"nothing was started, {len(missing)} thing{'s are' if len(missing) > 1 else ' is'} missing:\n"
             + "".join(f"  - {line}\n" for line in missing)
-            + f"The same method on a small drawn world needs none of this: {SYNTHETIC_COMMAND}"
+            + _without_downloads(cfg)
         )
     data.check_datasets(cfg, training=training)
     if training:
         data.check_leakage(cfg)
+
+
+def _without_downloads(cfg) -> str:
+    root = cfg.DATASETS.ROOT
+    if "PersonFolders" in cfg.DATASETS.NAMES and root:
+        return f"Small parts that come with the package need no weights: {TRAIN}/own_photos.yml DATASETS.ROOT {shlex.quote(root)}"
+    return f"The same method on a small drawn world needs none of this: {TRAIN}/ma_ms.yml"
 
 
 def _check_market_root(cfg, training: bool) -> None:

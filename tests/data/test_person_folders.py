@@ -86,7 +86,7 @@ def test_stamp_counts_cameras_where_they_are_known(own, logged):
     folder = own("cam{moment}_{frame}.png")
     described = describe_dataset("PersonFolders", str(folder))
     assert described["train"]["cameras"] == described["gallery"]["cameras"] == 3
-    assert described["variant"].endswith("; 3 cameras, from file names or folders")
+    assert described["variant"].endswith("; 3 cameras in the test, from file names or folders")
     assert logged() == []
 
 
@@ -108,6 +108,7 @@ def test_near_duplicates_of_ones_own_queries_leave_the_gallery(own, paint, tmp_p
     paint(root / "query" / "0012" / "1.png", ("0007", 1), noise=4)  # of another person: a lookalike, which must stay
     dataset = PersonFolders(root=str(root))
     assert [person for _, person, _ in dataset.query] == [7, 7, 12], "names that are numbers stay these numbers"
+    assert dataset.person_names == {7: "0007", 12: "0012"}
     assert [Path(photo.path).name for photo in dataset.splits.left_out] == ["1_0.png", "1_1.png", "2_0.png", "2_1.png"]
     assert {photo.person for photo in dataset.splits.left_out} == {"0007"} and len(dataset.gallery) == 8
 

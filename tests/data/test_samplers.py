@@ -83,7 +83,7 @@ def test_samplers_without_identities_need_no_number_of_pictures(make_cfg):
 @pytest.mark.parametrize(
     ("identities", "shots", "message"),
     [
-        (3, 9, "^a, b has 3 identities, a batch needs 4 with 4 pictures each: lower SOLVER.IMS_PER_BATCH"),
+        (3, 9, "^a, b has 3 identities, a batch needs 4 with 4 pictures each: set SOLVER.IMS_PER_BATCH 12, or raise"),
         (5, 3, "^a, b has 15 images, a batch needs 16: lower SOLVER.IMS_PER_BATCH"),
     ],
 )

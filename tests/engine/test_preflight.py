@@ -53,3 +53,14 @@ def test_a_path_that_is_not_there_is_missing_with_its_source(missing, tmp_path, 
     monkeypatch.chdir(tmp_path)
     message = missing(weights)
     assert f"Stable Diffusion 1.5: {what} (MODEL.DCAC.DIFFUSION.WEIGHTS); get it from https://" in message
+
+
+def test_who_lacks_weights_is_shown_the_way_without(make_cfg, tiny_world):
+    photos = tiny_world / "DukeMTMC-reID"
+    for config, opts, way in (
+        ("own_photos.yml", ("DATASETS.ROOT", str(photos)), f"synthetic/own_photos.yml DATASETS.ROOT {photos}"),
+        ("ma_ms.yml", (), "synthetic/ma_ms.yml"),
+    ):
+        cfg = make_cfg(config, *opts, "MODEL.DCAC.DIFFUSION.WEIGHTS", "gone")
+        with pytest.raises(FileNotFoundError, match=f"need.* weights: .*{way}$|needs none of this: .*{way}$"):
+            check_inputs(cfg, training=True)

@@ -13,13 +13,29 @@ def test_a_sound_folder_is_status_0(run_tool, tiny_world):
     assert ["train", "8", "48", "751", "and", "12,936"] in rows
 
 
+def test_the_batch_that_own_photos_fill_is_told_where_one_goes_on(run_tool, tmp_path):
+    for person in range(6):
+        (tmp_path / "photos" / f"p{person}").mkdir(parents=True)
+        for camera in range(4):
+            (tmp_path / "photos" / f"p{person}" / f"cam{camera}_1.png").write_bytes(b"")
+    status, written = run_tool("dataset_doctor", tmp_path / "photos", "--quick")
+    assert status == 0 and written.endswith("\n\nTraining can start with SOLVER.IMS_PER_BATCH 12.\n")
+    assert (
+        f"in a config: DATASETS.ROOT {tmp_path}/photos, data set PersonFolders with SOLVER.IMS_PER_BATCH 12\n"
+        in written
+    )
+    report = json.loads(run_tool("dataset_doctor", tmp_path / "photos", "--quick", "--json")[1])
+    assert report["ims_per_batch"] == report["data_sets"][0]["ims_per_batch"] == 12
+
+
 def test_a_finding_that_stops_is_status_1_and_comes_first(run_tool, tiny_world, tmp_path):
     market = shutil.copytree(tiny_world / "Market-1501-v15.09.15", tmp_path / "Market1501")
     shutil.rmtree(market / "query")
-    status, written = run_tool("dataset_doctor", tmp_path)
+    status, written = run_tool("dataset_doctor", tmp_path, "--link", tmp_path / "linked")
     lines = [line.strip() for line in written.splitlines()]
     findings = [line for line in lines if line.startswith(("STOPS", "note"))]
     assert status == 1 and lines[-1] == "Training cannot start: 1 finding to mend."
+    assert lines[-3] == f"Laid out by links in {tmp_path}/linked, though training on it cannot start yet."
     assert findings[0].startswith(f"STOPS (missing): {market} has no query; copy it anew, or get it from https")
     assert findings[1].startswith("note (count): train of Market1501 has 8 identities and 48 images, published are 751")
 

@@ -36,6 +36,11 @@ class Report:
         every = [finding for found in self.data_sets for finding in found.findings] + self.findings
         return not any(finding.stops for finding in every)
 
+    @property
+    def ims_per_batch(self) -> int | None:
+        """The SOLVER.IMS_PER_BATCH with which each data set can be trained on; None: the usual one."""
+        return min((found.ims_per_batch for found in self.data_sets if found.ims_per_batch), default=None)
+
 
 def examine(path: str | Path, *, quick: bool = False) -> Report:
     """Examines a data root, or a data set's own folder; nothing in it is changed.

@@ -43,6 +43,7 @@ class Found:
     links: path below the target ("" for the target itself) -> what the link leads to; empty where links do not suffice.
     splits: train, query and gallery, or train alone.
     published: None where no counts are known here.
+    ims_per_batch: the SOLVER.IMS_PER_BATCH that its training pictures fill, where they do not fill the usual one.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Found:
     links: dict[str, Path] = field(default_factory=dict)
     splits: dict[str, list[Item]] = field(default_factory=dict)
     published: Published | None = None
+    ims_per_batch: int | None = None
     findings: list[Finding] = field(default_factory=list)
     root: Path | None = None  # the data root below which its reader finds it; known when it was looked for
 

@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+from dcac_fastreid.data.dg_datasets import DRAWN_WORLD
 from dcac_fastreid.data.doctor.examine import Report
 from dcac_fastreid.data.doctor.found import MARK, Finding, Found
 from dcac_fastreid.errors import InputError
@@ -47,11 +48,13 @@ def link(report: Report, folder: str | Path) -> Path:
         else:
             plans[found.target] = found
     folder.mkdir(parents=True, exist_ok=True)
-    mark = json.dumps(linked | {target: str(found.folder) for target, found in plans.items()}, indent=2) + "\n"
+    linked |= {target: str(found.folder) for target, found in plans.items()}
+    mark = json.dumps(linked, indent=2) + "\n"
     write_whole(folder / MARK, lambda stream: stream.write(mark.encode()))
     for target, found in plans.items():
         _make(folder / target, found.links)
         found.root = folder
+    _mark_drawn(folder, linked)
     return folder
 
 
@@ -65,7 +68,11 @@ def linked_before(folder: str | Path) -> dict[str, str]:
     if not folder.is_dir():
         return {}
     linked = json.loads((folder / MARK).read_text()) if (folder / MARK).is_file() else {}
-    ours = {MARK, *(Path(target).parts[0] for target in linked)}
+    ours = {
+        MARK,
+        *([DRAWN_WORLD] if (folder / DRAWN_WORLD).is_symlink() else []),
+        *(Path(target).parts[0] for target in linked),
+    }
     others = sorted(name for name in os.listdir(folder) if name.removesuffix(UNFINISHED) not in ours)
     if others:
         raise InputError(f"--link {folder} holds something else ({others[0]}); name a new or empty folder")
@@ -85,6 +92,17 @@ def _not_linked(found: Found, other: Found) -> None:
             f"{found.name} in {found.folder} is not linked, as {other.folder} goes to the same place; link it into another folder",
         )
     )
+
+
+def _mark_drawn(folder: Path, linked: dict[str, str]) -> None:
+    """Links the mark of a drawn world where all that is linked lies in one; among real data sets it would speak for them too."""
+    marks = {
+        next((root / DRAWN_WORLD for root in Path(source).parents if (root / DRAWN_WORLD).exists()), None)
+        for source in linked.values()
+    }
+    (folder / DRAWN_WORLD).unlink(missing_ok=True)
+    if len(marks) == 1 and (mark := marks.pop()):
+        (folder / DRAWN_WORLD).symlink_to(mark)
 
 
 def _make(target: Path, links: dict[str, Path]) -> None:

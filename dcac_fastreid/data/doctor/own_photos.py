@@ -118,6 +118,7 @@ def _numbers(found: Found) -> None:
     train = Counter(item[1] for item in found.splits["train"])
     batch = INSTANCES * min(len(train), train.total() // INSTANCES)
     if train and batch < BATCH:
+        found.ims_per_batch = batch or None
         found.findings.append(
             Finding("note", f"{len(train)} persons with {train.total()} photos to train on fill no batch of {BATCH}, {INSTANCES} "
                     f"of each person; {f'set SOLVER.IMS_PER_BATCH {batch}' if batch else 'add photos'}", stops=not batch)

@@ -15,6 +15,7 @@ def as_json(report: Report, linked: Path | None) -> dict:
     return {
         "path": str(report.path),
         "can_start": report.can_start,
+        "ims_per_batch": report.ims_per_batch,
         "pictures_examined": report.examined,
         "linked": str(linked) if linked else None,
         "findings": [vars(finding) for finding in report.findings],
@@ -25,6 +26,7 @@ def as_json(report: Report, linked: Path | None) -> dict:
                 "layout": found.layout,
                 "reader": found.reader,
                 "root": str(found.root) if found.root else None,
+                "ims_per_batch": found.ims_per_batch,
                 "splits": {split: _counted(found, split) for split in found.splits},
                 "cameras": {"found": found.cameras, "published": found.published and found.published.cameras},
                 "source": found.published and found.published.source,
@@ -35,16 +37,20 @@ def as_json(report: Report, linked: Path | None) -> dict:
     }
 
 
-def as_text(report: Report) -> str:
+def as_text(report: Report, linked: Path | None) -> str:
     """For a terminal: what was found, with its counts; what stops a training; what is worth knowing; how to go on."""
     blocks = [_of_data_set(found) for found in report.data_sets]
     blocks += ["\n".join(map(_line, report.findings))] if report.findings else []
     if not report.examined:
         blocks.append("The pictures were not examined (--quick): what is unreadable, doubled or leaking is not known.")
+    if linked:
+        blocks.append(
+            f"Laid out by links in {linked}{'' if report.can_start else ', though training on it cannot start yet'}."
+        )
     stops = sum(finding.stops for found in report.data_sets for finding in found.findings)
     stops += sum(finding.stops for finding in report.findings)
     blocks.append(
-        "Training can start."
+        f"Training can start{_with_batch(report.ims_per_batch)}."
         if report.can_start
         else f"Training cannot start: {stops} finding{'s' * (stops > 1)} to mend."
     )
@@ -68,13 +74,19 @@ def _of_data_set(found: Found) -> str:
         lines.append(f"  {NONE_KNOWN}")
     lines += [f"  {_line(finding)}" for finding in sorted(found.findings, key=lambda finding: not finding.stops)]
     if found.reader and found.root and not found.stopped:
-        lines.append(f"  in a config: DATASETS.ROOT {found.root}, data set {found.reader}")
+        lines.append(
+            f"  in a config: DATASETS.ROOT {found.root}, data set {found.reader}{_with_batch(found.ims_per_batch)}"
+        )
     return "\n".join(lines)
 
 
 def _line(finding: Finding) -> str:
     kind = "" if finding.kind == "note" else f" ({finding.kind})"
     return f"{'STOPS' if finding.stops else 'note'}{kind}: {finding.sentence}"
+
+
+def _with_batch(ims_per_batch: int | None) -> str:
+    return f" with SOLVER.IMS_PER_BATCH {ims_per_batch}" if ims_per_batch else ""
 
 
 def _counted(found: Found, split: str) -> dict:

@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 
+from dcac_fastreid.data.description import describe_world
 from dcac_fastreid.data.doctor import diagnose
 from dcac_fastreid.data.doctor.found import MARK
 from dcac_fastreid.data.read_dataset import read_dataset
@@ -22,6 +23,17 @@ def test_links_are_absolute_and_noted(market, tmp_path, monkeypatch):
     assert json.loads((tmp_path / "linked" / MARK).read_text()) == {"Market-1501-v15.09.15": str(market)}
     (tmp_path / "linked").rename(tmp_path / "moved")
     assert len(read_dataset("DG_Market1501", str(tmp_path / "moved")).train) == 4
+
+
+def test_the_mark_of_a_drawn_world_is_linked_where_nothing_else_is(tiny_world, market, tmp_path):
+    linked = tmp_path / "linked"
+    for _ in range(2):
+        diagnose(tiny_world / "DukeMTMC-reID", link_to=linked, quick=True)
+        assert describe_world(str(linked)) == describe_world(str(tiny_world)) is not None
+    diagnose(tiny_world / "cuhk03-np", link_to=linked, quick=True)
+    assert describe_world(str(linked)) is not None
+    diagnose(market, link_to=linked, quick=True)
+    assert describe_world(str(linked)) is None
 
 
 def test_a_second_call_keeps_the_links_and_adds_others(lay_out_as, market, tmp_path):

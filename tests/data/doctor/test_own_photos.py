@@ -117,3 +117,5 @@ def test_many_persons_with_few_photos_fill_no_batch_either(tmp_path, paint):
             paint(tmp_path / "photos" / "train" / f"p{person}" / f"{name}.png", (person, name))
     ((sentence, stops),) = sentences(tmp_path / "photos", "note", quick=True)
     assert not stops and sentence.endswith("; set SOLVER.IMS_PER_BATCH 40")
+    report, _ = diagnose(tmp_path / "photos", quick=True)
+    assert report.ims_per_batch == report.data_sets[0].ims_per_batch == 40
