@@ -10,7 +10,7 @@ from dcac_fastreid.analysis.classifier import (
     mixes_prompts,
     most_correlated,
 )
-from dcac_fastreid.analysis.figures import draw_png, show_picture
+from dcac_fastreid.analysis.figures import check_size, draw_png, show_picture
 from dcac_fastreid.analysis.identities import draw_identities, images_by_identity, pixels
 from dcac_fastreid.analysis.page import Picture
 from dcac_fastreid.analysis.run import Run, TrainingImage
@@ -24,13 +24,14 @@ def pictures(run: Run, *, number: int = 6, nearest: int = 5, seed: int = 0) -> l
     """Some identities beside those that they are taken for most, and the probabilities of all of them.
 
     Args:
-        number: of identities, drawn by the seed. nearest: others shown beside each.
+        number: of identities, drawn by the seed. nearest: others shown beside each. Of both, all where there are fewer.
     Raises:
-        InputError: a run without classifier, other training data than it had, or a number below 1.
+        InputError: a run without classifier, other training data than it had, a number below 1, or more than a picture holds.
     """
     if nearest < 1:
         raise InputError(f"{nearest} others beside each identity are asked for; expected 1 or more")
     groups = images_by_identity(run)
+    check_size(*_size(min(number, len(groups)), min(nearest + 1, len(groups))))  # before what takes minutes
     images = [image for group in groups for image in group]
     probabilities = condition_probabilities(run, classify(run, images))
     mean = mean_by_identity(probabilities, [image.label for image in images]).cpu()
@@ -60,8 +61,12 @@ def _nearest(
         f"training pictures, without augmentation, of {_source(run)} All {len(mean)} add up to 1; were none preferred, each "
         f"would have {1 / len(mean):.4f}."
     )
-    png = draw_png(WIDTH * len(rows[0]), HEIGHT * len(rows) + 0.3, draw)
+    png = draw_png(*_size(len(rows), len(rows[0])), draw)
     return Picture("correlations-nearest", "Identities that resemble each other", png, caption)
+
+
+def _size(rows: int, columns: int) -> tuple[float, float]:
+    return WIDTH * columns, HEIGHT * rows + 0.3
 
 
 def _matrix(run: Run, mean: Tensor) -> Picture:

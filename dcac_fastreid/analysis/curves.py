@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_png
 from dcac_fastreid.analysis.page import Picture
+from dcac_fastreid.analysis.told_apart import told_apart
 from dcac_fastreid.errors import InputError
 
 FILE = "metrics.json"
@@ -25,10 +26,13 @@ def pictures(runs: Sequence[str | Path]) -> list[Picture]:
 
     Args:
         runs: folders of runs, finished or not, or files in them such as a checkpoint.
-    Raises: InputError: a run without metrics.
+    Raises: InputError: a run that is not there, or without metrics.
     """
+    for run in runs:
+        if not Path(run).exists():
+            raise InputError(f"there is no {run}; give the folder of a run, which training has written")
     folders = [Path(run) if Path(run).is_dir() else Path(run).parent for run in runs]
-    curves = {_label(folder, folders): read_metrics(folder / FILE) for folder in folders}
+    curves = {name: read_metrics(folder / FILE) for name, folder in zip(told_apart(folders), folders, strict=True)}
     names = list(dict.fromkeys(name for of_run in curves.values() for name in sorted(of_run)))
     groups = {
         "losses": ("Losses", [name for name in names if "loss" in name and not name.startswith(TELEMETRY)]),
@@ -84,16 +88,6 @@ def read_metrics(file: Path) -> Curves:
 
 def _is_score(name: str) -> bool:
     return name.rpartition("/")[2] == SCORE  # with the data set's name before it, where there are several
-
-
-def _label(folder: Path, folders: Sequence[Path]) -> str:
-    """The folder's name, and as many of its parents as tell the runs apart."""
-    parts = folder.absolute().parts
-    others = [other.absolute().parts for other in folders if other.absolute() != folder.absolute()]
-    length = 1
-    while length < len(parts) and any(other[-length:] == parts[-length:] for other in others):
-        length += 1
-    return "/".join(parts[-length:])
 
 
 def _draw(curves: Mapping[str, Curves], names: Sequence[str]) -> bytes:

@@ -1,7 +1,7 @@
 """Embedding map: features of test images in the plane (t-SNE), coloured by identity, by camera and by domain."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
 import numpy as np
@@ -12,7 +12,7 @@ from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_png
 from dcac_fastreid.analysis.page import Picture
 from dcac_fastreid.analysis.run import Run
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
-from dcac_fastreid.data.person_folders import cameras_known
+from dcac_fastreid.data.person_folders import cameras_known, person_names
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
 
@@ -28,6 +28,7 @@ class Sample:
 
     Attributes:
         paths: M. domains: (M,) numbers into `names`. persons, cameras: (M,), as their domain counts them; camera -1 is unknown.
+        person_names: (domain, person) -> the name to show, where that is not the number.
     """
 
     names: Sequence[str]
@@ -35,6 +36,7 @@ class Sample:
     domains: np.ndarray
     persons: np.ndarray
     cameras: np.ndarray
+    person_names: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
 def pictures(run: Run, *, datasets: Sequence[str] = (), images: int = 1500, seed: int = 0) -> list[Picture]:
@@ -73,10 +75,12 @@ def _present(cfg) -> list[str]:
 def take_sample(names: Sequence[str], root: str, images: int, seed: int) -> Sample:
     """Query and gallery images of identities drawn from the queries', an equal share of `images` for each domain, about.
 
-    Raises: InputError: fewer than LEAST images.
+    Raises: InputError: fewer than LEAST images are asked for, or are there.
     """
+    if images < LEAST:
+        raise InputError(f"an embedding map of {images} images shows nothing; expected {LEAST} or more (--images)")
     generator = np.random.default_rng(seed)
-    chosen = []
+    chosen, called = [], {}
     for domain, name in enumerate(names):
         dataset = read_dataset(name, root)
         of_person: dict = {person: [] for person in sorted({person for _, person, _ in dataset.query})}
@@ -84,16 +88,20 @@ def take_sample(names: Sequence[str], root: str, images: int, seed: int) -> Samp
         for path, person, camera in (*dataset.query, *dataset.gallery):
             if person in of_person:  # else a distractor
                 of_person[person].append((path, domain, person, camera if known else -1))
-        room = images // len(names)
+        called |= {(domain, person): shown for person, shown in person_names(dataset).items()}
+        room = max(1, images // len(names))
         for person in generator.permutation(list(of_person)):
             if room <= 0:
                 break
             chosen += of_person[person]
             room -= len(of_person[person])
     if len(chosen) < LEAST:
-        raise InputError(f"an embedding map of {len(chosen)} images shows nothing; expected {LEAST} or more (--images)")
+        raise InputError(
+            f"the identities drawn from {_listed(names)} have {len(chosen)} images, expected {LEAST} or more for an embedding map; "
+            "raise --images, or name other data sets"
+        )
     paths, *numbers = zip(*chosen, strict=True)
-    return Sample(list(names), paths, *map(np.array, numbers))
+    return Sample(list(names), paths, *map(np.array, numbers), called)
 
 
 def plane(features: np.ndarray, seed: int) -> np.ndarray:
@@ -140,7 +148,7 @@ def _draw_identities(axes, sample: Sample, points: np.ndarray) -> None:
     axes.scatter(*points.T, s=5, color=FAINT, alpha=0.35, linewidths=0, label="all others")
     for number, (domain, person) in enumerate(_largest(sample)[: len(MARKERS)]):
         chosen = (sample.domains == domain) & (sample.persons == person)
-        label = f"{_short(sample.names[domain])} {person}"
+        label = f"{_short(sample.names[domain])} {sample.person_names.get((domain, person), person)}"
         axes.scatter(*points[chosen].T, s=26, color=COLOURS[number], marker=MARKERS[number], linewidths=0, label=label)
 
 

@@ -7,6 +7,7 @@ from dcac_fastreid.errors import InputError
 
 DOTS_PER_INCH = 110
 MOST_PIXELS = 2**16  # of a side, not reached: matplotlib's limit
+MOST_AREA = 1_400  # square inches: some hundred pictures, which take half a minute to draw
 # Colour and sign: told apart without colours too.
 RIGHT, WRONG = ("#1a7f37", "\N{CHECK MARK}"), ("#b3261e", "\N{BALLOT X}")
 INK, DIM, FAINT = "#1f2328", "#57606a", "#8c959f"
@@ -31,13 +32,9 @@ def draw_png(width: float, height: float, draw: Callable, *, layout: str = "cons
     Args:
         draw: called with matplotlib's Figure: it makes the axes (`figure.subplots`) and draws.
         layout: of the axes; "none" leaves them where `draw` puts them.
-    Raises: InputError: a figure that matplotlib cannot draw, for its size.
+    Raises: InputError: as check_size.
     """
-    if DOTS_PER_INCH * max(width, height) >= MOST_PIXELS:
-        raise InputError(
-            f"a picture of {width:.0f} x {height:.0f} inches is asked for; expected less than {MOST_PIXELS // DOTS_PER_INCH} on a "
-            "side: ask for fewer images or identities"
-        )
+    check_size(width, height)
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -49,6 +46,15 @@ def draw_png(width: float, height: float, draw: Callable, *, layout: str = "cons
         stream = io.BytesIO()
         figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()
+
+
+def check_size(width: float, height: float) -> None:
+    """Raises InputError: a figure of so many inches is more than matplotlib can draw, or than anyone can look at."""
+    if DOTS_PER_INCH * max(width, height) >= MOST_PIXELS or width * height > MOST_AREA:
+        raise InputError(
+            f"a picture of {width:.0f} x {height:.0f} inches is asked for; expected less than {MOST_PIXELS // DOTS_PER_INCH} on a "
+            f"side and at most {MOST_AREA:,} square inches: ask for fewer images or identities"
+        )
 
 
 def show_picture(axes, picture, *, colour: str = FAINT, width: float = 0.8) -> None:

@@ -16,7 +16,7 @@ from dcac_fastreid.analysis import (
     ranked_lists,
 )
 from dcac_fastreid.analysis.page import Picture, check_folder, write_page
-from dcac_fastreid.analysis.run import Run
+from dcac_fastreid.analysis.run import Run, name_apart
 from dcac_fastreid.errors import InputError
 
 
@@ -66,7 +66,7 @@ KINDS = {
     "correlations": Kind(
         "which identities an identity is taken for, by the condition's probabilities",
         correlations.pictures,
-        {"number": "identities", "nearest": "others beside each", "seed": SEED},
+        {"number": "identities, at most all", "nearest": "others beside each, at most all", "seed": SEED},
     ),
     "diffusion": Kind(
         "what the diffusion model makes of an identity's condition",
@@ -153,8 +153,9 @@ def write_pictures(
     if kind != "all" and len(checkpoints) > 1 and not KINDS[kind].several:
         raise InputError(f"{kind} shows one run, got {len(checkpoints)} checkpoints; make a page for each")
     files = [config_file] + [""] * (len(checkpoints) - 1)
-    run, *others = (Run(*each, opts, dataset) for each in zip(checkpoints, files, strict=True))
-    title = f"{run.name} on {run.cfg.DATASETS.TESTS[0]}"
+    run, *others = runs = [Run(*each, opts, dataset) for each in zip(checkpoints, files, strict=True)]
+    name_apart(runs)
+    title = " on ".join((run.name, *run.cfg.DATASETS.TESTS))
     if kind == "all":
         pictures, absent = all_pictures(run, others=others)
         return write_page(output, title, pictures, command), absent

@@ -19,6 +19,7 @@ from dcac_fastreid.errors import InputError
 ORDERS = ("worst", "best")
 ROWS = 8  # lists of one picture
 SIZE = (88, 176)  # of a thumbnail, columns and rows
+LONGEST = 18  # letters below a picture: more would run into the neighbour's
 # In inches, which are the drawing's units too: a cell with its picture, the gap behind the query, the lines of text.
 CELL, PICTURE, GAP, ABOVE, BELOW, HEADING = 1.0, (0.88, 1.76), 0.3, 0.2, 0.34, 0.34
 
@@ -44,11 +45,11 @@ def pictures(run: Run, *, order: str = "worst", queries: int = 8, k: int = 10) -
 
     Raises: InputError: an order that is not known, or a number below 1.
     """
-    if order not in ORDERS or min(queries, k) < 1:
-        raise InputError(
-            f"ranked lists are asked for by order {order!r}, {queries} queries and {k} images; expected one of "
-            f"{', '.join(ORDERS)} and numbers from 1"
-        )
+    if order not in ORDERS:
+        raise InputError(f"ranked lists are asked for in order {order!r}; expected one of {', '.join(ORDERS)}")
+    for number, what in ((queries, "queries"), (k, "gallery images of each (k)")):
+        if number < 1:
+            raise InputError(f"ranked lists of {number} {what} are asked for; expected 1 or more")
     test_set = run.test_set()
     chosen = by_average_precision(test_set.average_precisions, order)[:queries]
     lists = ranked_lists(test_set, chosen, k)
@@ -144,9 +145,13 @@ def _draw_cell(axes, test_set: TestSet, image: int, left: float, top: float, tex
     camera = test_set.cameras[image]
     person = test_set.persons[image]
     sought = person in test_set.persons[: test_set.num_query]
-    below = (f"person {person}" if sought else "distractor") + "\n"
+    below = (_cut(test_set.person_names.get(person, f"person {person}")) if sought else "distractor") + "\n"
     below += f"camera {camera + 1}" if camera >= 0 else "camera unknown"
     axes.text(middle, bottom + 0.05, below, fontsize=7.5, ha="center", va="top", color=DIM)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _heading(test_set: TestSet, ranked: RankedList) -> str:

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from dcac_fastreid import data
 from dcac_fastreid.analysis.test_set import TestSet, tested
+from dcac_fastreid.analysis.told_apart import told_apart
 from dcac_fastreid.checkpoint import config_beside, load_for_testing
 from dcac_fastreid.dcac import DCAC
 from dcac_fastreid.diffusion import stable_diffusion
@@ -24,6 +25,7 @@ from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_settings
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_tensor_file
+from fastreid.config import CfgNode
 from fastreid.data.build import fast_batch_collator
 from fastreid.data.common import CommDataset
 from fastreid.data.transforms import build_transforms
@@ -52,7 +54,9 @@ class Run:
         checkpoint: as fast-reid saves it, such as logs/ma_ms/model_final.pth.
         config_file: "": the one beside the checkpoint, config.yaml.
         opts: KEY VALUE pairs over it. MODEL.DEVICE is what this machine has, where they do not say it.
-        dataset: the test set; "": the config's first.
+        dataset: the test set; "": the config's first, if it names one.
+    Attributes:
+        name: what pictures call it, "DCAC (ma_ms)"; of several runs see `name_apart`.
     Raises:
         InputError: a file that is not there or cannot be read, a setting that cannot work.
     """
@@ -69,13 +73,14 @@ class Run:
         tests = (dataset,) if dataset else cfg.DATASETS.TESTS[:1]
         self.cfg = changed(cfg, [*PLAIN, "MODEL.HEADS.NUM_CLASSES", self.num_classes, "DATASETS.TESTS", tests])
         check_settings(self.cfg, training=False, processes=1)
+        if not (dataset or _names_test_set(config_file, opts)):
+            self.cfg = changed(self.cfg, ["DATASETS.TESTS", ()])  # else fast-reid's default would be asked for
         self._test_sets: dict[str, TestSet] = {}
+        name_apart([self])
 
     @property
-    def name(self) -> str:
-        """What pictures of several runs call it: "DCAC (ma_ms)"."""
-        architecture = self.cfg.MODEL.META_ARCHITECTURE.replace("PrototypicalBaseline", "baseline")
-        return f"{architecture} ({self.checkpoint.absolute().parent.name})"
+    def architecture(self) -> str:
+        return self.cfg.MODEL.META_ARCHITECTURE.replace("PrototypicalBaseline", "baseline")
 
     @property
     def num_classes(self) -> int:
@@ -169,20 +174,44 @@ class Run:
         """A data set as tools/train_net.py --eval-only tests it, with its scores; "": the run's own.
 
         Raises:
-            InputError: a data set that is not known, or cannot be tested on.
+            InputError: a data set that is not known, or cannot be tested on; or the config names none.
             FileNotFoundError: its files are missing.
         """
-        name = name or self.cfg.DATASETS.TESTS[0]
+        name = name or next(iter(self.cfg.DATASETS.TESTS), "")
         if name not in self._test_sets:
-            self._test_sets[name] = tested(self.tested_on([name]), self.model)
+            self._test_sets[name] = tested(self.tested_on([name] if name else []), self.model)
         return self._test_sets[name]
 
     def tested_on(self, names: Sequence[str]):
         """The config with other test sets, which can be read and scored; raises as `test_set`."""
+        if not names:
+            raise InputError(
+                f"the config of {self.checkpoint} names no data set to test on, as that of an exported encoder; give --dataset "
+                "NAME, and the folder of the data sets as DATASETS.ROOT DIR at the end"
+            )
         cfg = changed(self.cfg, ["DATASETS.TESTS", tuple(names)])
         check_settings(cfg, training=False, processes=1)
         check_inputs(cfg, training=False)
         return cfg
+
+
+def name_apart(runs: Sequence[Run]) -> None:
+    """Names runs that are shown together, by architecture and folder, or by checkpoint where those of a folder are several.
+
+    Of each architecture, as much of the paths is told as tells the runs apart: "DCAC (first/ma_ms)" and "DCAC (second/ma_ms)".
+    """
+    for architecture in {run.architecture for run in runs}:
+        same = [run for run in runs if run.architecture == architecture]
+        files = [run.checkpoint.absolute() for run in same]
+        folders = [file.parent for file in files]
+        paths = folders if len(set(folders)) == len(set(files)) else files
+        for run, name in zip(same, told_apart(paths), strict=True):
+            run.name = f"{architecture} ({name})"
+
+
+def _names_test_set(config_file: str | Path, opts: Sequence) -> bool:
+    content = CfgNode.load_yaml_with_base(str(config_file))  # load_config has found no fault in it
+    return "DATASETS.TESTS" in opts[::2] or "TESTS" in (content.get("DATASETS") or {})
 
 
 def _weights(checkpoint: Path) -> Mapping[str, Tensor]:

@@ -4,14 +4,14 @@ M query and gallery images together, D feature width.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dcac_fastreid import data
-from dcac_fastreid.data.person_folders import cameras_known
+from dcac_fastreid.data.person_folders import cameras_known, person_names
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.evaluation.matches import Matches
@@ -32,6 +32,7 @@ class TestSet:
         distances: blocks of queries' distances to the gallery, as the evaluation ranks by them (TEST.METRIC, AQE, RERANK).
         matches: of `distances`: which gallery images are a query's matches, which are junk.
         similarity: whether 1 - distance is the cosine of two features.
+        person_names: what pictures call a person, where that is not the number: of one's own photos, the folder's name.
     """
 
     __test__ = False  # no test class of pytest
@@ -47,6 +48,7 @@ class TestSet:
     distances: Iterable[tuple[int, np.ndarray]]
     matches: Matches
     similarity: bool
+    person_names: Mapping[int, str] = field(default_factory=dict)
 
     @property
     def has_cameras(self) -> bool:
@@ -73,12 +75,12 @@ def tested(cfg, model: nn.Module) -> TestSet:
     precisions = np.full(num_query, np.nan)
     precisions[[query for query in range(num_query) if not matches.of(query)[1].all()]] = evaluator.of_queries["AP"]
     name = cfg.DATASETS.TESTS[0]
-    known = cameras_known(read_dataset(name, data.data_root(cfg.DATASETS.ROOT)), "query")
+    dataset = read_dataset(name, data.data_root(cfg.DATASETS.ROOT))
     return TestSet(
         name=name,
         features=features,
         persons=persons.numpy(),
-        cameras=cameras.numpy() if known else np.full(len(cameras), -1),
+        cameras=cameras.numpy() if cameras_known(dataset, "query") else np.full(len(cameras), -1),
         paths=[item[0] for item in loader.dataset.img_items],
         num_query=num_query,
         scores=scores,
@@ -86,4 +88,5 @@ def tested(cfg, model: nn.Module) -> TestSet:
         distances=ranking_distances(features, num_query, device=cfg.MODEL.DEVICE, **distance_settings(cfg.TEST)),
         matches=matches,
         similarity=cfg.TEST.METRIC == "cosine" and not (cfg.TEST.RERANK.ENABLED or cfg.TEST.AQE.ENABLED),
+        person_names=person_names(dataset),
     )

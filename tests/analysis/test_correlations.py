@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
-from dcac_fastreid.analysis import correlations
+from dcac_fastreid.analysis import correlations, figures
 from dcac_fastreid.analysis.classifier import (
     Classified,
     class_logits,
@@ -106,3 +106,12 @@ def test_no_identities_is_one_sentence(dcac_run):
         correlations.pictures(dcac_run, number=0)
     with pytest.raises(InputError, match="0 others beside each identity are asked for; expected 1 or more"):
         correlations.pictures(dcac_run, nearest=0)
+
+
+def test_more_than_a_picture_holds_is_one_sentence_before_anything_is_computed(dcac_run, monkeypatch):
+    monkeypatch.setattr(figures, "MOST_AREA", 100)
+    monkeypatch.setattr(correlations, "classify", lambda *_: pytest.fail("computed"))
+    with pytest.raises(
+        InputError, match="a picture of 10 x 20 inches is asked for; expected .* at most 100 square inches"
+    ):
+        correlations.pictures(dcac_run, number=1000, nearest=500)  # 8 and 7 of them are there

@@ -45,6 +45,12 @@ def test_a_folder_without_metrics_is_one_sentence(tmp_path):
         curves.pictures([tmp_path])
 
 
+def test_a_path_that_is_not_there_is_not_taken_for_a_file_of_a_run(tmp_path):
+    folder = write(tmp_path, {"iteration": 0, "lr": 1.0})
+    with pytest.raises(InputError, match=f"there is no {folder}/ma_m2; give the folder of a run"):
+        curves.pictures([folder / "ma_m2"])
+
+
 def test_every_group_has_its_picture(trained):
     made = curves.pictures([trained["dcac"], trained["baseline"].parent])  # a checkpoint, a folder
     assert [picture.name for picture in made] == ["curves-losses", "curves-scores", "curves-telemetry"]

@@ -52,9 +52,15 @@ def test_the_panels_are_as_wide_as_each_other_whatever_their_legends():
     assert len(sides) == 6 and widths.max() - widths.min() <= 1 and widths.min() > pixels.shape[1] / 3.3
 
 
-def test_too_few_images_are_one_sentence(dcac_run):
-    with pytest.raises(InputError, match=r"of 0 images shows nothing; expected 8 or more"):
-        embedding.pictures(dcac_run, images=0)
+@pytest.mark.parametrize("images", [0, 7])
+def test_too_few_images_are_one_sentence(dcac_run, images):
+    with pytest.raises(InputError, match=f"of {images} images shows nothing; expected 8 or more"):
+        embedding.pictures(dcac_run, images=images)
+
+
+def test_every_domain_has_an_identity_however_few_images_are_asked_for(tiny_world):
+    names = ["DG_Market1501", "DG_DukeMTMC"] * 5
+    assert set(embedding.take_sample(names, str(tiny_world), images=8, seed=0).domains) == set(range(10))
 
 
 def test_a_data_set_that_is_not_known_is_one_sentence(dcac_run):

@@ -24,3 +24,7 @@ def test_the_same_drawing_gives_the_same_file_of_the_asked_size():
 def test_a_figure_too_large_to_draw_is_one_sentence():
     with pytest.raises(InputError, match="a picture of 2 x 600 inches is asked for; expected less than 595 on a side"):
         draw_png(2, 600, draw)
+    with pytest.raises(
+        InputError, match="a picture of 40 x 36 inches .* and at most 1,400 square inches: ask for fewer"
+    ):
+        draw_png(40, 36, draw)

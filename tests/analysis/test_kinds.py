@@ -1,4 +1,5 @@
 import inspect
+import shutil
 
 import pytest
 
@@ -34,6 +35,14 @@ def test_options_reach_the_kind(trained, tmp_path):
     assert absent == [] and {file.name for file in tmp_path.iterdir()} == {"index.html", "ranked-lists-best.png"}
     text = page.read_text()
     assert "DCAC (dcac) on DG_Market1501: ranked-lists" in text and "its 3 nearest gallery images" in text
+
+
+def test_runs_whose_folders_are_called_the_same_are_told_apart(trained, tmp_path):
+    again = shutil.copytree(trained["baseline"].parent, tmp_path / "again" / "baseline") / "model_final.pth"
+    page, _ = write_pictures("distances", [trained["baseline"], again], tmp_path / "page", "command")
+    text = page.read_text()
+    assert f"baseline ({trained['baseline'].parent.parent.name}/baseline): TPR" in text
+    assert "baseline (again/baseline): TPR" in text
 
 
 def test_all_leaves_out_what_a_baseline_has_not(trained, tmp_path):

@@ -45,7 +45,14 @@ def test_a_picture_holds_so_many_lists(dcac_run, monkeypatch):
     assert f"mAP of all queries {dcac_run.test_set().scores['mAP']:.1f} %" in made[0].caption
 
 
-@pytest.mark.parametrize("options", [{"order": "middle"}, {"queries": 0}, {"k": 0}])
-def test_a_wrong_option_is_one_sentence(options, dcac_run):
-    with pytest.raises(InputError, match="expected one of worst, best and numbers from 1"):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"order": "middle"}, "in order 'middle'; expected one of worst, best"),
+        ({"queries": 0}, "of 0 queries are asked for; expected 1 or more"),
+        ({"k": -1}, r"of -1 gallery images of each \(k\) are asked for; expected 1 or more"),
+    ],
+)
+def test_a_wrong_option_is_named(options, message, dcac_run):
+    with pytest.raises(InputError, match=message):
         ranked_lists.pictures(dcac_run, **options)

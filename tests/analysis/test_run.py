@@ -1,7 +1,10 @@
+import shutil
+
 import pytest
 import torch
 
-from dcac_fastreid.analysis.run import Run
+from dcac_fastreid.analysis.run import Run, name_apart
+from dcac_fastreid.checkpoint.export import export_weights
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_tensor_file
 
@@ -47,6 +50,29 @@ def test_an_encoder_alone_has_no_classifier(trained, tmp_path):
     run = Run(tmp_path / "encoder.pth", trained["dcac"].parent / "config.yaml")
     assert run.num_classes == 0 and not run.has_diffusion_side
     assert run.model.heads.weight.shape[0] == 0
+
+
+def test_runs_of_one_name_are_told_apart(trained, tmp_path):
+    copies = [tmp_path / file for file in ("a/ma/model.pth", "b/ma/model.pth", "b/ma/last.pth", "c/ma/model.pth")]
+    for copy, name in zip(copies, ("dcac", "dcac", "dcac", "baseline"), strict=True):
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(trained[name], copy)
+        shutil.copy(trained[name].parent / "config.yaml", copy.parent)
+    a, b, last, baseline = map(Run, copies)
+    assert {run.name for run in (a, b, last)} == {"DCAC (ma)"} and baseline.name == "baseline (ma)"
+    name_apart([a, b, baseline])
+    assert [run.name for run in (a, b, baseline)] == ["DCAC (a/ma)", "DCAC (b/ma)", "baseline (ma)"]
+    name_apart([b, last])
+    assert [run.name for run in (b, last)] == ["DCAC (model.pth)", "DCAC (last.pth)"]
+
+
+def test_an_exported_encoder_is_tested_on_what_is_named(dcac_run, tiny_world, tmp_path):
+    export_weights(dcac_run.cfg, tmp_path)
+    with pytest.raises(InputError, match="encoder.safetensors names no data set to test on, .*; give --dataset NAME"):
+        Run(tmp_path / "encoder.safetensors").test_set()
+    opts = ["DATASETS.ROOT", str(tiny_world), "DATALOADER.NUM_WORKERS", 0]
+    run = Run(tmp_path / "encoder.safetensors", opts=opts, dataset="DG_DukeMTMC")
+    assert run.test_set().scores["mAP"] == pytest.approx(dcac_run.test_set().scores["mAP"])
 
 
 def test_other_training_data_is_one_sentence(trained, tiny_world):

@@ -1,9 +1,12 @@
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from dcac_fastreid.analysis import distances, embedding, ranked_lists
 from dcac_fastreid.analysis.run import Run
@@ -91,6 +94,22 @@ def test_cameras_that_are_known_are_shown(own_photos):
     assert "own camera" in lists.caption and "genuine (the same person by another camera)" in pairs.caption
     assert min(embedding.take_sample(["PersonFolders"], run.cfg.DATASETS.ROOT, 20, seed=0).cameras) == 0
     assert "same camera" in embedding.pictures(run, datasets=["PersonFolders"])[0].caption
+
+
+def test_persons_are_called_as_their_folders(own_photos, monkeypatch):
+    """Below the pictures and in the legend, not by their place in the order of names, or a number without its zeros."""
+    run = own_photos("{camera}_{number}.jpg")
+    folders = {path.parent.name for path in (Path(run.cfg.DATASETS.ROOT) / "test").glob("*/*")}
+    assert set(run.test_set().person_names.values()) == folders and all(name[0] == "0" for name in folders)
+    written = []
+    monkeypatch.setattr(Axes, "text", lambda self, x, y, text, **_: written.append(text))
+    monkeypatch.setattr(Axes, "scatter", lambda self, *_, label, **__: written.append(label))
+    ranked_lists.pictures(run, queries=1, k=2)
+    assert {text.split("\n")[0] for text in written if "\ncamera" in text} <= folders
+    sample = embedding.take_sample(["PersonFolders"], run.cfg.DATASETS.ROOT, 20, seed=0)
+    embedding._draw_identities(Figure().subplots(), sample, np.zeros((len(sample.paths), 2)))
+    assert {text.removeprefix("PersonFolders ") for text in written if text.startswith("Person")} <= folders
+    assert ranked_lists._cut("a" * 19) == "a" * 17 + "…"
 
 
 def test_one_person_alone_has_no_impostors(own_photos):

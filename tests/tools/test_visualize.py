@@ -56,11 +56,12 @@ def cut(world, run_folder):
         ("distances", "--checkpoint {checkpoint} DATASETS.ROOT {tmp}", "is missing:\n.*no folder", None),
         ("distances", "--checkpoint {checkpoint} MODEL.BACKBONE.NAME build_resnet_backbone", "is it of this architecture", None),
         ("distances", "--checkpoint {checkpoint} MODEL.NAME x", "there is no config key 'MODEL.NAME'", None),
-        ("ranked-lists", "--checkpoint {checkpoint} --order middle", "by order 'middle', .* expected one of", None),
+        ("ranked-lists", "--checkpoint {checkpoint} --order middle", "in order 'middle'; expected one of", None),
         ("ranked-lists", "--checkpoint {checkpoint} --checkpoint {checkpoint}", "ranked-lists shows one run", None),
         ("ranked-lists", "--checkpoint {checkpoint} --dataset DG_Market1501", "cannot be read as a picture", spoil),
         ("diffusion", "--checkpoint {checkpoint}", "has no diffusion side", None),
         ("curves", "{tmp}", "there is no .*metrics.json", None),
+        ("curves", "{run}/none", "there is no .*run/none; give the folder of a run", None),
         ("curves", "{run} --output {checkpoint}", "model_final.pth is a file; choose another folder", None),
     ],
 )  # fmt: skip
