@@ -46,7 +46,7 @@ DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},
     "faiss": {"deploy/gallery.py", "evaluation/reciprocal.py"},
     "peft": {"diffusion/adaptation.py"},
-    "matplotlib": {"analysis/figures.py", "experiments/plots.py"},
+    "matplotlib": {"analysis/figures.py", "deploy/sheet.py", "experiments/plots.py"},
     "onnx": {"deploy/onnx_file.py"},
     "onnxruntime": {"deploy/onnx_file.py"},
     "open_clip": {"reid/open_clip_models.py", "synthetic/parts.py"},

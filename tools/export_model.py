@@ -8,12 +8,14 @@ import argparse
 import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.deploy.export_model import FORMATS, export_model
 from dcac_fastreid.deploy.exported_program import INSIDE, OUTSIDE
-from dcac_fastreid.deploy.onnx_file import OPSET
+from dcac_fastreid.deploy.onnx_file import HIGHEST_OPSET, OPSET
 
 AFTERWARDS = """
-The files take pictures "images", float32 (batch, 3, height, width), and give "features", float32 (batch, width), of unit
-length: the similarity of two pictures is the dot product of their features. Both files carry metadata: input size, pixels'
-mean and standard deviation, the checkpoint's SHA-256, licences. In Python:
+The files take pictures "images", float32 (batch, 3, height, width): resized to the encoder's input size, bicubic, antialiased as
+Pillow does it; RGB, values from 0 to 255 (not 0 to 1), channels first; with --normalization outside then minus mean, by std.
+They give "features", float32 (batch, width), of unit length: the similarity of two pictures is the dot product of their
+features. Both files carry metadata: preparation of a picture, input size, pixels' mean and standard deviation, the
+checkpoint's SHA-256, licences. In Python:
 
   session = onnxruntime.InferenceSession("encoder.onnx")
   features = session.run(["features"], {"images": images})[0]
@@ -37,7 +39,7 @@ if __name__ == "__main__":
         "--output",
         required=True,
         metavar="DIR|FILE",
-        help="a folder, for encoder.onnx and encoder.pt2; or a file with one of these endings",
+        help="a folder, for encoder.onnx and encoder.pt2; or a file that ends in .onnx or .pt2",
     )
     parser.add_argument(
         "--format", nargs="+", default=[], choices=tuple(FORMATS),
@@ -47,7 +49,9 @@ if __name__ == "__main__":
         "--normalization", choices=(INSIDE, OUTSIDE), default=INSIDE,
         help="of pixels. inside: the file takes RGB in [0, 255]; outside: who runs it normalises (default: inside)",
     )  # fmt: skip
-    parser.add_argument("--opset", type=int, metavar="N", help=f"of ONNX (default: {OPSET})")
+    parser.add_argument(
+        "--opset", type=int, metavar="N", help=f"of ONNX, {OPSET} to {HIGHEST_OPSET} (default: {OPSET})"
+    )
     parser.add_argument(
         "--probe", metavar="FOLDER", help="of pictures to compare on, best of persons (default: random smooth ones)"
     )

@@ -3,7 +3,8 @@
 python tools/extract_features.py --checkpoint logs/ma_ms/model_final.pth --input photos --output features
 
 features.npy: one row of length 1 for each picture, float32, so that the product of two rows is their cosine similarity.
-index.csv: row, path below the folder, size in bytes and time of change of each picture. info.json: checkpoint and versions.
+index.csv: row, path below the folder, size in bytes, time of change and SHA-256 of each picture. info.json: checkpoint and
+versions.
 The folder is also an index for `tools/search.py query`.
 """
 
@@ -28,7 +29,7 @@ if __name__ == "__main__":
     parser.add_argument("--skip-unreadable", action="store_true", help="go on without pictures that cannot be read")
     args = parser.parse_args()
     with dcac_fastreid.one_sentence_errors():
-        check_output(args.output)  # before the encoder is built
+        check_output(args.output, args.input)  # before the encoder is built
         extract = dcac_fastreid.FeatureExtractor(
             args.checkpoint, args.device, args.batch_size, args.precision, args.config_file
         )

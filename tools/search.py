@@ -17,15 +17,15 @@ import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.analysis.page import Picture, check_folder, write_page
 from dcac_fastreid.deploy.answers import describe_calibration
 from dcac_fastreid.deploy.calibration import check_rate
-from dcac_fastreid.deploy.feature_folder import check_output, extract_folder, read_feature_folder
+from dcac_fastreid.deploy.feature_folder import check_output, check_outside, extract_folder, read_feature_folder
 from dcac_fastreid.deploy.known_people import people_in_folder, people_of_dataset
-from dcac_fastreid.deploy.pictures import printable
+from dcac_fastreid.deploy.pictures import photos_of, printable, shown
 from dcac_fastreid.deploy.search import Search, calibrate_index
 from dcac_fastreid.deploy.sheet import draw_answer
 
 
 def index(args):
-    check_output(args.index)  # before the encoder is built
+    check_output(args.index, args.gallery)  # before the encoder is built
     extract = dcac_fastreid.FeatureExtractor(args.checkpoint, args.device, config_file=args.config_file)
     print(extract_folder(extract, args.gallery, args.index, skip_unreadable=args.skip_unreadable).report())
 
@@ -43,10 +43,12 @@ def calibrate(args):
 
 def query(args):
     check_folder(args.output)
+    check_outside(args.output, "the pictures shall go to", args.index, read_feature_folder(args.index).pictures)
+    photos, left_out = photos_of(args.photos, skip_unreadable=args.skip_unreadable)
     search = Search(args.index, prior=args.prior, **encoder(args))
     notes, folder = search.notes(), search.gallery.pictures
     pictures = []
-    for number, answer in enumerate(search(args.photos, args.top), start=1):
+    for number, answer in enumerate(search(photos, args.top), start=1):
         verdict = answer.verdict(search.calibration)
         print(f"{printable(answer.photo)}: {verdict}\n{answer.table(folder)}\n")
         caption = f"{verdict}. The most similar first: {', '.join(answer.names(folder))}."
@@ -54,6 +56,8 @@ def query(args):
             caption += f" How to read this, and all searches below: {notes}"
         sheet = draw_answer(answer, folder, verdict)
         pictures.append(Picture(f"search-{number}", printable(answer.photo.name), sheet, caption))
+    if left_out:
+        print(f"left out, as they cannot be read: {shown(left_out)}")
     print(notes)
     command = printable(shlex.join(["python", *sys.argv]))
     print(write_page(args.output, f"Search in {printable(folder.name)}", pictures, command))
@@ -104,9 +108,6 @@ def parse():
         "--false-match-rate", type=float, default=0.001, metavar="SHARE",
         help="share of the comparisons of two persons that may reach the threshold (default: 0.001)",
     )  # fmt: skip
-    for each in (of_index, of_calibrate):
-        each.add_argument("--skip-unreadable", action="store_true", help="go on without photos that cannot be read")
-
     of_query = command(commands, query, "finds the gallery's most similar photos", checkpoint_needed=False)
     of_query.add_argument("--photos", required=True, nargs="+", metavar="FILE|DIR", help="photos of whom to look for")
     of_query.add_argument("--output", required=True, metavar="DIR", help="the folder of the page and its PNGs")
@@ -115,6 +116,8 @@ def parse():
         "--prior", type=float, metavar="P",
         help="probability, before looking, that a gallery photo shows the person (default: 1 / (photos + 1))",
     )  # fmt: skip
+    for each in (of_index, of_calibrate, of_query):
+        each.add_argument("--skip-unreadable", action="store_true", help="go on without photos that cannot be read")
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
 """What fast-reid's data sets make of a picture file."""
 
-from dcac_fastreid.data.images import read_image
+from dcac_fastreid.data.images import read_image_of_run
 from fastreid.data import common
 
 
@@ -12,4 +12,4 @@ def read_any_picture() -> None:
     damaged file stops a run hours later with an error that does not name it. fastreid/data/common.py:40 looks the
     function up at every picture.
     """
-    common.read_image = read_image
+    common.read_image = read_image_of_run

@@ -31,15 +31,21 @@ def read_image(path: str) -> Image.Image:
             raise _unreadable(path, " ".join(str(error).split())) from error
 
 
+def read_image_of_run(path: str) -> Image.Image:
+    """As `read_image`, of a training's or a test's data sets: its sentence names the key that leaves such pictures out."""
+    try:
+        return read_image(path)
+    except InputError as error:
+        raise InputError(f"{error}, or leave it out by DATALOADER.SKIP_CORRUPT True") from error
+
+
 def upright_rgb(image: Image.Image) -> Image.Image:
     """An opened picture as `read_image` gives it. Raises ValueError: values without a known range."""
     return _as_rgb(_upright(image))
 
 
 def _unreadable(path: str, reason: str) -> InputError:
-    return InputError(
-        f"{path} cannot be read as a picture: {reason}; copy it anew, or leave it out (of a run: DATALOADER.SKIP_CORRUPT True)"
-    )
+    return InputError(f"{path} cannot be read as a picture: {reason}; copy it anew")
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -40,8 +40,11 @@ class Answer:
         if self.is_nobody:
             return f"nobody here: the best similarity, {best:.3f}, lies below the threshold {calibration.threshold:.3f}"
         matches, of = sum(hit.is_match for hit in self.hits), len(self.hits)
+        if of == 1:
+            return f"the one listed photo reaches the threshold {calibration.threshold:.3f}"
         which = f"all {of}" if matches == of else f"{matches} of the {of}"
-        return f"{which} listed photos reach the threshold {calibration.threshold:.3f}"
+        reach = "reaches" if matches == 1 else "reach"
+        return f"{which} listed photos {reach} the threshold {calibration.threshold:.3f}"
 
     def names(self, folder: Path) -> list[str]:
         """The hits' paths below `folder`."""
@@ -59,7 +62,7 @@ class Answer:
             )
             for rank, (name, hit) in enumerate(zip(self.names(folder), self.hits, strict=True), start=1)
         ]
-        return tabulate(rows, ("rank", "photo", "similarity", "probability", ""), disable_numparse=True)
+        return tabulate(rows, ("rank", "photo", "similarity", "probability", "verdict"), disable_numparse=True)
 
 
 def explain_threshold(calibration: Calibration) -> str:
@@ -79,10 +82,12 @@ def describe_calibration(calibration: Calibration, gallery: int) -> str:
     places = "by different cameras" if on["cameras_known"] else "that are no near-duplicates"
     return (
         f"Calibrated on {on['name']}: {on['persons']:,} persons, {on['pictures']:,} pictures, {on['genuine_pairs']:,} pairs of "
-        f"one person {places}, {on['impostor_pairs']:,} pairs of two persons.\n"
+        f"one person {places}, {on['impostor_pairs']:,} pairs of two persons. All this holds "
+        "only if these are persons whom no training has seen.\n"
         f"Threshold {calibration.threshold:.3f}: at most {_percent(calibration.false_match_rate)} of the pairs of two persons "
         f"reach it, the false-match rate that was asked for, and {_percent(calibration.true_match_rate)} of the pairs of one "
-        f"person do. On persons held out: {_percent(held_out['false_match_rate'])} and "
+        f"person do. On persons held out (two halves, each by the threshold of the other; the mean of both): "
+        f"{_percent(held_out['false_match_rate'])} and "
         f"{_percent(held_out['true_match_rate'])}; the probability's Brier score {held_out['brier_score']:.3f} (0.25 knows "
         f"nothing), its calibration error {held_out['calibration_error']:.3f}.\n"
         f"{_other_rates(calibration)}"
@@ -106,4 +111,4 @@ def _other_rates(calibration: Calibration) -> str:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.1f} %"
+    return f"{100 * share:.2g} %" if share < 0.1 else f"{100 * share:.1f} %".replace(".0 ", " ")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dcac_fastreid.deploy.encoder import same_encoder
 from dcac_fastreid.deploy.known_people import KnownPeople
 from dcac_fastreid.deploy.pair_counts import (
     CENTERS,
@@ -121,7 +122,7 @@ def check_rate(false_match_rate: float) -> None:
     """Raises InputError: no rate."""
     if not 0 < false_match_rate < 1:
         raise InputError(
-            f"the false-match rate is {false_match_rate:g}; expected a share between 0 and 1, such as 0.001"
+            f"the false-match rate is {false_match_rate:g}; expected a share above 0 and below 1, such as 0.001"
         )
 
 
@@ -163,6 +164,18 @@ def read_calibration(folder: str | Path) -> Calibration | None:
         return Calibration(**json.loads(file.read_text()))
     except (ValueError, TypeError) as error:
         raise InputError(f"{file} is no calibration ({error}); calibrate anew") from error
+
+
+def remove_calibration_of_others(folder: str | Path, encoder: dict) -> bool:
+    """Removes that of an index where it is of another encoder, or cannot be read; tells whether it did."""
+    try:
+        known = read_calibration(folder)
+        other = known is not None and not same_encoder(known.encoder, encoder)
+    except InputError:
+        other = True
+    if other:
+        (Path(folder) / FILE).unlink()
+    return other
 
 
 def _rounded_up(value: float) -> str:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,11 @@ class Encoder:
         }
 
 
+def same_encoder(identity: dict, other: dict) -> bool:
+    """Of two `Encoder.identity`: whether their features are comparable; a file may be renamed."""
+    return {**identity, "checkpoint": ""} == {**other, "checkpoint": ""}
+
+
 def load_encoder(
     checkpoint: str | Path, device: str | torch.device | None = None, config_file: str | Path | None = None
 ) -> Encoder:
@@ -78,8 +84,9 @@ def load_encoder(
             encoder encoder.yml).
     Raises: InputError: no such file, no checkpoint, no config, one of another architecture, or a device that is not there.
     """
-    file = Path(checkpoint)
-    device = str(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    if not isinstance(checkpoint, str | os.PathLike):
+        raise InputError(f"the checkpoint is {checkpoint!r:.60}; expected the path of a file, such as model_final.pth")
+    file, device = Path(checkpoint), _checked(device)
     cfg, used, source = _config(file, config_file, ["MODEL.DEVICE", device, "MODEL.WEIGHTS", str(file)])
     try:
         model = load_for_testing(cfg)
@@ -90,6 +97,21 @@ def load_encoder(
     transform = build_transforms(cfg, is_train=False)
     size = _input_size(transform, source)
     return Encoder(model, cfg, file, used, transform, size, _feature_width(model, size, device, source))
+
+
+def _checked(device: str | torch.device | None) -> str:
+    if device is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        asked = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(f"the device is {device!r}, which is no device; expected cuda or cpu") from error
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if asked.type == "cuda" and (asked.index or 0) >= gpus:
+        raise InputError(
+            f"the device is {device}, but PyTorch finds {gpus or 'no'} GPUs on this machine; take cpu, or name no device"
+        )
+    return str(asked)
 
 
 def _config(file: Path, config_file: str | Path | None, opts: list):

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
+from dcac_fastreid.data import synthetic_version
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.exported_program import FEATURES, IMAGES, INSIDE
@@ -12,6 +13,7 @@ from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
 
 LIBRARIES = ("onnx", "onnxruntime", "onnxscript")  # besides those that describe_versions names
+OWN_PHOTOS = "PersonFolders"
 RESEARCH = "Re-ID data sets are mostly given for research alone: ask their owners before any other use"
 TERMS_HOLD_ON = (
     "the terms of those weights hold on; OpenAI's CLIP is under MIT, Stable Diffusion 1.5 under CreativeML OpenRAIL-M, whose "
@@ -36,7 +38,7 @@ def describe_export(
         "input": f"{IMAGES}: float32 (batch, 3, {height}, {width}), {pixels}",
         "output": f"{FEATURES}: float32 (batch, {encoder.feature_width}), after the BNNeck, of unit length: compare by dot product",
         "input_size": json.dumps([height, width]),
-        "preparation": " ".join(str(encoder.transform).split()),
+        "preparation": _preparation(encoder.cfg.INPUT, normalization),
         "normalization": normalization,
         "pixel_mean": json.dumps(list(model.PIXEL_MEAN)),
         "pixel_std": json.dumps(list(model.PIXEL_STD)),
@@ -52,6 +54,20 @@ def describe_export(
         "weights_license": weights_license or _weights_terms(stamp),
         "versions": json.dumps({**describe_versions(), **{name: _version(name) for name in LIBRARIES}}),
     }
+
+
+def _preparation(cfg, normalization: str) -> str:
+    """What fast-reid's test transform does with a picture, for whoever has not got it."""
+    size, steps = cfg.SIZE_TEST, []
+    if size[0] > 0:
+        to = f"the shorter side to {size[0]}" if len(size) == 1 else f"to {size[0]} x {size[1]} (height x width)"
+        steps.append(f"resize {to}, bicubic, antialiased as Pillow does it")
+    if cfg.CROP.ENABLED:
+        steps.append(f"cut out the middle, {cfg.CROP.SIZE[0]} x {cfg.CROP.SIZE[-1]}")
+    steps.append("RGB, float32 values from 0 to 255 (not 0 to 1), channels first")
+    if normalization != INSIDE:
+        steps.append("minus pixel_mean, then divided by pixel_std, channel by channel")
+    return "; ".join(steps)
 
 
 def _stamp(encoder: Encoder) -> Mapping:
@@ -72,6 +88,8 @@ def _data_terms(stamp: Mapping) -> str:
     if stamp.get("drawn_world"):
         names = ", ".join(stamp.get("sources") or [])
         return f"not stated; trained on {names} of a drawn world of dcac_fastreid, whose pictures show no real person"
+    if stamp.get("sources") == [OWN_PHOTOS]:
+        return "not stated; trained on own photos, whose terms are to be stated by whoever has them; see --data-license"
     sources = [
         f"{name} ({KNOWN_DATASETS[name].source if name in KNOWN_DATASETS else 'source unknown here'})"
         for name in stamp.get("sources") or []
@@ -88,7 +106,14 @@ def _weights_terms(stamp: Mapping) -> str:
         return f"not stated; no {STAMP} beside the checkpoint tells the weights that its training began with; {TERMS_HOLD_ON}"
     if not began:
         return "not stated; trained from random weights"
+    if all(map(_ships_with_the_package, stamp["weights"].values())):
+        return "not stated; the training began with small parts that ship with dcac_fastreid, trained on drawn pictures alone"
     return f"not stated; the training began with {'; '.join(began)}; {TERMS_HOLD_ON}"
+
+
+def _ships_with_the_package(files: Mapping[str, str | None]) -> bool:
+    weights = [sha256 for name, sha256 in files.items() if name.endswith(".safetensors")]
+    return bool(weights) and all(sha256 and sha256 in synthetic_version() for sha256 in weights)
 
 
 def _version(library: str) -> str | None:

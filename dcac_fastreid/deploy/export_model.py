@@ -11,7 +11,7 @@ from dcac_fastreid.deploy.comparison import Comparison, Measured
 from dcac_fastreid.deploy.encoder import load_encoder
 from dcac_fastreid.deploy.export_metadata import describe_export
 from dcac_fastreid.deploy.exported_program import INSIDE, exported_program
-from dcac_fastreid.deploy.onnx_file import OPSET, onnx_content, onnx_runner, require_onnx
+from dcac_fastreid.deploy.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
 from dcac_fastreid.deploy.probe import pictures_of, smooth_pictures
 from dcac_fastreid.deploy.torch_export_file import torch_export_content, torch_export_runner
 from dcac_fastreid.errors import InputError
@@ -23,6 +23,7 @@ NAME = "encoder"  # of the files in a folder
 SHOWN = (
     "input",
     "output",
+    "preparation",
     "normalization",
     "selected_on_test_sets",
     "data_license",
@@ -87,6 +88,7 @@ def export_model(
     """
     files = output_files(output, formats)
     if ONNX in files:
+        check_opset(opset or OPSET)
         require_onnx()
     elif opset is not None:
         raise InputError(f"--opset {opset} is of ONNX, but what is asked for is {', '.join(files)}; leave --opset out")
@@ -113,7 +115,8 @@ def export_model(
 def output_files(output: str | Path, formats: Sequence[str] = ()) -> dict[str, Path]:
     """The file of each format; makes nothing.
 
-    Raises: InputError: a file's suffix and the formats contradict each other, or its folder cannot be made or written.
+    Raises: InputError: a file's suffix and the formats contradict each other, a suffix of no format, or a folder that cannot be
+        made or written.
     """
     path = Path(output)
     by_suffix = {suffix: format for format, suffix in FORMATS.items()}
@@ -125,6 +128,11 @@ def output_files(output: str | Path, formats: Sequence[str] = ()) -> dict[str, P
             )
         files = {format: path}
     else:
+        if path.suffix and not path.is_dir():
+            raise InputError(
+                f"--output {path} is no folder that is there, and {path.suffix} is no ending of an exported file; name a "
+                f"file that ends in {' or '.join(by_suffix)}, or a folder"
+            )
         files = {format: path / f"{NAME}{FORMATS[format]}" for format in formats or FORMATS}
     folder = next(iter(files.values())).absolute().parent
     check_writable(folder, "--output leads to", f"name a folder, or a file that ends in {' or '.join(by_suffix)}")

@@ -1,6 +1,7 @@
 """Features of a folder of pictures, on disk: features.npy, index.csv, info.json. N pictures, D feature width."""
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -10,26 +11,33 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
+from dcac_fastreid.data import file_hashes
+from dcac_fastreid.deploy.calibration import remove_calibration_of_others
 from dcac_fastreid.deploy.extractor import FeatureExtractor
-from dcac_fastreid.deploy.pictures import pictures_in, readable, shown
+from dcac_fastreid.deploy.pictures import counted, pictures_in, readable, shown
 from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import check_writable, write_whole
 
 FEATURES, INDEX, INFO = "features.npy", "index.csv", "info.json"
-COLUMNS = ("row", "path", "bytes", "modified")
+COLUMNS = ("row", "path", "bytes", "modified", "sha256")
 NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be text
 
 
 @dataclass(frozen=True)
 class FeatureFolder:
-    """features: (N, D), float32, rows of length 1. paths: N, below `info["pictures"]`. states: bytes and time of change, N."""
+    """features: (N, D), float32, rows of length 1. paths: N, below `info["pictures"]`. states: as `state_of`, N.
+
+    hashes: SHA-256 of the files, N. calibration_removed: when it was made, one of another checkpoint lay there.
+    """
 
     folder: Path
     features: np.ndarray
     paths: list[str]
     states: list[tuple[int, int]]
+    hashes: list[str]
     info: dict
+    calibration_removed: bool = False
 
     @property
     def pictures(self) -> Path:
@@ -38,15 +46,17 @@ class FeatureFolder:
 
     def report(self) -> str:
         """Sentences for who made it."""
-        lines = [f"{self.folder}: {len(self.paths)} pictures, features {self.info['feature_width']} wide"]
+        lines = [f"{self.folder}: {counted(len(self.paths), 'picture')}, features {self.info['feature_width']} wide"]
         if self.info["unreadable"]:
             left_out = self.info["unreadable"]
-            lines.append(f"left out, as they cannot be read: {len(left_out)} pictures, {shown(left_out)}")
+            lines.append(f"left out, as they cannot be read: {counted(len(left_out), 'picture')}, {shown(left_out)}")
         if self.info["selected_on"]:
             picked_by = ", ".join(self.info["selected_on"])
             lines.append(
                 f"the checkpoint was picked by a test metric, data set: {picked_by}; figures on it are no fair test"
             )
+        if self.calibration_removed:
+            lines.append("the calibration that lay there was of another checkpoint, and is removed: calibrate anew")
         return "\n".join(lines)
 
 
@@ -55,14 +65,16 @@ def extract_folder(
 ) -> FeatureFolder:
     """Extracts the features of all pictures in a folder and below it, and writes them.
 
-    Writes features.npy, (N, D); index.csv, the row, the path below the folder, size in bytes and time of change (nanoseconds)
-    of each; and info.json: of which checkpoint and pictures. All or nothing: an earlier folder stays until all is computed.
+    Writes features.npy, (N, D); index.csv, the row, the path below the folder, size in bytes, time of change (nanoseconds)
+    and SHA-256 of each; and info.json: of which checkpoint and pictures. All or nothing: an earlier folder stays until all is
+    computed. A calibration in it, of another checkpoint, is removed.
 
-    Raises: InputError: no pictures, some that cannot be read, or an output that cannot be written.
+    Raises: InputError: no pictures, some that cannot be read, or an output that cannot be written or lies in the pictures.
     """
-    output, pictures = check_output(output), Path(pictures)
+    output, pictures = check_output(output, pictures), Path(pictures)
     files, left_out = readable(pictures_in(pictures), skip=skip_unreadable, what="pictures")
     states = [state_of(file) for file in files]
+    hashes = file_hashes(files, keep=False)
     features = extract(files, progress="features").numpy()
     encoder = extract.encoder
     made = FeatureFolder(
@@ -70,6 +82,7 @@ def extract_folder(
         features=features,
         paths=[file.relative_to(pictures).as_posix() for file in files],
         states=states,
+        hashes=[hashes[str(file)] for file in files],
         info={
             "encoder": encoder.identity(),
             "selected_on": encoder.selected_on,  # data sets whose test metric picked the checkpoint: no fair test on them
@@ -85,7 +98,7 @@ def extract_folder(
         },
     )
     _write(made)
-    return made
+    return dataclasses.replace(made, calibration_removed=remove_calibration_of_others(output, made.info["encoder"]))
 
 
 def read_feature_folder(folder: str | Path) -> FeatureFolder:
@@ -102,6 +115,7 @@ def read_feature_folder(folder: str | Path) -> FeatureFolder:
             rows = list(csv.DictReader(stream))
         paths = [row["path"] for row in rows]
         states = [(int(row["bytes"]), int(row["modified"])) for row in rows]
+        hashes = [row["sha256"] for row in rows]
         agree = features.shape == (len(rows), info["feature_width"]) and info["count"] == len(rows)
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise InputError(f"{folder} cannot be read as features ({error}); make them anew") from error
@@ -110,16 +124,27 @@ def read_feature_folder(folder: str | Path) -> FeatureFolder:
             f"{folder} does not agree with itself: {INFO} tells {info['count']} pictures, {INDEX} {len(rows)}, {FEATURES} is "
             f"{' x '.join(map(str, features.shape))}; make them anew"
         )
-    return FeatureFolder(folder, features, paths, states, info)
+    return FeatureFolder(folder, features, paths, states, hashes, info)
 
 
-def check_output(folder: str | Path) -> Path:
+def check_output(folder: str | Path, pictures: str | Path) -> Path:
     """Asks, before the work whose result it shall take, whether a folder can be made or written; makes nothing.
 
-    Raises: InputError: it cannot.
+    Raises: InputError: it cannot, or it lies in the folder of the pictures.
     """
     check_writable(folder, "the features shall go to")
+    check_outside(folder, "the features shall go to", pictures)
     return Path(folder)
+
+
+def check_outside(folder: str | Path, leads_to: str, *others: str | Path) -> None:
+    """Raises InputError: a folder is one of the others or lies in it; what is written there would lie among their files.
+
+    Args: leads_to: the sentence's beginning, such as "the features shall go to".
+    """
+    for other in others:
+        if Path(folder).resolve().is_relative_to(Path(other).resolve()):
+            raise InputError(f"{leads_to} {folder}, which lies in {other}; choose a folder outside of it")
 
 
 def state_of(file: Path) -> tuple[int, int]:
@@ -132,7 +157,8 @@ def _write(made: FeatureFolder) -> None:
     table = io.StringIO(newline="")
     writer = csv.writer(table)
     writer.writerow(COLUMNS)
-    writer.writerows((row, path, *state) for row, (path, state) in enumerate(zip(made.paths, made.states, strict=True)))
+    columns = zip(made.paths, made.states, made.hashes, strict=True)
+    writer.writerows((row, path, *state, sha256) for row, (path, state, sha256) in enumerate(columns))
     info = json.dumps(made.info, indent=2) + "\n"
     made.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".unfinished", dir=made.folder) as unfinished:

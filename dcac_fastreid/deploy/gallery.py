@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from dcac_fastreid.data import file_hashes
+from dcac_fastreid.deploy.encoder import same_encoder
 from dcac_fastreid.deploy.feature_folder import read_feature_folder, state_of
-from dcac_fastreid.deploy.pictures import shown
+from dcac_fastreid.deploy.pictures import pictures_in, shown
 from dcac_fastreid.errors import InputError
 
 
@@ -16,7 +18,8 @@ class Gallery:
     and no second copy lies on the disk.
 
     Attributes:
-        pictures: the folder of the photos. photos: those that are searched. stale: those that are left out. info: of the index.
+        pictures: the folder of the photos. photos: those that are searched. info: of the index.
+        gone, changed: those that are left out. added: pictures in the folder that the index does not know.
     Raises: InputError: no such folder, or all its photos are gone or have changed.
     """
 
@@ -26,14 +29,18 @@ class Gallery:
         stored = read_feature_folder(folder)
         self.folder, self.pictures, self.info = stored.folder, stored.pictures, stored.info
         files = [stored.pictures / path for path in stored.paths]
-        fresh = np.array([_is_fresh(file, state) for file, state in zip(files, stored.states, strict=True)])
-        self.photos = [file for file, fine in zip(files, fresh, strict=True) if fine]
-        self.stale = [file for file, fine in zip(files, fresh, strict=True) if not fine]
+        self.gone = [file for file in files if not file.is_file()]
+        self.changed = _changed(files, stored.states, stored.hashes)
+        left_out = {*self.gone, *self.changed}
+        fresh = np.array([file not in left_out for file in files])
+        self.photos = [file for file in files if file not in left_out]
         if not self.photos:
             raise InputError(
-                f"all {len(files)} photos of the index {folder} are gone from {stored.pictures} or have changed "
-                f"({shown(stored.paths)}); make the index anew"
+                f"of the photos of the index {folder}, {len(self.gone)} are gone from {stored.pictures} and "
+                f"{len(self.changed)} have changed ({shown(stored.paths)}), none is left; make the index anew, where they lie now"
             )
+        known = {*files, *(stored.pictures / path for path in stored.info["unreadable"])}
+        self.added = [file for file in pictures_in(stored.pictures) if file not in known]
         self._index = faiss.IndexFlatIP(stored.features.shape[1])  # inner product: of unit rows, the cosine
         self._index.add(np.ascontiguousarray(stored.features[fresh], dtype=np.float32))
 
@@ -48,18 +55,21 @@ class Gallery:
         return self._index.search(np.ascontiguousarray(features, dtype=np.float32), min(k, len(self)))
 
 
-def check_same_encoder(stored: dict, encoder: dict, what: str) -> None:
+def check_same_encoder(stored: dict, encoder: dict, what: str, next_step: str) -> None:
     """Raises InputError where features or figures are of another encoder than the one at hand; a file may be renamed."""
-    if {**stored, "checkpoint": ""} != {**encoder, "checkpoint": ""}:
+    if not same_encoder(stored, encoder):
         raise InputError(
             f"{what} was made with {stored['checkpoint']} (sha256 {stored['sha256'][:8]}), this is {encoder['checkpoint']} "
-            f"(sha256 {encoder['sha256'][:8]}) or its config is another; make it anew, or name the checkpoint that it was "
-            "made with"
+            f"(sha256 {encoder['sha256'][:8]}) or its config is another; {next_step}"
         )
 
 
-def _is_fresh(file: Path, state: tuple[int, int]) -> bool:
-    try:
-        return state_of(file) == state
-    except OSError:
-        return False
+def _changed(files: list[Path], states: list[tuple[int, int]], hashes: list[str]) -> list[Path]:
+    """Those that are there with another content. Only files of another time are read: a copy may have the same content."""
+    suspects = {
+        str(file): sha256
+        for file, state, sha256 in zip(files, states, hashes, strict=True)
+        if file.is_file() and state_of(file) != state
+    }
+    now = file_hashes(suspects, keep=False) if suspects else {}
+    return [file for file in files if now.get(str(file)) != suspects.get(str(file))]

@@ -37,7 +37,8 @@ def people_in_folder(folder: str | Path, *, skip_unreadable: bool = False) -> Kn
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}; expected one with a folder for each person")
+        what = f"{folder} is a file" if folder.exists() else f"there is no folder {folder}"
+        raise InputError(f"{what}; expected a folder with one for each person")
     photos = read_photos(folder)
     check_cameras(folder, photos)
     items = [(photo.path, photo.person, photo.camera) for photo in photos]

@@ -11,7 +11,8 @@ from torch import Tensor
 from dcac_fastreid.deploy.exported_program import BATCH, FEATURES, IMAGES, first_line
 from dcac_fastreid.errors import InputError
 
-OPSET = 18  # the lowest that PyTorch's exporter writes without a conversion: most runtimes know it
+OPSET = 18  # the lowest that PyTorch's exporter writes, without a conversion: most runtimes know it
+HIGHEST_OPSET = 25  # the highest that its converter reaches and that onnxruntime has been seen to run
 MOST_BYTES = 2**31 - 2**20  # of weights: a file is one message of Protocol Buffers, below 2 GiB
 
 
@@ -26,6 +27,12 @@ def require_onnx() -> None:
             f"export to ONNX needs onnx, onnxruntime and onnxscript, not all of which can be imported ({error}); install "
             "them with: pip install onnx onnxruntime onnxscript, or leave ONNX out: --format torch-export"
         ) from error
+
+
+def check_opset(opset: int) -> None:
+    """Raises InputError: one that cannot be written."""
+    if not OPSET <= opset <= HIGHEST_OPSET:
+        raise InputError(f"--opset is {opset}; expected {OPSET} to {HIGHEST_OPSET}, which PyTorch's exporter writes")
 
 
 def onnx_content(program: torch.export.ExportedProgram, opset: int, metadata: Mapping[str, str]) -> bytes:

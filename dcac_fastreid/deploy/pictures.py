@@ -21,11 +21,13 @@ Picture = str | os.PathLike | Image.Image | np.ndarray | Tensor
 def pictures_in(folder: str | Path) -> list[Path]:
     """The picture files in a folder and below it, by name; what is hidden is passed over.
 
-    Raises: InputError: no such folder, or none of its files has a picture's suffix.
+    Raises: InputError: no such folder, a file, or none of its files has a picture's suffix.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise InputError(f"there is no folder {folder}")
+        raise InputError(
+            f"{folder} is a file; expected a folder" if folder.exists() else f"there is no folder {folder}"
+        )
     files = [file for file in folder.rglob("*") if file.suffix.lower() in PHOTOS and file.is_file()]
     files = sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
     if not files:
@@ -43,12 +45,30 @@ def readable(files: list[Path], *, skip: bool, what: str) -> tuple[list[Path], l
     """
     damaged = set(data.unreadable_pictures([str(file) for file in files], what))
     left_out = [file for file in files if str(file) in damaged]
-    if left_out and (not skip or len(left_out) == len(files)):
+    none_left = len(left_out) == len(files)
+    if left_out and (not skip or none_left):
         raise InputError(
-            f"{len(left_out)} of {len(files)} pictures cannot be read: {shown(left_out)}; copy them anew"
-            + ("" if skip else ", or go on without them by --skip-unreadable")
+            f"{len(left_out)} of {counted(len(files), 'picture')} cannot be read: {shown(left_out)}; copy them anew"
+            + ("" if none_left else ", or go on without them by --skip-unreadable")
         )
     return [file for file in files if str(file) not in damaged], left_out
+
+
+def photos_of(named: Iterable[str | Path], *, skip_unreadable: bool) -> tuple[list[Path], list[Path]]:
+    """Files, and the pictures in folders and below them: those that can be read, and those that cannot.
+
+    Raises: InputError: a file or folder that is not there; as pictures_in and readable.
+    """
+    files = [file for name in map(Path, named) for file in (pictures_in(name) if name.is_dir() else [name])]
+    for file in files:
+        if not file.is_file():
+            raise InputError(f"there is no picture {file}")
+    return readable(files, skip=skip_unreadable, what="photos")
+
+
+def counted(number: int, what: str) -> str:
+    """As "1 photo", "2 photos"."""
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
 def shown(names: Iterable) -> str:
@@ -63,11 +83,16 @@ def printable(name: str | os.PathLike) -> str:
 
 
 def as_list(pictures: Picture | Iterable[Picture]) -> list[Picture]:
-    """One picture, a list of them or an array or tensor with a batch dimension, as a list of single pictures."""
+    """One picture, a list of them or an array or tensor with a batch dimension, as a list of single pictures.
+
+    Raises: InputError: none of these.
+    """
     if isinstance(pictures, np.ndarray | Tensor) and pictures.ndim == 4:
         return list(pictures)
     if isinstance(pictures, str | os.PathLike | Image.Image | np.ndarray | Tensor):
         return [pictures]
+    if not isinstance(pictures, Iterable):
+        raise _no_picture(pictures)
     return list(pictures)
 
 
@@ -96,10 +121,14 @@ def encoder_input(picture: Picture, transform: Callable[[Image.Image], Tensor], 
         except (OSError, ValueError, SyntaxError) as error:  # opened, but not decoded yet
             raise InputError(f"a PIL picture cannot be read: {error}") from error
     if isinstance(picture, str | os.PathLike):
+        if os.path.isdir(picture):
+            raise InputError(
+                f"{os.fspath(picture)} is a folder; expected a picture: give the list of the folder's files"
+            )
         if not os.path.isfile(picture):
             raise InputError(f"there is no picture {os.fspath(picture)}")
         return transform(data.read_image(os.fspath(picture)))
-    raise InputError(f"a picture is a path, a PIL picture, an array or a tensor; got a {type(picture).__name__}")
+    raise _no_picture(picture)
 
 
 def _checked(picture: Tensor, size: tuple[int, int]) -> Tensor:
@@ -111,6 +140,12 @@ def _checked(picture: Tensor, size: tuple[int, int]) -> Tensor:
             f"a float tensor has values from {low:.3g} to {high:.3g}; expected RGB in [0, 255], the encoder scales it itself"
         )
     return picture.float().cpu()
+
+
+def _no_picture(thing: object) -> InputError:
+    return InputError(
+        f"expected a picture (a path, a PIL picture, an array or a tensor) or a list of pictures, got {thing!r:.60}"
+    )
 
 
 def _unexpected(what: str, picture: np.ndarray | Tensor, expected: str) -> InputError:

@@ -8,7 +8,7 @@ from dcac_fastreid.deploy.calibration import Calibration, calibrate, check_peopl
 from dcac_fastreid.deploy.extractor import FeatureExtractor
 from dcac_fastreid.deploy.gallery import Gallery, check_same_encoder
 from dcac_fastreid.deploy.known_people import KnownPeople
-from dcac_fastreid.deploy.pictures import pictures_in, shown
+from dcac_fastreid.deploy.pictures import shown
 from dcac_fastreid.errors import InputError
 
 
@@ -39,17 +39,19 @@ class Search:
         self.extract = _encoder_of(self.gallery, checkpoint, config_file, device)
         if self.calibration:
             identity = self.extract.encoder.identity()
-            check_same_encoder(self.calibration.encoder, identity, f"the calibration of {index}")
+            check_same_encoder(
+                self.calibration.encoder, identity, f"the calibration of {index}", "calibrate the index anew"
+            )
         self.prior = 1 / (len(self.gallery) + 1) if prior is None else prior
 
     def __call__(self, photos: Sequence[str | Path], k: int = 10) -> list[Answer]:
-        """The k most similar photos of the gallery for each photo; a folder stands for the pictures in it and below it.
+        """The k most similar photos of the gallery for each photo.
 
         Raises: InputError: a photo that is not there or cannot be read, or a k below 1.
         """
         if k < 1:
             raise InputError(f"{k} photos of the gallery are asked for; expected 1 or more")
-        files = [file for photo in map(Path, photos) for file in (pictures_in(photo) if photo.is_dir() else [photo])]
+        files = list(map(Path, photos))
         similarities, numbers = self.gallery.nearest(self.extract(files, progress="photos").numpy(), k)
         return [
             Answer(file, [self._hit(number, float(similarity)) for number, similarity in zip(row, values, strict=True)])
@@ -59,11 +61,13 @@ class Search:
     def notes(self) -> str:
         """What one has to know to read the answers, in lines."""
         notes = []
-        if self.gallery.stale:
-            notes.append(
-                f"{len(self.gallery.stale)} photos of the index are gone or have changed, and are left out: "
-                f"{shown(self.gallery.stale)}; make the index anew."
-            )
+        for files, what in (
+            (self.gallery.gone, "are gone"),
+            (self.gallery.changed, "have changed since they were indexed, and are left out"),
+            (self.gallery.added, "lie in the folder and are not in the index"),
+        ):
+            if files:
+                notes.append(f"Photos that {what}: {len(files)}, {shown(files)}; make the index anew.")
         if self.calibration is None:
             return "\n".join([*notes, f"The similarity is the cosine of two features; {NOT_CALIBRATED}."])
         before = f"{self.prior:.3g} before looking"
@@ -123,5 +127,10 @@ def _encoder_of(
                 f"the index {gallery.folder} was made with {checkpoint}, which is gone; name it by --checkpoint"
             )
     extract = FeatureExtractor(checkpoint, device, precision=gallery.info["precision"], config_file=config_file)
-    check_same_encoder(gallery.info["encoder"], extract.encoder.identity(), f"the index {gallery.folder}")
+    check_same_encoder(
+        gallery.info["encoder"],
+        extract.encoder.identity(),
+        f"the index {gallery.folder}",
+        "make it anew, or name the checkpoint that it was made with",
+    )
     return extract

@@ -11,10 +11,10 @@ from dcac_fastreid.deploy.answers import Answer, Hit
 from dcac_fastreid.deploy.pictures import printable
 
 CELL, GAP, EDGE = (128, 256), 16, 4  # pixels: a photo, between two, its frame
-LINE, LINES = 18, 4  # of text: its height, and how many lie below a photo
+LINE, LINES, NAME_LINES = 18, 5, 2  # of text: its height, and how many lie below a photo, and of these for its name
 COLUMNS = 6  # the photo that asks, and five hits a row
 INK, FAINT, MATCH, BELOW = "#1f2328", "#57606a", "#1a7f37", "#b0b7be"
-TEXT, SMALL = 14, 12  # sizes; a file name is small
+TEXT, SMALL = 14, 11  # sizes; a file name is small
 
 
 def draw_answer(answer: Answer, folder: Path, verdict: str) -> bytes:
@@ -54,7 +54,8 @@ def _place(sheet: Image.Image, corner: tuple[int, int], photo: Path, colour: str
     below = y + CELL[1] + EDGE + 2
     for number, line in enumerate(lines):
         draw.text((x, below + number * LINE), line, fill=INK, font=_font(TEXT))
-    draw.text((x, below + len(lines) * LINE), _shortened(name), fill=FAINT, font=_font(SMALL))
+    for number, line in enumerate(_name_lines(name), start=len(lines)):
+        draw.text((x, below + number * LINE), line, fill=FAINT, font=_font(SMALL))
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -69,15 +70,28 @@ def _wrapped(text: str, width: int) -> list[str]:
     return lines
 
 
-def _shortened(name: str) -> str:
+def _name_lines(name: str) -> list[str]:
     """What fits below a photo: of a longer name its beginning, often the person's, and its end."""
     short, kept = name, len(name)
-    while _font(SMALL).getlength(short) > CELL[0]:
+    while len(lines := _cut(short)) > NAME_LINES:
         kept -= 1
         short = f"{name[: kept - kept // 2]}...{name[len(name) - kept // 2 :]}"
-    return short
+    return lines
+
+
+def _cut(text: str) -> list[str]:
+    """Lines that are full, wherever that cuts a word."""
+    lines = [""]
+    for letter in text:
+        if _font(SMALL).getlength(lines[-1] + letter) > CELL[0]:
+            lines.append("")
+        lines[-1] += letter
+    return lines
 
 
 @functools.cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.load_default(size)
+    """DejaVu Sans, which comes with matplotlib: Pillow's own font has no letters but those of English."""
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(str(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")), size)

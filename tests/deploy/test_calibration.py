@@ -115,7 +115,7 @@ def test_too_few_pairs_name_a_rate_that_they_can_state():
 @pytest.mark.parametrize(
     ("people", "rate", "sentence"),
     [
-        (known_people(), 0.0, "the false-match rate is 0; expected a share between 0 and 1"),
+        (known_people(), 0.0, "the false-match rate is 0; expected a share above 0 and below 1"),
         (known_people(), 1.5, "the false-match rate is 1.5"),
         (known_people(persons=3), 0.5, "ours has 3 persons with two pictures by different cameras, .* needs 4"),
         (

@@ -155,5 +155,10 @@ def test_what_is_no_checkpoint_is_one_sentence(content, sentence, tmp_path):
 
 def test_without_a_gpu_cuda_is_refused(checkpoint, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="PyTorch finds no GPU"):
+    with pytest.raises(InputError, match="^the device is cuda, but PyTorch finds no GPUs .*; take cpu"):
         load_encoder(checkpoint, device="cuda")
+
+
+def test_no_path_is_one_sentence():
+    with pytest.raises(InputError, match="^the checkpoint is None; expected the path of a file"):
+        load_encoder(None)

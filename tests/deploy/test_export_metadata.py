@@ -1,12 +1,15 @@
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dcac_fastreid.deploy.export_metadata import describe_export
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.synthetic import parts
 
 
 @pytest.fixture
@@ -36,7 +39,22 @@ def test_it_says_how_to_feed_the_file(encoder):
     pixels = changed(encoder.cfg, ["MODEL.PIXEL_MEAN", [1.0, 2.0, 3.0], "MODEL.PIXEL_STD", [4.0, 5.0, 6.0]])
     of_others = describe_export(dataclasses.replace(encoder, cfg=pixels), "inside")
     assert (of_others["pixel_mean"], of_others["pixel_std"]) == ("[1.0, 2.0, 3.0]", "[4.0, 5.0, 6.0]")
-    assert "bicubic" in told["preparation"] and "\n" not in told["preparation"]
+    prepared = (
+        "resize to 128 x 64 (height x width), bicubic, antialiased as Pillow does it; RGB, float32 values from 0 to 255"
+    )
+    assert told["preparation"] == f"{prepared} (not 0 to 1), channels first"
+    outside = describe_export(encoder, "outside")["preparation"]
+    assert outside == f"{told['preparation']}; minus pixel_mean, then divided by pixel_std, channel by channel"
+    cropped = changed(encoder.cfg, ["INPUT.SIZE_TEST", [140], "INPUT.CROP.ENABLED", True, "INPUT.CROP.SIZE", [128, 64]])
+    told = describe_export(dataclasses.replace(encoder, cfg=cropped), "inside")["preparation"]
+    assert told.startswith("resize the shorter side to 140, ") and "; cut out the middle, 128 x 64; RGB" in told
+
+
+@torch.no_grad()
+def test_the_preparation_done_by_hand_is_the_encoders_input(encoder):
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (200, 90, 3), dtype=np.uint8))
+    by_hand = np.asarray(image.resize((64, 128), Image.Resampling.BICUBIC), dtype=np.float32).transpose(2, 0, 1)
+    assert torch.equal(torch.from_numpy(by_hand), encoder.transform(image))
 
 
 def test_it_says_which_checkpoint_it_is_and_whether_a_test_picked_it(trained, encoder):
@@ -69,6 +87,20 @@ def test_drawn_pictures_show_nobody(trained):
     assert "a drawn world of dcac_fastreid, whose pictures show no real person" in told["data_license"]
     assert "research" not in told["data_license"] and json.loads(told["drawn_world"]) == world
     assert told["weights_license"] == "not stated; trained from random weights"
+
+
+def test_own_photos_have_the_terms_of_whoever_took_them(trained):
+    told = describe_export(trained(sources=["PersonFolders"], drawn_world=None), "inside")["data_license"]
+    assert "own photos" in told and "see --data-license" in told and "source unknown" not in told
+
+
+def test_the_shipped_parts_have_no_terms_of_others(trained):
+    clip, vae = (parts.fingerprint(name) for name in ("clip", "vae"))
+    weights = {"encoder": {"a.safetensors": clip}, "diffusion": {"vae/b.safetensors": vae, "vae/config.json": "1"}}
+    told = describe_export(trained(weights=weights), "inside")["weights_license"]
+    assert told.endswith("with small parts that ship with dcac_fastreid, trained on drawn pictures alone")
+    weights["diffusion"]["vae/b.safetensors"] = "cd" * 32
+    assert "Stable Diffusion" in describe_export(trained(weights=weights), "inside")["weights_license"]
 
 
 def test_without_a_stamp_nothing_is_made_up(encoder):

@@ -180,6 +180,11 @@ def test_features_that_tell_nothing_are_one_sentence(checkpoint, encoder, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_an_opset_is_checked_before_anything_is_read(tmp_path):
+    with pytest.raises(InputError, match="--opset is 17; expected 18 to"):
+        export_model(tmp_path / "none.pth", tmp_path, opset=17)
+
+
 def test_the_files_of_an_output(tmp_path):
     onnx, pt2 = tmp_path / "encoder.onnx", tmp_path / "encoder.pt2"
     assert output_files(tmp_path) == {"onnx": onnx, "torch-export": pt2}
@@ -194,6 +199,11 @@ def test_the_files_of_an_output(tmp_path):
         ("mine.onnx", ["torch-export"], "is a file of format onnx, but --format asks for torch-export"),
         ("mine.pt2", ["onnx", "torch-export"], "but --format asks for onnx, torch-export; name a folder"),
         ("taken", [], "taken is a file; name a folder"),
+        (
+            "mine.bin",
+            [],
+            "mine.bin is no folder that is there, and .bin is no ending .* ends in .onnx or .pt2, or a folder",
+        ),
         ("taken/below/encoder.pt2", [], "taken is a file; name a folder"),
     ],
 )

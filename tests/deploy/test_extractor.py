@@ -50,7 +50,7 @@ def test_features_can_be_trained_on(extract):
 
 def test_an_unreadable_picture_is_named(extract, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"none")
-    with pytest.raises(InputError, match="broken.jpg cannot be read as a picture"):
+    with pytest.raises(InputError, match="broken.jpg cannot be read as a picture: [^;]*; copy it anew$"):
         extract([np.zeros((8, 4, 3), dtype=np.uint8), tmp_path / "broken.jpg"])
 
 
@@ -68,12 +68,23 @@ def test_half_precision_is_near(extract, checkpoint):
         ({"batch_size": 0}, "the batch size is 0"),
         ({"precision": "int8"}, "the precision is 'int8'; expected one of fp32, fp16, bf16"),
         ({"precision": "fp16"}, "fp16 needs a GPU"),
-        ({"device": "abacus"}, "MODEL.DEVICE is 'abacus', which is no device"),
+        ({"device": "abacus"}, "^the device is 'abacus', which is no device"),
     ],
 )
 def test_wrong_settings_are_one_sentence(settings, sentence, checkpoint):
     with pytest.raises(InputError, match=sentence):
         dcac_fastreid.FeatureExtractor(checkpoint, **{"device": "cpu", **settings})
+
+
+@pytest.mark.parametrize("nothing", [None, 5, [5], [None]])
+def test_what_is_no_picture_is_one_sentence(nothing, extract):
+    with pytest.raises(InputError, match=r"^expected a picture .* or a list of pictures, got (None|5)$"):
+        extract(nothing)
+
+
+def test_a_folder_is_no_picture(extract, tmp_path):
+    with pytest.raises(InputError, match=f"^{tmp_path} is a folder; expected a picture: give the list of the folder's"):
+        extract(tmp_path)
 
 
 def test_it_is_public():

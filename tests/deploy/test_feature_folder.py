@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from dcac_fastreid.deploy import FeatureExtractor, feature_folder
+from dcac_fastreid.deploy.calibration import Calibration, write_calibration
 from dcac_fastreid.deploy.feature_folder import check_output, extract_folder, read_feature_folder
 from dcac_fastreid.errors import InputError
 
@@ -102,8 +103,33 @@ def test_a_stop_between_two_files_leaves_no_features(extract, photos, tmp_path, 
 def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file is a file; choose another folder"):
-        check_output(tmp_path / "file" / "out")
-    assert check_output(tmp_path / "new" / "deep") and not (tmp_path / "new").exists()
+        check_output(tmp_path / "file" / "out", tmp_path / "photos")
+    assert check_output(tmp_path / "new" / "deep", tmp_path / "photos") and not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("output", ["photos", "photos/a/out"])
+def test_features_do_not_lie_among_their_pictures(output, extract, photos):
+    with pytest.raises(
+        InputError, match="the features shall go to .*, which lies in .*photos; choose a folder outside"
+    ):
+        extract_folder(extract, photos, photos.parent / output)
+    assert not list(photos.rglob("*.npy"))
+
+
+def test_a_calibration_of_another_checkpoint_is_removed(extract, photos, tmp_path):
+    file = tmp_path / "out" / "calibration.json"
+    file.parent.mkdir()
+    own, renamed = extract.encoder.identity(), {**extract.encoder.identity(), "checkpoint": "renamed.pth"}
+    for encoder, removed in ((renamed, False), ({**own, "sha256": "0"}, True), (None, True)):
+        known = Calibration(encoder, {}, 0.01, 0.5, 0.8, [], 10.0, -4.0, {}, 0.5)
+        if encoder:
+            write_calibration(known, tmp_path / "out")
+        else:
+            file.write_text("{")
+        made = extract_folder(extract, photos, tmp_path / "out")
+        assert (made.calibration_removed, file.exists()) == (removed, not removed)
+        assert ("is removed: calibrate anew" in made.report()) == removed
+    assert not extract_folder(extract, photos, tmp_path / "out").calibration_removed
 
 
 @pytest.mark.parametrize(

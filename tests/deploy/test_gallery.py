@@ -37,22 +37,38 @@ def test_of_fewer_photos_all_are_listed(small_index):
 def test_photos_that_are_gone_or_have_changed_are_left_out(small_index):
     first, second, third, fourth = Gallery(small_index).photos
     first.unlink()
-    os.utime(third, ns=(0, 0))
+    third.write_bytes(third.read_bytes() + b" ")
     gallery = Gallery(small_index)
-    assert gallery.photos == [second, fourth] and gallery.stale == [first, third]
+    assert gallery.photos == [second, fourth] and (gallery.gone, gallery.changed) == ([first], [third])
     similarities, numbers = gallery.nearest(read_feature_folder(small_index).features[[1, 3]], 1)
     assert numbers.tolist() == [[0], [1]], "the features of the photos that are left"
     np.testing.assert_allclose(similarities, 1, atol=1e-5)
 
 
+def test_a_copy_of_the_same_content_has_not_changed(small_index):
+    for photo in Gallery(small_index).photos:
+        os.utime(photo, ns=(0, 0))
+    gallery = Gallery(small_index)
+    assert len(gallery) == 4 and not gallery.changed and not gallery.added
+
+
+def test_photos_that_came_later_are_told(small_index):
+    new = Gallery(small_index).photos[0].with_name("new.jpg")
+    shutil.copy(Gallery(small_index).photos[0], new)
+    assert Gallery(small_index).added == [new]
+
+
 def test_an_index_whose_photos_have_moved_is_one_sentence(small_index):
     shutil.move(small_index.parent / "photos", small_index.parent / "elsewhere")
-    with pytest.raises(InputError, match="all 4 photos of the index .* are gone from .*photos.*; make the index anew"):
+    with pytest.raises(
+        InputError,
+        match="of the index .*, 4 are gone from .*photos and 0 .*; make the index anew, where they lie now",
+    ):
         Gallery(small_index)
 
 
 def test_another_encoder_is_refused_and_another_name_is_not():
-    check_same_encoder(ENCODER, {**ENCODER, "checkpoint": "renamed.pth"}, "the index x")
+    check_same_encoder(ENCODER, {**ENCODER, "checkpoint": "renamed.pth"}, "the index x", "make it anew")
     for other in ({"sha256": "99"}, {"config_sha256": "2"}):
         with pytest.raises(InputError, match=r"^the index x was made with a.pth \(sha256 abcdef01\)"):
-            check_same_encoder(ENCODER, {**ENCODER, **other}, "the index x")
+            check_same_encoder(ENCODER, {**ENCODER, **other}, "the index x", "make it anew")

@@ -59,7 +59,7 @@ def test_unreadable_pictures_are_left_out_if_asked(draw, tmp_path):
 
 
 def test_what_holds_no_known_people_is_one_sentence(tiny_world, tmp_path):
-    with pytest.raises(InputError, match="there is no folder .*none; expected one with a folder for each person"):
+    with pytest.raises(InputError, match="there is no folder .*none; expected a folder with one for each person"):
         people_in_folder(tmp_path / "none")
     with pytest.raises(InputError, match="there is no data set 'Market'; known are DG_Market1501, "):
         people_of_dataset("Market", str(tiny_world))

@@ -64,6 +64,15 @@ def test_an_opset_that_cannot_be_written_or_run_is_one_sentence(program):
         onnx_file.onnx_content(program, 3, {})
 
 
+def test_the_highest_opset_is_written_and_run(program):
+    onnx_file.check_opset(onnx_file.HIGHEST_OPSET)
+    content = onnx_file.onnx_content(program, onnx_file.HIGHEST_OPSET, {})
+    assert onnx_file.onnx_runner(content)(torch.rand(3, 3, 2, 2)).shape == (3, 5)
+    for opset in (17, onnx_file.HIGHEST_OPSET + 1):
+        with pytest.raises(InputError, match=f"--opset is {opset}; expected 18 to 25"):
+            onnx_file.check_opset(opset)
+
+
 def test_more_weights_than_a_file_holds_are_refused(program, monkeypatch):
     monkeypatch.setattr(onnx_file, "MOST_BYTES", 4 * 64)
     with pytest.raises(InputError, match="the weights take .* GB, .* take --format torch-export"):

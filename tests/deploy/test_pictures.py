@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dcac_fastreid.deploy.pictures import as_list, encoder_input, pictures_in, readable
+from dcac_fastreid.deploy.pictures import as_list, encoder_input, photos_of, pictures_in, readable
 from dcac_fastreid.errors import InputError
 
 
@@ -50,7 +50,7 @@ def test_an_opened_picture_is_read_as_its_file(mode, photo, encoder):
         (torch.rand(3, 128, 64), r"values from .* to .*; expected RGB in \[0, 255\]"),
         (torch.randn(3, 128, 64), r"values from -.*; expected RGB in \[0, 255\]"),
         (torch.full((3, 128, 64), torch.nan), "values from nan to nan"),
-        (7, "a picture is a path, a PIL picture, an array or a tensor; got a int"),
+        (7, r"expected a picture \(a path, a PIL picture, an array or a tensor\) or a list of pictures, got 7"),
     ],
 )
 def test_what_is_no_picture_is_one_sentence(picture, sentence, encoder):
@@ -84,6 +84,9 @@ def test_a_folder_without_pictures_is_one_sentence(tmp_path):
         pictures_in(tmp_path)
     with pytest.raises(InputError, match="there is no folder .*none"):
         pictures_in(tmp_path / "none")
+    (tmp_path / "someone.jpg").touch()
+    with pytest.raises(InputError, match="someone.jpg is a file; expected a folder"):
+        pictures_in(tmp_path / "someone.jpg")
 
 
 def test_unreadable_pictures_are_all_named(photo):
@@ -97,3 +100,15 @@ def test_unreadable_pictures_are_all_named(photo):
     assert readable([*broken, photo], skip=True, what="photos") == ([photo], broken)
     with pytest.raises(InputError, match="^2 of 2 pictures cannot be read: [^;]*; copy them anew$"):
         readable(broken, skip=True, what="photos")
+
+
+def test_photos_are_files_and_what_folders_hold(photo):
+    broken = photo.with_name("broken.jpg")
+    broken.touch()
+    assert photos_of([photo.parent, photo], skip_unreadable=True) == ([photo, photo], [broken])
+    with pytest.raises(InputError, match="^1 of 2 pictures cannot be read: .*broken.jpg; .* by --skip-unreadable$"):
+        photos_of([photo.parent], skip_unreadable=False)
+    with pytest.raises(InputError, match="^1 of 1 picture cannot be read: [^;]*; copy them anew$"):
+        photos_of([broken], skip_unreadable=False)
+    with pytest.raises(InputError, match="^there is no picture none.jpg$"):
+        photos_of(["none.jpg"], skip_unreadable=True)

@@ -69,6 +69,15 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
     assert "find somebody nevertheless" in written and str(found / "index.html") in written
     page = (found / "index.html").read_text()
     assert "data:image/png;base64," in page and "false-match rate" in page and 'src="http' not in page
+    (tmp_path / "asked").mkdir()
+    shutil.copy(photos / "asked.jpg", tmp_path / "asked")
+    (tmp_path / "asked" / "broken.jpg").touch()
+    of_folder = ("search", "query", "--index", index, "--photos", tmp_path / "asked", "--output", found)
+    status, written = run_tool(*of_folder)
+    assert status == 2 and re.search(r"1 of 2 pictures cannot be read: .*broken.jpg; .*--skip-unreadable\n", written)
+    assert "SKIP_CORRUPT" not in written
+    status, written = run_tool(*of_folder, "--skip-unreadable")
+    assert status == 0 and re.search("left out, as they cannot be read: .*broken.jpg\n", written), written
     assert (found / "search-1.png").read_bytes().startswith(b"\x89PNG")
 
     status, written = run_tool(*calibrate, 0.1, "--dataset", "DG_Market1501", "--root", tiny_world)
@@ -87,11 +96,31 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
         ),
         ("calibrate --index {tmp} --persons {photos}/known", ".* holds no features: it has no info.json"),
         ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no picture none.jpg"),
-        ("query --index {index} --photos {run} --output {tmp}/o", ".*model_final.pth cannot be read as a picture"),
+        (
+            "query --index {index} --photos {run} --output {tmp}/o",
+            "1 of 1 picture cannot be read: .*model_final.pth",
+        ),
         ("query --index {index} --photos {photos}/asked.jpg --output {run}/o", "the pictures shall go to .* is a file"),
         ("query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --top 0", "0 photos of the gallery are"),
         ("query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --prior 2", "the prior is 2; expected"),
-        ("calibrate --index {index} --persons none", "there is no folder none; expected one with a folder for each"),
+        (
+            "index --checkpoint {run} --gallery {photos}/asked.jpg --index {tmp}/i",
+            ".*asked.jpg is a file; expected a folder",
+        ),
+        (
+            "index --checkpoint {run} --gallery {photos}/gallery --index {photos}/gallery/i",
+            "the features shall go to .*/gallery/i, which lies in .*gallery; choose a folder outside of it",
+        ),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {photos}/gallery",
+            "the pictures shall go to .*gallery, which lies in ",
+        ),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {index}/found",
+            "the pictures shall go to .*/found, which lies in ",
+        ),
+        ("calibrate --index {index} --persons none", "there is no folder none; expected a folder with one for each"),
+        ("calibrate --index {index} --persons {photos}/asked.jpg", ".*asked.jpg is a file; expected a folder with one"),
         ("calibrate --index {index} --persons {photos}/known", "a false-match rate of 0.001 cannot be told from"),
         (
             "calibrate --index {index} --persons {photos}/known --false-match-rate 7",
