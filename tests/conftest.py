@@ -3,11 +3,21 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 import dcac_fastreid
 from dcac_fastreid.synthetic.domains import Counts
 from dcac_fastreid.synthetic.parts import part
 from dcac_fastreid.synthetic.world import draw_world
+from fastreid.modeling import build_model
+
+RESNET = """
+MODEL:
+  META_ARCHITECTURE: Baseline
+  BACKBONE: {NAME: build_resnet_backbone, DEPTH: 18x, FEAT_DIM: 512, PRETRAIN: false}
+  HEADS: {POOL_LAYER: GeneralizedMeanPoolingP, WITH_BNNECK: true, NUM_CLASSES: 8}
+INPUT: {SIZE_TRAIN: [64, 32], SIZE_TEST: [64, 32]}
+"""
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +48,16 @@ def tiny_world(tmp_path_factory) -> Path:
 def sd_folder():
     """A small Stable Diffusion folder in diffusers' layout."""
     return part("stable-diffusion")
+
+
+@pytest.fixture
+def resnet_run(tmp_path) -> Path:
+    """A folder with model_final.pth of one of fast-reid's own architectures, random weights, and its config.yaml."""
+    (tmp_path / "config.yaml").write_text(RESNET)
+    torch.manual_seed(0)
+    model = build_model(dcac_fastreid.load_config(str(tmp_path / "config.yaml"), ["MODEL.DEVICE", "cpu"]))
+    torch.save({"model": model.state_dict()}, tmp_path / "model_final.pth")
+    return tmp_path
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from dcac_fastreid.checkpoint import config_beside, load_for_testing
 from dcac_fastreid.dcac import DCAC
 from dcac_fastreid.diffusion import stable_diffusion
 from dcac_fastreid.engine import DCACTrainer, load_config
-from dcac_fastreid.engine.config_file import changed
+from dcac_fastreid.engine.config_file import changed, check_pairs
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_settings
 from dcac_fastreid.errors import InputError
@@ -67,6 +67,7 @@ class Run:
         config_file = config_file or config_beside(self.checkpoint)
         if not config_file:
             raise InputError(f"no config.yaml lies beside {self.checkpoint}; name the run's config with --config-file")
+        check_pairs(opts)  # before ours stand beside them
         device = "cuda" if torch.cuda.is_available() else "cpu"  # the file tells that of the training's machine
         opts = ["MODEL.DEVICE", device, *opts, "MODEL.WEIGHTS", str(self.checkpoint)]
         cfg = load_config(str(config_file), opts)

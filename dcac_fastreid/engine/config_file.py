@@ -34,16 +34,21 @@ def load_config(config_file: str, opts: Sequence = ()) -> CfgNode:
         _check_keys(_flat(_read(config_file)), cfg, config_file)
         _merge(lambda: cfg.merge_from_file(config_file), config_file)
     opts = list(opts)
-    if len(opts) % 2:
-        raise InputError(
-            f"settings after the options come in pairs, KEY VALUE; got {len(opts)} words: {' '.join(opts)}"
-        )
+    check_pairs(opts)
     _check_keys(opts[::2], cfg, "the command line")
     _merge(lambda: cfg.merge_from_list(opts), "the command line")
     choose_device(cfg, precision_asked="SOLVER.AMP.ENABLED" in opts[::2])
     choose_pixels(cfg, *defaults)
     cfg.freeze()
     return cfg
+
+
+def check_pairs(opts: Sequence) -> None:
+    """Raises InputError: a key without a value."""
+    if len(opts) % 2:
+        raise InputError(
+            f"settings after the options come in pairs, KEY VALUE; got {len(opts)} words: {' '.join(map(str, opts))}"
+        )
 
 
 def changed(cfg: CfgNode, opts: Sequence) -> CfgNode:

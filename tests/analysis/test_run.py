@@ -105,5 +105,7 @@ def test_what_is_not_there_is_one_sentence(trained, tmp_path):
     torch.save({"weights": torch.zeros(1)}, lonely)
     with pytest.raises(InputError, match="is no checkpoint of fast-reid"):
         Run(lonely, trained["baseline"].parent / "config.yaml")
+    with pytest.raises(InputError, match="come in pairs, KEY VALUE; got 1 words: DATASETS.ROOT$"):
+        Run(trained["baseline"], opts=["DATASETS.ROOT"])
     with pytest.raises(InputError, match="DATASETS.TESTS is 'Nowhere'; known are"):
         Run(trained["baseline"], dataset="Nowhere")

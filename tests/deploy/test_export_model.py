@@ -17,15 +17,6 @@ from dcac_fastreid.deploy.export_model import export_model, output_files
 from dcac_fastreid.deploy.exported_program import UnitFeatures, exported_program
 from dcac_fastreid.deploy.probe import smooth_pictures
 from dcac_fastreid.errors import InputError
-from fastreid.modeling import build_model
-
-RESNET = """
-MODEL:
-  META_ARCHITECTURE: Baseline
-  BACKBONE: {NAME: build_resnet_backbone, DEPTH: 18x, FEAT_DIM: 512, PRETRAIN: false}
-  HEADS: {POOL_LAYER: GeneralizedMeanPoolingP, WITH_BNNECK: true, NUM_CLASSES: 8}
-INPUT: {SIZE_TRAIN: [64, 32], SIZE_TEST: [64, 32]}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -113,14 +104,10 @@ def test_pixels_normalised_outside(encoder, expected):
 
 
 @pytest.mark.slow
-def test_a_backbone_of_fast_reid(tmp_path):
+def test_a_backbone_of_fast_reid(resnet_run):
     """Batch normalisation, learned pooling; a config file beside a checkpoint that carries none."""
-    (tmp_path / "config.yaml").write_text(RESNET)
-    torch.manual_seed(0)
-    cfg = dcac_fastreid.load_config(str(tmp_path / "config.yaml"), ["MODEL.DEVICE", "cpu"])
-    torch.save({"model": build_model(cfg).state_dict()}, tmp_path / "model_final.pth")
     for normalization in ("inside", "outside"):
-        exported = export_model(tmp_path / "model_final.pth", tmp_path / "out", normalization=normalization)
+        exported = export_model(resnet_run / "model_final.pth", resnet_run / "out", normalization=normalization)
         assert [file.name for file in exported.files] == ["encoder.onnx", "encoder.pt2"]
     assert exported.metadata["architecture"] == "Baseline, build_resnet_backbone"
 

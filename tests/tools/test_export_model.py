@@ -5,29 +5,14 @@ import pytest
 import torch
 from PIL import Image
 
-import dcac_fastreid
-from fastreid.modeling import build_model
-
-RESNET = """
-MODEL:
-  META_ARCHITECTURE: Baseline
-  BACKBONE: {NAME: build_resnet_backbone, DEPTH: 18x, FEAT_DIM: 512, PRETRAIN: false}
-  HEADS: {POOL_LAYER: GeneralizedMeanPoolingP, WITH_BNNECK: true, NUM_CLASSES: 8}
-INPUT: {SIZE_TRAIN: [64, 32], SIZE_TEST: [64, 32]}
-"""
-
 
 @pytest.fixture
-def run_folder(tmp_path):
-    """A checkpoint of one of fast-reid's own architectures, its config, and three photos."""
-    (tmp_path / "config.yaml").write_text(RESNET)
-    torch.manual_seed(0)
-    cfg = dcac_fastreid.load_config(str(tmp_path / "config.yaml"), ["MODEL.DEVICE", "cpu"])
-    torch.save({"model": build_model(cfg).state_dict()}, tmp_path / "model_final.pth")
-    (tmp_path / "photos").mkdir()
+def run_folder(resnet_run):
+    """And three photos."""
+    (resnet_run / "photos").mkdir()
     for name, colour in (("a", "red"), ("b", "white"), ("c", "navy")):
-        Image.new("RGB", (40, 80), colour).save(tmp_path / "photos" / f"{name}.png")
-    return tmp_path
+        Image.new("RGB", (40, 80), colour).save(resnet_run / "photos" / f"{name}.png")
+    return resnet_run
 
 
 def test_it_tells_what_it_compared_and_measured(run_folder, run_tool):
@@ -50,7 +35,7 @@ def test_what_cannot_be_done_is_one_sentence(run_folder, run_tool, monkeypatch):
     checkpoint, output = run_folder / "model_final.pth", run_folder / "out"
     (run_folder / "empty").mkdir()
     (run_folder / "photos" / "b.png").write_bytes(b"no picture")
-    (run_folder / "other.yml").write_text(RESNET.replace("18x", "34x"))
+    (run_folder / "other.yml").write_text((run_folder / "config.yaml").read_text().replace("18x", "34x"))
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     pt2 = ("--format", "torch-export")
     for arguments, message in (
