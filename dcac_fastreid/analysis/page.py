@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import check_writable
+from dcac_fastreid.output_files import check_writable
 
 PAGE = "index.html"
 STYLE = """

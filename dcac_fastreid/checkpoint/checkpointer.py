@@ -10,7 +10,8 @@ from torch import nn
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import read_tensor_file, write_whole
+from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.tensor_files import read_tensor_file
 from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
 

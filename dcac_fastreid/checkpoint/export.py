@@ -11,7 +11,8 @@ from torch import Tensor
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG, encoder_config
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import read_tensor_file, write_whole
+from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.tensor_files import read_tensor_file
 
 LORA_KEY = re.compile(r"feedback\.denoiser\.unet\.(.+\.lora_[AB])\.default(\.weight)$")
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
 from dcac_fastreid.checkpoint.released_formats import FORMATS, NECK, TOWER, UNKNOWN, Rule
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import read_state_dict, write_whole
+from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.tensor_files import read_state_dict
 
 
 class Group(NamedTuple):

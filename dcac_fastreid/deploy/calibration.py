@@ -22,7 +22,7 @@ from dcac_fastreid.deploy.pair_counts import (
     share_from,
 )
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import write_whole
+from dcac_fastreid.output_files import write_whole
 
 FILE = "calibration.json"
 # "Rule of 30" (Doddington et al., 2000): with 30 errors the true rate is, at 90 % confidence, within 30 % of the measured one.

@@ -15,7 +15,7 @@ from dcac_fastreid.deploy.onnx_file import OPSET, check_opset, onnx_content, onn
 from dcac_fastreid.deploy.probe import pictures_of, smooth_pictures
 from dcac_fastreid.deploy.torch_export_file import torch_export_content, torch_export_runner
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import check_writable, write_whole
+from dcac_fastreid.output_files import check_writable, write_whole
 
 ONNX, TORCH_EXPORT = "onnx", "torch-export"
 FORMATS = {ONNX: ".onnx", TORCH_EXPORT: ".pt2"}  # and their files' suffixes

@@ -17,7 +17,7 @@ from dcac_fastreid.deploy.extractor import FeatureExtractor
 from dcac_fastreid.deploy.pictures import counted, pictures_in, readable, shown
 from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import check_writable, write_whole
+from dcac_fastreid.output_files import check_writable, write_whole
 
 FEATURES, INDEX, INFO = "features.npy", "index.csv", "info.json"
 COLUMNS = ("row", "path", "bytes", "modified", "sha256")

@@ -15,7 +15,7 @@ from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_gpus, check_settings
 from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import check_writable
+from dcac_fastreid.output_files import check_writable
 from fastreid.engine import default_setup
 from fastreid.utils import comm
 

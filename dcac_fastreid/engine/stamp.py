@@ -11,8 +11,8 @@ from dcac_fastreid.diffusion.hub import hub_folder, to_fetch
 from dcac_fastreid.diffusion.weight_files import is_hub_id
 from dcac_fastreid.engine.settings import autocast_dtype
 from dcac_fastreid.engine.versions import describe_versions
+from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.reid import weights_file
-from dcac_fastreid.tensor_files import write_whole
 from fastreid.utils import comm
 
 FILE = "stamp.json"  # in OUTPUT_DIR

@@ -23,7 +23,7 @@ from dcac_fastreid.experiments.layout import (
 )
 from dcac_fastreid.experiments.plots import forest_plot
 from dcac_fastreid.experiments.table import METRICS, Table
-from dcac_fastreid.tensor_files import write_whole
+from dcac_fastreid.output_files import write_whole
 
 COLUMNS_SIDE_BY_SIDE = 4  # more do not fit a terminal: twelve pairs become a grid for each source
 

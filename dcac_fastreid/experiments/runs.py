@@ -20,7 +20,7 @@ from dcac_fastreid.engine.stamp import FILE as STAMP
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.protocols import DATASETS, all_targets, config_file
 from dcac_fastreid.experiments.rows import ROWS, check_row
-from dcac_fastreid.tensor_files import write_whole
+from dcac_fastreid.output_files import write_whole
 from fastreid.config import CfgNode
 
 RESULT = "result.json"

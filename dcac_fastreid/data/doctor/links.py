@@ -9,7 +9,7 @@ from dcac_fastreid.data.dg_datasets import DRAWN_WORLD
 from dcac_fastreid.data.doctor.examine import Report
 from dcac_fastreid.data.doctor.found import MARK, Finding, Found
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import check_writable, write_whole
+from dcac_fastreid.output_files import check_writable, write_whole
 
 UNFINISHED = ".unfinished"
 
