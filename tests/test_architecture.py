@@ -21,6 +21,7 @@ ALLOWED = {
     "reid": {"losses"},
     "losses": set(),
     "micro_batches": set(),
+    "names": set(),
     "output_files": set(),
     "conditioners": set(),
     "diffusion": set(),
@@ -40,9 +41,10 @@ ALLOWED = {
 ANYWHERE = {
     "errors",
     "micro_batches",
+    "names",
     "output_files",
     "tensor_files",
-}  # what the user can mend; a batch in pieces; how results are written, and weights read
+}  # what the user can mend; a batch in pieces; how names are printed, results written, and weights read
 # The files that may import a heavy library.
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},

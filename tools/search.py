@@ -19,9 +19,10 @@ from dcac_fastreid.deploy.answers import describe_calibration
 from dcac_fastreid.deploy.calibration import check_rate
 from dcac_fastreid.deploy.feature_folder import check_output, check_outside, extract_folder, read_feature_folder
 from dcac_fastreid.deploy.known_people import people_in_folder, people_of_dataset
-from dcac_fastreid.deploy.pictures import photos_of, printable, shown
+from dcac_fastreid.deploy.pictures import photos_of
 from dcac_fastreid.deploy.search import Search, calibrate_index
 from dcac_fastreid.deploy.sheet import draw_answer
+from dcac_fastreid.names import printable, shown
 
 
 def index(args):

@@ -1,11 +1,11 @@
 """The data sets of the domain generalisation protocols, in the folders that people have; fast-reid's own classes stay."""
 
-import functools
 import logging
 from pathlib import Path
 
 from dcac_fastreid.data.file_names import FileNaming, read_folder, read_list
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS, LISTS, Located
+from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
 from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.datasets.bases import ImageDataset
@@ -60,15 +60,10 @@ def compare_counts(name: str, splits: dict[str, list]) -> None:
     for split, expected in KNOWN_DATASETS[name].counts.items():
         found = len({person for _, person, _ in splits[split]}), len(splits[split])
         if found != expected:
-            _warn_once(
+            warn_once(
                 f"{name}, {split}: {found[0]:,} identities and {found[1]:,} images, expected {expected[0]:,} and "
                 f"{expected[1]:,} as in the literature; results compare with published ones only on the same pictures"
             )
-
-
-@functools.cache
-def _warn_once(message: str) -> None:
-    logger.warning(message)
 
 
 @DATASET_REGISTRY.register()

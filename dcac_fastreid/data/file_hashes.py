@@ -15,6 +15,7 @@ from tqdm import tqdm
 from dcac_fastreid.data.images import read_image
 from dcac_fastreid.data.locations import cache_folder
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import for_sqlite
 
 logger = logging.getLogger("fastreid.dcac")
 
@@ -23,7 +24,9 @@ BYTES = "hashes"  # the table in it
 PIXELS = f"pixels by Pillow {PIL.__version__}"  # another version may decode a JPEG to other pixels
 CHUNK = 2**20  # bytes that are read at a time
 
-Key = tuple[str, int, int]  # absolute path, size in bytes, time of the last change in nanoseconds
+Key = tuple[
+    str | bytes, int, int
+]  # absolute path as SQLite takes it, size in bytes, time of the last change in nanoseconds
 
 
 def file_hashes(paths: Iterable[str | Path], *, keep: bool = True) -> dict[str, str]:
@@ -112,4 +115,4 @@ def _of_pixels(path: str) -> str | None:
 
 def _key(path: str | Path) -> Key:
     status = os.stat(path)
-    return os.path.abspath(path), status.st_size, status.st_mtime_ns
+    return for_sqlite(os.path.abspath(path)), status.st_size, status.st_mtime_ns

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcac_fastreid.data.walk import contents
 from dcac_fastreid.errors import InputError
 
-PICTURES = (".jpg", ".jpeg", ".png")
 JUNK = -1  # the person of boxes that show nobody in full
 
 
@@ -56,7 +56,7 @@ def read_folder(folder: Path, naming: FileNaming) -> list[tuple[str, int, int]]:
 
     Raises: InputError: no picture, or a name that does not fit.
     """
-    items = [(str(path), *naming.read(path)) for path in pictures_in(folder)]
+    items = [(str(path), *naming.read(path)) for path in contents(folder)[1]]
     items = [item for item in items if item[1] != JUNK]
     if not items:
         raise InputError(f"{folder} holds no picture, expected files such as {naming.example}; copy the data set anew")
@@ -91,15 +91,6 @@ def read_list(file: Path, folder: Path, naming: FileNaming) -> list[tuple[str, i
     if not items:
         raise InputError(f"{file} lists no picture, expected lines such as 0000/{naming.example} 0; copy it anew")
     return items
-
-
-def pictures_in(folder: Path) -> list[Path]:
-    """The pictures directly in a folder, by name."""
-    return [
-        folder / name
-        for name in sorted(os.listdir(folder))
-        if name.lower().endswith(PICTURES) and not name.startswith(".")
-    ]
 
 
 def _names_in(folder: Path) -> frozenset[str]:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from dcac_fastreid.data.near_duplicates import BITS, LIMIT, look_hashes, near_duplicate_groups
 from dcac_fastreid.data.photo_splits import query_and_gallery, train_half
-from dcac_fastreid.data.photos import Photo, check_cameras, contents, read_photos
+from dcac_fastreid.data.photos import Photo, check_cameras, read_photos
+from dcac_fastreid.data.walk import check_folder, contents
+from dcac_fastreid.data.warn_once import warn_of_passed_over
 from dcac_fastreid.errors import InputError
 from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.datasets.bases import ImageDataset
@@ -21,13 +23,14 @@ FORMS = "a folder for each person; or train and test, or train, query and galler
 
 @dataclass(frozen=True)
 class OwnSplits:
-    """left_out: photos in no split; cameras: known for the test."""
+    """left_out: photos in no split; cameras: known for the test; notes: on files and links that were passed over."""
 
     train: list[Photo]
     query: list[Photo]
     gallery: list[Photo]
     left_out: list[Photo]
     cameras: bool
+    notes: list[str]
 
 
 @DATASET_REGISTRY.register()
@@ -66,6 +69,7 @@ class PersonFolders(ImageDataset):
         self.variant = _in_words(folder, self.splits)
         if verbose:
             logger.info(f"PersonFolders is read from {folder}: {self.variant}")
+            warn_of_passed_over(self.splits.notes)
             if self.splits.query and not self.splits.cameras:
                 logger.warning(
                     "PersonFolders: cameras are unknown, so a match may be by the query's own camera and of the same moment; "
@@ -95,8 +99,7 @@ def person_names(dataset) -> dict[int, str]:
 def folder_below(root: str | Path) -> Path:
     """The folder below a data root in which one's own photos lie. Raises InputError: the root is no folder."""
     folder = Path(root) / FOLDER if (Path(root) / FOLDER).is_dir() else Path(root)
-    if not folder.is_dir():
-        raise InputError(f"PersonFolders: no folder {folder} (DATASETS.ROOT); expected {FORMS}")
+    check_folder(folder, f"the DATASETS.ROOT of PersonFolders, {FORMS}")
     return folder
 
 
@@ -109,32 +112,35 @@ def read_splits(folder: Path) -> OwnSplits:
     if beside or ("query" in parts) != ("gallery" in parts) or {"test", "query"} <= parts.keys():
         found = ", ".join([*parts, *(other.name for other in beside[:3])])
         raise InputError(f"{folder} holds {found}; expected {FORMS}, and nothing else")
-    read = {part: read_photos(path) for part, path in parts.items()}
+    read, notes = {}, []
+    for part, path in parts.items():
+        read[part], passed_over = read_photos(path)
+        notes += passed_over
     train = read.get("train", [])
     check_cameras(folder / "train", train)
     if "test" in read:
         check_cameras(folder / "test", read["test"])
-        return _split(train, read["test"])
+        return _split(train, read["test"], notes)
     query, gallery = read.get("query", []), read.get("gallery", [])
     check_cameras(folder, query + gallery)
     cameras = _have_cameras(query + gallery)
     left_out = set() if cameras else _seen_in_queries(query, gallery)
     kept = [photo for photo in gallery if photo not in left_out]
-    return OwnSplits(train, query, kept, sorted(left_out, key=lambda photo: photo.path), cameras)
+    return OwnSplits(train, query, kept, sorted(left_out, key=lambda photo: photo.path), cameras, notes)
 
 
 def _divided(folder: Path) -> OwnSplits:
-    photos = read_photos(folder)
+    photos, notes = read_photos(folder)
     check_cameras(folder, photos)
     trained = train_half(photo.person for photo in photos)
     train = [photo for photo in photos if photo.person in trained]
-    return _split(train, [photo for photo in photos if photo.person not in trained])
+    return _split(train, [photo for photo in photos if photo.person not in trained], notes)
 
 
-def _split(train: list[Photo], test: list[Photo]) -> OwnSplits:
+def _split(train: list[Photo], test: list[Photo], notes: list[str]) -> OwnSplits:
     cameras = _have_cameras(test)
     places = [photo.camera for photo in test] if cameras else _scenes(test)
-    return OwnSplits(train, *query_and_gallery(test, places, keep_rest=cameras), cameras)
+    return OwnSplits(train, *query_and_gallery(test, places, keep_rest=cameras), cameras, notes)
 
 
 def _have_cameras(photos: list[Photo]) -> bool:

@@ -1,17 +1,16 @@
 """Photos in a folder for each person: who is on them, and which camera took them?"""
 
-import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from dcac_fastreid.data.file_names import PICTURES
 from dcac_fastreid.data.known_datasets import BOXES
+from dcac_fastreid.data.walk import walk
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import as_bytes
 
-PHOTOS = (*PICTURES, ".bmp", ".webp", ".tif", ".tiff")
 CAMERA = re.compile(r"(?:^|[^a-z0-9])(?:cam(?:era)?[-_ ]?|c)(\d+)(?=s\d|[^a-z0-9]|$)", re.IGNORECASE)
 CAMERA_FOLDER = re.compile(r"cam(?:era)?[-_ ]?(?:\d+|[a-z])", re.IGNORECASE)
 NO_CAMERAS = {*BOXES, "train", "test", "gallery"}  # whose folder holds such a one is a data set, and no person
@@ -31,7 +30,7 @@ class Photo:
 
 def draw_lot(name: str) -> str:
     """A name's place in an order that looks random and is the same everywhere."""
-    return sha256(name.encode()).hexdigest()
+    return sha256(as_bytes(name)).hexdigest()
 
 
 def camera_in(name: str) -> str | None:
@@ -40,32 +39,52 @@ def camera_in(name: str) -> str | None:
     return str(int(found[1])) if found else None
 
 
-def read_photos(folder: Path) -> list[Photo]:
-    """All photos PERSON/*.jpg or PERSON/CAMERA/*.jpg of a folder, by name; cameras in file names as `camera_in` finds them.
+def read_photos(folder: Path) -> tuple[list[Photo], list[str]]:
+    """All photos PERSON/*.jpg or PERSON/CAMERA/*.jpg of a folder, as `walk` finds them, and sentences on what is passed over.
 
-    Hidden files and folders, and files that are no pictures by their ending, are passed over.
+    Cameras are those of the folders, or of the file names as `camera_in` finds them.
 
     Raises: InputError: no photo; one that lies beside the persons' folders, or too deep; a data set or a camera where a person
         should be.
     """
-    _, loose = contents(folder)
+    walked = walk(folder)
+    places = [(path, path.relative_to(folder).parts) for path in walked.pictures]
+    _check_places(folder, places, walked.notes())
+    photos = [
+        Photo(str(path), parts[0], camera_in(path.stem) if len(parts) == 2 else parts[1]) for path, parts in places
+    ]
+    return photos, walked.notes()
+
+
+def _check_places(folder: Path, places: list[tuple[Path, tuple[str, ...]]], notes: list[str]) -> None:
+    loose = next((path for path, parts in places if len(parts) == 1), None)
     if loose:
         raise InputError(
-            f"{loose[0]} lies in no person's folder, expected PERSON/*.jpg in {folder}; move it to its person, or take it out"
+            f"{loose} lies in no person's folder, expected PERSON/*.jpg in {folder}; move it to its person, or take it out"
         )
-    persons, _ = contents(folder)
-    if persons and all(CAMERA_FOLDER.fullmatch(person.name) for person in persons):
-        raise InputError(
-            f"the folders in {folder} are called as cameras, such as {persons[0].name}, expected a folder for each person; lay "
-            "the photos out as PERSON/CAMERA/*.jpg"
-        )
-    photos = [photo for person in persons for photo in _photos_of(person)]
-    if not photos:
+    if not places:
         raise InputError(
             f"{folder} holds no photo in a person's folder, expected a folder for each person with .jpg files in it; "
-            "name the folder that holds the persons"
+            + "; ".join(["name the folder that holds the persons", *notes])
         )
-    return photos
+    persons = sorted({parts[0] for _, parts in places})
+    if all(map(CAMERA_FOLDER.fullmatch, persons)):
+        raise InputError(
+            f"the folders in {folder} are called as cameras, such as {persons[0]}, expected a folder for each person; lay "
+            "the photos out as PERSON/CAMERA/*.jpg"
+        )
+    for person in persons:
+        inside = {parts[1] for _, parts in places if parts[0] == person and len(parts) > 2}
+        if wrong := sorted(inside & NO_CAMERAS):
+            raise InputError(
+                f"{folder / person} should be the folder of a person, but holds {', '.join(wrong)} as a data set does; name the "
+                "folder that holds the persons, or have it as person_folders in the data root"
+            )
+    deep = next((parts for _, parts in places if len(parts) > 3), None)
+    if deep:
+        raise InputError(
+            f"{folder.joinpath(*deep[:3])} lies too deep, expected PERSON/*.jpg or PERSON/CAMERA/*.jpg; move its photos up"
+        )
 
 
 def check_cameras(folder: Path, photos: list[Photo]) -> None:
@@ -87,31 +106,3 @@ def check_cameras(folder: Path, photos: list[Photo]) -> None:
             f"the folders inside of {folder}/PERSON, such as {first}, should be cameras, but no two persons share one; name the "
             "folder that holds the persons, or put a person's photos directly into the person's folder"
         )
-
-
-def contents(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The folders and the photos in a folder, by name; hidden ones are passed over."""
-    with os.scandir(folder) as entries:
-        shown = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-        folders = [folder / entry.name for entry in shown if entry.is_dir()]
-        photos = [folder / entry.name for entry in shown if entry.name.lower().endswith(PHOTOS) and not entry.is_dir()]
-    return folders, photos
-
-
-def _photos_of(person: Path) -> list[Photo]:
-    cameras, direct = contents(person)
-    wrong = sorted({camera.name for camera in cameras} & NO_CAMERAS)
-    if wrong:
-        raise InputError(
-            f"{person} should be the folder of a person, but holds {', '.join(wrong)} as a data set does; name the folder that "
-            "holds the persons, or have it as person_folders in the data root"
-        )
-    photos = [Photo(str(path), person.name, camera_in(path.stem)) for path in direct]
-    for camera in cameras:
-        deeper, inside = contents(camera)
-        if deeper:
-            raise InputError(
-                f"{deeper[0]} lies too deep, expected PERSON/*.jpg or PERSON/CAMERA/*.jpg; move its photos up"
-            )
-        photos += [Photo(str(path), person.name, camera.name) for path in inside]
-    return photos

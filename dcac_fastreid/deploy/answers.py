@@ -6,7 +6,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from dcac_fastreid.deploy.calibration import Calibration
-from dcac_fastreid.deploy.pictures import printable
+from dcac_fastreid.names import printable
 
 NOT_CALIBRATED = "no probability and no threshold are known, as the index is not calibrated (tools/search.py calibrate)"
 

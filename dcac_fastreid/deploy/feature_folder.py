@@ -14,9 +14,10 @@ import numpy as np
 from dcac_fastreid.data import file_hashes
 from dcac_fastreid.deploy.calibration import remove_calibration_of_others
 from dcac_fastreid.deploy.extractor import FeatureExtractor
-from dcac_fastreid.deploy.pictures import counted, pictures_in, readable, shown
+from dcac_fastreid.deploy.pictures import counted, pictures_in, readable
 from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import shown
 from dcac_fastreid.output_files import check_writable, write_whole
 
 FEATURES, INDEX, INFO = "features.npy", "index.csv", "info.json"

@@ -7,8 +7,9 @@ import numpy as np
 from dcac_fastreid.data import file_hashes
 from dcac_fastreid.deploy.encoder import same_encoder
 from dcac_fastreid.deploy.feature_folder import read_feature_folder, state_of
-from dcac_fastreid.deploy.pictures import pictures_in, shown
+from dcac_fastreid.deploy.pictures import pictures_in
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import shown
 
 
 class Gallery:

@@ -11,6 +11,8 @@ from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.data.near_duplicates import look_hashes, near_duplicate_groups
 from dcac_fastreid.data.photos import check_cameras, read_photos
 from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.data.walk import check_folder
+from dcac_fastreid.data.warn_once import warn_of_passed_over
 from dcac_fastreid.deploy.pictures import readable
 from dcac_fastreid.errors import InputError
 
@@ -36,10 +38,9 @@ def people_in_folder(folder: str | Path, *, skip_unreadable: bool = False) -> Kn
     Raises: InputError: no such folder, no persons in it, cameras of some photos alone, pictures that cannot be read.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        what = f"{folder} is a file" if folder.exists() else f"there is no folder {folder}"
-        raise InputError(f"{what}; expected a folder with one for each person")
-    photos = read_photos(folder)
+    check_folder(folder, "a folder with one for each person")
+    photos, notes = read_photos(folder)
+    warn_of_passed_over(notes)
     check_cameras(folder, photos)
     items = [(photo.path, photo.person, photo.camera) for photo in photos]
     return _known(folder.resolve().name, items, skip_unreadable)

@@ -10,29 +10,28 @@ from PIL import Image
 from torch import Tensor
 
 from dcac_fastreid import data
-from dcac_fastreid.data.photos import PHOTOS
+from dcac_fastreid.data.suffixes import PHOTOS
+from dcac_fastreid.data.walk import walk
+from dcac_fastreid.data.warn_once import warn_of_passed_over
 from dcac_fastreid.errors import InputError
-
-SHOWN = 5
+from dcac_fastreid.names import shown
 
 Picture = str | os.PathLike | Image.Image | np.ndarray | Tensor
 
 
 def pictures_in(folder: str | Path) -> list[Path]:
-    """The picture files in a folder and below it, by name; what is hidden is passed over.
+    """The picture files in a folder and below it, as `walk` finds them; what it passes over is logged.
 
     Raises: InputError: no such folder, a file, or none of its files has a picture's suffix.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
+    walked = walk(folder)
+    if not walked.pictures:
+        looked_for = f"looked for {', '.join(sorted(PHOTOS))}"
         raise InputError(
-            f"{folder} is a file; expected a folder" if folder.exists() else f"there is no folder {folder}"
+            f"{folder} holds no picture, in no folder below it either; {'; '.join([looked_for, *walked.notes()])}"
         )
-    files = [file for file in folder.rglob("*") if file.suffix.lower() in PHOTOS and file.is_file()]
-    files = sorted(file for file in files if not any(part.startswith(".") for part in file.relative_to(folder).parts))
-    if not files:
-        raise InputError(f"{folder} holds no picture, in no folder below it either; looked for {', '.join(PHOTOS)}")
-    return files
+    warn_of_passed_over(walked.notes())
+    return walked.pictures
 
 
 def readable(files: list[Path], *, skip: bool, what: str) -> tuple[list[Path], list[Path]]:
@@ -69,17 +68,6 @@ def photos_of(named: Iterable[str | Path], *, skip_unreadable: bool) -> tuple[li
 def counted(number: int, what: str) -> str:
     """As "1 photo", "2 photos"."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")
-
-
-def shown(names: Iterable) -> str:
-    """The first of some names, for a sentence."""
-    names = list(map(printable, names))
-    return ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
-
-
-def printable(name: str | os.PathLike) -> str:
-    """A file's name for a sentence, a table or a page: such a name need be no text, and may have line ends in it."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in os.fspath(name))
 
 
 def as_list(pictures: Picture | Iterable[Picture]) -> list[Picture]:

@@ -9,8 +9,9 @@ from torch.nn import functional
 
 from dcac_fastreid import data
 from dcac_fastreid.deploy.encoder import Encoder
-from dcac_fastreid.deploy.pictures import encoder_input, pictures_in, shown
+from dcac_fastreid.deploy.pictures import encoder_input, pictures_in
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import shown
 
 DRAWN, SEED = 32, 0
 GRIDS = ((4, 2), (16, 8))  # a picture is coarse patches of colour, and finer ones on them

@@ -8,8 +8,8 @@ from dcac_fastreid.deploy.calibration import Calibration, calibrate, check_peopl
 from dcac_fastreid.deploy.extractor import FeatureExtractor
 from dcac_fastreid.deploy.gallery import Gallery, check_same_encoder
 from dcac_fastreid.deploy.known_people import KnownPeople
-from dcac_fastreid.deploy.pictures import shown
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import shown
 
 
 class Search:

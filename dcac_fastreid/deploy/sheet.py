@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from dcac_fastreid import data
 from dcac_fastreid.deploy.answers import Answer, Hit
-from dcac_fastreid.deploy.pictures import printable
+from dcac_fastreid.names import printable
 
 CELL, GAP, EDGE = (128, 256), 16, 4  # pixels: a photo, between two, its frame
 LINE, LINES, NAME_LINES = 18, 5, 2  # of text: its height, and how many lie below a photo, and of these for its name

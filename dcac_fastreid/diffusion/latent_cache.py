@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from dcac_fastreid.diffusion.latents import read_view
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import for_sqlite
 
 VERSION = 2  # of the table, and of how a picture is read
 logger = logging.getLogger("fastreid.dcac")
@@ -122,9 +123,9 @@ class LatentCache:
             ) from None
         return self._moments.index_select(0, rows.to(self._moments.device, non_blocking=True))
 
-    def _key(self, path: str) -> tuple[str, int, int]:
+    def _key(self, path: str) -> tuple[str | bytes, int, int]:
         status = os.stat(path)
-        return os.path.relpath(path, self.root), status.st_size, status.st_mtime_ns
+        return for_sqlite(os.path.relpath(path, self.root)), status.st_size, status.st_mtime_ns
 
 
 def _whole_row(connection: sqlite3.Connection, key: tuple[str, int, int]) -> np.ndarray | None:

@@ -6,6 +6,7 @@ import pytest
 from dcac_fastreid.data import dg_datasets
 from dcac_fastreid.data.dg_datasets import DG_CUHK03NP, DG_MSMT17, DG_CUHK03NPLabeled, DG_DukeMTMC, DG_Market1501
 from dcac_fastreid.data.known_datasets import BOXES, KNOWN_DATASETS
+from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.synthetic import world
 from fastreid.data.datasets import DATASET_REGISTRY
@@ -120,7 +121,7 @@ def test_a_missing_list_is_named(lay_out_lists, tmp_path):
 
 
 def test_other_counts_than_the_literatures_are_a_warning_once_in_a_run(lay_out, tmp_path, logged):
-    dg_datasets._warn_once.cache_clear()
+    warn_once.cache_clear()
     lay_out(tmp_path / MARKET, "DG_Market1501")
     for _ in range(2):
         DG_Market1501(root=str(tmp_path))
@@ -134,7 +135,7 @@ def test_the_literatures_counts_are_no_warning(lay_out, tmp_path, logged, monkey
     counts = {"train": (2, 4), "query": (2, 2), "gallery": (2, 4)}
     monkeypatch.setitem(KNOWN_DATASETS, "DG_Market1501", replace(KNOWN_DATASETS["DG_Market1501"], counts=counts))
     lay_out(tmp_path / MARKET, "DG_Market1501")
-    dg_datasets._warn_once.cache_clear()
+    warn_once.cache_clear()
     DG_Market1501(root=str(tmp_path))
     assert logged() == [f"DG_Market1501 is read from {tmp_path / MARKET}"]
 
@@ -142,14 +143,14 @@ def test_the_literatures_counts_are_no_warning(lay_out, tmp_path, logged, monkey
 def test_a_drawn_world_is_not_compared_with_the_literature(lay_out, tmp_path, logged):
     lay_out(tmp_path / MARKET, "DG_Market1501")
     (tmp_path / "drawn-world.json").write_text("{}")
-    dg_datasets._warn_once.cache_clear()
+    warn_once.cache_clear()
     DG_Market1501(root=str(tmp_path))
     assert logged() == [f"DG_Market1501 is read from {tmp_path / MARKET}"]
 
 
 def test_a_silent_look_logs_nothing(lay_out, tmp_path, logged):
     lay_out(tmp_path / MARKET, "DG_Market1501")
-    dg_datasets._warn_once.cache_clear()
+    warn_once.cache_clear()
     DG_Market1501(root=str(tmp_path), verbose=False)
     assert logged() == []
 

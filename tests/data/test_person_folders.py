@@ -122,7 +122,10 @@ def test_they_may_lie_beside_other_data_sets(own, lay_out, tmp_path):
 @pytest.mark.parametrize(
     ("folder", "message"),
     [
-        ("nowhere", "PersonFolders: no folder .*nowhere .DATASETS.ROOT.; expected a folder for each person"),
+        (
+            "nowhere",
+            "there is no folder .*nowhere; expected the DATASETS.ROOT of PersonFolders, a folder for each person",
+        ),
         ("", "Market-1501-v15.09.15 should be the folder of a person, but holds bounding_box_test, bounding_box_train"),
     ],
 )

@@ -13,6 +13,7 @@ from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.data.leakage import same_pictures
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.data.test_split import check_test_split
+from dcac_fastreid.data.walk import check_folder, walk
 from dcac_fastreid.errors import InputError
 
 LAYOUTS = (
@@ -51,16 +52,18 @@ def examine(path: str | Path, *, quick: bool = False) -> Report:
     Raises: InputError: the path is no folder.
     """
     path = Path(os.path.abspath(path))
-    if not path.is_dir():
-        raise InputError(f"there is no folder {path}; name a data root, or the folder of a data set")
+    check_folder(path, "a data root, or the folder of a data set")
     data_sets, findings = locate(path), []
     if not data_sets:
         findings.append(
             Finding("missing", f"no data set is recognised in {path}, {DEPTH} folders deep; known are {LAYOUTS}")
         )
+        findings += _passed_over(path, DEPTH + 2)  # persons, and their cameras, may lie in the deepest
     for found in data_sets:
         found.root = found.root or found.root_in_place(path)
         _counts(found)
+        told = {finding.sentence for finding in found.findings}
+        found.findings += [finding for finding in _passed_over(found.folder) if finding.sentence not in told]
         if not quick:
             found.findings += examine_pictures(found)
             if found.name == OWN:
@@ -98,6 +101,14 @@ def check_reader(found: Found) -> None:
             check_test_split(found.reader, dataset.query, dataset.gallery)
     except InputError as error:
         found.findings.append(Finding("test", str(error)))
+
+
+def _passed_over(folder: Path, depth: int | None = None) -> list[Finding]:
+    """Links and files that are not among the pictures; a folder that cannot be opened."""
+    try:
+        return [Finding("note", note, stops=False) for note in walk(folder, depth).notes()]
+    except InputError as error:
+        return [Finding("name", str(error))]
 
 
 def _shared(data_sets: list[Found]) -> list[Finding]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dcac_fastreid import names
+
 OWN = "own photos"  # the name of what is no published data set
 UNKNOWN = "unknown"  # a camera that nothing tells
 MARK = "linked-by-dataset-doctor.json"  # in a folder of links: target -> the folder that was linked there
@@ -82,4 +84,4 @@ class Found:
 
 def shown(paths: list, count: int = 3) -> str:
     """The first of many, for a sentence."""
-    return ", ".join(map(str, paths[:count])) + (", ..." if len(paths) > count else "")
+    return names.shown(paths, count)

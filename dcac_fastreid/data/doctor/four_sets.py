@@ -15,8 +15,9 @@ from dcac_fastreid.data.dg_datasets import (
 )
 from dcac_fastreid.data.doctor.found import Finding, Found, Item, Published, shown
 from dcac_fastreid.data.doctor.naming import missing
-from dcac_fastreid.data.file_names import JUNK, FileNaming, pictures_in, read_list
+from dcac_fastreid.data.file_names import JUNK, FileNaming, read_list
 from dcac_fastreid.data.known_datasets import BOXES, KNOWN_DATASETS, LISTED, LISTED_MASKED, LISTS
+from dcac_fastreid.data.walk import contents
 from dcac_fastreid.errors import InputError
 
 MSMT17_ORIGINAL = r"\d+_\d+_\d+_\d+(morning|noon|afternoon)_\d+_\d+\."
@@ -49,7 +50,7 @@ def boxes(folder: Path) -> Found | None:
     present = [part for part in BOXES if (folder / part).is_dir()]
     if not {BOXES[0], BOXES[2]} & set(present):
         return None
-    pictures = {part: pictures_in(folder / part) for part in present}
+    pictures = {part: contents(folder / part)[1] for part in present}
     names = [path.name for paths in pictures.values() for path in paths]
     fitting = {kind: sum(bool(re.match(kind.names, name)) for name in names) for kind in KINDS}
     kind = max(fitting, key=fitting.get)
@@ -163,7 +164,7 @@ def _has_original_names(folder: Path) -> bool:
     """Are the first pictures below train and test called as MSMT17's?"""
     for part in LISTED[:2]:
         person = next((path for path in sorted((folder / part).glob("*")) if path.is_dir()), None)
-        first = next(iter(pictures_in(person)), None) if person else None
+        first = next(iter(contents(person)[1]), None) if person else None
         if first is None or not re.match(MSMT17_ORIGINAL, first.name):
             return False
     return True

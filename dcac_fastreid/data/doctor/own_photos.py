@@ -9,7 +9,7 @@ import numpy as np
 from dcac_fastreid.data.doctor.found import OWN, UNKNOWN, Finding, Found, shown
 from dcac_fastreid.data.near_duplicates import close_pairs, look_hashes
 from dcac_fastreid.data.person_folders import FOLDER, FORMS, PARTS, PersonFolders
-from dcac_fastreid.data.photos import PHOTOS, contents
+from dcac_fastreid.data.walk import contents
 from dcac_fastreid.errors import InputError
 
 SHOWN = 2
@@ -42,7 +42,6 @@ def own_photos(folder: Path) -> Found:
     }
     _cameras(found, dataset)
     _numbers(found)
-    _passed_over(found)
     return found
 
 
@@ -134,22 +133,6 @@ def _numbers(found: Found) -> None:
         found.findings.append(
             Finding("leak", f"{len(both)} persons are in training and in the test: {shown(both)}; if these are the same people, "
                     "the score says nothing of unseen ones", stops=False)
-        )  # fmt: skip
-
-
-def _passed_over(found: Found) -> None:
-    """Files with other endings than a picture's, which a phone's may have."""
-    others = Counter(
-        os.path.splitext(name)[1].lower()
-        for folder, _, names in os.walk(found.folder)
-        for name in names
-        if not name.startswith(".") and not name.lower().endswith((*PHOTOS, ".txt", ".json", ".md", ".db"))
-    )
-    if others:
-        kinds = ", ".join(f"{count} {ending or 'without ending'}" for ending, count in others.most_common(3))
-        found.findings.append(
-            Finding("note", f"files in {found.folder} that are no pictures by their ending are passed over ({kinds}); convert "
-                    "photos to .jpg or .png", stops=False)
         )  # fmt: skip
 
 

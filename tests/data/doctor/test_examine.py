@@ -179,5 +179,5 @@ def test_pictures_are_opened_once(world, monkeypatch):
 @pytest.mark.parametrize("path", ["nowhere", "file"])
 def test_a_path_that_is_no_folder_is_refused(tmp_path, path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=f"there is no folder {tmp_path / path}; name a data root"):
+    with pytest.raises(InputError, match=f"{tmp_path / path}.*; expected a data root, or the folder of a data set"):
         diagnose(tmp_path / path)

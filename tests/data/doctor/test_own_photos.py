@@ -97,7 +97,7 @@ def test_few_persons_single_photos_and_other_files_are_noted(own):
         "4 persons with 6 photos to train on fill no batch of 64, 4 of each person; set SOLVER.IMS_PER_BATCH 4"
     )
     assert "training persons have one photo alone" in notes[1]
-    assert "are passed over (1 .heic); convert photos" in notes[2]
+    assert "passed over 1 photo, not of a format that is read here (1 .heic; convert to" in notes[2]
 
 
 def test_photos_that_fill_no_batch_at_all_stop(tmp_path, paint):
