@@ -60,6 +60,18 @@ DOORS = {
 IMPORTED_BY_THE_HOST = {"faiss", "sklearn"}
 
 
+# What runs, or may run, what a file says. Weights are read by the room tensor_files, which calls none of them.
+RUNS_FILES = (
+    "torch.load",
+    "torch.jit.load",
+    "torch.hub.load",
+    "torch.package",
+    "joblib.load",
+    "torch._C.import_ir_module",
+)
+RUNNERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}  # modules
+
+
 def room(path: Path) -> str:
     return path.parts[0].removesuffix(".py")
 
@@ -93,3 +105,18 @@ def test_importing_the_package_imports_no_heavy_library():
     check = f"import sys, dcac_fastreid; print([name for name in {late} if name in sys.modules])"
     finished = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True)
     assert finished.stdout.strip() == "[]", finished.stderr
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_no_file_is_unpickled_or_compiled(path):
+    text = (PACKAGE / path).read_text()
+    calls = [ast.unparse(node.func) for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    assert not [call for call in calls if call.startswith(RUNS_FILES) or call.endswith("load_state_dict_from_url")]
+    assert not {name.split(".")[0] for name in imported(path)} & RUNNERS
+    assert "allow_pickle=True" not in text and "weights_only=False" not in text
+
+
+def test_diffusers_reads_only_what_was_checked():
+    """diffusers_layout.py reads every file with read_tensor_file first; the small parts come with the package."""
+    users = {str(path) for path in MODULES if ".from_pretrained(" in (PACKAGE / path).read_text()}
+    assert users == {"diffusion/diffusers_layout.py", "synthetic/parts.py"}

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import read_tensor_file
+from dcac_fastreid.tensor_files import read_metadata, read_tensor_file
 
 ENCODER_CONFIG = "encoder_config"  # an entry of a checkpoint; in a .safetensors' metadata
+LARGEST_CONFIG = 1_000_000  # letters; encoder_config writes some 3,000, and yaml is read in seconds for a million
 BESIDE = {".safetensors": "encoder.yml"}  # what lies beside a file that carries none; config.yaml beside all others
 
 
@@ -30,18 +31,23 @@ def carried_config(file: str | Path) -> str | None:
 
     Raises: InputError: the file is not there, cannot be read, or holds no encoder.
     """
-    content = read_tensor_file(file)
     if Path(file).suffix == ".safetensors":
-        from safetensors import safe_open
-
-        if not any(key.startswith("backbone.") for key in content):
+        if not any(key.startswith("backbone.") for key in read_tensor_file(file)):
             raise InputError(f"{file} is no exported encoder: it has no weights backbone.*")
-        with safe_open(file, framework="pt") as opened:
-            return (opened.metadata() or {}).get(ENCODER_CONFIG)
-    if not isinstance(content.get("model"), Mapping):
-        raise InputError(f"{file} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
-    carried = content.get(ENCODER_CONFIG)
-    return carried if isinstance(carried, str) else None
+        carried = read_metadata(file).get(ENCODER_CONFIG)
+    else:
+        content = read_tensor_file(file, only=())
+        if not isinstance(content.get("model"), Mapping):
+            raise InputError(f"{file} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
+        carried = content.get(ENCODER_CONFIG)
+    if not isinstance(carried, str | None):
+        raise InputError(f"{file} is damaged: its entry {ENCODER_CONFIG!r} is no text")
+    if carried is not None and len(carried) > LARGEST_CONFIG:
+        raise InputError(
+            f"{file} carries a config of {len(carried) / 1e6:.1f} MB, where one of an encoder has a few kB; name a config file "
+            "of your own"
+        )
+    return carried
 
 
 def config_beside(file: str | Path) -> Path | None:

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from dcac_fastreid.tensor_files import read_tensor_file
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import read_metadata, read_tensor_file
 
 SELECTED_ON = "selected_on"  # in a checkpoint: names of the data sets; in a .safetensors' metadata the same as JSON
 BEST = "model_best"  # as fast-reid names the checkpoint that it picks by the metric of the first test
@@ -21,13 +23,19 @@ def selected_on(weights: str) -> list[str]:
     if not Path(weights).is_file():
         return []
     if Path(weights).suffix == ".safetensors":
-        from safetensors import safe_open
-
-        with safe_open(weights, framework="pt") as file:
-            named = json.loads((file.metadata() or {}).get(SELECTED_ON, "[]"))
+        named = _listed(weights, read_metadata(weights).get(SELECTED_ON, "[]"))
     else:
-        named = list(read_tensor_file(weights).get(SELECTED_ON, []))
+        named = read_tensor_file(weights, only=()).get(SELECTED_ON, [])
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+        raise InputError(f"{weights} is damaged: its entry {SELECTED_ON!r} is no list of data sets")
     return named or ([UNKNOWN] if Path(weights).name.startswith(BEST) else [])
+
+
+def _listed(weights: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{weights} is damaged: its entry {SELECTED_ON!r} is no list of data sets") from error
 
 
 def marks(weights: str, tests: Sequence[str]) -> list[str]:

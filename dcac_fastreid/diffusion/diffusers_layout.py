@@ -50,6 +50,8 @@ def load_part(model_class, folder: Path, part: str, *, ema: bool) -> nn.Module:
         )
     paths = [folder / part / name for name in files.names]
     logger.info(f"Stable Diffusion's {part} from {', '.join(map(str, paths))}")
+    for path in paths:
+        read_tensor_file(path)  # raises where diffusers, which reads it again, would be more trusting
     try:
         model, info = model_class.from_pretrained(
             folder,
@@ -62,8 +64,6 @@ def load_part(model_class, folder: Path, part: str, *, ema: bool) -> nn.Module:
             ignore_mismatched_sizes=True,  # it lists them
         )
     except (OSError, RuntimeError, ValueError) as error:
-        for path in paths:
-            read_tensor_file(path)  # says what is wrong with it, which diffusers does not
         raise InputError(
             f"{folder / part} cannot be loaded ({str(error).strip().splitlines()[0]}); download it again"
         ) from error

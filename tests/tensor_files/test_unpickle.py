@@ -176,7 +176,7 @@ def test_training_callbacks_are_skipped(lightning, tmp_path, monkeypatch):
     read = read_tensor_file(tmp_path / "sd.ckpt")
     assert read["epoch"] == 3 and list(read["state_dict"]) == list(WEIGHTS)
     assert all(torch.equal(read["state_dict"][name], weight) for name, weight in WEIGHTS.items())
-    assert {type(key).__module__ for key in read["callbacks"]} == {"dcac_fastreid.tensor_files"}
+    assert all(type(key).__module__.startswith("dcac_fastreid.tensor_files") for key in read["callbacks"])
 
 
 def test_nothing_stays_allowed_afterwards(lightning, tmp_path):
@@ -190,10 +190,12 @@ def test_nothing_stays_allowed_afterwards(lightning, tmp_path):
 
 def test_a_refusal_tells_reason_and_twin(tmp_path):
     torch.save({"a": Reduced(os.system, "true")}, tmp_path / "sd.ckpt")
-    with pytest.raises(InputError, match=r"sd.ckpt .*module (posix|nt) is blocked\); .*or its .safetensors form"):
+    with pytest.raises(
+        InputError, match=r"sd.ckpt .*asks for (posix|nt).system to be run.*nothing was run\); .*or its .safetensors"
+    ):
         read_tensor_file(tmp_path / "sd.ckpt")
     save_file(WEIGHTS, tmp_path / "sd.safetensors")
-    with pytest.raises(InputError, match="is blocked.*use .*/sd.safetensors, which holds tensors alone"):
+    with pytest.raises(InputError, match="to be run.*use .*/sd.safetensors, which holds tensors alone"):
         read_tensor_file(tmp_path / "sd.ckpt")
 
 

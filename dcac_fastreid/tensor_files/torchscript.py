@@ -1,0 +1,62 @@
+"""The state dict of a TorchScript archive, from the attributes of its objects; its code is read as text, and never run."""
+
+import re
+from typing import NamedTuple
+
+from dcac_fastreid.tensor_files.archive import Archive
+from dcac_fastreid.tensor_files.values import Skipped, TensorClaim
+
+PREFIX = "__torch__."  # of the names of an archive's classes
+MOST_TEXT = 8 << 20  # bytes of code that are looked at; OpenAI's CLIP has 0.1 MB
+CLASS = re.compile(r"^class (\w+)(\(Module\))?:\n((?:  __parameters__ = \[.*\]\n)?(?:  __buffers__ = \[.*\]\n)?)", re.M)
+
+
+class _Class(NamedTuple):
+    is_module: bool
+    weights: set[str]  # its parameters and buffers; other tensors are attributes, which are no part of a state dict
+
+
+def state_dict(root: Skipped, archive: Archive) -> dict[str, TensorClaim]:
+    """As torch.jit.load(...).state_dict(), of claims.
+
+    Args: root: the archive's object.
+    Raises: ValueError: a class keeps its weights in a form that only its code can read.
+    """
+    return _Reader(archive).below(root, "")
+
+
+class _Reader:
+    def __init__(self, archive: Archive):
+        self._archive, self._texts, self._left = archive, {}, MOST_TEXT
+
+    def below(self, module: Skipped, prefix: str) -> dict[str, TensorClaim]:
+        known = self._class(module.what)
+        if known is not None and not known.is_module:
+            return {}
+        if not isinstance(module.state, dict):
+            raise ValueError(
+                f"it is a TorchScript archive whose class {module.what} keeps its weights in a form that only its own code can "
+                "read, which is not run"
+            )
+        weights = {}
+        for name, value in module.state.items():
+            if isinstance(value, TensorClaim) and (known is None or name in known.weights):
+                weights[prefix + name] = value
+            elif isinstance(value, Skipped) and value.what.startswith(PREFIX):
+                weights |= self.below(value, f"{prefix}{name}.")
+        return weights
+
+    def _class(self, what: str) -> _Class | None:
+        """What the text of a class says of it; None where there is no such text."""
+        module, _, name = what.rpartition(".")
+        if module not in self._texts:
+            self._texts[module] = self._classes(f"code/{module.replace('.', '/')}.py")
+        return self._texts[module].get(name)
+
+    def _classes(self, record: str) -> dict[str, _Class]:
+        text = self._archive.text(record, self._left) if record in self._archive else ""
+        self._left -= len(text)
+        return {
+            name: _Class(bool(module), set(re.findall(r'"([^"]+)"', weights)))
+            for name, module, weights in CLASS.findall(text)
+        }
