@@ -17,15 +17,15 @@ from dcac_fastreid import data
 from dcac_fastreid.analysis.test_set import TestSet, tested
 from dcac_fastreid.analysis.told_apart import told_apart
 from dcac_fastreid.checkpoint import config_beside, load_for_testing
+from dcac_fastreid.config import check_pairs, leaves, read_config
 from dcac_fastreid.dcac import DCAC
 from dcac_fastreid.diffusion import stable_diffusion
 from dcac_fastreid.engine import DCACTrainer, load_config
-from dcac_fastreid.engine.config_file import changed, check_pairs
+from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_settings
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_tensor_file
-from fastreid.config import CfgNode
 from fastreid.data.build import fast_batch_collator
 from fastreid.data.common import CommDataset
 from fastreid.data.transforms import build_transforms
@@ -211,8 +211,8 @@ def name_apart(runs: Sequence[Run]) -> None:
 
 
 def _names_test_set(config_file: str | Path, opts: Sequence) -> bool:
-    content = CfgNode.load_yaml_with_base(str(config_file))  # load_config has found no fault in it
-    return "DATASETS.TESTS" in opts[::2] or "TESTS" in (content.get("DATASETS") or {})
+    named = {key for _, content in read_config(str(config_file)) for key, _ in leaves(content)}
+    return "DATASETS.TESTS" in {*opts[::2], *named}
 
 
 def _weights(checkpoint: Path) -> Mapping[str, Tensor]:

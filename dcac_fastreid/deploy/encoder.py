@@ -3,21 +3,18 @@
 import functools
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
-import yaml
 from PIL import Image
 from torch import Tensor, nn
 
 from dcac_fastreid.checkpoint import carried_config, config_beside, encoder_config, load_for_testing, selected_on
 from dcac_fastreid.data import file_hashes
-from dcac_fastreid.engine.config_file import changed, load_config
+from dcac_fastreid.engine.config_file import changed, load_config, load_config_text
 from dcac_fastreid.errors import InputError
-from fastreid.config.config import BASE_KEY
 from fastreid.data.transforms import build_transforms
 
 NO_TEACHERS = "Baseline"  # in the place of fast-reid's Distiller: the same encoder
@@ -121,7 +118,7 @@ def _config(file: Path, config_file: str | Path | None, opts: list):
     opts = [*opts, "MODEL.HEADS.NUM_CLASSES", 0, "MODEL.BACKBONE.PRETRAIN", False]
     if config_file is None and carried is not None:
         named, source = None, f"the config in {file}"
-        cfg = _from_text(carried, source, opts)
+        cfg = load_config_text(carried, source, opts)
     else:
         named = config_file or config_beside(file)
         if named is None:
@@ -134,23 +131,6 @@ def _config(file: Path, config_file: str | Path | None, opts: list):
     if cfg.MODEL.META_ARCHITECTURE == "Distiller":  # it would read its teachers' files, which only training needs
         cfg = changed(cfg, ["MODEL.META_ARCHITECTURE", NO_TEACHERS])
     return cfg, named, source
-
-
-def _from_text(text: str, source: str, opts: list):
-    try:
-        content = yaml.safe_load(text)  # as load_config reads it, however the text spells its keys
-    except yaml.YAMLError:
-        content = None  # load_config says what is wrong with it
-    if isinstance(content, Mapping) and BASE_KEY in content:
-        # Whoever made the file would say what is opened here, or fetched.
-        raise InputError(f"{source} builds on another file ({BASE_KEY}); name a config file of your own")
-    with TemporaryDirectory() as folder:
-        named = Path(folder) / "encoder.yml"
-        named.write_text(text)
-        try:
-            return load_config(str(named), opts)
-        except InputError as error:
-            raise InputError(f"{source} cannot be used: {error}") from error
 
 
 def _input_size(transform: Callable, source: str) -> tuple[int, int]:

@@ -21,17 +21,32 @@ def epoch_factor(epoch: int, *, warmup_epochs: int, warmup_factor: float, steps:
     return factor * gamma ** sum(epoch >= step for step in steps)
 
 
+def check_schedule(cfg) -> None:
+    """Looks for schedules of SOLVER that cannot be.
+
+    Raises:
+        InputError: under "EpochWarmupMultiStepLR", fast-reid's own iteration-wise warm-up or delay; under fast-reid's
+            schedules, a delay that leaves no epoch.
+    """
+    solver = cfg.SOLVER
+    if solver.SCHED == EPOCH_SCHEDULE and (solver.WARMUP_ITERS or solver.DELAY_EPOCHS):
+        raise InputError(
+            f"SOLVER.SCHED {EPOCH_SCHEDULE} warms up over SOLVER.WARMUP_EPOCHS; set WARMUP_ITERS and DELAY_EPOCHS to 0, "
+            f"got {solver.WARMUP_ITERS} and {solver.DELAY_EPOCHS}"
+        )
+    if solver.SCHED == "CosineAnnealingLR" and solver.DELAY_EPOCHS >= solver.MAX_EPOCH:
+        raise InputError(
+            f"SOLVER.DELAY_EPOCHS is {solver.DELAY_EPOCHS}, which leaves SOLVER.SCHED {solver.SCHED} none of the "
+            f"{solver.MAX_EPOCH} epochs (SOLVER.MAX_EPOCH); lower it"
+        )
+
+
 def build_epoch_schedule(cfg, optimizer: Optimizer) -> dict[str, LambdaLR]:
     """fast-reid's dictionary of schedulers for SOLVER.SCHED "EpochWarmupMultiStepLR"; its LRScheduler hook steps it once per epoch.
 
-    Raises:
-        InputError: fast-reid's own iteration-wise warm-up or delay is asked for besides.
+    Raises: as check_schedule.
     """
-    if cfg.SOLVER.WARMUP_ITERS or cfg.SOLVER.DELAY_EPOCHS:
-        raise InputError(
-            f"SOLVER.SCHED {EPOCH_SCHEDULE} warms up over SOLVER.WARMUP_EPOCHS; set WARMUP_ITERS and DELAY_EPOCHS to 0, "
-            f"got {cfg.SOLVER.WARMUP_ITERS} and {cfg.SOLVER.DELAY_EPOCHS}"
-        )
+    check_schedule(cfg)
     settings = {
         "warmup_epochs": cfg.SOLVER.WARMUP_EPOCHS,
         "warmup_factor": cfg.SOLVER.WARMUP_FACTOR,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dcac_fastreid.engine.settings import OPTIMIZERS
+from dcac_fastreid.config.host_keys import OPTIMIZERS
 from fastreid.engine.defaults import DefaultTrainer
 from fastreid.engine.train_loop import SimpleTrainer
 from fastreid.solver import build_optimizer

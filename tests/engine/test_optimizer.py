@@ -5,8 +5,8 @@ import functools
 import pytest
 import torch
 
+from dcac_fastreid.config.host_keys import OPTIMIZERS
 from dcac_fastreid.engine.optimizer import FUSED, build_optimizer
-from dcac_fastreid.engine.settings import OPTIMIZERS
 from fastreid.engine.train_loop import SimpleTrainer
 from fastreid.solver import build_optimizer as build_host_optimizer
 from fastreid.utils.events import EventStorage

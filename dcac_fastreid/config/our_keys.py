@@ -1,126 +1,128 @@
-"""Every config key that this package adds to fast-reid's, with its meaning, unit and source in the paper."""
+"""Every config key that this package adds to fast-reid's, with its meaning, unit and source in the paper, and what it may hold."""
 
-from fastreid.config import CfgNode as CN
+from dataclasses import dataclass
+from typing import Any
+
+from dcac_fastreid.conditioners import CONDITIONER_REGISTRY
+from dcac_fastreid.conditioners.probabilities import SOURCES
+from dcac_fastreid.conditioners.transforms import TRANSFORMS
+from dcac_fastreid.config.rules import Rule, choice, flag, number, path, registered, several, side, text, whole
+from dcac_fastreid.diffusion.adaptation import TRAINED_PARTS
+
+TEMPERATURE = number(1e-6)  # nearer to zero, fp32 overflows in the softmax
 
 
-def add_dcac_config(cfg: CN) -> None:
-    """Adds DCAC's keys to fast-reid's default config, in place. A value here is the paper's unless its comment says otherwise."""
-    # Seed of weights, sampler, workers, augmentation and noise. -1: drawn anew at every start, and logged.
+@dataclass(frozen=True)
+class Key:
+    """name: of the config, "MODEL.DCAC.LAMBDA". default: the paper's value, unless the comment says otherwise."""
+
+    name: str
+    default: Any
+    rule: Rule
+
+
+OUR_KEYS = (
+    # Seed of weights, sampler, workers, augmentation and noise. -1: drawn at every start, and logged.
     # A resumed run goes on with the seed of the run.
-    cfg.SEED = -1
-
+    Key("SEED", -1, whole(-1, 2**32 - 1, "-1 draws one")),
     # Folder that holds the data sets. "": the environment variable FASTREID_DATASETS, as in fast-reid (else ./datasets);
-    # a path; or "synthetic:SEED" (":easy", ":hard" behind it), the drawn world of that seed. It wins over the variable.
-    cfg.DATASETS.ROOT = ""
-
+    # a path; or "synthetic:SEED" (":easy", ":hard" behind it), the synthetic data set of that seed. It wins over the variable.
+    Key("DATASETS.ROOT", "", path()),
     # True: every picture is decoded before the run, and those that cannot be read are left out of training, query and
     # gallery, with a warning that counts them. False: the first one that is met ends the run.
-    cfg.DATALOADER.SKIP_CORRUPT = False
-
+    Key("DATALOADER.SKIP_CORRUPT", False, flag()),
     # True: the training images are decoded and resized once, at the start of a run, and augmented in batches on the model's
     # device; 3 bytes a pixel, in memory, or in a file of the cache folder where half of what is free does not hold them.
     # False: fast-reid's loader, with DATALOADER.NUM_WORKERS processes. The batches are the same, to the bit. (An
     # augmentation that is not made on batches, such as INPUT.AUTOAUG, takes fast-reid's loader in any case.)
-    cfg.DATALOADER.CACHE_IMAGES = True
-
+    Key("DATALOADER.CACHE_IMAGES", True, flag()),
     # -- the encoder: build_clip_vit_backbone. Weights, read where MODEL.BACKBONE.PRETRAIN: MODEL.BACKBONE.PRETRAIN_PATH, a
     # file (OpenAI's ViT-B-16.pt, or .safetensors or .bin in open_clip's or transformers' naming), or one of open_clip's tags
     # for the architecture, such as laion2b_s34b_b88k, which is downloaded --
-    cfg.MODEL.CLIP = CN()
     # Name of an open_clip model configuration; its image tower is the encoder, a ResNet excepted. It says the activation
     # ("-quickgelu" for OpenAI's weights), the patch size, which must divide INPUT.SIZE_TRAIN, and MODEL.BACKBONE.FEAT_DIM.
-    cfg.MODEL.CLIP.ARCH = "ViT-B-16-quickgelu"
+    Key("MODEL.CLIP.ARCH", "ViT-B-16-quickgelu", text(empty=False)),
     # Resizing of the positional embedding (14 x 14 -> 16 x 8). The paper is silent; the release uses bilinear. Or "bicubic".
-    cfg.MODEL.CLIP.POS_EMBED_INTERPOLATION = "bilinear"
-
+    Key("MODEL.CLIP.POS_EMBED_INTERPOLATION", "bilinear", choice("bilinear", "bicubic")),
     # Standard deviation of the classifier's initial weights. The paper is silent; the release uses 0.001, fast-reid 0.01.
-    cfg.MODEL.HEADS.CLASSIFIER_INIT_STD = 0.001
-
+    Key("MODEL.HEADS.CLASSIFIER_INIT_STD", 0.001, number(0)),
     # -- prototypical contrastive loss, Eq. 6 and 7: "PrototypicalContrastiveLoss" in MODEL.LOSSES.NAME --
-    cfg.MODEL.LOSSES.PCL = CN()
     # Temperature τ_m of Eq. 6, > 0.
-    cfg.MODEL.LOSSES.PCL.TAU = 0.01
+    Key("MODEL.LOSSES.PCL.TAU", 0.01, TEMPERATURE),
     # Momentum m of Eq. 7, the share of the old prototype that is kept, in [0, 1].
-    cfg.MODEL.LOSSES.PCL.MOMENTUM = 0.2
-
-    cfg.MODEL.DCAC = CN()
+    Key("MODEL.LOSSES.PCL.MOMENTUM", 0.2, number(0, 1)),
     # Weight λ of the diffusion loss in Eq. 13.
-    cfg.MODEL.DCAC.LAMBDA = 1.0
-
+    Key("MODEL.DCAC.LAMBDA", 1.0, number(0)),
     # -- the bridge --
-    cfg.MODEL.DCAC.CONDITIONER = CN()
     # Table 7: "CorrelationAwareConditioner" (Eq. 12), "ClassWiseConditioner" or "InstanceWiseConditioner".
-    cfg.MODEL.DCAC.CONDITIONER.NAME = "CorrelationAwareConditioner"
+    Key(
+        "MODEL.DCAC.CONDITIONER.NAME", "CorrelationAwareConditioner", registered(lambda: CONDITIONER_REGISTRY._obj_map)
+    ),
     # Temperature τ of the condition's probabilities, Eq. 12. Section 5.2: 0.1 for C3; 0.6 for MA, D; 1.0 for MS, multi-source.
-    cfg.MODEL.DCAC.CONDITIONER.TAU = 0.6
+    Key("MODEL.DCAC.CONDITIONER.TAU", 0.6, TEMPERATURE),
     # Class-wise only. False: p_iy P[y], as the paper words it. True: divided by p_iy, as in the release; then no gradient
     # of the diffusion loss reaches the Re-ID model.
-    cfg.MODEL.DCAC.CONDITIONER.RESCALE = False
+    Key("MODEL.DCAC.CONDITIONER.RESCALE", False, flag()),
     # Who says the probabilities p_i: "classifier", as in Eq. 12; "prototypes", softmax of the cosines to the ID prototypes
     # with Eq. 6's temperature τ_m; "both", the mean of the two. The last two are options of the release.
-    cfg.MODEL.DCAC.CONDITIONER.PROBS = "classifier"
+    Key("MODEL.DCAC.CONDITIONER.PROBS", "classifier", choice(*SOURCES)),
     # What then happens to the condition, Table 10: "none", "silu", "batchnorm" or "condition_net".
-    cfg.MODEL.DCAC.CONDITIONER.TRANSFORM = "none"
+    Key("MODEL.DCAC.CONDITIONER.TRANSFORM", "none", choice(*TRANSFORMS)),
     # A control that is not in the paper. True: in training every picture gets the condition of another one of its batch, drawn
     # anew at each step. The feedback still reaches the encoder, but says nothing about the picture.
-    cfg.MODEL.DCAC.CONDITIONER.SHUFFLE = False
-
+    Key("MODEL.DCAC.CONDITIONER.SHUFFLE", False, flag()),
     # -- the diffusion model --
-    cfg.MODEL.DCAC.DIFFUSION = CN()
     # A Stable Diffusion model, in one of three forms. A folder in diffusers' layout: unet/, vae/, scheduler/. One file of
     # Stable Diffusion 1.5 in the original layout, such as v1-5-pruned.safetensors or .ckpt. Or OWNER/NAME of a model in
     # diffusers' layout on the Hugging Face hub, taken from the local hub cache or else downloaded; whether the hub has it is
     # seen only when the run loads it. What exists is a path, and so is what has not exactly one slash, lies below weights/
     # or below any folder that exists, begins with "." or "~", or ends in .safetensors, .ckpt, .pt, .pth or .bin.
-    cfg.MODEL.DCAC.DIFFUSION.WEIGHTS = ""
+    Key("MODEL.DCAC.DIFFUSION.WEIGHTS", "", path()),
     # Where a model has two sets of the U-Net's weights: False for the plain ones, as the release (the paper is silent), True
     # for their moving average. In a file of the original layout these are model.diffusion_model.* and model_ema.*; in
     # diffusers' layout of 1.5 the non_ema files, where they lie there, and the ordinary ones (the average).
-    cfg.MODEL.DCAC.DIFFUSION.EMA = False
+    Key("MODEL.DCAC.DIFFUSION.EMA", False, flag()),
     # Height and width of the un-augmented view that the diffusion model sees, in pixels. Section 5.2: 128 x 128.
-    cfg.MODEL.DCAC.DIFFUSION.SIZE = [128, 128]
+    Key("MODEL.DCAC.DIFFUSION.SIZE", [128, 128], several(side(), 2)),
     # Which weights of the U-Net train, Table 5: "frozen"; "lora", adapters beside frozen layers; "partial1", the output
     # blocks and the head (time embedding, last normalisation and convolution); "partial2", the middle block too; "full";
     # "scratch", all, drawn anew from SEED; or, a control that is not in the paper, "random": as "scratch", but frozen.
-    cfg.MODEL.DCAC.DIFFUSION.TUNING = "lora"
-
+    Key("MODEL.DCAC.DIFFUSION.TUNING", "lora", choice(*TRAINED_PARTS)),
     # -- LoRA, Eq. 9 --
-    cfg.MODEL.DCAC.LORA = CN()
     # Rank r. Section 5.2: 8; 32 for MS as the source and for every multi-source run.
-    cfg.MODEL.DCAC.LORA.RANK = 8
+    Key("MODEL.DCAC.LORA.RANK", 8, whole(1, 4096)),
     # s = ALPHA / RANK scales the update B A. The paper is silent; the release uses 1.
-    cfg.MODEL.DCAC.LORA.ALPHA = 1.0
+    Key("MODEL.DCAC.LORA.ALPHA", 1.0, number(0)),
     # Linear layers that take an adapter, by the end of their names. (): the diffusion model's own list, for Stable Diffusion
     # ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj"), as Table 6's counts and the release; the paper's words, "the
     # feed-forward linear layers", would add "ff.net.2".
-    cfg.MODEL.DCAC.LORA.TARGETS = ()
-
+    Key("MODEL.DCAC.LORA.TARGETS", (), several(text(empty=False), distinct=True)),
     # Every so many steps, numbers that tell why the feedback works, or not, as telemetry/... beside the losses in metrics.json
     # and TensorBoard; 50 is a good choice, 0 for never. The training stays the same, to the bit.
-    cfg.MODEL.DCAC.TELEMETRY = 0
-
+    Key("MODEL.DCAC.TELEMETRY", 0, whole(0, note="0 for never")),
     # -- solver --
     # SOLVER.SCHED "EpochWarmupMultiStepLR": Section 5.2's schedule, stepped once per epoch e = 0, 1, ...:
     # linear warm-up from WARMUP_FACTOR over WARMUP_EPOCHS, then x GAMMA at every epoch of STEPS, counted from epoch 0.
     # (fast-reid's own schedules warm up by iterations and count STEPS from the end of the warm-up.)
-    cfg.SOLVER.WARMUP_EPOCHS = 10
+    Key("SOLVER.WARMUP_EPOCHS", 10, whole()),
     # Factors of SOLVER.BASE_LR, > 0, as the host's HEADS_LR_FACTOR: for the conditioner's weights (the ID prompts, in the
     # variants what stands in their place or behind them), and for the LoRA adapters. The release has one rate for all, at
     # which prompts of N(0, 1) hardly move: 5e-6.
-    cfg.SOLVER.PROMPTS_LR_FACTOR = 1.0
-    cfg.SOLVER.LORA_LR_FACTOR = 1.0
+    Key("SOLVER.PROMPTS_LR_FACTOR", 1.0, number(above=0)),
+    Key("SOLVER.LORA_LR_FACTOR", 1.0, number(above=0)),
     # Besides SOLVER.CHECKPOINT_PERIOD, in epochs: a checkpoint `model_steps` after every so many steps, 0 for none.
-    cfg.SOLVER.CHECKPOINT_STEPS = 0
+    Key("SOLVER.CHECKPOINT_STEPS", 0, whole(0, note="0 for never")),
     # For GPUs with little memory; losses and gradients stay those of the whole batch, as do BNNeck and prototypes. Images that
     # encoder and diffusion model take at a time, their activations being computed again in the backward pass; 0 for all.
     # Not with a backbone that has batch normalisation.
-    cfg.SOLVER.MICRO_BATCH = 0
+    Key("SOLVER.MICRO_BATCH", 0, whole(0, note="0 for the whole batch at once")),
     # Likewise: True computes the activations inside encoder and U-Net again, layer by layer (activation checkpointing).
-    cfg.SOLVER.CHECKPOINT_ACTIVATIONS = False
+    Key("SOLVER.CHECKPOINT_ACTIVATIONS", False, flag()),
     # torch.compile for encoder and U-Net: sums in another order, so its last bits are others. Compiles for minutes.
-    cfg.SOLVER.COMPILE = False
+    Key("SOLVER.COMPILE", False, flag()),
     # On a GPU, without fp16: a step is recorded once as a CUDA graph and then replayed, its learning rate rounded to fp32.
     # Where that cannot be, the ordinary step runs and the log says why.
-    cfg.SOLVER.CUDA_GRAPH = False
+    Key("SOLVER.CUDA_GRAPH", False, flag()),
     # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the release, or "bf16". On CPU only "bf16".
-    cfg.SOLVER.AMP.DTYPE = "fp16"
+    Key("SOLVER.AMP.DTYPE", "fp16", choice("bf16", "fp16")),
+)
