@@ -1,4 +1,19 @@
-"""What went wrong through the user's input, and can be mended by the user."""
+"""What went wrong through the user's input or the machine, and can be put right by the user: in one sentence."""
+
+import errno
+import os
+import re
+from concurrent.futures import BrokenExecutor
+
+OUT_OF_MEMORY = re.compile(
+    r"out of memory|n(o|')t allocate memory|not enough memory|unable to mmap|bad_alloc|ALLOC_FAILED", re.IGNORECASE
+)
+LOST_WORKER = re.compile(r"DataLoader worker \(pid.* (exited unexpectedly|is killed by signal)", re.DOTALL)
+HINTS = {
+    errno.ENOSPC: "free some space; a training goes on with --resume",
+    errno.EDQUOT: "free some space; a training goes on with --resume",
+    errno.EMFILE: "raise the limit (ulimit -n), or lower DATALOADER.NUM_WORKERS",
+}
 
 
 class InputError(ValueError):
@@ -7,3 +22,51 @@ class InputError(ValueError):
     The command line tools show its message without a traceback and exit with status 2; every other ValueError is taken
     for a fault of this package and keeps its traceback.
     """
+
+
+class DivergenceError(InputError, FloatingPointError):
+    """A training whose losses or weights are NaN or infinite; the host raises FloatingPointError for it."""
+
+
+def one_sentence(error: BaseException) -> str | None:
+    """The sentence with which a command ends at this exception; None for a fault of the code, whose traceback is wanted.
+
+    It is one for an InputError, for what the operating system refuses (a missing file, a full disk), for a missing package,
+    and where memory or a worker process is lost. One line, but for an InputError that lists.
+    """
+    words = _words(error)
+    if isinstance(error, InputError):
+        return words
+    line = " ".join(words.split())
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | OSError) and OUT_OF_MEMORY.search(line)):
+        return (
+            f"the memory does not suffice ({_telling(line)}); try a smaller SOLVER.IMS_PER_BATCH, or SOLVER.MICRO_BATCH "
+            "or SOLVER.CHECKPOINT_ACTIVATIONS, which keep the batch; for a test, a smaller TEST.IMS_PER_BATCH"
+        )
+    if isinstance(error, BrokenExecutor) or (isinstance(error, RuntimeError) and LOST_WORKER.search(words)):
+        return (
+            f"a worker process was ended from outside ({_telling(line)}), most often for want of memory; try fewer of "
+            "them (DATALOADER.NUM_WORKERS), or more shared memory"
+        )
+    if isinstance(error, OSError):
+        hint = HINTS.get(error.errno)
+        return f"{line}; {hint}" if hint else line
+    return line if isinstance(error, ImportError) else None
+
+
+def _words(error: BaseException) -> str:
+    """The message of an exception; of a loader's process that of the exception there, which comes with its traceback."""
+    text = str(error).strip()
+    name = type(error).__name__
+    if "Original Traceback" in text:
+        *_, text = re.split(rf"^(?:[\w.]+\.)?{name}(?:: |$)", text, flags=re.MULTILINE)
+    if isinstance(error, OSError) and not re.search(r"[^\W\d_]", text.replace("Errno", "").replace("None", "")):
+        number = error.errno or next((value for value in error.args if isinstance(value, int)), None)
+        text = os.strerror(number) if number else ""
+    return text.strip() or name
+
+
+def _telling(line: str) -> str:
+    """Of a library's long message the sentence that tells, else the first."""
+    sentences = line.split(". ")
+    return next((part for part in sentences if OUT_OF_MEMORY.search(part)), sentences[0])[:200].rstrip(".")

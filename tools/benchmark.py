@@ -13,9 +13,12 @@ import logging
 import sys
 from pathlib import Path
 
+import dcac_fastreid  # first: it makes fast-reid importable, and an import that is interrupted quiet
+
+# isort: split
+
 import torch
 
-import dcac_fastreid
 from dcac_fastreid import profiling
 from dcac_fastreid.errors import InputError
 

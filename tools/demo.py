@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-import dcac_fastreid  # noqa: F401  first: it makes fast-reid importable
+import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.analysis.kinds import write_pictures
 from dcac_fastreid.experiments import demo
 
@@ -23,6 +23,18 @@ def draw_pictures(output: str) -> str:
     return "\n".join([f"Pictures of both: {page}", *absent])
 
 
+def main(output: str) -> int:
+    start = time.perf_counter()
+    rows = demo.run_demo(str(Path(__file__).parent.parent / "configs" / "DCAC" / "synthetic"), output)
+    pictures = draw_pictures(output)
+    print(f"\n{demo.table(rows)}\n\n{pictures}")
+    print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes; checkpoints are in {output}.")
+    failures = demo.failures(rows)
+    for failure in failures:
+        print(f"FAILED: {failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description="Trains baseline and DCAC on a drawn domain, tests on it and on three others"
@@ -31,12 +43,5 @@ if __name__ == "__main__":
         "--output", default="logs/demo", metavar="DIR", help="configs, metrics, checkpoints (default: logs/demo)"
     )
     args = parser.parse_args()
-    start = time.perf_counter()
-    rows = demo.run_demo(str(Path(__file__).parent.parent / "configs" / "DCAC" / "synthetic"), args.output)
-    pictures = draw_pictures(args.output)
-    print(f"\n{demo.table(rows)}\n\n{pictures}")
-    print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes; checkpoints are in {args.output}.")
-    failures = demo.failures(rows)
-    for failure in failures:
-        print(f"FAILED: {failure}", file=sys.stderr)
-    sys.exit(1 if failures else 0)
+    with dcac_fastreid.one_sentence_errors():
+        sys.exit(main(args.output))

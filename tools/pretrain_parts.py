@@ -7,9 +7,12 @@ import argparse
 import logging
 from pathlib import Path
 
+import dcac_fastreid  # first: it makes fast-reid importable, and an import that is interrupted quiet
+
+# isort: split
+
 import torch
 
-import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.data import cache_folder
 from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.linear_layers import fast_linear_layers

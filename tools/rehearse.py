@@ -16,10 +16,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import dcac_fastreid  # first: it makes fast-reid importable, and an import that is interrupted quiet
+
+# isort: split
+
 import torch
 from tabulate import tabulate
 
-import dcac_fastreid  # noqa: F401  first: it makes fast-reid importable
 from dcac_fastreid.diffusion import stable_diffusion
 from dcac_fastreid.synthetic.domains import Counts
 from dcac_fastreid.synthetic.world import draw_world
@@ -188,13 +191,14 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="The main job at full size, with random weights")
     parser.add_argument("--prepare", metavar="DIR", type=Path, help="only write pictures and weights into a folder")
     args = parser.parse_args()
-    if args.prepare:
-        prepare(args.prepare)
-        sys.exit()
-    try:
-        with tempfile.TemporaryDirectory(prefix="dcac-rehearsal-") as folder:
-            stages, size = rehearse(Path(folder), LOGS)
-    except Failed as failure:
-        print(f"error: the rehearsal failed: {failure}", file=sys.stderr)
-        sys.exit(1)
-    print(table(stages, size))
+    with dcac_fastreid.one_sentence_errors():
+        if args.prepare:
+            prepare(args.prepare)
+            sys.exit()
+        try:
+            with tempfile.TemporaryDirectory(prefix="dcac-rehearsal-") as folder:
+                stages, size = rehearse(Path(folder), LOGS)
+        except Failed as failure:
+            print(f"error: the rehearsal failed: {failure}", file=sys.stderr)
+            sys.exit(1)
+        print(table(stages, size))

@@ -4,13 +4,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from torch import nn
 
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
+from dcac_fastreid.checkpoint.saving import save_checkpoint
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.tensor_files import read_tensor_file
 from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
@@ -27,6 +26,7 @@ class ReadableCheckpointer(Checkpointer):
 
     Args:
         encoder_config: a config that rebuilds the encoder, which every file carries; "" for none.
+        image_size: see save_checkpoint.
         others: those of fast-reid's.
     Attributes:
         selected_on: the data sets whose test metric picked what was loaded; logged; what is saved afterwards tells it too.
@@ -34,9 +34,9 @@ class ReadableCheckpointer(Checkpointer):
 
     selected_on: Sequence[str] = ()
 
-    def __init__(self, *others, encoder_config: str = "", **named):
+    def __init__(self, *others, encoder_config: str = "", image_size: tuple[int, int] | None = None, **named):
         super().__init__(*others, **named)
-        self._encoder_config = encoder_config
+        self._encoder_config, self._image_size = encoder_config, image_size
 
     def load(self, path: str, checkpointables=None):
         rest = super().load(path, checkpointables)
@@ -64,7 +64,8 @@ class ReadableCheckpointer(Checkpointer):
         """As fast-reid's, but whole or not at all.
 
         Raises:
-            InputError: the file cannot be written; what was there before is as it was.
+            DivergenceError: weights are NaN or infinite. InputError: the file cannot be written. What was there before is as
+                it was.
         """
         self.write(name, **extra)
         if self.save_dir and self.save_to_disk:
@@ -78,22 +79,13 @@ class ReadableCheckpointer(Checkpointer):
         """
         if not self.save_dir or not self.save_to_disk:
             return
-        state = {key: part.state_dict() for key, part in self.checkpointables.items()}
         if picked_by := sorted({*self.selected_on, *picked_by}):
-            state[SELECTED_ON] = picked_by
+            extra[SELECTED_ON] = picked_by
         if self._encoder_config:
-            state[ENCODER_CONFIG] = self._encoder_config
+            extra[ENCODER_CONFIG] = self._encoder_config
         file = self._file(name)
         self.logger.info(f"Saving checkpoint to {file}")
-        try:
-            write_whole(file, lambda stream: torch.save({"model": self.model.state_dict(), **state, **extra}, stream))
-        except InputError as error:
-            raise InputError(f"{error}; what was saved before is whole: go on with --resume") from error
-
-    def tag_last_checkpoint(self, last_filename_basename: str) -> None:
-        write_whole(
-            os.path.join(self.save_dir, "last_checkpoint"), lambda stream: stream.write(last_filename_basename.encode())
-        )
+        save_checkpoint(file, self.model, self.checkpointables, image_size=self._image_size, **extra)
 
     def _file(self, name: str) -> str:
         return os.path.join(self.save_dir, f"{name}.pth")

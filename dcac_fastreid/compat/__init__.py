@@ -30,6 +30,7 @@ PATCHES = (
     ("metrics.log_without_waiting", "logged losses are those of the step, and no step waits for them"),
     ("metrics.write_steps_once", "an epoch's evaluation is written; a run of one or two steps divides by nothing"),
     ("checkpoints.allow_no_period", "SOLVER.CHECKPOINT_PERIOD 0: the checkpoint of the last epoch alone"),
+    ("checkpoints.save_whole", "a checkpoint is written whole or not at all, and none that is NaN"),
     ("evaluation_hook.evaluate_in_the_last_epoch", "the last evaluation is saved and logged; EVAL_PERIOD 0: none"),
     ("training_errors.let_first_error_through", "a failing training run shows its own error"),
     ("evaluation.skip_compilation", "an evaluation compiles nothing and cannot end the process"),

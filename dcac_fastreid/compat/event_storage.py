@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from dcac_fastreid.errors import DivergenceError
 from fastreid.engine import train_loop
 from fastreid.utils import events
 from fastreid.utils.history_buffer import HistoryBuffer
@@ -26,7 +27,7 @@ class DeviceEventStorage(events.EventStorage):
     def put_scalar(self, name: str, value: float | Tensor, smoothing_hint: bool = True) -> None:
         """As the host's. Of a tensor (one element) the value of this moment is kept.
 
-        Raises: FloatingPointError: too many wait, and one that was read is a total_loss that is infinite or NaN.
+        Raises: DivergenceError: too many wait, and one that was read is a total_loss that is infinite or NaN.
         """
         if isinstance(value, Tensor):
             value = (
@@ -74,7 +75,8 @@ class DeviceEventStorage(events.EventStorage):
         for (name, _, smoothing_hint, step), value in zip(waiting, values, strict=True):
             if name == "total_loss" and not math.isfinite(value):
                 losses = {n: v for (n, _, _, at), v in zip(waiting, values, strict=True) if at == step and "loss" in n}
-                raise FloatingPointError(f"Loss became infinite or NaN at iteration={step}! loss_dict = {losses}")
+                named = ", ".join(f"{loss} {number:.4g}" for loss, number in losses.items())
+                raise DivergenceError(f"the losses of step {step} are {named}")
             self._iter = step
             super().put_scalar(name, value, smoothing_hint)
         self._iter, self._current_prefix = now, prefix

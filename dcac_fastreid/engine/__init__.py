@@ -1,7 +1,7 @@
 """Running the method: the trainer, its hooks, the set-up of a run."""
 
 from dcac_fastreid.engine.config_file import load_config
-from dcac_fastreid.engine.setup import check_command, one_sentence_errors, setup
+from dcac_fastreid.engine.setup import check_command, setup
 from dcac_fastreid.engine.trainer import DCACTrainer
 
-__all__ = ["DCACTrainer", "check_command", "load_config", "one_sentence_errors", "setup"]
+__all__ = ["DCACTrainer", "check_command", "load_config", "setup"]

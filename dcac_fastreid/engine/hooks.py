@@ -95,17 +95,26 @@ class EpochProgress(HookBase):
     def after_epoch(self):
         self._bar.close()
 
+    def after_train(self):
+        if hasattr(self, "_bar"):  # of an epoch that was stopped: the line below it begins on the left
+            self._bar.close()
+
 
 class LastEpochCheckpointer(hooks.PeriodicCheckpointer):
     """fast-reid's, with two differences: it stands before the evaluation, and it leaves `model_best` to BestCheckpointer.
 
-    So an evaluation that fails costs no training. It also saves `model_steps` where SOLVER.CHECKPOINT_STEPS falls on the end
-    of an epoch.
+    So an evaluation that fails costs no training. An epoch that is evaluated, or on whose end SOLVER.CHECKPOINT_STEPS falls,
+    and that `period` leaves out, is saved as `model_steps`.
+
+    Args:
+        period, evaluations: epochs from one checkpoint, or evaluation, to the next; 0 for none.
+        steps: SOLVER.CHECKPOINT_STEPS.
     """
 
-    def __init__(self, checkpointer, period: int, steps: int):
+    def __init__(self, checkpointer, period: int, steps: int, evaluations: int):
         super().__init__(checkpointer, period)
         self._steps = steps
+        self._evaluations = evaluations
 
     def before_train(self):
         self.max_epoch = self.trainer.max_epoch  # fast-reid's also looks for a metric, by the name of the first test
@@ -114,7 +123,9 @@ class LastEpochCheckpointer(hooks.PeriodicCheckpointer):
         epoch = self.trainer.epoch
         self.step(epoch, metric=-1.0)  # no metric is below its initial best, so none is "better"
         saved = (epoch + 1) % self.period == 0 or epoch + 1 == self.max_epoch
-        if self._steps and self.trainer.iter % self._steps == 0 and not saved:
+        due = self._steps and self.trainer.iter % self._steps == 0
+        evaluated = self._evaluations and (epoch + 1) % self._evaluations == 0
+        if (due or evaluated) and not saved:
             self.checkpointer.save("model_steps", epoch=epoch)
 
 

@@ -3,8 +3,6 @@
 import argparse
 import logging
 import os
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -76,26 +74,3 @@ def _seed_of_run(folder: str) -> int:
         return (yaml.safe_load((Path(folder) / "config.yaml").read_text()) or {}).get("SEED", -1)
     except (FileNotFoundError, yaml.YAMLError):  # none, or cut off by a kill: the checkpoint will tell its seed
         return -1
-
-
-@contextmanager
-def one_sentence_errors():
-    """What the user can mend ends the process with its message and status 2, without a traceback.
-
-    That is InputError, what the operating system refuses (a missing file, a full disk) and a missing package; any other
-    exception is a fault of the code and keeps its traceback.
-    """
-    try:
-        yield
-    except (InputError, OSError, ImportError) as error:
-        print(f"error: {_sentence(error)}", file=sys.stderr)
-        sys.exit(2)
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error).strip()
-    if "Original Traceback" not in text:
-        return text
-    # An error of a loader's process comes with that process's traceback as its message; its last line is the sentence,
-    # behind the name of the exception.
-    return text.splitlines()[-1].partition(": ")[2]

@@ -8,6 +8,7 @@ import torch
 
 from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config, marks
+from dcac_fastreid.checkpoint.stopped import diverged, interrupted
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine.allocator import keep_freed_memory
@@ -29,7 +30,7 @@ from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.stamp import write_stamp
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline
 from dcac_fastreid.telemetry import StepTelemetry
 from fastreid.engine import DefaultTrainer, hooks
@@ -93,10 +94,13 @@ class DCACTrainer(DefaultTrainer):
         with EventStorage(self.iter) as self.storage, fast_linear_layers(self.cfg.MODEL.DEVICE):
             try:
                 self._run(first_step)
-            except (InputError, OSError):
-                raise
-            except Exception:
-                logger.exception("Exception during training:")
+            except DivergenceError as error:
+                raise diverged(self, error) from error
+            except KeyboardInterrupt:
+                raise interrupted(self) from None
+            except Exception as error:
+                if not one_sentence(error):
+                    logger.exception("Exception during training:")
                 raise
             finally:
                 self.after_train()
@@ -197,6 +201,7 @@ class DCACTrainer(DefaultTrainer):
             self.cfg.OUTPUT_DIR,
             save_to_disk=comm.is_main_process(),
             encoder_config=encoder_config(self.cfg),
+            image_size=tuple(self.cfg.INPUT.SIZE_TEST),
             optimizer=self.optimizer,
             progress=self.progress,
             **self.scheduler,
@@ -218,7 +223,7 @@ class DCACTrainer(DefaultTrainer):
             next(hook for hook in host if isinstance(hook, hooks.LRScheduler))._best_param_group_id = 0
         evaluation = next(index for index, hook in enumerate(host) if isinstance(hook, hooks.EvalHook))
         epochs, steps = self.cfg.SOLVER.CHECKPOINT_PERIOD, self.cfg.SOLVER.CHECKPOINT_STEPS
-        host.insert(evaluation, LastEpochCheckpointer(self.checkpointer, epochs, steps))
+        host.insert(evaluation, LastEpochCheckpointer(self.checkpointer, epochs, steps, self.cfg.TEST.EVAL_PERIOD))
         if steps:
             host.append(StepCheckpointer(self.checkpointer, steps))
         tests = set(self.cfg.DATASETS.TESTS)

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from dcac_fastreid.checkpoint import StrictCheckpointer, load_for_testing
+from dcac_fastreid.compat import checkpoints
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.scripts.checkpointer import ScriptCheckpointer
 from fastreid.modeling import build_model
@@ -21,7 +22,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("checkpointer", [StrictCheckpointer, ScriptCheckpointer])
+@pytest.mark.parametrize("checkpointer", [StrictCheckpointer, ScriptCheckpointer, Checkpointer])
 def test_a_save_that_fails_leaves_what_was_there(folder, monkeypatch, checkpointer):
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     monkeypatch.setattr(torch, "save", half)
@@ -32,6 +33,7 @@ def test_a_save_that_fails_leaves_what_was_there(folder, monkeypatch, checkpoint
 
 def test_fast_reids_own_save_destroys_the_old_file(folder, monkeypatch):
     monkeypatch.setattr(torch, "save", half)
+    monkeypatch.setattr(Checkpointer, "save", checkpoints.host_save)
     with pytest.raises(OSError):
         Checkpointer(nn.Linear(2, 3), str(folder)).save("model_0000")
     assert (folder / "model_0000.pth").read_bytes() == b"the first half"

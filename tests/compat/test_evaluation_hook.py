@@ -7,15 +7,20 @@ import pytest
 import torch
 
 from dcac_fastreid.compat import evaluation_hook, metrics
+from dcac_fastreid.errors import InputError
 from fastreid.engine import DefaultTrainer, hooks
 
 
 class Trainer(DefaultTrainer):
     """The host's trainer with an evaluation that takes no time: its number grows."""
 
+    fails_at = 0
+
     @classmethod
     def test(cls, cfg, model):
         cls.evaluations += 1
+        if cls.evaluations == cls.fails_at:
+            raise OSError(5, "Input/output error")
         return {"mAP": 10.0 * cls.evaluations, "metric": 10.0 * cls.evaluations}
 
 
@@ -87,3 +92,29 @@ def test_host_cannot_resume_a_finished_run(train, host_evaluation):
 def test_finished_run_is_resumed_without_an_error(train):
     train(epochs=1, eval_period=1)
     assert train(epochs=1, eval_period=1, resume=True)[0] is None
+
+
+@pytest.mark.parametrize("fails_at, period, name", [(1, 1, "model_0000"), (2, 1, "model_final"), (1, 5, "model_steps")])
+def test_an_evaluation_that_fails_costs_no_weights(train, host_cfg, monkeypatch, fails_at, period, name):
+    monkeypatch.setattr(Trainer, "fails_at", fails_at)
+    host_cfg.SOLVER.CHECKPOINT_PERIOD = period
+    with pytest.raises(
+        InputError, match=rf"failed: .*Input/output error; .* MODEL.WEIGHTS .*{name}.pth, or go on with --res"
+    ):
+        train(epochs=2, eval_period=1)
+    folder = Path(host_cfg.OUTPUT_DIR)
+    assert (folder / "last_checkpoint").read_text() == f"{name}.pth"
+    assert torch.load(folder / f"{name}.pth")["epoch"] == fails_at - 1
+
+
+def test_host_loses_the_weights_of_the_last_epoch_with_its_evaluation(train, host_cfg, monkeypatch):
+    monkeypatch.setattr(evaluation_hook, "save_before", lambda hook: None)
+    monkeypatch.setattr(Trainer, "fails_at", 1)
+    with pytest.raises(InputError):
+        train(epochs=1, eval_period=1)
+    assert list(Path(host_cfg.OUTPUT_DIR).glob("*.pth")) == []
+
+
+def test_the_best_evaluation_is_still_the_one_that_is_kept(train, host_cfg):
+    train(epochs=2, eval_period=1)
+    assert torch.load(Path(host_cfg.OUTPUT_DIR) / "model_best.pth")["metric"] == 20

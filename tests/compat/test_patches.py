@@ -24,6 +24,7 @@ from fastreid.evaluation import rank, reid_evaluation
 from fastreid.modeling.backbones.regnet import regnet
 from fastreid.modeling.meta_arch import Baseline
 from fastreid.utils import compute_dist, events
+from fastreid.utils.checkpoint import Checkpointer
 
 REPOSITORY = Path(compat.__file__).parents[2]
 
@@ -37,7 +38,7 @@ def replaced_names():
         (transforms.build, ("T",)),
         (regnet, ("regnet_cfg", "init_pretrained_weights")),
         (Baseline, ("preprocess_image",)),
-        (TrainerBase, ("train", "after_train")),
+        (TrainerBase, ("train", "before_train", "after_train")),
         (SimpleTrainer, ("_write_metrics",)),
         (hooks.LRScheduler, ("before_step",)),
         (events, ("EventStorage",)),
@@ -45,6 +46,7 @@ def replaced_names():
         (hooks.PeriodicWriter, ("after_step",)),
         (hooks.EvalHook, ("after_epoch", "after_train")),
         (hooks.PeriodicCheckpointer, ("__init__",)),
+        (Checkpointer, ("save", "tag_last_checkpoint")),
         (reid_evaluation, ("compile_helper",)),
         (reid_evaluation.ReidEvaluator, ("evaluate",)),
         (rank, ("evaluate_rank",)),

@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from dcac_fastreid.compat import evaluation_hook, training_errors
+from dcac_fastreid.errors import InputError
 from fastreid.engine.hooks import CallbackHook, EvalHook, IterationTimer
 from fastreid.engine.train_loop import TrainerBase
 
@@ -44,6 +45,7 @@ class OneStep(TrainerBase):
 @pytest.fixture
 def host_behaviour(monkeypatch):
     monkeypatch.setattr(TrainerBase, "train", training_errors.host_train)
+    monkeypatch.setattr(TrainerBase, "before_train", training_errors.host_before_train)
     monkeypatch.setattr(TrainerBase, "after_train", training_errors.host_after_train)
 
 
@@ -63,8 +65,8 @@ def test_error_before_the_first_epoch_comes_through(caplog):
         trainer.run()
     logging.getLogger("fastreid.engine.train_loop").removeHandler(caplog.handler)
     assert raised.value.__context__ is None
-    assert "IterationTimer.after_train failed too, after RuntimeError" in caplog.text
-    assert (trainer.evaluations, trainer.closed) == (0, 1)
+    assert "failed too" not in caplog.text
+    assert (trainer.evaluations, trainer.closed) == (0, 0), "a hook that has not begun has nothing to end"
 
 
 def test_host_evaluates_after_an_error_in_the_last_epoch(host_behaviour, monkeypatch):
@@ -81,6 +83,18 @@ def test_error_in_the_last_epoch_starts_no_evaluation_and_closes_the_hooks(error
     with pytest.raises(type(error)):
         trainer.run()
     assert (trainer.evaluations, trainer.closed) == (0, 1)
+
+
+@pytest.mark.parametrize("error, told", [(RuntimeError("a fault"), True), (InputError("a broken picture"), False)])
+def test_a_second_error_is_told_beside_a_fault_of_the_code_alone(error, told, caplog):
+    logging.getLogger("fastreid.engine.train_loop").addHandler(caplog.handler)
+    trainer = OneStep(error=error)
+    trainer.register_hooks([CallbackHook(after_train=fail_to_start)])
+    with pytest.raises(type(error), match=str(error)):
+        trainer.run()
+    logging.getLogger("fastreid.engine.train_loop").removeHandler(caplog.handler)
+    assert ("CallbackHook.after_train failed too, after RuntimeError" in caplog.text) is told
+    assert ("Traceback" in caplog.text) is told
 
 
 def test_success_evaluates_and_closes_the_hooks():

@@ -177,17 +177,6 @@ def test_a_run_of_two_steps(make_trainer):
     assert len(losses(make_trainer("ma_ms.yml", "SOLVER.IMS_PER_BATCH", 24))) == 2
 
 
-def test_an_evaluation_that_fails_costs_no_training(make_trainer, monkeypatch):
-    def fail(*args, **kwargs):
-        raise OSError("the target's disk is gone")
-
-    trainer = make_trainer("baseline/ma_ms.yml")
-    monkeypatch.setattr(type(trainer), "build_test_loader", fail)
-    with pytest.raises(OSError, match="the target's disk"):
-        train(trainer)
-    assert (Path(trainer.cfg.OUTPUT_DIR) / "model_final.pth").is_file()
-
-
 def test_an_error_before_the_first_step_is_shown_as_it_is(make_trainer, monkeypatch):
     """fast-reid's hooks alone would show "no attribute '_start_time'" instead."""
 
@@ -240,6 +229,19 @@ def test_neither_evaluation_nor_checkpoint_but_the_last(make_trainer, tests):
     trainer = make_trainer("baseline/ma_ms.yml", "SOLVER.MAX_EPOCH", 2, *never, "DATASETS.TESTS", tests)
     assert train(trainer) is None
     assert [file.name for file in Path(trainer.cfg.OUTPUT_DIR).glob("*.pth")] == ["model_final.pth"]
+
+
+def test_an_evaluation_that_fails_costs_no_weights(make_trainer, tmp_path):
+    """Also in an epoch whose checkpoint is not due."""
+    trainer = make_trainer("baseline/ma_ms.yml", "SOLVER.MAX_EPOCH", 2, "SOLVER.CHECKPOINT_PERIOD", 0)
+    trainer.test = lambda *args: (_ for _ in ()).throw(OSError("the test set is gone"))
+    with pytest.raises(
+        ValueError, match="after epoch 0 failed: the test set is gone; the weights are safe in .*model_steps"
+    ):
+        train(trainer)
+    resumed = make_trainer("baseline/ma_ms.yml", "SOLVER.MAX_EPOCH", 2, "SOLVER.CHECKPOINT_PERIOD", 0)
+    resumed.resume_or_load(resume=True)
+    assert resumed.progress.steps == 3
 
 
 def test_a_resumed_run_draws_the_batches_of_its_epoch(make_trainer):
