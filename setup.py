@@ -41,7 +41,7 @@ setup(
         "torch>=2.6",
         "torchvision",
         "diffusers",
-        "filelock",
+        "filelock>=4.1",  # from there on a forked process does not keep the lock of its parent
         "matplotlib",
         "open_clip_torch",
         "peft",

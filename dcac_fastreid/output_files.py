@@ -1,11 +1,19 @@
 """Where results are written: may a folder take them, and whole or not at all."""
 
+import itertools
 import os
+import re
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from dcac_fastreid.errors import InputError
+
+# In temporary names, beside the process's number: a number may come again, in a container it does every time.
+_PROCESS = secrets.token_hex(4)
+_CALLS = itertools.count()
+_OWNER = re.compile(r"\.(\d{1,9})-([0-9a-f]{8})-\d+\.unfinished")
 
 
 def check_writable(folder: str | Path, leads_to: str, next_step: str = "choose another folder") -> None:
@@ -25,20 +33,54 @@ def check_writable(folder: str | Path, leads_to: str, next_step: str = "choose a
 def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Writes beside the file and then puts it in its place: a reader sees the old content or the new, never a part.
 
+    Of two that write one file at a time, the one that ends last is there, whole.
+
     Raises: InputError: the file cannot be written; what was there before is as it was.
     """
-    unfinished = f"{path}.unfinished"
+    unfinished = unfinished_path(path)
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        with open(unfinished, "wb") as stream:
+        unfinished.parent.mkdir(parents=True, exist_ok=True)
+        with open(unfinished, "xb") as stream:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())  # on the disk before it takes the old one's name: a power cut leaves one of them
         os.replace(unfinished, path)
     except (OSError, RuntimeError) as error:  # torch.save: RuntimeError on a full disk
+        raise InputError(f"{path} could not be written ({_reason(error)}); free some space or name another") from error
+    finally:
         if os.path.isfile(unfinished):
             os.remove(unfinished)
-        raise InputError(f"{path} could not be written ({_reason(error)}); free some space or name another") from error
+
+
+def unfinished_path(path: str | Path) -> Path:
+    """A temporary name beside `path` that no other process and no other call has."""
+    path = Path(path)
+    return path.with_name(f"{path.name}.{os.getpid()}-{_PROCESS}-{next(_CALLS)}.unfinished")
+
+
+def left_unfinished(folder: str | Path, pattern: str) -> list[Path]:
+    """What processes that were killed have left in a folder under temporary names of what matches the pattern.
+
+    Whether a process lives is seen on this machine alone: ask for names that no other machine writes at this time.
+    """
+    found = [path for suffix in ("", ".*") for path in Path(folder).glob(f"{pattern}{suffix}.unfinished")]
+    return sorted(path for path in set(found) if not _is_being_written(path.name))
+
+
+def _is_being_written(name: str) -> bool:
+    owner = _OWNER.search(name)
+    if not owner:
+        return False
+    process = int(owner[1])
+    if process == os.getpid():
+        return owner[2] == _PROCESS
+    try:
+        os.kill(process, 0)  # sends nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        pass
+    return True
 
 
 def _reason(error: Exception) -> str:

@@ -44,19 +44,23 @@ ALLOWED = {
     "synthetic": {"diffusion", "reid"},  # sampling; where the architecture of its small CLIP lies
     "engine": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "losses", "reid", "telemetry"},
     "errors": set(),
+    "helper_processes": set(),
     "experiments": {"checkpoint", "data", "engine"},
     "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
     "scripts": {"checkpoint", "compat", "config", "data", "engine", "reid"},
     "telemetry": {"conditioners"},
     "tensor_files": set(),
+    "waiting": set(),
 }
 ANYWHERE = {
     "errors",
+    "helper_processes",
     "micro_batches",
     "names",
     "output_files",
     "tensor_files",
-}  # what the user can mend; a batch in pieces; how names are printed, results written, and weights read
+    "waiting",
+}  # what the user can fix; processes that end with this one; how results are written, names printed, weights read; locks
 # The files that may import a heavy library.
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},

@@ -1,12 +1,15 @@
 """A result is on the disk whole or not at all; a folder that cannot take it is named before the work."""
 
+import multiprocessing
 import os
 import shutil
+import signal
+import time
 
 import pytest
 
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import check_writable, write_whole
+from dcac_fastreid.output_files import check_writable, left_unfinished, write_whole
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):
@@ -21,6 +24,54 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
     shutil.rmtree(tmp_path)
     write_whole(tmp_path / "new" / "file", lambda stream: stream.write(b"after"))
     assert (tmp_path / "new" / "file").read_bytes() == b"after"
+
+
+def test_two_that_write_one_file_do_not_meet(tmp_path):
+    def write_while_another_does(stream):
+        write_whole(tmp_path / "file", lambda other: other.write(b"the other's"))
+        assert (tmp_path / "file").read_bytes() == b"the other's"
+        stream.write(b"mine")
+
+    write_whole(tmp_path / "file", write_while_another_does)
+    assert (tmp_path / "file").read_bytes() == b"mine" and len(list(tmp_path.iterdir())) == 1
+
+
+def test_an_interrupted_write_leaves_nothing(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "file", lambda stream: signal.raise_signal(signal.SIGINT))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_process_left_is_found_and_what_others_are_writing_is_not(tmp_path):
+    context = multiprocessing.get_context("fork")
+    started = context.Event()
+
+    def write(name):
+        write_whole(tmp_path / name, lambda stream: started.set() or time.sleep(600))
+
+    def begin(name):
+        process = context.Process(target=write, args=(name,))
+        process.start()
+        assert started.wait(20)
+        started.clear()
+        return process
+
+    killed, living = begin("model_1.pth"), begin("model_2.pth")
+    killed.kill()
+    killed.join()
+    (tmp_path / "model_0.pth.unfinished").touch()  # of an earlier version
+    (tmp_path / f"model_3.pth.{os.getpid()}-00000000-0.unfinished").touch()  # a number that came again
+    (tmp_path / f"other.{killed.pid}-00000000-0.unfinished").touch()
+
+    def check(stream):
+        found = {path.name.split(".")[0] for path in left_unfinished(tmp_path, "model_*.pth")}
+        assert found == {"model_0", "model_1", "model_3"}, "not what this process or a living one writes"
+
+    try:
+        write_whole(tmp_path / "model_4.pth", check)
+    finally:
+        living.kill()
+        living.join()
 
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path, monkeypatch):

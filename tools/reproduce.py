@@ -4,6 +4,7 @@ python tools/reproduce.py --table 7 --synthetic --seeds 5 [--rows a,b] [--source
 """
 
 import argparse
+import os
 import shlex
 import signal
 import sys
@@ -13,6 +14,7 @@ import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.experiments import reproduce
 from dcac_fastreid.experiments.protocols import table_of
 from dcac_fastreid.experiments.runs import make_run, train
+from dcac_fastreid.helper_processes import end_with
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "DCAC"
 
@@ -28,7 +30,7 @@ def parse() -> argparse.Namespace:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--table", metavar="NAME", help="a protocol by name, or a table of the paper by number")
     what.add_argument("--list", action="store_true", help="list the tables")
-    what.add_argument("--run", nargs=3, metavar=("ROW", "SOURCE", "SEED"), help=argparse.SUPPRESS)
+    what.add_argument("--run", nargs=4, metavar=("ROW", "SOURCE", "SEED", "PARENT"), help=argparse.SUPPRESS)
     parser.add_argument("--synthetic", action="store_true", help="on the drawn world, with small pre-trained parts")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)")
     parser.add_argument("--output", default="logs/reproduce", metavar="DIR", help="(default: logs/reproduce)")
@@ -43,7 +45,8 @@ def parse() -> argparse.Namespace:
 def main(args: argparse.Namespace) -> None:
     configs, output = CONFIGS / "synthetic" if args.synthetic else CONFIGS, Path(args.output)
     if args.run:
-        row, source, seed = args.run
+        row, source, seed, parent = args.run
+        end_with(int(parent))
         train(make_run(configs, output, row, source, int(seed), args.opts))
         return
     if args.list or args.table == "6":
@@ -60,7 +63,9 @@ def main(args: argparse.Namespace) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: else the trainings of --jobs would live on
     try:
         reproduce.train_missing(
-            asked, jobs=args.jobs, command=lambda run: [*single, run.row, run.source, str(run.seed), *args.opts]
+            asked,
+            jobs=args.jobs,
+            command=lambda run: [*single, run.row, run.source, str(run.seed), str(os.getpid()), *args.opts],
         )
     except KeyboardInterrupt:
         done = sum(run.result() is not None for run in asked)

@@ -7,9 +7,11 @@ from pathlib import Path
 from torch import nn
 
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
+from dcac_fastreid.checkpoint.earlier_run import OF_A_RUN
 from dcac_fastreid.checkpoint.saving import save_checkpoint
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.output_files import left_unfinished
 from dcac_fastreid.tensor_files import read_tensor_file
 from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
@@ -115,8 +117,9 @@ class StrictCheckpointer(ReadableCheckpointer):
         Raises:
             InputError: none of the checkpoints can be read, or the one that can does not fit the model.
         """
-        for unfinished in Path(self.save_dir).glob("*.unfinished") if self.save_to_disk else ():
-            unfinished.unlink()  # of a save that was killed
+        for pattern in OF_A_RUN if self.save_to_disk else ():
+            for unfinished in left_unfinished(self.save_dir, pattern):  # of a save that was killed
+                unfinished.unlink(missing_ok=True)
         self._resuming = resume and self.has_checkpoint()
         if not self._resuming:
             return self.load(path, checkpointables=[])

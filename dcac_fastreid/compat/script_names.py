@@ -16,6 +16,10 @@ NAMES = (
         'keys; MODEL.DEVICE "cuda" (config/defaults.py:23) without a GPU: RuntimeError or AssertionError.',
     ),
     (
+        "engine.defaults.default_setup",
+        "fastreid/engine/defaults.py:84 writes config.yaml and log.txt into OUTPUT_DIR, whoever else is at work there.",
+    ),
+    (
         "engine.defaults.DefaultTrainer",
         "fastreid/engine/defaults.py:157 knows no prototypes, no diffusion branch and no exact resuming.",
     ),

@@ -2,14 +2,15 @@
 
 import argparse
 import logging
-import os
 from pathlib import Path
 
 import yaml
 
 from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.engine.config_file import changed, load_config
+from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.engine.preflight import check_inputs
+from dcac_fastreid.engine.run_folder import check_free, evaluation_folder, take
 from dcac_fastreid.engine.settings import check_gpus, check_settings
 from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.errors import InputError
@@ -22,14 +23,18 @@ def check_command(args: argparse.Namespace) -> None:
     """Checks what fast-reid's command line asks for before any process is started and any file written.
 
     Raises:
-        InputError: settings that cannot work, data that cannot be read, an output folder that cannot be written.
+        InputError: settings that cannot work, data that cannot be read, an output folder that cannot be written or in which
+            another run is, a launcher that would start the run several times.
         FileNotFoundError: what the run would read is missing.
     """
+    check_launcher()
     cfg = load_config(args.config_file, args.opts)
     check_settings(cfg, training=not args.eval_only, processes=args.num_gpus * args.num_machines)
     check_gpus(args.num_gpus)
-    check_inputs(cfg, training=not args.eval_only)
     if folder := _output_folder(cfg, args):
+        check_free(folder)  # asked again when the run begins; here it is told before minutes of preparation
+    check_inputs(cfg, training=not args.eval_only)
+    if folder:
         check_writable(folder, "OUTPUT_DIR leads to")
     if (
         _begins_anew(args)
@@ -43,9 +48,13 @@ def check_command(args: argparse.Namespace) -> None:
 
 
 def setup(args: argparse.Namespace):
-    """The config of fast-reid's command line, with its output folder and log made."""
+    """The config of fast-reid's command line, with its output folder and log made.
+
+    This process holds the folder from here on, until its training or the process ends. Raises InputError: another run does.
+    """
     cfg = load_config(args.config_file, args.opts)
     cfg = changed(cfg, ["OUTPUT_DIR", _output_folder(cfg, args)])
+    take(cfg.OUTPUT_DIR)
     if args.resume and cfg.SEED < 0:
         cfg = changed(cfg, ["SEED", _seed_of_run(cfg.OUTPUT_DIR)])
     if _begins_anew(args) and cfg.OUTPUT_DIR and comm.is_main_process():
@@ -64,8 +73,7 @@ def _begins_anew(args: argparse.Namespace) -> bool:
 
 
 def _output_folder(cfg, args: argparse.Namespace) -> str:
-    """An evaluation has a folder of its own: the training's config.yaml stays."""
-    return os.path.join(cfg.OUTPUT_DIR, "evaluation") if args.eval_only and cfg.OUTPUT_DIR else cfg.OUTPUT_DIR
+    return evaluation_folder(cfg.OUTPUT_DIR) if args.eval_only else cfg.OUTPUT_DIR
 
 
 def _seed_of_run(folder: str) -> int:

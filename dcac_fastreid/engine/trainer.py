@@ -3,6 +3,7 @@
 import logging
 import math
 import sys
+import weakref
 
 import torch
 
@@ -26,6 +27,7 @@ from dcac_fastreid.engine.hooks import (
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.optimizer import build_optimizer
 from dcac_fastreid.engine.resume import Progress
+from dcac_fastreid.engine.run_folder import take
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
@@ -44,12 +46,17 @@ logger = logging.getLogger("fastreid.dcac")
 class DCACTrainer(DefaultTrainer):
     """Trains DCAC, its baseline, or any fast-reid architecture.
 
+    It holds OUTPUT_DIR until its training ends.
+
     Raises:
-        InputError: a setting that cannot work, or a training picture that is a test picture, before anything is built.
+        InputError: a setting that cannot work, another run in OUTPUT_DIR, or a training picture that is a test picture,
+            before anything is built.
     """
 
     def __init__(self, cfg):
         check_settings(cfg, training=True, processes=comm.get_world_size())
+        self._run_folder = take(cfg.OUTPUT_DIR)
+        weakref.finalize(self, self._run_folder.release)  # of a trainer that never trains
         cfg = _with_seed(cfg)
         seed_all_rng(cfg.SEED)
         logger.info(f"Seed {cfg.SEED}, data sets from {data.use_data_root(cfg)}")
@@ -82,7 +89,13 @@ class DCACTrainer(DefaultTrainer):
         After `resume_or_load` from the step on at which the checkpoint was saved, also in the middle of an epoch. What
         follows the checkpoint of an epoch, its evaluation and its line in metrics.json, is done again: the run may have
         been stopped before it. So a finished run is evaluated only.
+
+        Raises: InputError: another run has taken OUTPUT_DIR.
         """
+        with self._run_folder:
+            return self._train()
+
+    def _train(self):
         if self.cfg.MODEL.DEVICE == "cpu":
             keep_freed_memory()
         self._error_before_training = sys.exc_info()[1]  # for the host's after_train, see compat/training_errors.py

@@ -11,6 +11,7 @@ from dcac_fastreid import data
 from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.engine import DCACTrainer, load_config
 from dcac_fastreid.engine.config_file import changed
+from dcac_fastreid.engine.run_folder import take
 from dcac_fastreid.experiments.protocols import DATASETS
 from fastreid.modeling import build_model
 from fastreid.utils.logger import setup_logger
@@ -57,7 +58,7 @@ def evaluate_untrained(cfg) -> Scores:
 
 def train(cfg) -> Scores:
     """Trains a row from scratch and tests its last epoch."""
-    os.makedirs(cfg.OUTPUT_DIR, exist_ok=True)
+    take(cfg.OUTPUT_DIR)
     set_aside(cfg.OUTPUT_DIR)
     trainer = DCACTrainer(cfg)
     trainer.resume_or_load(resume=False)

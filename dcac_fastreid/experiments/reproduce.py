@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.protocols import TABLES, TableSpec
@@ -80,6 +81,7 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
         FileNotFoundError, InputError: data or weights of any of them are missing or unfit; then nothing was trained.
         InputError: a run that cannot be trained; what was finished before stays.
     """
+    check_launcher()
     if jobs < 1:
         raise InputError(f"--jobs is {jobs}; expected 1 or more")
     results = [(run, run.result()) for run in runs]

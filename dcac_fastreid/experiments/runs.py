@@ -21,6 +21,7 @@ from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.protocols import DATASETS, all_targets, config_file
 from dcac_fastreid.experiments.rows import ROWS, check_row
 from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.waiting import held
 from fastreid.config import CfgNode
 
 RESULT = "result.json"
@@ -127,7 +128,8 @@ def train(run: Run) -> dict[str, Any]:
     Returns: the content of result.json, which is written at the very end. Its seconds are those since the last interruption.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(run.folder / "run.lock"):
+    # Beside the lock of the trainer, which refuses: here a second one waits, and finds the result.
+    with held(FileLock(run.folder / "result.lock"), f"training {run}"):
         if result := run.result():
             return result
         begun = time.perf_counter()

@@ -3,14 +3,17 @@
 import os
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import BinaryIO
 
 import torch
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.runs import Run
+from dcac_fastreid.output_files import write_whole
 
 POLL = 0.2  # seconds between two looks at the processes
 
@@ -29,12 +32,14 @@ def train_side_by_side(runs: Sequence[Run], jobs: int, command: Callable[[Run], 
             while waiting and len(running) < jobs:
                 run = waiting.pop(0)
                 with _interrupts_wait():  # or the process that is just being started would live on
-                    running[_start(run, command(run), jobs)] = run
+                    errors = tempfile.TemporaryFile()  # another process may train the run: its folder is not ours yet
+                    running[_start(command(run), errors, jobs)] = run, errors
             time.sleep(POLL)
             for process in [process for process in running if process.poll() is not None]:
-                run = running.pop(process)
-                if process.returncode:
-                    raise InputError(f"{run} ended with status {process.returncode}: {_last_words(run)}")
+                run, errors = running.pop(process)
+                with errors:
+                    if process.returncode:
+                        raise InputError(f"{run} ended with status {process.returncode}: {_last_words(run, errors)}")
                 yield run
     finally:
         for process in running:
@@ -60,19 +65,17 @@ def _interrupts_wait() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _start(run: Run, words: Sequence[str], jobs: int) -> subprocess.Popen:
-    run.folder.mkdir(parents=True, exist_ok=True)
+def _start(words: Sequence[str], errors: BinaryIO, jobs: int) -> subprocess.Popen:
     threads = str(max(1, torch.get_num_threads() // jobs))
-    with open(run.folder / "errors.txt", "w") as errors:
-        return subprocess.Popen(
-            words,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            env={**os.environ, "OMP_NUM_THREADS": threads},
-        )
+    return subprocess.Popen(
+        words, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, "OMP_NUM_THREADS": threads}
+    )
 
 
-def _last_words(run: Run) -> str:
-    lines = (run.folder / "errors.txt").read_text().split("\n")
+def _last_words(run: Run, errors: BinaryIO) -> str:
+    errors.seek(0)
+    content = errors.read()
+    write_whole(run.folder / "errors.txt", lambda stream: stream.write(content))
+    lines = content.decode(errors="replace").split("\n")
     last = next((line for line in reversed(lines) if line.strip()), "without a word")
     return f"{last.removeprefix('error: ')} (see {run.folder})"

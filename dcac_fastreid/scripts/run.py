@@ -21,6 +21,7 @@ from dcac_fastreid.scripts.launch import launch
 from dcac_fastreid.scripts.loaders import build_reid_test_loader, build_reid_train_loader
 from dcac_fastreid.scripts.model import build_model
 from dcac_fastreid.scripts.predictor import ScriptPredictor
+from dcac_fastreid.scripts.setup import default_setup
 from dcac_fastreid.scripts.solver import build_lr_scheduler, build_optimizer
 from dcac_fastreid.scripts.trainer import ScriptTrainer
 from dcac_fastreid.scripts.visualizer import ScriptVisualizer
@@ -56,6 +57,7 @@ def fast_reid_for_scripts() -> Iterator[None]:
     """Until it ends, fast-reid is to who imports from it what scripts need."""
     names = {
         "_C": default_config(),
+        "default_setup": default_setup,
         "DefaultTrainer": ScriptTrainer,
         "DefaultPredictor": ScriptPredictor,
         "launch": launch,

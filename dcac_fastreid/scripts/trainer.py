@@ -3,6 +3,7 @@
 from contextlib import suppress
 
 from dcac_fastreid.engine import DCACTrainer
+from dcac_fastreid.engine.run_folder import take
 from dcac_fastreid.reid import PrototypicalBaseline
 from dcac_fastreid.scripts.loaders import build_reid_test_loader, check_test_set, use_data_root
 from dcac_fastreid.scripts.registered import is_of_a_script
@@ -24,6 +25,7 @@ class ScriptTrainer(DCACTrainer):
         ScriptTrainer.making = True
         try:
             use_data_root(cfg)
+            self._run_folder = take(cfg.OUTPUT_DIR)
             _trainer(cfg).__init__(self, cfg)
         finally:
             ScriptTrainer.making = False
@@ -39,7 +41,10 @@ class ScriptTrainer(DCACTrainer):
         if trainer is DCACTrainer and not hasattr(self.data_loader.batch_sampler.sampler, "begin_at"):
             # Of a loader that the script makes: it draws on from anywhere, as fast-reid's own do.
             self.data_loader.batch_sampler.sampler.begin_at = lambda epoch, done: None
-        return trainer.train(self)
+        if trainer is DCACTrainer:
+            return trainer.train(self)
+        with self._run_folder:
+            return trainer.train(self)
 
     def run_step(self):
         _trainer(self.cfg).run_step(self)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from math import pi
@@ -12,6 +11,7 @@ from math import pi
 import numpy as np
 from PIL import Image
 
+from dcac_fastreid.helper_processes import pool
 from dcac_fastreid.synthetic.boxes import Box, detected
 from dcac_fastreid.synthetic.camera_styles import SUNNY_SQUARE
 from dcac_fastreid.synthetic.cameras import CameraStyle, Surroundings, new_camera
@@ -103,8 +103,8 @@ def photo(seed: int, number: int) -> Photo:
 
 def photos(seed: int, number: int, workers: int = 2, begin: int = 0) -> Iterator[Photo]:
     """Pictures `begin` to `begin + number`, in order."""
-    with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(partial(photo, seed), range(begin, begin + number), chunksize=64)
+    with pool(workers) as processes:
+        yield from processes.map(partial(photo, seed), range(begin, begin + number), chunksize=64)
 
 
 def _box(size: tuple[int, int], error: float, rng: np.random.Generator) -> Box:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import cache, partial
@@ -16,6 +13,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.helper_processes import pool
 from dcac_fastreid.synthetic import boxes
 from dcac_fastreid.synthetic.build_once import build_once
 from dcac_fastreid.synthetic.cameras import Camera, adjusted, new_camera
@@ -132,8 +130,5 @@ def _workers(number: int) -> Iterator[Callable]:
     if number == 1:
         yield map
         return
-    # fork: a spawned worker would first import torch, which takes longer than its share of the drawing. The workers
-    # only draw and write files; they touch neither torch nor the GPU.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
-    with ProcessPoolExecutor(number, context) as pool:
-        yield partial(pool.map, chunksize=4)
+    with pool(number) as processes:
+        yield partial(processes.map, chunksize=4)

@@ -159,14 +159,15 @@ def test_a_checkpoint_after_so_many_steps_may_end_an_epoch(make_trainer, tmp_pat
 
 def test_scaler_and_noise_are_put_back(make_trainer):
     opts = ("SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16")
-    trainer, other = (make_trainer("ma_ms.yml", *opts) for _ in range(2))
-    for one in (trainer, other):
-        one._trainer.set_dtype(torch.float16)
+    trainer = make_trainer("ma_ms.yml", *opts)
+    trainer._trainer.set_dtype(torch.float16)
     trainer.resume_or_load(resume=False)
     trainer.train()
     trainer.grad_scaler.update(512.0)
     with EventStorage(trainer.iter - 1) as trainer.storage:
         state = trainer.progress.state_dict()
+    other = make_trainer("ma_ms.yml", *opts)
+    other._trainer.set_dtype(torch.float16)
     other.progress.load_state_dict(state)
     with EventStorage(0) as other.storage:
         other.progress.restore()

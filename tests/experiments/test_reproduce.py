@@ -260,18 +260,20 @@ def test_an_interrupt_says_how_to_go_on(tiny_world, tmp_path, cache_folder, jobs
     assert "Traceback" not in errors
 
 
-def test_a_kill_ends_the_trainings_too(tiny_world, tmp_path, cache_folder):
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
+def test_a_kill_ends_the_trainings_too(tiny_world, tmp_path, cache_folder, number):
     words = command(tiny_world, tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2")
     process = subprocess.Popen(
         words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     try:
-        while process.poll() is None and len(list(tmp_path.glob("*/MA/*/errors.txt"))) < 2:  # made with each training
+        while process.poll() is None and len(list(tmp_path.glob("*/MA/*/result.lock"))) < 2:  # each training runs
             time.sleep(0.1)
-        process.terminate()
+        process.send_signal(number)
         _, errors = process.communicate()
-        assert process.returncode == 130 and "Stopped; 0 of 2 runs are done. To go on: " in errors, errors
+        if number == signal.SIGTERM:
+            assert process.returncode == 130 and "Stopped; 0 of 2 runs are done. To go on: " in errors, errors
         deadline = time.monotonic() + 20  # the last of them may still be on its way out
         while group_lives(process.pid) and time.monotonic() < deadline:
             time.sleep(0.1)

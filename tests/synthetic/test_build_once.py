@@ -2,10 +2,13 @@
 
 import multiprocessing
 import time
+from pathlib import Path
 
 import pytest
 
 from dcac_fastreid.synthetic.build_once import build_once
+from dcac_fastreid.synthetic.domains import Counts
+from dcac_fastreid.synthetic.world import draw_world
 
 
 def fill(folder):
@@ -64,6 +67,57 @@ def test_remains_of_a_killed_run_are_removed(tmp_path):
     build_once(folder, fill)
     assert list(tmp_path.glob("*/half")) == []
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["world"]
+
+
+def test_workers_end_with_a_killed_process_and_what_they_still_write_is_in_nobodys_way(tmp_path):
+    """The real synthetic data set, killed while two workers make its images."""
+    folder = tmp_path / "data"
+    process = multiprocessing.get_context("fork").Process(target=build_once, args=(folder, _draw_much))
+    process.start()
+    images = lambda: list(tmp_path.rglob("*.jpg"))  # noqa: E731
+    assert wait_for(images, 60)
+    workers = [int(word) for word in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    assert len(workers) == 2
+    process.kill()
+    process.join()
+
+    build_once(folder, lambda unfinished: wait_for(lambda: not any(map(lives, workers)), 10) and fill(unfinished))
+    assert not any(map(lives, workers))
+    assert sorted(path.name for path in folder.iterdir()) == ["first", "last"]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["data"]
+
+
+def test_a_long_wait_for_another_process_is_said(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr("dcac_fastreid.waiting.PATIENCE", 0.1)
+    context = multiprocessing.get_context("fork")
+    together = context.Barrier(2)
+    process = context.Process(target=_build_slowly, args=(tmp_path, together))
+    process.start()
+    together.wait()
+    assert wait_for((tmp_path / "calls").exists, 20)
+    build_once(tmp_path / "world", fill)
+    process.join()
+    assert caplog.messages == [f"Another process is making {tmp_path}/world; waiting for it"]
+
+
+def wait_for(condition, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def lives(process: int) -> bool:
+    """An orphan may stay as a zombie where nobody collects it."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")")[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def _draw_much(unfinished):
+    counts = Counts(train_ids=200, train_images=20, test_ids=6, queries=1, gallery=4)
+    draw_world(unfinished, seed=1, counts=counts, workers=2)
 
 
 def test_two_processes_at_once_make_it_once(tmp_path):

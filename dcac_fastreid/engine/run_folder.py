@@ -1,0 +1,208 @@
+"""One run, one folder: who holds a folder reads, moves and writes what is in it, and nobody else does.
+
+The lock is the operating system's: that of a killed run is free at once, and forked processes do not inherit it. Beside it
+lies who holds it, for the sentence that another one gets.
+"""
+
+import atexit
+import errno
+import json
+import os
+import shlex
+import socket
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, SoftFileLock, Timeout
+
+from dcac_fastreid.engine.launcher import check_launcher
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.output_files import check_writable, write_whole
+from fastreid.utils import comm
+
+LOCK = "run.lock"  # stays when a run ends: another one may be waiting for this very file
+HOLDER = "run.lock.json"  # removed when a run ends; a killed one leaves it
+WITHOUT_FILE = "run.lock.soft"  # where the drive knows no locks: a file that is there while it is held
+PATIENCE = 0.2  # seconds; a process that has just been forked may not have let go yet
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)  # of a network drive
+BOOT = Path("/proc/sys/kernel/random/boot_id")  # of the machine, the same in all of its containers
+
+_claims: dict[str, "Claim"] = {}  # of this process, by real path
+
+
+class Claim:
+    """A run's hold of its folder, from `take` until `release`; `with claim:` while the run is under way.
+
+    Until a run is under way another one of this process may take the folder, as a trainer does after `setup`; from then on
+    the earlier claim is worth nothing.
+    """
+
+    def __init__(self, folder: str, place: str):
+        self._folder, self._place = folder, place
+        self._lock: FileLock | SoftFileLock | None = None
+        self._since = ""
+        self.under_way = False
+
+    def __enter__(self) -> "Claim":
+        """Raises InputError: another run has the folder."""
+        current = _claims.get(self._place, self)
+        if self._place and (current is not self or self.under_way):
+            raise InputError(_by_this_process(self._folder))
+        self._hold()
+        self.under_way = True
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Frees the folder, where this claim still has it."""
+        self.under_way = False
+        if self._lock is None or _claims.get(self._place) is not self:
+            return
+        del _claims[self._place]
+        if _holder(self._place) == _me(self._since):
+            with suppress(OSError):
+                os.remove(os.path.join(self._place, HOLDER))
+        self._lock.release()
+        self._lock = None
+
+    def _hold(self) -> None:
+        if not self._place or self._lock:
+            return
+        before = _claims.get(self._place)
+        if before:
+            self._lock, self._since, before._lock = before._lock, before._since, None
+        else:
+            self._lock = _acquired(self._folder, self._place)
+            self._since = time.strftime("%Y-%m-%d %H:%M:%S %z")
+            try:
+                _check_other_machine(self._folder, self._place)
+                write_whole(
+                    Path(self._place, HOLDER), lambda stream: stream.write(json.dumps(_me(self._since)).encode())
+                )
+            except BaseException:
+                self._lock.release()
+                raise
+        _claims[self._place] = self
+
+
+def take(folder: str) -> Claim:
+    """Takes a run's folder for this process, before anything in it is read, moved or written; makes it where it is not there.
+
+    The folder is the same one under another name, by a link or as a relative path. Of several processes that have joined,
+    the first holds it for all. "" is no folder, and held by nobody.
+
+    Raises: InputError: another run has it, on this machine or perhaps on another; it cannot be written; or a launcher has
+        started the run several times.
+    """
+    check_launcher()
+    if not folder or not comm.is_main_process():
+        return Claim("", "")
+    place = os.path.realpath(folder)
+    if (held := _claims.get(place)) and held.under_way:
+        raise InputError(_by_this_process(folder))
+    claim = Claim(folder, place)
+    claim._hold()
+    return claim
+
+
+def evaluation_folder(folder: str) -> str:
+    """An evaluation has a folder of its own: it may run beside the training, whose config.yaml stays; "" of ""."""
+    return os.path.join(folder, "evaluation") if folder else ""
+
+
+def check_free(folder: str) -> None:
+    """Raises InputError where another run has the folder; makes nothing where none has been in it."""
+    if os.path.exists(os.path.join(folder, LOCK)) and os.path.realpath(folder) not in _claims:
+        take(folder).release()
+
+
+@atexit.register
+def _release_all() -> None:
+    for claim in list(_claims.values()):
+        claim.release()
+
+
+os.register_at_fork(after_in_child=_claims.clear)  # they are the parent's
+
+
+def _acquired(folder: str, place: str) -> FileLock:
+    check_writable(folder, "the run is to be written to")
+    os.makedirs(place, exist_ok=True)
+    try:
+        return _locked(FileLock(os.path.join(place, LOCK), thread_local=False), folder, place)
+    except OSError as error:
+        if error.errno in NO_LOCKS:
+            return _locked(SoftFileLock(os.path.join(place, WITHOUT_FILE), thread_local=False), folder, place)
+        raise InputError(
+            f"{os.path.join(folder, LOCK)}, which keeps other runs out, cannot be opened ({error.strerror or error}); remove it, "
+            "or give this run another folder"
+        ) from error
+
+
+def _locked(lock: FileLock, folder: str, place: str) -> FileLock:
+    try:
+        lock.acquire(timeout=PATIENCE)
+    except Timeout:
+        holder = _holder(place)
+        elsewhere = f"; if that one has ended, {_removal(folder)}" if _of_another_machine(holder) else ""
+        raise InputError(
+            f"{folder} is in use by another run{_who(holder)}; wait until it ends, or give this one another folder{elsewhere}"
+        ) from None
+    return lock
+
+
+def _check_other_machine(folder: str, place: str) -> None:
+    """Locks of some network drives end at the machine: what another one has left may be a killed run, or one at work."""
+    holder = _holder(place)
+    if _of_another_machine(holder):
+        raise InputError(
+            f"{folder} may be in use by a run on another machine{_who(holder)}, which cannot be seen from here; if it has ended, "
+            f"{_removal(folder)}, else give this run another folder"
+        )
+
+
+def _by_this_process(folder: str) -> str:
+    return f"{folder} is in use by another run of this process ({os.getpid()}); wait until it ends, or give this one another folder"
+
+
+def _removal(folder: str) -> str:
+    return f"remove its lock (rm {shlex.quote(str(folder))}/{LOCK}*) and start again"
+
+
+def _me(since: str) -> dict:
+    return {"host": socket.gethostname(), "boot": _boot(), "process": os.getpid(), "since": since}
+
+
+def _holder(place: str) -> dict:
+    """Who holds the folder, or has held it until it was killed; {} where that is not told, or damaged."""
+    try:
+        told = json.loads(Path(place, HOLDER).read_text()[:10_000])
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _of_another_machine(holder: dict) -> bool:
+    if "host" not in holder or holder["host"] == socket.gethostname():
+        return False
+    return not _boot() or holder.get("boot") != _boot()  # each container of a machine has a name of its own
+
+
+def _who(holder: dict) -> str:
+    if not holder:
+        return ""
+    process, host, since = (
+        "".join(char for char in str(holder.get(key, "?")) if char.isprintable())[:64]
+        for key in ("process", "host", "since")
+    )
+    return f" (process {process} on {host}, since {since})"
+
+
+def _boot() -> str:
+    try:
+        return BOOT.read_text().strip()
+    except OSError:  # not Linux
+        return ""
