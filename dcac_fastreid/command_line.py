@@ -42,6 +42,8 @@ def one_sentence_errors() -> Iterator[None]:
     Ctrl-C ends it with one line and status 130; a closed pipe (`| head`) with status 141 and no word. Any other exception is
     a fault of the code and keeps its traceback.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error: a file's name need be no text
     with _signals_and_logs_raise():
         try:
             yield

@@ -3,7 +3,10 @@
 import errno
 import os
 import re
+from collections.abc import Iterable
 from concurrent.futures import BrokenExecutor
+
+from dcac_fastreid.names import printable
 
 OUT_OF_MEMORY = re.compile(
     r"out of memory|n(o|')t allocate memory|not enough memory|unable to mmap|bad_alloc|ALLOC_FAILED", re.IGNORECASE
@@ -15,13 +18,26 @@ HINTS = {
     errno.EMFILE: "raise the limit (ulimit -n), or lower DATALOADER.NUM_WORKERS",
 }
 
-
 class InputError(ValueError):
     """A setting, file or folder with which the work cannot be done: one clear sentence, what, got, expected, next step.
 
     The command line tools show its message without a traceback and exit with status 2; every other ValueError is taken
     for a fault of this package and keeps its traceback.
+
+    The sentence is one line, whatever names of files it tells: what is no printable letter is escaped (`names.printable`).
+
+    Args: listed: what a sentence that ends with a colon lists, a line each. then: a line behind these.
     """
+
+    def __init__(self, sentence: object = "", listed: Iterable[str] = (), then: str = ""):
+        text = str(sentence)
+        if "Original Traceback" not in text:  # as PyTorch raises the error of a loader's process again
+            text = "\n".join(map(printable, (text, *(f"  - {line}" for line in listed), *([then] if then else []))))
+        super().__init__(text)
+
+
+class MissingInputs(InputError, FileNotFoundError):
+    """Files and folders that are not there, a line each."""
 
 
 class DivergenceError(InputError, FloatingPointError):
@@ -37,7 +53,7 @@ def one_sentence(error: BaseException) -> str | None:
     words = _words(error)
     if isinstance(error, InputError):
         return words
-    line = " ".join(words.split())
+    line = printable(" ".join(words.split()))
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError | OSError) and OUT_OF_MEMORY.search(line)):
         return (
             f"the memory does not suffice ({_telling(line)}); try a smaller SOLVER.IMS_PER_BATCH, or SOLVER.MICRO_BATCH "

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import printable
 
 DOTS_PER_INCH = 110
 MOST_PIXELS = 2**16  # of a side, not reached: matplotlib's limit
@@ -38,11 +39,18 @@ def draw_png(width: float, height: float, draw: Callable, *, layout: str = "cons
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
     with rc_context(SETTINGS):
         figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout)
         FigureCanvasAgg(figure)
         draw(figure)
+        for text in figure.findobj(
+            Text
+        ):  # names of runs and persons are seen as they are; numbers at an axis come later
+            if text.get_text():
+                text.set_text(printable(text.get_text(), keep="\n"))
+                text.set_parse_math(False)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()

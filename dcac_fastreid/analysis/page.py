@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import printable
 from dcac_fastreid.output_files import check_writable
 
 PAGE = "index.html"
@@ -81,19 +82,24 @@ def write_page(folder: str | Path, title: str, pictures: Sequence[Picture], comm
 
 
 def _page(title: str, pictures: Sequence[Picture], command: str) -> str:
-    contents = "\n".join(f'<li><a href="#{escape(each.name)}">{escape(each.title)}</a></li>' for each in pictures)
+    contents = "\n".join(f'<li><a href="#{_text(each.name)}">{_text(each.title)}</a></li>' for each in pictures)
     return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{escape(title)}</h1>\n<nav><ul>\n{contents}\n</ul></nav>\n"
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{_text(title)}</title>\n'
+        f"<style>{STYLE}</style>\n</head>\n<body>\n<h1>{_text(title)}</h1>\n<nav><ul>\n{contents}\n</ul></nav>\n"
         + "\n".join(map(_section, pictures))
-        + f"\n<h2>Made by</h2>\n<pre>{escape(command)}</pre>\n</body>\n</html>\n"
+        + f"\n<h2>Made by</h2>\n<pre>{_text(command)}</pre>\n</body>\n</html>\n"
     )
+
+
+def _text(text: str) -> str:
+    """Of names too, which need be no text."""
+    return escape(printable(text, keep="\n"))
 
 
 def _section(picture: Picture) -> str:
     data = base64.b64encode(picture.png).decode()
     return (
-        f'<h2 id="{escape(picture.name)}">{escape(picture.title)}</h2>\n<figure>'
-        f'<img src="data:image/png;base64,{data}" alt="{escape(picture.title)}">'
-        f"\n<figcaption>{escape(picture.caption)}</figcaption></figure>"
+        f'<h2 id="{_text(picture.name)}">{_text(picture.title)}</h2>\n<figure>'
+        f'<img src="data:image/png;base64,{data}" alt="{_text(picture.title)}">'
+        f"\n<figcaption>{_text(picture.caption)}</figcaption></figure>"
     )

@@ -4,7 +4,7 @@ from dcac_fastreid.data.locations import data_root
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.data.samplers import check_batch
 from dcac_fastreid.data.see_doctor import pointing_to_doctor
-from dcac_fastreid.data.test_split import check_test_split
+from dcac_fastreid.data.test_split import check_test_split, warn_of_one_identity
 from dcac_fastreid.errors import InputError
 
 
@@ -22,6 +22,7 @@ def check_datasets(cfg, *, training: bool) -> None:
         tested = {name: read_dataset(name, root) for name in cfg.DATASETS.TESTS}
         for name, dataset in tested.items():
             check_test_split(name, dataset.query, dataset.gallery)
+            warn_of_one_identity(name, dataset.query, dataset.gallery)
     for name, dataset in tested.items():
         _check_neighbours(cfg, name, len(dataset.query) + len(dataset.gallery))
     if names:

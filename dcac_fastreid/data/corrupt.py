@@ -8,9 +8,9 @@ from tqdm import tqdm
 
 from dcac_fastreid.data.images import read_image
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import shown
 
 logger = logging.getLogger("fastreid.dcac")
-SHOWN = 5
 
 
 def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
@@ -27,10 +27,8 @@ def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
     if corrupt and len(corrupt) == len(items):
         raise InputError(f"{what}: not one of {len(items)} pictures can be read, first {corrupt[0]}; copy them anew")
     if corrupt:
-        more = ", ..." if len(corrupt) > SHOWN else ""
         logger.warning(
-            f"{what}: {len(corrupt)} of {len(items)} pictures cannot be read and are left out: "
-            f"{', '.join(corrupt[:SHOWN])}{more}"
+            f"{what}: {len(corrupt)} of {len(items)} pictures cannot be read and are left out: {shown(corrupt)}"
         )
     left_out = set(corrupt)
     return [item for item in items if item[0] not in left_out]
@@ -48,6 +46,6 @@ def unreadable_pictures(paths: Sequence[str], what: str) -> list[str]:
 def _can_be_read(path: str) -> bool:
     try:
         read_image(path)
-    except (InputError, FileNotFoundError):  # a link to nowhere
+    except (InputError, FileNotFoundError, PermissionError):  # the second: a link to nowhere
         return False
     return True

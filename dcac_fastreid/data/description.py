@@ -9,6 +9,7 @@ from dcac_fastreid.data.dg_datasets import DRAWN_WORLD, SPLITS
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS, LISTED_MASKED, LISTS
 from dcac_fastreid.data.person_folders import PersonFolders, cameras_known
 from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.names import as_bytes
 
 
 def describe_dataset(name: str, root: str) -> dict:
@@ -75,7 +76,7 @@ def _digest(splits: dict[str, list[tuple]], folder: str) -> str:
         for split, items in splits.items()
         for item in items
     )
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hashlib.sha256(as_bytes("".join(lines))).hexdigest()
 
 
 def _size(path: str) -> int | None:

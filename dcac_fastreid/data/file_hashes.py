@@ -1,8 +1,8 @@
 """Hashes of files, or of the pictures in them, kept in the cache folder: a file that has not changed is read once."""
 
 import hashlib
-import logging
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,15 +14,15 @@ from tqdm import tqdm
 
 from dcac_fastreid.data.images import read_image
 from dcac_fastreid.data.locations import cache_folder
+from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import for_sqlite
-
-logger = logging.getLogger("fastreid.dcac")
 
 FILE = "file-hashes.sqlite"
 BYTES = "hashes"  # the table in it
 PIXELS = f"pixels by Pillow {PIL.__version__}"  # another version may decode a JPEG to other pixels
 CHUNK = 2**20  # bytes that are read at a time
+WAIT = 5  # seconds for another process that writes, which takes milliseconds
 
 Key = tuple[
     str | bytes, int, int
@@ -60,32 +60,46 @@ def kept_hashes(paths: Iterable[str | Path], table: str, compute: Callable[[str]
     keys = {str(path): _key(path) for path in paths}
     file = cache_folder() / FILE
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(file, timeout=600)) as connection:
-            return _from_table(connection, table, keys, compute)
-    except (sqlite3.Error, PermissionError) as error:
-        logger.warning(f"Hashes of files cannot be kept in {file} ({error}): they are computed by each run")
+        kept = _kept(file, table, keys)
+    except (sqlite3.Error, OSError) as error:
+        _say_not_kept(file, error)
         return _computed(keys, compute)
-
-
-def _from_table(
-    connection: sqlite3.Connection, table: str, keys: dict[str, Key], compute: Callable[[str], str | None]
-) -> dict[str, str]:
-    connection.execute(
-        f'CREATE TABLE IF NOT EXISTS "{table}" (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, sha256 TEXT)'
-    )
-    kept = {}
-    for path, key in keys.items():
-        row = connection.execute(
-            f'SELECT sha256 FROM "{table}" WHERE path = ? AND bytes = ? AND changed = ?', key
-        ).fetchone()
-        if row:
-            kept[path] = row[0]
     computed = _computed([path for path in keys if path not in kept], compute)
-    rows = [(*keys[path], sha256) for path, sha256 in computed.items()]
-    connection.executemany(f'INSERT OR REPLACE INTO "{table}" VALUES (?, ?, ?, ?)', rows)
-    connection.commit()
+    try:
+        _keep(file, table, {keys[path]: sha256 for path, sha256 in computed.items()})
+    except (sqlite3.Error, OSError) as error:
+        _say_not_kept(file, error)
     return kept | computed
+
+
+def _kept(file: Path, table: str, keys: dict[str, Key]) -> dict[str, str]:
+    """What the table has of these files as they are now."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(file, timeout=WAIT)) as connection:
+        connection.execute(
+            f'CREATE TABLE IF NOT EXISTS "{table}" (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, sha256 TEXT)'
+        )
+        query = f'SELECT sha256 FROM "{table}" WHERE path = ? AND bytes = ? AND changed = ?'
+        rows = {path: connection.execute(query, key).fetchone() for path, key in keys.items()}
+    return {path: row[0] for path, row in rows.items() if row and _is_hash(row[0])}
+
+
+def _keep(file: Path, table: str, computed: dict[Key, str]) -> None:
+    with closing(sqlite3.connect(file, timeout=WAIT)) as connection:
+        rows = [(*key, sha256) for key, sha256 in computed.items()]
+        connection.executemany(f'INSERT OR REPLACE INTO "{table}" VALUES (?, ?, ?, ?)', rows)
+        connection.commit()
+
+
+def _is_hash(value: object) -> bool:
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]+", value) is not None
+
+
+def _say_not_kept(file: Path, error: Exception) -> None:
+    warn_once(
+        f"hashes of files cannot be kept in {file} ({error}): each run computes them; if no other run is at work on it, "
+        "delete the file, or set DCAC_FASTREID_CACHE to a folder that can be written"
+    )
 
 
 def _computed(paths: Iterable[str], compute: Callable[[str], str | None]) -> dict[str, str]:

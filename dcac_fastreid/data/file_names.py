@@ -1,5 +1,6 @@
 """Pictures of a folder or a list file, with the person and the camera that the file names tell."""
 
+import codecs
 import functools
 import os
 import re
@@ -9,6 +10,7 @@ from pathlib import Path
 from dcac_fastreid.data.walk import contents
 from dcac_fastreid.errors import InputError
 
+DIGITS = 9  # of a person's number: more do not fit where the evaluation keeps them
 JUNK = -1  # the person of boxes that show nobody in full
 
 
@@ -59,38 +61,74 @@ def read_folder(folder: Path, naming: FileNaming) -> list[tuple[str, int, int]]:
     items = [(str(path), *naming.read(path)) for path in contents(folder)[1]]
     items = [item for item in items if item[1] != JUNK]
     if not items:
-        raise InputError(f"{folder} holds no picture, expected files such as {naming.example}; copy the data set anew")
+        raise InputError(f"{folder} holds no picture, expected files such as {naming.example}; copy the data set again")
     return items
 
 
 def read_list(file: Path, folder: Path, naming: FileNaming) -> list[tuple[str, int, int]]:
     """(path, person, camera from 0) of the pictures that a list file names, in its order.
 
-    A line is the picture's path inside `folder`, a blank, and the person, which is counted as the list counts; blank
-    lines are passed over.
+    A line is the picture's path inside `folder`, blanks, and the person, which is counted as the list counts; blank lines
+    are passed over. As editors and other systems write it: UTF-8 or UTF-16, any line ends, tabs or commas for blanks, quotes
+    around a path, backslashes in it.
 
-    Raises: InputError: no line, a line or name that does not fit, or a picture that is not there.
+    Raises: InputError: no line, a line or name that does not fit, a picture with two persons, or one that is not there.
     """
     present = functools.cache(_names_in)  # a look at every folder: on a network drive, one at every file takes minutes
-    items, absent = [], []
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+    items, absent, first = [], [], {}
+    for number, line in enumerate(re.split(r"\r\n|\r|\n", _text(file)), start=1):
         if not line.strip():
             continue
-        found = re.fullmatch(r"(.*\S)\s+(\d+)", line.strip())
-        if not found:
-            raise InputError(
-                f"{file}, line {number}, is {line!r}; expected a picture, a blank and a person, "
-                f"such as 0000/{naming.example} 0"
-            )
-        path = folder / found[1]
+        name, person = _entry(line, f"{file}, line {number},", naming)
+        path = folder / name
+        if path.name not in present(path.parent) and "\\" in name:
+            path = folder / name.replace("\\", "/")
         if path.name not in present(path.parent):
             absent.append(path)
-        items.append((str(path), int(found[2]), naming.read(path)[1]))
+        before, listed_as = first.setdefault(path, (number, person))
+        if listed_as != person:
+            raise InputError(
+                f"{file} lists {path.name} as person {listed_as} in line {before} and as {person} in line {number}; take one out"
+            )
+        items.append((str(path), person, naming.read(path)[1]))
     if absent:
-        raise InputError(f"{file} lists {len(absent)} pictures that are not there, first {absent[0]}; copy them anew")
+        raise InputError(f"{file} lists {len(absent)} pictures that are not there, first {absent[0]}; copy them again")
     if not items:
-        raise InputError(f"{file} lists no picture, expected lines such as 0000/{naming.example} 0; copy it anew")
+        raise InputError(f"{file} lists no picture, expected lines such as 0000/{naming.example} 0; copy it again")
     return items
+
+
+def _entry(line: str, place: str, naming: FileNaming) -> tuple[str, int]:
+    """Path and person of a line; "/" in front of a path, which would lead out of the folder, is none of its."""
+    bare = line.strip().strip("\"'")
+    found = re.fullmatch(r"[\"']?(.*[^\s,;\"'])[\"']?[\s,;]+[\"']?([0-9]+)", bare)
+    if not found:
+        raise InputError(
+            f"{place} is {line!r:.200}; expected a picture, a blank and a person, such as 0000/{naming.example} 0"
+        )
+    if len(found[2]) > DIGITS:
+        raise InputError(f"{place} names person {found[2]:.20}, expected a number of at most {DIGITS} digits")
+    return found[1].lstrip("/"), int(found[2])
+
+
+def _text(file: Path) -> str:
+    """What a list says: in UTF-8, names that are none kept as they are; UTF-16 is told by its mark, or by its zeros.
+
+    Raises: InputError: it is neither.
+    """
+    content = file.read_bytes()
+    encoding, errors = "utf-8-sig", "surrogateescape"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        encoding, errors = "utf-16", "strict"
+    elif 0 in content:
+        encoding, errors = ("utf-16-le" if content[1::2].count(0) > content[::2].count(0) else "utf-16-be"), "strict"
+    try:
+        text = content.decode(encoding, errors)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{file} is no text in UTF-8 or UTF-16 ({error.reason}); copy it again") from error
+    if "\0" in text:
+        raise InputError(f"{file} is no text, as it has zero bytes; copy it again")
+    return text
 
 
 def _names_in(folder: Path) -> frozenset[str]:

@@ -1,34 +1,50 @@
 """A picture file as an RGB image of 8 bits, whatever its own form."""
 
+import os
+import re
+import stat
+
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import printable
 from fastreid.utils.file_io import PathManager
+
+HEAD = 64  # bytes that tell what a file is
 
 
 def read_image(path: str) -> Image.Image:
     """The picture in RGB, 8 bits a channel, turned as its EXIF orientation says. 8-bit RGB and grey: as fast-reid reads them.
 
-    Grey, palette, 1-bit and CMYK are converted, alpha is dropped, of 16 bits the upper 8 are kept.
+    Grey, palette, 1-bit and CMYK are converted, alpha is dropped, of 16 bits the upper 8 are kept; of several pictures in a
+    file it is the first.
 
     Raises:
-        InputError: the file is empty, cut off or no picture, or its values have no known range; names the path.
+        InputError: the file is empty, cut off, too large or no picture, or its values have no known range; names the path.
         OSError: the operating system cannot open or read it.
     """
+    if "://" not in path and not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
+        raise _unreadable(path, "it is a folder, a pipe or a device", "name a file")
     with PathManager.open(path, "rb") as file:
         try:
             image = Image.open(file)
             image.load()
             return upright_rgb(image)
         except UnidentifiedImageError as error:
-            raise _unreadable(path, "the file is empty, or of no known picture format") from error
+            file.seek(0)
+            raise _unreadable(path, *what_it_is(file.read(HEAD))) from error
+        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+            raise _unreadable(path, *_too_large(error)) from error
         except MemoryError:
             raise
         except Exception as error:  # of a damaged file, Pillow's decoders raise nearly anything
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's, not the picture's
-            raise _unreadable(path, " ".join(str(error).split())) from error
+            reason = " ".join(str(error).split())
+            if "MAX_TEXT" in reason:
+                raise _unreadable(path, f"its text fields are too large ({reason})", "save it without them") from error
+            raise _unreadable(path, reason) from error
 
 
 def read_image_of_run(path: str) -> Image.Image:
@@ -44,8 +60,28 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     return _as_rgb(_upright(image))
 
 
-def _unreadable(path: str, reason: str) -> InputError:
-    return InputError(f"{path} cannot be read as a picture: {reason}; copy it anew")
+def _unreadable(path: str, reason: str, next_step: str = "copy it again") -> InputError:
+    return InputError(f"{path} cannot be read as a picture: {reason}; {next_step}")
+
+
+def what_it_is(head: bytes) -> tuple[str, str]:
+    """What a file is that Pillow does not know, by its first bytes, and the next step."""
+    if not head:
+        return "the file is empty", "copy it again"
+    if head[4:8] == b"ftyp":
+        kind = printable(head[8:12].decode("latin-1")).upper()
+        return f"it is of no known picture format here ({kind}, whatever its name)", "convert it to .jpg or .png"
+    if head.lstrip()[:1] == b"<":
+        return "it is of no known picture format, a web page or other text with tags", "download the picture again"
+    if head.startswith(b"version https://git-lfs"):
+        return "it is of no known picture format, a pointer of Git LFS", "fetch the picture with git lfs pull"
+    return "it is of no known picture format", "copy it again"
+
+
+def _too_large(error: Exception) -> tuple[str, str]:
+    pixels = re.search(r"\((\d+) pixels\)", str(error))
+    many = f"it has {int(pixels[1]):,} pixels, and may be made to fill the memory" if pixels else str(error)
+    return f"{many}; at most {2 * (Image.MAX_IMAGE_PIXELS or 0):,} are read", "shrink it, or cut the person out"
 
 
 def _upright(image: Image.Image) -> Image.Image:

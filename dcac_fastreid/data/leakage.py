@@ -7,6 +7,7 @@ from dcac_fastreid.data.file_hashes import picture_hashes
 from dcac_fastreid.data.locations import data_root
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import shown
 
 SHOWN = 3
 
@@ -35,13 +36,13 @@ def check_leakage(cfg) -> None:
     leaks = same_pictures(train, of_test)
     if not leaks:
         return
-    shown = [f"{path} = {found} ({of_test[found]})" for path, found in list(leaks.items())[:SHOWN]]
+    pairs = [f"{path} = {found} ({of_test[found]})" for path, found in leaks.items()]
     way_out = "take them out of the training folder"
     if combineall:
         way_out = "set DATASETS.COMBINEALL False, or take the data set out of DATASETS.TESTS"
     raise InputError(
         f"{len(leaks):,} of {len(train):,} training pictures are test pictures, expected none, as their score says nothing "
-        f"of unseen ones: {'; '.join(shown)}{'; ...' if len(leaks) > SHOWN else ''}; {way_out}"
+        f"of unseen ones: {shown(pairs, SHOWN)}; {way_out}"
     )
 
 

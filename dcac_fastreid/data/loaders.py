@@ -13,7 +13,7 @@ from dcac_fastreid.data.epoch_sampler import EpochSampler
 from dcac_fastreid.data.image_cache import ImageCache
 from dcac_fastreid.data.locations import data_root, use_data_root
 from dcac_fastreid.data.samplers import build_epoch_sampler, check_batch, check_sampler
-from dcac_fastreid.data.test_split import check_test_split, warn_of_lonely_queries
+from dcac_fastreid.data.test_split import check_test_split, warn_of_lonely_queries, warn_of_one_identity
 from dcac_fastreid.data.train_set import TrainSet
 from fastreid.data.build import build_reid_test_loader, build_reid_train_loader, fast_batch_collator
 from fastreid.data.common import CommDataset
@@ -110,6 +110,7 @@ def build_test_loader(cfg, dataset_name: str):
     gallery = _readable(cfg, dataset.gallery, f"{dataset_name}, gallery")
     if cfg.DATALOADER.SKIP_CORRUPT:
         warn_of_lonely_queries(dataset_name, query, gallery)
+    warn_of_one_identity(dataset_name, query, gallery)
     test_set = CommDataset(query + gallery, build_transforms(cfg, is_train=False), relabel=False)
     loader, num_query = build_reid_test_loader(
         test_set=test_set,

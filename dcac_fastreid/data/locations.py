@@ -9,6 +9,7 @@ import fastreid.data.build
 from dcac_fastreid.errors import InputError
 
 SYNTHETIC = "synthetic:"
+SEEDS = 2**32
 
 
 def cache_folder() -> Path:
@@ -25,17 +26,17 @@ def data_root(root: str) -> str:
     Raises: InputError: a synthetic root of another form.
     """
     if not root:
-        return os.environ.get("FASTREID_DATASETS", "datasets")
+        return os.path.expanduser(os.environ.get("FASTREID_DATASETS") or "datasets")
     if not root.startswith(SYNTHETIC):
-        return root
+        return os.path.expanduser(root)
     from dcac_fastreid.synthetic.difficulty import PRESETS  # late: most runs need no drawer
     from dcac_fastreid.synthetic.world import cached_world
 
-    parts = re.fullmatch(rf"(\d+)(?::({'|'.join(PRESETS)}))?", root.removeprefix(SYNTHETIC))
-    if not parts:
+    parts = re.fullmatch(rf"([0-9]{{1,10}})(?::({'|'.join(PRESETS)}))?", root.removeprefix(SYNTHETIC))
+    if not parts or int(parts[1]) >= SEEDS:
         raise InputError(
-            f"DATASETS.ROOT is {root!r}; expected synthetic:SEED or synthetic:SEED:DIFFICULTY with a whole number "
-            f"and one of {', '.join(PRESETS)}, such as synthetic:0 or synthetic:0:hard"
+            f"DATASETS.ROOT is {root!r}; expected synthetic:SEED or synthetic:SEED:DIFFICULTY with a whole number below "
+            f"{SEEDS:,} and one of {', '.join(PRESETS)}, such as synthetic:0 or synthetic:0:hard"
         )
     return str(cached_world(cache_folder(), int(parts[1]), parts[2] or "default"))
 
@@ -43,7 +44,7 @@ def data_root(root: str) -> str:
 def weights_path(path: str) -> str:
     """The file or folder that a key of pre-trained weights names: a path, or "synthetic:NAME", which ships with the package."""
     if not path.startswith(SYNTHETIC):
-        return path
+        return os.path.expanduser(path)
     from dcac_fastreid.synthetic.parts import part
 
     return str(part(path.removeprefix(SYNTHETIC)))

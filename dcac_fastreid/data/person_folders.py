@@ -49,9 +49,9 @@ class PersonFolders(ImageDataset):
     count then, but no gallery photo is a near-duplicate of a query of the same person (`near_duplicates`): such photos are
     left out. The score is still a flattering one, comparable with others of the same folder alone. Log and stamp say so.
 
-    Training labels are "own_PERSON"; persons in query and gallery are numbers: the folder's name where all names are numbers,
-    else the place in the order of names. A third of the cameras of a person (without cameras: of the photos that are no
-    near-duplicates of each other), at least one and at most six, give a query each, drawn by the photos' names
+    Training labels are "own_PERSON"; persons in query and gallery are numbers: the folder's name where all names are numbers
+    of up to 9 digits, else the place in the order of names. A third of the cameras of a person (without cameras: of the photos
+    that are no near-duplicates of each other), at least one and at most six, give a query each, drawn by the photos' names
     (`query_and_gallery`); where query and gallery are folders, all photos in query ask.
 
     Attributes:
@@ -181,7 +181,7 @@ def _tested(splits: OwnSplits, persons: dict[str, int]) -> tuple[list[tuple], li
 
 
 def _numbers(names: set[str]) -> dict[str, int]:
-    if all(name.isdecimal() for name in names) and len({int(name) for name in names}) == len(names):
+    if all(name.isdecimal() and len(name) < 10 for name in names) and len({int(name) for name in names}) == len(names):
         return {name: int(name) for name in names}
     return {name: number for number, name in enumerate(sorted(names))}
 

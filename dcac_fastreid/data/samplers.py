@@ -51,10 +51,16 @@ def check_batch(cfg, items: list[tuple]) -> None:
 
     Args:
         items: (path, person, camera), the training images of all DATASETS.NAMES.
-    Raises: InputError: too few identities or images.
+    Raises: InputError: fewer than two identities, or too few identities or images for a batch.
     """
     data_sets, batch, instances = ", ".join(cfg.DATASETS.NAMES), cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE
     identities = len({person for _, person, _ in items})
+    if identities < 2:
+        halved = " (of a PersonFolders that is not divided, half are tested)" if "PersonFolders" in data_sets else ""
+        raise InputError(
+            f"{data_sets} has {len(items)} images of {identities} {'identity' if identities == 1 else 'identities'} to train "
+            f"on, expected 2 identities or more; add persons{halved}, or check that each has a folder or a number of its own"
+        )
     if cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS and identities < batch // instances:
         raise InputError(
             f"{data_sets} has {identities} identities, a batch needs {batch // instances} with {instances} pictures each: "

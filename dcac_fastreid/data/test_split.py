@@ -4,10 +4,15 @@ import logging
 from collections import defaultdict
 
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
+from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import shown
 
 logger = logging.getLogger("fastreid.dcac")
-SHOWN = 5
+# Both keys: DATASETS.TESTS may be empty only where no evaluation is due.
+WITHOUT_TEST = (
+    "to train without a test on it, take it out of DATASETS.TESTS (and where none is left, set TEST.EVAL_PERIOD 0)"
+)
 
 
 def check_test_split(name: str, query: list[tuple], gallery: list[tuple]) -> None:
@@ -24,14 +29,12 @@ def check_test_split(name: str, query: list[tuple], gallery: list[tuple]) -> Non
     """
     for what, items in (("query", query), ("gallery", gallery)):
         if not items:
-            raise InputError(
-                f"{name} has no {what} pictures, so nothing can be tested on it; take it out of DATASETS.TESTS"
-            )
+            raise InputError(f"{name} has no {what} pictures, so nothing can be tested on it; {WITHOUT_TEST}")
     cameras = {camera for _, _, camera in (*query, *gallery)}
     if len(cameras) == 1:
         raise InputError(
             f"{name}: {len(query)} query and {len(gallery)} gallery pictures come from 1 camera, expected 2 or more, as a "
-            "match is the same person by another camera; check the cameras in the file names"
+            f"match is the same person by another camera; check the cameras in the file names, or {WITHOUT_TEST}"
         )
     message = _lonely_queries(name, query, gallery)
     if message and not _is_of_the_literature(name, query, gallery):
@@ -46,13 +49,27 @@ def warn_of_lonely_queries(name: str, query: list[tuple], gallery: list[tuple]) 
         logger.warning(f"{message} that can be read; left out of the score")
 
 
+def one_identity(name: str, query: list[tuple], gallery: list[tuple]) -> str:
+    """A sentence where nobody but the persons of the queries could be taken for them, or they are one; else empty."""
+    asked = {person for _, person, _ in query}
+    if len(asked) > 1:
+        return ""
+    others = {person for _, person, _ in gallery} - asked
+    why = "every ranking is right" if not others else "the score is that of this one"
+    return f"{name}: all {len(query)} queries are of one identity, so {why}, and says little; test on more identities"
+
+
+def warn_of_one_identity(name: str, query: list[tuple], gallery: list[tuple]) -> None:
+    if sentence := one_identity(name, query, gallery):
+        warn_once(sentence)
+
+
 def _lonely_queries(name: str, query: list[tuple], gallery: list[tuple]) -> str:
     """A sentence that names the query identities without a match; empty where each has one."""
     lonely = _without_match(query, gallery)
     if not lonely:
         return ""
-    shown = ", ".join(map(str, lonely[:SHOWN])) + (", ..." if len(lonely) > SHOWN else "")
-    return f"{name}: {len(lonely)} query identities have no gallery picture by another camera ({shown})"
+    return f"{name}: {len(lonely)} query identities have no gallery picture by another camera ({shown(lonely)})"
 
 
 def _without_match(query: list[tuple], gallery: list[tuple]) -> list:

@@ -8,13 +8,13 @@ import logging
 import os
 import sqlite3
 import zlib
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -23,6 +23,7 @@ from dcac_fastreid.diffusion.latents import read_view
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import for_sqlite
 
+WAIT = 30  # seconds for another run that writes a batch, which takes far less than one
 VERSION = 2  # of the table, and of how a picture is read
 logger = logging.getLogger("fastreid.dcac")
 
@@ -68,19 +69,17 @@ class LatentCache:
         file = self.folder / f"{_fingerprint(encoder)}-{size[0]}x{size[1]}-bicubic-v{VERSION}.sqlite"
         keys = {path: self._key(path) for path in paths}
         try:
-            with FileLock(
-                f"{file}.lock"
-            ):  # one at a time: a second run must not set aside what the first has made anew
+            with _only_one(file):  # a second run must not set aside what the first has made anew
                 _set_aside_if_damaged(file)
             return self._fill(file, keys, encoder, size, device, batch_size, num_workers)
         except sqlite3.Error as error:
             raise InputError(
-                f"the latents in {file} cannot be read or written ({error}); free some space, or delete the file: it is "
-                "made anew"
+                f"the latents in {file} cannot be read or written ({error}); end the run that has it open, free some "
+                "space, or delete the file: it is made again"
             ) from error
 
     def _fill(self, file, keys, encoder, size, device, batch_size, num_workers) -> int:
-        with closing(sqlite3.connect(file, timeout=600)) as connection:
+        with closing(sqlite3.connect(file, timeout=WAIT)) as connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS latents (path TEXT, bytes INTEGER, changed INTEGER, shape TEXT, moments BLOB, "
                 "checksum INTEGER, PRIMARY KEY (path, bytes, changed))"
@@ -138,12 +137,26 @@ def _whole_row(connection: sqlite3.Connection, key: tuple[str, int, int]) -> np.
     return np.frombuffer(row[1], dtype=np.float32).reshape([int(side) for side in row[0].split("x")])
 
 
+@contextmanager
+def _only_one(file: Path) -> Iterator[None]:
+    lock = FileLock(f"{file}.lock")
+    try:
+        lock.acquire(timeout=WAIT)
+    except Timeout:
+        logger.warning(f"Waiting for another run that looks at the latents in {file} and holds {file}.lock")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _set_aside_if_damaged(file: Path) -> None:
     """A file that SQLite cannot read is renamed, so that it is made anew; a run that still has it open keeps its own."""
     if not file.exists():
         return
     try:
-        with closing(sqlite3.connect(file, timeout=600)) as connection:
+        with closing(sqlite3.connect(file, timeout=WAIT)) as connection:
             sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
     except sqlite3.OperationalError:  # locked, no access, a full disk: not the file's fault
         raise

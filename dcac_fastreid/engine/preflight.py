@@ -7,7 +7,7 @@ from pathlib import Path
 from dcac_fastreid import data
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.diffusion.weight_files import FILE_SUFFIXES, is_hub_id, missing_parts
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.errors import InputError, MissingInputs
 from dcac_fastreid.reid import names_tag
 
 CLIP_SOURCE = (
@@ -28,7 +28,7 @@ def check_inputs(cfg, *, training: bool) -> None:
     Raises:
         InputError: a data root that fast-reid would misread, a data set that cannot be read, trained or
             tested on, or a training picture that is a test picture.
-        FileNotFoundError: with one message that lists ALL that is missing: what, the path expected, where to get it.
+        MissingInputs: with one message that lists ALL that is missing: what, the path expected, where to get it.
     """
     _check_market_root(cfg, training)
     missing = _missing_datasets(cfg, training) + (_missing_pretrained(cfg) if training else [])
@@ -37,11 +37,8 @@ def check_inputs(cfg, *, training: bool) -> None:
     if not training and not cfg.MODEL.WEIGHTS:
         missing.append("the checkpoint to evaluate: add MODEL.WEIGHTS path/to/model_final.pth to the command")
     if missing:
-        raise FileNotFoundError(
-            f"nothing was started, {len(missing)} thing{'s are' if len(missing) > 1 else ' is'} missing:\n"
-            + "".join(f"  - {line}\n" for line in missing)
-            + _without_downloads(cfg)
-        )
+        how_many = "1 thing is" if len(missing) == 1 else f"{len(missing)} things are"
+        raise MissingInputs(f"nothing was started, {how_many} missing:", missing, _without_downloads(cfg))
     data.check_datasets(cfg, training=training)
     if training:
         data.check_leakage(cfg)

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from dcac_fastreid.data.file_names import FileNaming, read_folder, read_list
@@ -61,6 +63,52 @@ def test_a_list_gives_the_persons_and_the_order(draw, tmp_path):
         (str(tmp_path / "b/0001_c1_1.jpg"), 5, 0),
         (str(tmp_path / "a/0001_c2_1.jpg"), 6, 1),
     ]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfa/0001_c1_1.jpg 0\n a/0001_c2_1.jpg  1",
+        b"a\\0001_c1_1.jpg 0\r\na\\0001_c2_1.jpg 1\r\n",
+        b"\ra/0001_c1_1.jpg\t0\r\ra/0001_c2_1.jpg\t1\r",
+        b"\"a/0001_c1_1.jpg\" 0\n'a/0001_c2_1.jpg' 1\n",
+        b'"a/0001_c1_1.jpg 0"\na/0001_c2_1.jpg, 1\n',
+        b"./a/0001_c1_1.jpg 0\n/a/0001_c2_1.jpg;1\n",
+        "a/0001_c1_1.jpg 0\r\na\\0001_c2_1.jpg 1\r\n".encode("utf-16"),
+        "a/0001_c1_1.jpg 0\na/0001_c2_1.jpg 1".encode("utf-16-le"),
+        "a/0001_c1_1.jpg 0\na/0001_c2_1.jpg 1".encode("utf-16-be"),
+    ],
+)
+def test_a_list_is_read_as_other_systems_and_editors_write_it(draw, tmp_path, content):
+    draw(tmp_path, "a/0001_c1_1.jpg", "a/0001_c2_1.jpg")
+    (tmp_path / "list.txt").write_bytes(content)
+    expected = [(str(tmp_path / f"a/0001_c{camera + 1}_1.jpg"), camera, camera) for camera in (0, 1)]
+    assert read_list(tmp_path / "list.txt", tmp_path, NAMING) == expected
+
+
+def test_a_listed_name_need_be_no_text(tmp_path):
+    name = os.fsdecode(b"0001_c1_caf\xe9.jpg")
+    (tmp_path / name).write_bytes(b"")
+    (tmp_path / "list.txt").write_bytes(b"0001_c1_caf\xe9.jpg 3\n")
+    assert read_list(tmp_path / "list.txt", tmp_path, NAMING) == [(str(tmp_path / name), 3, 0)]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\x00\x01\x02", "list.txt is no text"),
+        (b"\xff\xfe\x00", "list.txt is no text in UTF-8 or UTF-16"),
+        (b"0001_c1_1.jpg 0\n0001_c1_1.jpg 1\n", "lists 0001_c1_1.jpg as person 0 in line 1 and as 1 in line 2; take one out"),
+        (b"0001_c1_1.jpg 12345678901234567890\n", "line 1, names person 12345678901234567890, expected a number of at most 9"),
+        (b"0001_c1_1.jpg -1\n", "line 1, is '0001_c1_1.jpg -1'"),
+        (b"0001_c1_1.jpg \xd9\xa3\n", "line 1, is"),
+    ],
+)  # fmt: skip
+def test_a_list_that_contradicts_itself_or_is_none_is_one_sentence(draw, tmp_path, content, message):
+    draw(tmp_path, "0001_c1_1.jpg")
+    (tmp_path / "list.txt").write_bytes(content)
+    with pytest.raises(InputError, match=f"^[^\n]*{message}"):
+        read_list(tmp_path / "list.txt", tmp_path, NAMING)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
+import os
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from dcac_fastreid.data import read_image
 from dcac_fastreid.errors import InputError
@@ -106,7 +109,7 @@ def damaged(path, damage):
 def test_a_damaged_file_is_an_error_of_one_line_that_names_it(tmp_path, name, damage, reason):
     path = damaged(tmp_path / name, damage)
     with pytest.raises(
-        InputError, match=rf"^{path} cannot be read as a picture: .*({reason}).*; copy it anew"
+        InputError, match=rf"^{path} cannot be read as a picture: .*({reason}).*; (copy it again|download)"
     ) as error:
         read_image(path)
     assert "\n" not in str(error.value)
@@ -137,3 +140,54 @@ def test_the_sentence_is_the_last_line_of_a_loader_processs_error(tmp_path):
     assert (
         str(error.value).strip().splitlines()[-1].startswith(f"dcac_fastreid.errors.InputError: {path} cannot be read")
     )
+
+
+def refusal(path):
+    with pytest.raises(InputError) as error:
+        read_image(str(path))
+    assert str(error.value).startswith(f"{path} cannot be read as a picture: ") and "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_picture_of_too_many_pixels_is_to_be_shrunk(tmp_path, monkeypatch):
+    Image.new("1", (200, 100)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5_000)
+    sentence = refusal(tmp_path / "large.png")
+    assert "it has 20,000 pixels" in sentence and "at most 10,000 are read; shrink it, or cut" in sentence
+    assert "copy" not in sentence
+
+
+def test_text_that_unpacks_to_too_much_is_no_damage(tmp_path):
+    info = PngInfo()
+    info.add_text("comment", "0" * 2**24, zip=True)
+    Image.new("RGB", (4, 8)).save(tmp_path / "bomb.png", pnginfo=info)
+    assert refusal(tmp_path / "bomb.png").endswith("; save it without them")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "next_step"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "(HEIC, whatever its name)", "convert it to .jpg or .png"),
+        (b"<!DOCTYPE html><html>", "a web page", "download the picture again"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a pointer of Git LFS", "git lfs pull"),
+        (b"\0" * 100, "no known picture format", "copy it again"),
+    ],
+)
+def test_what_is_no_picture_is_called_what_it_is(tmp_path, content, kind, next_step):
+    (tmp_path / "a.jpg").write_bytes(content)
+    sentence = refusal(tmp_path / "a.jpg")
+    assert kind in sentence and sentence.endswith(next_step)
+
+
+def test_nothing_is_waited_for_that_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    for name in ("pipe.jpg", "folder.jpg"):
+        assert "it is a folder, a pipe or a device; name a file" in refusal(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["two.gif", "two.webp", "two.tif", "two.png"])
+def test_of_several_pictures_in_a_file_it_is_the_first(tmp_path, name):
+    red, blue = Image.new("RGB", (4, 8), "red"), Image.new("RGB", (4, 8), "blue")
+    red.save(tmp_path / name, save_all=True, append_images=[blue], **({"lossless": True} if name == "two.webp" else {}))
+    assert (np.asarray(read_image(str(tmp_path / name))) == [255, 0, 0]).all()

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 import fastreid.data.build
@@ -19,13 +21,33 @@ def test_without_root_and_variable_it_is_fast_reids_default(monkeypatch):
 
 
 ROOTS = ["synthetic:", "synthetic:x", "synthetic:-1", "synthetic:0:", "synthetic:0:harder", "synthetic:0:hard:1"]
+ROOTS += [
+    "synthetic:99999999999999999999",
+    "synthetic:4294967296",
+    "synthetic:\N{ARABIC-INDIC DIGIT THREE}",
+    "synthetic: 1",
+]
+ROOTS += ["synthetic:0:EASY", "synthetic:+1", "synthetic:1e3", "synthetic:../x"]
 
 
 @pytest.mark.parametrize("root", ROOTS)
 def test_a_synthetic_root_needs_a_seed_and_a_known_difficulty(root):
-    expected = f"is '{root}'; expected synthetic:SEED or .* one of easy, default, hard, such as synthetic:0"
+    expected = f"is {re.escape(repr(root))}; expected synthetic:SEED or .* below 4,294,967,296 and one of easy, default, hard"
     with pytest.raises(InputError, match=expected):
         data.data_root(root)
+
+
+@pytest.mark.parametrize("name", ["../x", "", "clip/", "/etc/passwd", "CLIP"])
+def test_a_synthetic_part_is_no_path(name):
+    with pytest.raises(InputError, match="there is no synthetic part .*; expected synthetic:clip or"):
+        data.weights_path(f"synthetic:{name}")
+
+
+def test_a_home_folder_is_meant_by_a_tilde(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FASTREID_DATASETS", "~/data")
+    assert data.data_root("~/photos") == f"{tmp_path}/photos" and data.data_root("") == f"{tmp_path}/data"
+    assert data.weights_path("~/ViT-B-16.pt") == f"{tmp_path}/ViT-B-16.pt"
 
 
 def test_a_synthetic_root_names_a_world_of_the_cache(cache_folder, monkeypatch):

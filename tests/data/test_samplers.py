@@ -115,3 +115,13 @@ def test_seed_of_the_config_decides_and_minus_1_draws_one(make_cfg):
 
     assert first(5) == first(5) != first(6)
     assert first(-1) != first(-1)
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_one_identity_is_nothing_to_train_on(make_cfg, sampler):
+    cfg = make_cfg("ma_ms.yml", "DATALOADER.SAMPLER_TRAIN", sampler, "SOLVER.IMS_PER_BATCH", 4)
+    with pytest.raises(
+        InputError, match="DG_Market1501 has 16 images of 1 identity to train on, expected 2 identities or more"
+    ):
+        check_batch(cfg, make_items(1, 16))
+    check_batch(cfg, make_items(2, 16))

@@ -4,7 +4,8 @@ import pytest
 
 from dcac_fastreid.data import check_test_split
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
-from dcac_fastreid.data.test_split import warn_of_lonely_queries
+from dcac_fastreid.data.test_split import warn_of_lonely_queries, warn_of_one_identity
+from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
 
 
@@ -20,8 +21,8 @@ def test_every_identity_with_one_answerable_query_is_fine():
     ("query", "gallery", "message"),
     [
         ((), ((1, 0),), "own has no query pictures"),
-        (((1, 0),), (), "own has no gallery pictures, so nothing can be tested on it; take it out of DATASETS.TESTS"),
-        (((1, 0), (2, 0)), ((1, 0), (2, 0), (2, 0)), "own: 2 query and 3 gallery pictures come from 1 camera, expected 2"),
+        (((1, 0),), (), "own has no gallery pict.*; to train without .* out of DATASETS.TESTS .*TEST.EVAL_PERIOD 0"),
+        (((1, 0), (2, 0)), 3 * ((1, 0),), "2 query and 3 gallery pict.* from 1 camera, .*DATASETS.TESTS.*TEST.EVAL_PERIOD 0"),
         (((1, 0), (2, 0), (3, 1)), ((1, 1), (2, 0)), r"own: 2 query identities have no gallery picture .* \(2, 3\);"),
         ([(person, 0) for person in range(9)], ((0, 1),), r"8 query identities .*\(1, 2, 3, 4, 5, ...\); remove them"),
     ],
@@ -29,6 +30,25 @@ def test_every_identity_with_one_answerable_query_is_fine():
 def test_what_cannot_be_scored_is_an_error(query, gallery, message):
     with pytest.raises(InputError, match=message):
         check_test_split("own", items(*query), items(*gallery))
+
+
+def test_a_test_on_one_identity_is_told(logged):
+    warn_once.cache_clear()
+    warn_of_one_identity("own", items((1, 0), (2, 0)), items((1, 1), (2, 1)))
+    assert logged() == []
+    warn_of_one_identity("own", items((1, 0), (1, 1)), items((1, 1), (1, 2)))
+    warn_of_one_identity(
+        "own",
+        items(
+            (1, 0),
+        ),
+        items((1, 1), (2, 2)),
+    )
+    every, one = logged()
+    assert every.startswith(
+        "own: all 2 queries are of one identity, so every ranking is right, and says little; test on"
+    )
+    assert "so the score is that of this one" in one
 
 
 def test_the_literatures_split_is_scored_as_it_stands(monkeypatch, logged):

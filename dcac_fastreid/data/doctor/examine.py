@@ -12,7 +12,7 @@ from dcac_fastreid.data.doctor.own_photos import near_duplicates
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.data.leakage import same_pictures
 from dcac_fastreid.data.read_dataset import read_dataset
-from dcac_fastreid.data.test_split import check_test_split
+from dcac_fastreid.data.test_split import check_test_split, one_identity
 from dcac_fastreid.data.walk import check_folder, walk
 from dcac_fastreid.errors import InputError
 
@@ -68,6 +68,7 @@ def examine(path: str | Path, *, quick: bool = False) -> Report:
             found.findings += examine_pictures(found)
             if found.name == OWN:
                 found.findings += near_duplicates(found)
+        _one_to_train_on(found)
     if not quick and len(data_sets) > 1:
         findings += _shared(data_sets)
     return Report(path, data_sets, findings, examined=not quick)
@@ -99,8 +100,23 @@ def check_reader(found: Found) -> None:
         dataset = read_dataset(found.reader, str(found.root))
         if dataset.query or dataset.gallery:
             check_test_split(found.reader, dataset.query, dataset.gallery)
+            if sentence := one_identity(found.reader, dataset.query, dataset.gallery):
+                found.findings.append(Finding("test", sentence, stops=False))
     except InputError as error:
         found.findings.append(Finding("test", str(error)))
+
+
+def _one_to_train_on(found: Found) -> None:
+    """A data set by itself; together with others, one identity can be trained on."""
+    items = found.splits.get("train", [])
+    if items and len({item[1] for item in items}) == 1:
+        found.findings.append(
+            Finding(
+                "label",
+                f"{found.name} in {found.folder} has {len(items)} pictures of 1 identity to train on, expected 2 identities or "
+                "more; check that each person has a folder or a number of its own",
+            )
+        )
 
 
 def _passed_over(folder: Path, depth: int | None = None) -> list[Finding]:

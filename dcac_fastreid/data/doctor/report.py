@@ -6,6 +6,7 @@ from tabulate import tabulate
 
 from dcac_fastreid.data.doctor.examine import Report
 from dcac_fastreid.data.doctor.found import OWN, Finding, Found
+from dcac_fastreid.names import printable
 
 NONE_KNOWN = "no published count known here"
 
@@ -45,7 +46,7 @@ def as_text(report: Report, linked: Path | None) -> str:
         blocks.append("The pictures were not examined (--quick): what is unreadable, doubled or leaking is not known.")
     if linked:
         blocks.append(
-            f"Laid out by links in {linked}{'' if report.can_start else ', though training on it cannot start yet'}."
+            f"Laid out by links in {printable(linked)}{'' if report.can_start else ', though training on it cannot start yet'}."
         )
     stops = sum(finding.stops for found in report.data_sets for finding in found.findings)
     stops += sum(finding.stops for finding in report.findings)
@@ -64,7 +65,7 @@ def _of_data_set(found: Found) -> str:
         published = counted["published"]
         literature = [f"{published['identities']:,} and {published['images']:,}"] if published else []
         rows.append((split, f"{counted['identities']:,}", f"{counted['images']:,}", *literature))
-    lines = [f"{found.name} in {found.folder}", f"  layout: {found.layout}"]
+    lines = [f"{found.name} in {printable(found.folder)}", f"  layout: {found.layout}"]
     if rows:
         headers = ("", "identities", "images", "published")[: len(rows[0])]
         table = tabulate(rows, headers=headers, disable_numparse=True)
@@ -75,14 +76,14 @@ def _of_data_set(found: Found) -> str:
     lines += [f"  {_line(finding)}" for finding in sorted(found.findings, key=lambda finding: not finding.stops)]
     if found.reader and found.root and not found.stopped:
         lines.append(
-            f"  in a config: DATASETS.ROOT {found.root}, data set {found.reader}{_with_batch(found.ims_per_batch)}"
+            f"  in a config: DATASETS.ROOT {printable(found.root)}, data set {found.reader}{_with_batch(found.ims_per_batch)}"
         )
     return "\n".join(lines)
 
 
 def _line(finding: Finding) -> str:
     kind = "" if finding.kind == "note" else f" ({finding.kind})"
-    return f"{'STOPS' if finding.stops else 'note'}{kind}: {finding.sentence}"
+    return f"{'STOPS' if finding.stops else 'note'}{kind}: {printable(finding.sentence)}"
 
 
 def _with_batch(ims_per_batch: int | None) -> str:

@@ -96,8 +96,12 @@ LAYOUTS = {
         "prid2011", [f"single_shot/cam_{c}/person_{p}.png" for c in "ab" for p in ("0001", "0201")],
         "PRID2011", "PRID", "prid_2011",
     ),
-    "PRID of fast-reid": ("prid_2011", ["slim_train/person_0001/a_1.png"], "PRID2011", "PRID", "prid_2011"),
-    "VIPeR of its owners": ("viper", ["cam_a/000_45.bmp", "cam_b/000_90.bmp"], "VIPeR", "VIPeR", "VIPeR"),
+    "PRID of fast-reid": (
+        "prid_2011", [f"slim_train/person_000{p}/{c}_1.png" for p, c in ((1, "a"), (2, "b"))], "PRID2011", "PRID", "prid_2011"
+    ),
+    "VIPeR of its owners": (
+        "viper", ["cam_a/000_45.bmp", "cam_b/000_90.bmp", "cam_a/001_45.bmp"], "VIPeR", "VIPeR", "VIPeR"
+    ),
     "VIPeR of MetaBIN": (
         "viper",
         ["split_1a/train/p000_c1_d045.png", "split_1a/query/p001_c1_d000.png", "split_1a/gallery/p001_c2_d090.png"],

@@ -112,7 +112,7 @@ def one_camera(world):
         (unlist, "missing", True, "MSMT17_V1 has no list_val.txt; copy it anew"),
         (empty(TRAIN), "missing", True, "bounding_box_train holds no picture; copy the data set anew"),
         (list_absent, "name", True, "list_query.txt lists 1 pictures that are not there, first .*0999_000_01"),
-        (list_of_bytes, "name", True, "list_query.txt, line 1, is "),
+        (list_of_bytes, "name", True, "list_query.txt is no text in UTF-8 or UTF-16"),
         (copy_first(TRAIN, "IMG_7.jpg"), "name", True, "1 pictures in .*bounding_box_train have names .*: IMG_7.jpg; exp"),
         (copy_first(TRAIN, "0001_c9s1_000001_01.jpg"), "name", True, "out of range: 0001_c9s1_000001_01.jpg"),
         (cut, "unreadable", True, "1 pictures cannot be read: .*bounding_box_train/.*jpg; copy them anew, or train with DATAL"),

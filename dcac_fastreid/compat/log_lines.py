@@ -1,0 +1,30 @@
+"""Log lines with names of files in them, which need be no text."""
+
+import functools
+import logging
+from typing import TextIO
+
+from dcac_fastreid.names import printable
+from fastreid.utils import logger
+from fastreid.utils.file_io import PathManager
+
+
+def escape(record: logging.LogRecord) -> bool:
+    record.msg, record.args = printable(record.getMessage()), ()
+    return True
+
+
+@functools.cache
+def log_stream(filename: str) -> TextIO:
+    return PathManager.open(filename, "a", encoding="utf-8", errors="backslashreplace")
+
+
+def show_names() -> None:
+    """fastreid/utils/logger.py:83 opens log.txt so that a name which is no UTF-8 fails, with a traceback for each such line.
+
+    A name with a line end or a terminal's codes in it is printed as it is: it may forge a line, or clear the screen. Any
+    version of Python. All lines of this package's logger are one line each, in which such letters are escaped; the host's
+    own lines have tables and colours, and keep them.
+    """
+    logger._cached_log_stream = log_stream
+    logging.getLogger("fastreid.dcac").addFilter(escape)
