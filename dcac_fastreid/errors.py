@@ -18,6 +18,7 @@ HINTS = {
     errno.EMFILE: "raise the limit (ulimit -n), or lower DATALOADER.NUM_WORKERS",
 }
 
+
 class InputError(ValueError):
     """A setting, file or folder with which the work cannot be done: one clear sentence, what, got, expected, next step.
 

@@ -58,7 +58,7 @@ def from_worker(error) -> Exception:
     "error, words",
     [
         (InputError("a setting"), "a setting"),
-        (InputError("2 things are missing:\n  a\n  b"), "2 things are missing:\n  a\n  b"),
+        (InputError("2 things are missing:", "ab"), "2 things are missing:\n  - a\n  - b"),
         (DivergenceError("the loss"), "the loss"),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.jpg"), "No such file or directory: 'a.jpg'"),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device; free some space"),
@@ -72,7 +72,7 @@ def from_worker(error) -> Exception:
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "the memory does not suffice"),
         (BrokenProcessPool("A process in the process pool was terminated"), "a worker process was ended from outside"),
         (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), "a worker process was ended from outside"),
-        (from_worker(InputError("a picture\n  of two lines")), "error: a picture\n  of two lines\n"),
+        (from_worker(InputError("a picture:", ["of two lines"])), "error: a picture:\n  - of two lines\n"),
         (from_worker(UnidentifiedImageError("cannot identify a.jpg")), "error: cannot identify a.jpg\n"),
         (from_worker(FileNotFoundError(2, "No such file", "a.jpg")), "error: [Errno 2] No such file: 'a.jpg'\n"),
         (from_worker(MemoryError()), "the memory does not suffice (MemoryError)"),

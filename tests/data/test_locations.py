@@ -32,7 +32,9 @@ ROOTS += ["synthetic:0:EASY", "synthetic:+1", "synthetic:1e3", "synthetic:../x"]
 
 @pytest.mark.parametrize("root", ROOTS)
 def test_a_synthetic_root_needs_a_seed_and_a_known_difficulty(root):
-    expected = f"is {re.escape(repr(root))}; expected synthetic:SEED or .* below 4,294,967,296 and one of easy, default, hard"
+    expected = (
+        f"is {re.escape(repr(root))}; expected synthetic:SEED or .* below 4,294,967,296 and one of easy, default, hard"
+    )
     with pytest.raises(InputError, match=expected):
         data.data_root(root)
 
