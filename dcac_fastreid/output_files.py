@@ -1,5 +1,6 @@
 """Where results are written: may a folder take them, and whole or not at all."""
 
+import errno
 import itertools
 import os
 import re
@@ -23,6 +24,15 @@ def check_writable(folder: str | Path, leads_to: str, next_step: str = "choose a
         leads_to: the sentence's beginning, such as "the features shall go to". next_step: its end.
     Raises: InputError: it cannot.
     """
+    if not os.fspath(folder):
+        raise InputError(f"{leads_to} a folder without a name; {next_step}")
+    try:
+        os.lstat(folder)
+    except (OSError, ValueError) as error:  # ValueError: a zero byte
+        if isinstance(error, ValueError) or error.errno == errno.ENAMETOOLONG:
+            raise InputError(
+                f"{leads_to} {os.fspath(folder)!r:.60}, which no folder can be called; {next_step}"
+            ) from error
     path = Path(folder).absolute()
     nearest = next(parent for parent in (path, *path.parents) if os.path.exists(parent))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):

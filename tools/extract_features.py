@@ -4,14 +4,14 @@ python tools/extract_features.py --checkpoint logs/ma_ms/model_final.pth --input
 
 features.npy: one row of length 1 for each picture, float32, so that the product of two rows is their cosine similarity.
 index.csv: row, path below the folder, size in bytes, time of change and SHA-256 of each picture. info.json: checkpoint and
-versions.
-The folder is also an index for `tools/search.py query`.
+versions. These files are for NumPy, pandas and the like; to search photos, make an index by `tools/search.py index`.
 """
 
 import argparse
 
 import dcac_fastreid  # first: it makes fast-reid importable
-from dcac_fastreid.deploy.feature_folder import check_output, extract_folder
+from dcac_fastreid.deploy.feature_folder import check_output, features_of_folder
+from dcac_fastreid.deploy.feature_tables import write_tables
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -33,4 +33,6 @@ if __name__ == "__main__":
         extract = dcac_fastreid.FeatureExtractor(
             args.checkpoint, args.device, args.batch_size, args.precision, args.config_file
         )
-        print(extract_folder(extract, args.input, args.output, skip_unreadable=args.skip_unreadable).report())
+        made = features_of_folder(extract, args.input, args.output, skip_unreadable=args.skip_unreadable)
+        write_tables(made)
+        print(made.report())

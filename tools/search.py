@@ -5,8 +5,8 @@ python tools/search.py calibrate --index my_index --persons known_people
 python tools/search.py query --index my_index --photos someone.jpg --output found
 
 index: the features of all photos in a folder, and below it. calibrate: from photos of known persons, a folder for each, a
-threshold and a probability; without it, `query` ranks but says neither. query: the most similar photos of the gallery, or
-"nobody here"; as a table, as PNG and as a page, found/index.html.
+threshold and a chance that it is the same person; without it, `query` ranks but says neither. query: the most similar photos of
+the gallery, or "nobody here"; as a table, as PNG and as a page, found/index.html.
 """
 
 import argparse
@@ -16,12 +16,12 @@ import sys
 import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.analysis.page import Picture, check_folder, write_page
 from dcac_fastreid.deploy.answers import describe_calibration
-from dcac_fastreid.deploy.calibration import check_rate
 from dcac_fastreid.deploy.feature_folder import check_output, check_outside, extract_folder, read_feature_folder
 from dcac_fastreid.deploy.known_people import people_in_folder, people_of_dataset
 from dcac_fastreid.deploy.pictures import photos_of
 from dcac_fastreid.deploy.search import Search, calibrate_index
-from dcac_fastreid.deploy.sheet import draw_answer
+from dcac_fastreid.deploy.sheet import MOST, draw_answer
+from dcac_fastreid.deploy.stated_rate import DEFAULT_RATE, check_rate
 from dcac_fastreid.names import printable, shown
 
 
@@ -52,7 +52,7 @@ def query(args):
     for number, answer in enumerate(search(photos, args.top), start=1):
         verdict = answer.verdict(search.calibration)
         print(f"{printable(answer.photo)}: {verdict}\n{answer.table(folder)}\n")
-        caption = f"{verdict}. The most similar first: {', '.join(answer.names(folder))}."
+        caption = f"{verdict}. The most similar first: {', '.join(answer.names(folder)[:MOST])}."
         if number == 1:
             caption += f" How to read this, and all searches below: {notes}"
         sheet = draw_answer(answer, folder, verdict)
@@ -106,8 +106,9 @@ def parse():
         help="the data root of --dataset, or synthetic:0 (default: as DATASETS.ROOT)",
     )
     of_calibrate.add_argument(
-        "--false-match-rate", type=float, default=0.001, metavar="SHARE",
-        help="share of the comparisons of two persons that may reach the threshold (default: 0.001)",
+        "--false-match-rate", type=float, metavar="SHARE",
+        help="share of the comparisons of two persons that may be above the threshold (default: "
+        f"{DEFAULT_RATE}, or the smallest that the photos can state)",
     )  # fmt: skip
     of_query = command(commands, query, "finds the gallery's most similar photos", checkpoint_needed=False)
     of_query.add_argument("--photos", required=True, nargs="+", metavar="FILE|DIR", help="photos of whom to look for")

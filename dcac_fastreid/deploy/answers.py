@@ -1,4 +1,8 @@
-"""What a search of a gallery has found, and the words for it."""
+"""What a search of a gallery has found, and the words for it.
+
+Two figures are told of a photo, and they answer two questions. The threshold: is it alike enough to be looked at? The chance: how
+likely is it the same person, who may be on none of so many photos? Neither says "match": that is for who looks at the photos.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,73 +10,97 @@ from pathlib import Path
 from tabulate import tabulate
 
 from dcac_fastreid.deploy.calibration import Calibration
+from dcac_fastreid.deploy.stated_rate import why_not
 from dcac_fastreid.names import printable
 
-NOT_CALIBRATED = "no probability and no threshold are known, as the index is not calibrated (tools/search.py calibrate)"
+NOT_CALIBRATED = "no threshold and no chance are known, as the index is not calibrated (tools/search.py calibrate)"
+ABOVE, BELOW = "above threshold", "below threshold"
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A photo of the gallery. probability, is_match (whether it reaches the threshold): None without a calibration."""
+    """A photo of the gallery. probability of the same person, above_threshold: None without a calibration."""
 
     photo: Path
     similarity: float
     probability: float | None = None
-    is_match: bool | None = None
+    above_threshold: bool | None = None
+
+    @property
+    def chance(self) -> str:
+        """The probability in per cent; never 0 or 100."""
+        if self.probability is None:
+            return "unknown"
+        if self.probability < 0.001:
+            return "below 0.1 %"
+        return "above 99.9 %" if self.probability > 0.999 else f"{100 * self.probability:.1f} %"
+
+    @property
+    def threshold_words(self) -> str:
+        """ "" without a calibration."""
+        return "" if self.above_threshold is None else ABOVE if self.above_threshold else BELOW
 
 
 @dataclass(frozen=True)
 class Answer:
-    """photo: the one that asks. hits: at least one, the most similar first."""
+    """photo: the one that asks. hits: at least one, the most similar first. hint: a sentence where `photo` is no crop."""
 
     photo: Path
     hits: list[Hit]
+    hint: str = ""
 
     @property
     def is_nobody(self) -> bool:
         """Whether even the most similar photo lies below the threshold; never without a calibration."""
-        return self.hits[0].is_match is False
+        return self.hits[0].above_threshold is False
 
     def verdict(self, calibration: Calibration | None) -> str:
-        best = self.hits[0].similarity
+        """One sentence, and the hint."""
+        return self._verdict(calibration) + (f". {self.hint}" if self.hint else "")
+
+    def _verdict(self, calibration: Calibration | None) -> str:
+        best = self.hits[0]
         if calibration is None:
-            return f"best similarity {best:.3f}; {NOT_CALIBRATED}"
+            return f"best similarity {best.similarity:.3f}; {NOT_CALIBRATED}"
+        threshold = f"the threshold {calibration.threshold:.3f}"
         if self.is_nobody:
-            return f"nobody here: the best similarity, {best:.3f}, lies below the threshold {calibration.threshold:.3f}"
-        matches, of = sum(hit.is_match for hit in self.hits), len(self.hits)
-        if of == 1:
-            return f"the one listed photo reaches the threshold {calibration.threshold:.3f}"
-        which = f"all {of}" if matches == of else f"{matches} of the {of}"
-        reach = "reaches" if matches == 1 else "reach"
-        return f"{which} listed photos {reach} the threshold {calibration.threshold:.3f}"
+            return f"nobody here: the best similarity, {best.similarity:.3f}, is below {threshold}"
+        above, of = sum(hit.above_threshold for hit in self.hits), len(self.hits)
+        which = "the one listed photo" if of == 1 else f"{above} of the {of} listed photos"
+        lies, it = ("is", "it") if above == 1 else ("are", "them")
+        chance = f"chance that the first one shows the same person: {best.chance}"
+        return f"{which} {lies} above {threshold}, look at {it}; {chance}"
 
     def names(self, folder: Path) -> list[str]:
         """The hits' paths below `folder`."""
         return [printable(hit.photo.relative_to(folder).as_posix()) for hit in self.hits]
 
     def table(self, folder: Path) -> str:
-        """Rank, path below `folder`, similarity, probability and match of each hit."""
+        """Rank, path below `folder`, similarity, chance of the same person and threshold of each hit."""
         rows = [
-            (
-                rank,
-                name,
-                f"{hit.similarity:.3f}",
-                "unknown" if hit.probability is None else f"{hit.probability:.3f}",
-                "match" if hit.is_match else "",
-            )
+            (rank, name, f"{hit.similarity:.3f}", hit.threshold_words.split(" ")[0], hit.chance)
             for rank, (name, hit) in enumerate(zip(self.names(folder), self.hits, strict=True), start=1)
         ]
-        return tabulate(rows, ("rank", "photo", "similarity", "probability", "verdict"), disable_numparse=True)
+        return tabulate(rows, ("rank", "photo", "similarity", "threshold", "same person"), disable_numparse=True)
 
 
-def explain_threshold(calibration: Calibration) -> str:
-    """What a reader of an answer has to know of the threshold; `describe_calibration` tells all."""
-    return (
-        f"The threshold, {calibration.threshold:.3f}, is reached by at most {_percent(calibration.false_match_rate)} of the "
-        f"comparisons of two persons (the false-match rate) and by {_percent(calibration.true_match_rate)} of those of one, in "
-        f"{calibration.validation['name']}; of its pictures, each searched among those of the other persons, "
-        f"{_percent(calibration.false_searches)} find somebody nevertheless."
-    )
+def explain_calibration(calibration: Calibration, gallery: int, before: str) -> list[str]:
+    """What a reader of an answer has to know, in lines; `describe_calibration` tells all.
+
+    Args: gallery: photos that are searched. before: the probability before looking, in words.
+    """
+    mean, _ = calibration.expected_false_matches(gallery)
+    name = calibration.validation["name"]
+    return [
+        f"Above the threshold, {calibration.threshold:.3f}: alike enough to be looked at. At most "
+        f"{_percent(calibration.false_match_rate)} of the comparisons of two different persons get there (the false-match rate), "
+        f"and {_percent(calibration.true_match_rate)} of those of one person, in {name}. A search makes {gallery:,} comparisons: "
+        f"{mean:.2g} photos of strangers are expected above the threshold in the mean; of the pictures of {name}, each searched "
+        f"among those of the other persons, {_percent(calibration.false_searches)} find somebody nevertheless.",
+        f"Same person: the chance that a photo shows the person asked for, if it was {before} (--prior). It can be small above "
+        "the threshold, where strangers are expected too. Neither figure is a proof: look at the photos.",
+        f"All this holds for photos like those of {name}; of another place or camera it may be wrong.",
+    ]
 
 
 def describe_calibration(calibration: Calibration, gallery: int) -> str:
@@ -84,18 +112,27 @@ def describe_calibration(calibration: Calibration, gallery: int) -> str:
         f"Calibrated on {on['name']}: {on['persons']:,} persons, {on['pictures']:,} pictures, {on['genuine_pairs']:,} pairs of "
         f"one person {places}, {on['impostor_pairs']:,} pairs of two persons. All this holds "
         "only if these are persons whom no training has seen.\n"
+        f"{_other_rate_than_asked(calibration)}"
         f"Threshold {calibration.threshold:.3f}: at most {_percent(calibration.false_match_rate)} of the pairs of two persons "
-        f"reach it, the false-match rate that was asked for, and {_percent(calibration.true_match_rate)} of the pairs of one "
-        f"person do. On persons held out (two halves, each by the threshold of the other; the mean of both): "
+        f"are above it, the false-match rate, and {_percent(calibration.true_match_rate)} of the pairs of one "
+        f"person. On persons held out (two halves, each by the threshold of the other; the mean of both): "
         f"{_percent(held_out['false_match_rate'])} and "
         f"{_percent(held_out['true_match_rate'])}; the probability's Brier score {held_out['brier_score']:.3f} (0.25 knows "
         f"nothing), its calibration error {held_out['calibration_error']:.3f}.\n"
         f"{_other_rates(calibration)}"
         f"The false-match rate is per comparison. A search compares with {gallery:,} photos: for a person who is on none of "
-        f"them {mean:.2g} false matches are expected in the mean, and one or more in {_percent(one_or_more)} of the searches "
-        "(if comparisons were independent; as they share a photo, in fewer). Measured: of the pictures of "
+        f"them {mean:.2g} photos are expected above the threshold in the mean, and one or more in {_percent(one_or_more)} of the "
+        "searches (if comparisons were independent; as they share a photo, in fewer). Measured: of the pictures of "
         f"{on['name']}, each searched among those of the other persons, {_percent(calibration.false_searches)} find one or more."
     )
+
+
+def _other_rate_than_asked(calibration: Calibration) -> str:
+    on, asked = calibration.validation, calibration.asked_rate
+    if asked == calibration.false_match_rate:
+        return ""
+    why = why_not(asked, on["impostor_pairs"], on["persons"], on["pictures"], on["name"])
+    return f"Note: {why}. Stated instead is the smallest rate that they can tell, {calibration.false_match_rate:g}.\n"
 
 
 def _other_rates(calibration: Calibration) -> str:
@@ -105,9 +142,7 @@ def _other_rates(calibration: Calibration) -> str:
         f"at {_percent(each['false_match_rate'])} threshold {each['threshold']:.3f} and {_percent(each['true_match_rate'])}"
         for each in calibration.other_rates
     )
-    return (
-        f"By other false-match rates, the threshold and the pairs of one person that reach it: {', '.join(listed)}.\n"
-    )
+    return f"By other false-match rates, the threshold and the pairs of one person above it: {', '.join(listed)}.\n"
 
 
 def _percent(share: float) -> str:

@@ -3,14 +3,13 @@
 Rates are per comparison of two pictures, not per search; of searches see expected_false_matches and false_searches.
 """
 
-import json
 import math
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
+from typing import Annotated, TypedDict
 
 import numpy as np
 
-from dcac_fastreid.deploy.encoder import same_encoder
+from dcac_fastreid.deploy.encoder import Identity
 from dcac_fastreid.deploy.known_people import KnownPeople
 from dcac_fastreid.deploy.pair_counts import (
     CENTERS,
@@ -21,41 +20,68 @@ from dcac_fastreid.deploy.pair_counts import (
     lowest_step,
     share_from,
 )
+from dcac_fastreid.deploy.schema import Count, Must, Share
+from dcac_fastreid.deploy.stated_rate import DEFAULT_RATE, can_tell, check_people
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import write_whole
 
-FILE = "calibration.json"
-# "Rule of 30" (Doddington et al., 2000): with 30 errors the true rate is, at 90 % confidence, within 30 % of the measured one.
-# It holds for independent pairs; pairs of the same few persons are not, hence the rates on held-out persons beside it.
-FEWEST_FALSE_MATCHES = 30
-FEWEST_PERSONS = 4  # two for each half
 RATES = (0.1, 0.01, 0.001, 0.0001)  # false-match rates that are told besides the stated one
 BINS = 10  # of the calibration error
+
+Rate = Annotated[float, Must("a number above 0 and below 1", lambda rate: 0 < rate < 1)]
+Threshold = Annotated[float, Must("a similarity, -1 to 1", lambda similarity: -1 <= similarity <= 1)]
+Pairs = Annotated[int, Must("a whole number from 1 to 2^63", lambda number: 0 < number < 2**63)]
+
+
+class Validation(TypedDict):
+    """The pictures of known persons that were calibrated on."""
+
+    name: str
+    persons: Count
+    pictures: Count
+    cameras_known: bool
+    genuine_pairs: Pairs
+    impostor_pairs: Pairs
+
+
+class OperatingPoint(TypedDict):
+    false_match_rate: Rate
+    threshold: Threshold
+    true_match_rate: Share
+
+
+class HeldOut(TypedDict):
+    """Of persons whom threshold and slope were not made from, the mean of two halves."""
+
+    false_match_rate: Share
+    true_match_rate: Share
+    brier_score: Share
+    calibration_error: Share
 
 
 @dataclass(frozen=True)
 class Calibration:
     """What a similarity s of two pictures means, by one encoder, for pictures like those of a validation set.
 
-    encoder: its identity. validation: name and numbers of the validation set.
-    false_match_rate: stated. threshold: from here on at most this share of the pairs of two persons lies.
+    encoder: its identity.
+    asked_rate: the false-match rate that was asked for, or the default. false_match_rate: the one that is stated.
+    threshold: from here on at most this share of the pairs of two persons lies.
     true_match_rate: the share of the pairs of one person that lies there.
     other_rates: false_match_rate, threshold and true_match_rate of those of RATES that the pairs can tell.
     slope, intercept: of ln(likelihood ratio) = slope * s + intercept.
-    held_out: rates and errors on persons whom threshold and slope were not made from, the mean of two halves.
     false_searches: the share of the validation pictures that reach it with one or more of the pictures of all other persons.
     """
 
-    encoder: dict
-    validation: dict
-    false_match_rate: float
-    threshold: float
-    true_match_rate: float
-    other_rates: list[dict]
-    slope: float
+    encoder: Identity
+    validation: Validation
+    asked_rate: Rate
+    false_match_rate: Rate
+    threshold: Threshold
+    true_match_rate: Share
+    other_rates: list[OperatingPoint]
+    slope: Annotated[float, Must("a number above 0", lambda slope: slope > 0)]
     intercept: float
-    held_out: dict
-    false_searches: float
+    held_out: HeldOut
+    false_searches: Share
 
     def log_likelihood_ratio(self, similarity: np.ndarray) -> np.ndarray:
         """ln of how many times likelier it is in a pair of one person than in a pair of two.
@@ -79,13 +105,20 @@ class Calibration:
         return gallery * self.false_match_rate, 1 - (1 - self.false_match_rate) ** gallery
 
 
-def calibrate(people: KnownPeople, features: np.ndarray, encoder: dict, false_match_rate: float) -> Calibration:
+def calibrate(
+    people: KnownPeople, features: np.ndarray, encoder: Identity, false_match_rate: float | None = None
+) -> Calibration:
     """Counts all pairs of known people, sets the threshold and fits the probability.
 
-    Args: features: (n, D), rows of length 1, of `people.paths`. encoder: its identity.
-    Raises: InputError: a rate outside of (0, 1), too few pairs to state it, or features that do not tell persons apart.
+    Args: features: (n, D), rows of length 1, of `people.paths`. encoder: its identity. false_match_rate: as `check_people`.
+    Raises: InputError: as `check_people`, or features that do not tell persons apart or are not finite.
     """
-    check_people(people, false_match_rate)
+    asked_rate = DEFAULT_RATE if false_match_rate is None else false_match_rate
+    false_match_rate = check_people(people, false_match_rate)
+    if not np.isfinite(features).all():
+        raise InputError(
+            f"{encoder['checkpoint']} gives features of {people.name} that are no finite numbers; take an earlier checkpoint"
+        )
     halves = halves_of(people.persons, people.places)
     counts = count_pairs(features, people.persons, people.places, halves)
     genuine, impostor = counts.genuine.sum(axis=0), counts.impostor.sum(axis=0)
@@ -105,11 +138,12 @@ def calibrate(people: KnownPeople, features: np.ndarray, encoder: dict, false_ma
             "genuine_pairs": int(genuine.sum()),
             "impostor_pairs": int(impostor.sum()),
         },
+        asked_rate=asked_rate,
         **_operating_point(genuine, impostor, false_match_rate),
         other_rates=[
             _operating_point(genuine, impostor, rate)
             for rate in RATES
-            if rate != false_match_rate and rate * impostor.sum() >= FEWEST_FALSE_MATCHES
+            if rate != false_match_rate and can_tell(rate, int(impostor.sum()))
         ],
         slope=slope,
         intercept=intercept,
@@ -118,72 +152,7 @@ def calibrate(people: KnownPeople, features: np.ndarray, encoder: dict, false_ma
     )
 
 
-def check_rate(false_match_rate: float) -> None:
-    """Raises InputError: no rate."""
-    if not 0 < false_match_rate < 1:
-        raise InputError(
-            f"the false-match rate is {false_match_rate:g}; expected a share above 0 and below 1, such as 0.001"
-        )
-
-
-def check_people(people: KnownPeople, false_match_rate: float) -> None:
-    """Asks, before any feature is computed, whether these people can state this rate. Raises InputError: they cannot."""
-    check_rate(false_match_rate)
-    pictures = [np.flatnonzero(people.persons == person) for person in np.unique(people.persons)]
-    with_pairs = sum(len(np.unique(people.places[own])) > 1 for own in pictures)
-    if with_pairs < FEWEST_PERSONS:
-        places = "by different cameras" if people.cameras_known else "that are no near-duplicates"
-        raise InputError(
-            f"{people.name} has {with_pairs} persons with two pictures {places}, calibrating needs {FEWEST_PERSONS} at least; "
-            "add persons"
-        )
-    pairs = math.comb(len(people.persons), 2) - sum(math.comb(len(own), 2) for own in pictures)  # of two persons
-    if pairs * false_match_rate < FEWEST_FALSE_MATCHES:
-        possible = FEWEST_FALSE_MATCHES / pairs
-        instead = f"state {_rounded_up(possible)} or more, or add persons" if possible < 0.5 else "add persons"
-        raise InputError(
-            f"a false-match rate of {false_match_rate:g} cannot be told from {pairs:,} pairs of two persons ({people.name}): it "
-            f"needs {math.ceil(FEWEST_FALSE_MATCHES / false_match_rate):,}, so that {FEWEST_FALSE_MATCHES} of them match; "
-            f"{instead}"
-        )
-
-
-def write_calibration(calibration: Calibration, folder: str | Path) -> Path:
-    """Writes calibration.json into an index. Raises InputError where it cannot be written."""
-    text = json.dumps(asdict(calibration), indent=2) + "\n"
-    write_whole(Path(folder) / FILE, lambda stream: stream.write(text.encode()))
-    return Path(folder) / FILE
-
-
-def read_calibration(folder: str | Path) -> Calibration | None:
-    """That of an index; None where it has none. Raises InputError: it cannot be read."""
-    file = Path(folder) / FILE
-    if not file.is_file():
-        return None
-    try:
-        return Calibration(**json.loads(file.read_text()))
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{file} is no calibration ({error}); calibrate anew") from error
-
-
-def remove_calibration_of_others(folder: str | Path, encoder: dict) -> bool:
-    """Removes that of an index where it is of another encoder, or cannot be read; tells whether it did."""
-    try:
-        known = read_calibration(folder)
-        other = known is not None and not same_encoder(known.encoder, encoder)
-    except InputError:
-        other = True
-    if other:
-        (Path(folder) / FILE).unlink()
-    return other
-
-
-def _rounded_up(value: float) -> str:
-    digit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return f"{math.ceil(value / digit) * digit:.2g}"
-
-
-def _operating_point(genuine: np.ndarray, impostor: np.ndarray, rate: float) -> dict:
+def _operating_point(genuine: np.ndarray, impostor: np.ndarray, rate: float) -> OperatingPoint:
     step = lowest_step(impostor, rate)
     threshold = round(step * 2 / STEPS - 1, 6)
     return {"false_match_rate": rate, "threshold": threshold, "true_match_rate": share_from(genuine, step)}
@@ -208,7 +177,7 @@ def _fit(genuine: np.ndarray, impostor: np.ndarray) -> tuple[float, float]:
     return float(model.coef_[0, 0]), float(model.intercept_[0])
 
 
-def _held_out(counts: PairCounts, rate: float) -> dict:
+def _held_out(counts: PairCounts, rate: float) -> HeldOut:
     """Each half of the persons by the threshold and the probability of the other; the mean of both.
 
     The errors are of the probability at a prior of 1/2, both kinds of pairs having the same weight: the Brier score (0 is

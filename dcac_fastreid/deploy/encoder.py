@@ -2,22 +2,39 @@
 
 import functools
 import hashlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, TypedDict
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dcac_fastreid.checkpoint import carried_config, config_beside, encoder_config, load_for_testing, selected_on
 from dcac_fastreid.data import file_hashes
+from dcac_fastreid.deploy.arguments import as_path
+from dcac_fastreid.deploy.schema import Must, Sha256
 from dcac_fastreid.engine.config_file import changed, load_config, load_config_text
 from dcac_fastreid.errors import InputError
 from fastreid.data.transforms import build_transforms
 
 NO_TEACHERS = "Baseline"  # in the place of fast-reid's Distiller: the same encoder
+# By how much 1 - cosine of two of four pictures of quite different colours must differ at least: untrained encoders reach
+# 0.002 and more; below this, similarities of all photos are the same number to three decimals.
+LEAST_DIFFERENCE = 1e-4
+DIVERGED = "its training has diverged, or the file is damaged: take an earlier checkpoint"
+
+
+class Identity(TypedDict):
+    """What features are comparable with: equal for two encoders that give the same features."""
+
+    checkpoint: str  # the file's name, which may change
+    sha256: Sha256
+    config_sha256: Sha256
+    input_size: Annotated[list[int], Must("a height and a width", lambda size: len(size) == 2 and min(size) > 0)]
+    feature_width: Annotated[int, Must("a whole number of 1 or more", lambda width: width > 0)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,8 +69,7 @@ class Encoder:
         """The data sets whose test metric picked the checkpoint; [] where none did."""
         return selected_on(str(self.file))
 
-    def identity(self) -> dict:
-        """What features are comparable with: JSON-able, equal for two encoders that give the same features."""
+    def identity(self) -> Identity:
         config = encoder_config(self.cfg)
         return {
             "checkpoint": self.file.name,
@@ -64,7 +80,7 @@ class Encoder:
         }
 
 
-def same_encoder(identity: dict, other: dict) -> bool:
+def same_encoder(identity: Identity, other: Identity) -> bool:
     """Of two `Encoder.identity`: whether their features are comparable; a file may be renamed."""
     return {**identity, "checkpoint": ""} == {**other, "checkpoint": ""}
 
@@ -81,9 +97,8 @@ def load_encoder(
             encoder encoder.yml).
     Raises: InputError: no such file, no checkpoint, no config, one of another architecture, or a device that is not there.
     """
-    if not isinstance(checkpoint, str | os.PathLike):
-        raise InputError(f"the checkpoint is {checkpoint!r:.60}; expected the path of a file, such as model_final.pth")
-    file, device = Path(checkpoint), _checked(device)
+    file, device = as_path(checkpoint, "the checkpoint"), _checked(device)
+    config_file = None if config_file is None else as_path(config_file, "the config file")
     cfg, used, source = _config(file, config_file, ["MODEL.DEVICE", device, "MODEL.WEIGHTS", str(file)])
     try:
         model = load_for_testing(cfg)
@@ -93,7 +108,7 @@ def load_encoder(
         raise InputError(f"{file} does not fit {source}: {error}") from error
     transform = build_transforms(cfg, is_train=False)
     size = _input_size(transform, source)
-    return Encoder(model, cfg, file, used, transform, size, _feature_width(model, size, device, source))
+    return Encoder(model, cfg, file, used, transform, size, _feature_width(model, size, device, file, source))
 
 
 def _checked(device: str | torch.device | None) -> str:
@@ -143,8 +158,22 @@ def _input_size(transform: Callable, source: str) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def _feature_width(model: nn.Module, size: tuple[int, int], device: str, source: str) -> int:
-    features = model({"images": torch.zeros(1, 3, *size, device=device)})
+def _feature_width(model: nn.Module, size: tuple[int, int], device: str, file: Path, source: str) -> int:
+    """Looks at four pictures, and so finds a checkpoint of a training that has diverged before any work is done with it."""
+    patches = torch.rand(4, 3, 4, 2, generator=torch.Generator().manual_seed(0))
+    features = model({"images": 255 * functional.interpolate(patches, size, mode="bilinear").to(device)})
     if not isinstance(features, Tensor) or features.ndim != 2 or not features.shape[1]:
         raise InputError(f"{source} builds a model that gives no features; expected one row of numbers for a picture")
+    features = unit_features(features, file)
+    if (features @ features.T).min() > 1 - LEAST_DIFFERENCE:
+        raise InputError(f"{file} gives every picture the same features; {DIVERGED}")
     return features.shape[1]
+
+
+def unit_features(features: Tensor, file: Path) -> Tensor:
+    """(B, D) to rows of length 1, float32, on the CPU. Raises InputError where a checkpoint gives no such features."""
+    features = features.float()
+    lengths = features.norm(dim=1, keepdim=True).cpu()
+    if not (lengths.isfinite() & (lengths > 0)).all():
+        raise InputError(f"{file} gives features that are no finite numbers, or zero; {DIVERGED}")
+    return functional.normalize(features).cpu()

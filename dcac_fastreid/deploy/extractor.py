@@ -6,10 +6,10 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from tqdm import tqdm
 
-from dcac_fastreid.deploy.encoder import load_encoder
+from dcac_fastreid.deploy.arguments import as_count
+from dcac_fastreid.deploy.encoder import load_encoder, unit_features
 from dcac_fastreid.deploy.pictures import Picture, as_list, encoder_input
 from dcac_fastreid.errors import InputError
 
@@ -42,10 +42,9 @@ class FeatureExtractor:
         precision: str = "fp32",
         config_file: str | Path | None = None,
     ):
-        if batch_size < 1:
-            raise InputError(f"the batch size is {batch_size}; expected 1 or more")
-        if precision not in PRECISIONS:
-            raise InputError(f"the precision is {precision!r}; expected one of {', '.join(PRECISIONS)}")
+        as_count(batch_size, "the batch size")
+        if not isinstance(precision, str) or precision not in PRECISIONS:
+            raise InputError(f"the precision is {precision!r:.60}; expected one of {', '.join(PRECISIONS)}")
         self.encoder = load_encoder(checkpoint, device, config_file)
         if precision == "fp16" and self.encoder.device.type == "cpu":
             raise InputError("fp16 needs a GPU; take fp32 or bf16 on the CPU")
@@ -60,7 +59,8 @@ class FeatureExtractor:
                 (3, H, W), RGB in [0, 255], uint8 of any size or float of the encoder's input size. Arrays and tensors also
                 with a batch dimension before these.
             progress: what a progress bar calls the pictures; "" for no bar.
-        Raises: InputError: a picture that is not there or cannot be read, an array or tensor of another kind.
+        Raises: InputError: a picture that is not there or cannot be read, an array or tensor of another kind, or features that
+            are not finite.
         """
         pictures = as_list(pictures)
         features = torch.empty(len(pictures), self.encoder.feature_width)
@@ -72,7 +72,7 @@ class FeatureExtractor:
         with bar, autocast:
             for images in self._batches(pictures):
                 found = self.encoder.model({"images": images.to(self.encoder.device)})
-                features[done : done + len(images)] = functional.normalize(found.float()).cpu()
+                features[done : done + len(images)] = unit_features(found, self.encoder.file)
                 done += len(images)
                 bar.update(len(images))
         return features

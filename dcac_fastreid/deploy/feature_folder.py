@@ -1,131 +1,155 @@
-"""Features of a folder of pictures, on disk: features.npy, index.csv, info.json. N pictures, D feature width."""
+"""The index of a folder of photos: made, read, and what to do where it cannot be used. N photos, D feature width."""
 
-import csv
-import dataclasses
-import io
 import json
-import os
-from dataclasses import dataclass
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from dcac_fastreid.data import file_hashes
-from dcac_fastreid.deploy.calibration import remove_calibration_of_others
+from dcac_fastreid.deploy.arguments import as_path
+from dcac_fastreid.deploy.calibration_file import remove_calibration_of_others
+from dcac_fastreid.deploy.crop import describe_no_crops
 from dcac_fastreid.deploy.extractor import FeatureExtractor
+from dcac_fastreid.deploy.index_file import FILE, read_index_file, write_index_file
 from dcac_fastreid.deploy.pictures import counted, pictures_in, readable
+from dcac_fastreid.deploy.sealed_json import Unusable
 from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.names import shown
-from dcac_fastreid.output_files import check_writable, write_whole
+from dcac_fastreid.names import printable, shown
+from dcac_fastreid.output_files import check_writable
 
-FEATURES, INDEX, INFO = "features.npy", "index.csv", "info.json"
-COLUMNS = ("row", "path", "bytes", "modified", "sha256")
-NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be text
+COLUMNS = ("paths", "bytes", "modified", "sha256")  # of the content: an item for each photo
+TABLES = (
+    "features.npy",
+    "index.csv",
+    "info.json",
+)  # an index of the first releases; what tools/extract_features.py writes
 
 
 @dataclass(frozen=True)
 class FeatureFolder:
-    """features: (N, D), float32, rows of length 1. paths: N, below `info["pictures"]`. states: as `state_of`, N.
-
-    hashes: SHA-256 of the files, N. calibration_removed: when it was made, one of another checkpoint lay there.
-    """
+    """features: (N, D), float32, rows of length 1. content: as index_file.Content. notes: what its maker should know."""
 
     folder: Path
     features: np.ndarray
-    paths: list[str]
-    states: list[tuple[int, int]]
-    hashes: list[str]
-    info: dict
-    calibration_removed: bool = False
+    content: Mapping
+    notes: list[str] = field(default_factory=list)
 
     @property
     def pictures(self) -> Path:
-        """The folder of the pictures, when the features were made."""
-        return Path(self.info["pictures"])
+        """The folder of the photos, when the features were made."""
+        return Path(self.content["pictures"])
+
+    @property
+    def paths(self) -> list[str]:
+        """Of the photos, below `pictures`, N."""
+        return self.content["paths"]
+
+    @property
+    def states(self) -> list[tuple[int, int]]:
+        """As `state_of`, N."""
+        return list(zip(self.content["bytes"], self.content["modified"], strict=True))
+
+    @property
+    def hashes(self) -> list[str]:
+        """SHA-256 of the files, N."""
+        return self.content["sha256"]
 
     def report(self) -> str:
         """Sentences for who made it."""
-        lines = [f"{self.folder}: {counted(len(self.paths), 'picture')}, features {self.info['feature_width']} wide"]
-        if self.info["unreadable"]:
-            left_out = self.info["unreadable"]
+        lines = [f"{self.folder}: {counted(len(self.paths), 'picture')}, features {self.features.shape[1]} wide"]
+        if left_out := self.content["unreadable"]:
             lines.append(f"left out, as they cannot be read: {counted(len(left_out), 'picture')}, {shown(left_out)}")
-        if self.info["selected_on"]:
-            picked_by = ", ".join(self.info["selected_on"])
+        if self.content["selected_on"]:
+            picked_by = ", ".join(self.content["selected_on"])
             lines.append(
                 f"the checkpoint was picked by a test metric, data set: {picked_by}; figures on it are no fair test"
             )
-        if self.calibration_removed:
-            lines.append("the calibration that lay there was of another checkpoint, and is removed: calibrate anew")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
 
 
 def extract_folder(
     extract: FeatureExtractor, pictures: str | Path, output: str | Path, *, skip_unreadable: bool = False
 ) -> FeatureFolder:
-    """Extracts the features of all pictures in a folder and below it, and writes them.
+    """Makes the index of all pictures in a folder and below it, index.safetensors in the folder `output`.
 
-    Writes features.npy, (N, D); index.csv, the row, the path below the folder, size in bytes, time of change (nanoseconds)
-    and SHA-256 of each; and info.json: of which checkpoint and pictures. All or nothing: an earlier folder stays until all is
-    computed. A calibration in it, of another checkpoint, is removed.
+    Whole or not at all: an earlier index stays until the new one takes its place. A calibration of another checkpoint, or one
+    that cannot be read, is removed.
 
     Raises: InputError: no pictures, some that cannot be read, or an output that cannot be written or lies in the pictures.
     """
+    made = features_of_folder(extract, pictures, output, skip_unreadable=skip_unreadable)
+    write_index_file(made.folder, made.features, made.content)
+    if remove_calibration_of_others(made.folder, made.content["encoder"]):
+        made.notes.append(
+            "the calibration that lay there does not belong to this checkpoint, and is removed: calibrate again"
+        )
+    return made
+
+
+def features_of_folder(
+    extract: FeatureExtractor, pictures: str | Path, output: str | Path, *, skip_unreadable: bool = False
+) -> FeatureFolder:
+    """As extract_folder, but writes nothing: for a folder `output` that is to come."""
     output, pictures = check_output(output, pictures), Path(pictures)
     files, left_out = readable(pictures_in(pictures), skip=skip_unreadable, what="pictures")
     states = [state_of(file) for file in files]
     hashes = file_hashes(files, keep=False)
     features = extract(files, progress="features").numpy()
     encoder = extract.encoder
-    made = FeatureFolder(
-        folder=output,
-        features=features,
-        paths=[file.relative_to(pictures).as_posix() for file in files],
-        states=states,
-        hashes=[hashes[str(file)] for file in files],
-        info={
-            "encoder": encoder.identity(),
-            "selected_on": encoder.selected_on,  # data sets whose test metric picked the checkpoint: no fair test on them
-            "feature_width": encoder.feature_width,
-            "input_size": list(encoder.input_size),
-            "precision": extract.precision,
-            "count": len(files),
-            "unreadable": [file.relative_to(pictures).as_posix() for file in left_out],
-            "pictures": str(pictures.resolve()),
-            "checkpoint_file": str(encoder.file.resolve()),
-            "config_file": str(encoder.config_file.resolve()) if encoder.config_file else None,
-            "versions": describe_versions(),
-        },
-    )
-    _write(made)
-    return dataclasses.replace(made, calibration_removed=remove_calibration_of_others(output, made.info["encoder"]))
+    content = {
+        "encoder": encoder.identity(),
+        "selected_on": encoder.selected_on,  # data sets whose test metric picked the checkpoint: no fair test on them
+        "precision": extract.precision,
+        "pictures": str(pictures.resolve()),
+        "checkpoint_file": str(encoder.file.resolve()),
+        "config_file": str(encoder.config_file.resolve()) if encoder.config_file else None,
+        "versions": describe_versions(),
+        "unreadable": [file.relative_to(pictures).as_posix() for file in left_out],
+        "paths": [file.relative_to(pictures).as_posix() for file in files],
+        "bytes": [size for size, _ in states],
+        "modified": [time for _, time in states],
+        "sha256": [hashes[str(file)] for file in files],
+    }
+    return FeatureFolder(output, features, content, describe_no_crops(files))
 
 
 def read_feature_folder(folder: str | Path) -> FeatureFolder:
-    """Reads what extract_folder wrote. Raises InputError: it is not there, or its files do not belong together."""
-    folder = Path(folder)
-    if not (folder / INFO).is_file():
+    """Reads what extract_folder wrote. Raises InputError: there is no index, or one that cannot be used; tells what to do."""
+    folder = as_path(folder, "the index")
+    if folder.is_dir() and not (folder / FILE).is_file() and any((folder / name).is_file() for name in TABLES):
         raise InputError(
-            f"{folder} holds no features: it has no {INFO}; make them with tools/search.py index or tools/extract_features.py"
+            f"{folder} holds {', '.join(TABLES)}, which nothing ties together: an index of an earlier release, or the output of "
+            f"tools/extract_features.py; make the index by: {index_command(folder, _told_by_tables(folder))}"
         )
+    if not (folder / FILE).is_file():
+        what = (
+            f"is a file, expected the folder of an index; {folder.parent} perhaps"
+            if folder.is_file()
+            else "holds no index"
+        )
+        raise InputError(f"{folder} {what}: make one by: {index_command(folder)}")
     try:
-        info = json.loads((folder / INFO).read_text(**NAMES))
-        features = np.load(folder / FEATURES, mmap_mode="r", allow_pickle=False)
-        with open(folder / INDEX, newline="", **NAMES) as stream:
-            rows = list(csv.DictReader(stream))
-        paths = [row["path"] for row in rows]
-        states = [(int(row["bytes"]), int(row["modified"])) for row in rows]
-        hashes = [row["sha256"] for row in rows]
-        agree = features.shape == (len(rows), info["feature_width"]) and info["count"] == len(rows)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        raise InputError(f"{folder} cannot be read as features ({error}); make them anew") from error
-    if not agree:
-        raise InputError(
-            f"{folder} does not agree with itself: {INFO} tells {info['count']} pictures, {INDEX} {len(rows)}, {FEATURES} is "
-            f"{' x '.join(map(str, features.shape))}; make them anew"
-        )
-    return FeatureFolder(folder, features, paths, states, hashes, info)
+        return FeatureFolder(folder, *read_index_file(folder))
+    except Unusable as error:
+        raise InputError(f"{folder / FILE} {error}; make the index again: {index_command(folder)}") from error
+
+
+def index_command(folder: Path, content: Mapping | None = None, *, gallery: str = "") -> str:
+    """The command that makes an index again.
+
+    Args: content: of the index, where it is known. gallery: the photos' folder, where it is another one.
+    """
+    content = content or {}
+    gallery = gallery or content.get("pictures", "PHOTOS")
+    words = ["python", "tools/search.py", "index", "--checkpoint", content.get("checkpoint_file", "CHECKPOINT")]
+    words += ["--gallery", gallery, "--index", str(folder)]
+    if config_file := content.get("config_file"):
+        words += ["--config-file", config_file]
+    return printable(shlex.join(words))
 
 
 def check_output(folder: str | Path, pictures: str | Path) -> Path:
@@ -133,9 +157,10 @@ def check_output(folder: str | Path, pictures: str | Path) -> Path:
 
     Raises: InputError: it cannot, or it lies in the folder of the pictures.
     """
+    folder, pictures = as_path(folder, "the output folder"), as_path(pictures, "the folder of the pictures")
     check_writable(folder, "the features shall go to")
     check_outside(folder, "the features shall go to", pictures)
-    return Path(folder)
+    return folder
 
 
 def check_outside(folder: str | Path, leads_to: str, *others: str | Path) -> None:
@@ -154,18 +179,11 @@ def state_of(file: Path) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _write(made: FeatureFolder) -> None:
-    table = io.StringIO(newline="")
-    writer = csv.writer(table)
-    writer.writerow(COLUMNS)
-    columns = zip(made.paths, made.states, made.hashes, strict=True)
-    writer.writerows((row, path, *state, sha256) for row, (path, state, sha256) in enumerate(columns))
-    info = json.dumps(made.info, indent=2) + "\n"
-    made.folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".unfinished", dir=made.folder) as unfinished:
-        write_whole(Path(unfinished) / FEATURES, lambda stream: np.save(stream, made.features))
-        write_whole(Path(unfinished) / INDEX, lambda stream: stream.write(table.getvalue().encode(**NAMES)))
-        write_whole(Path(unfinished) / INFO, lambda stream: stream.write(info.encode(**NAMES)))
-        (made.folder / INFO).unlink(missing_ok=True)  # until the last one is in its place, these are no features
-        for name in (FEATURES, INDEX, INFO):
-            os.replace(Path(unfinished) / name, made.folder / name)
+def _told_by_tables(folder: Path) -> dict[str, str]:
+    """What info.json tells of how an index of the first releases was made, as far as it can be read."""
+    try:
+        info = json.loads((folder / TABLES[-1]).read_text(encoding="utf-8", errors="surrogateescape"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    names = ("checkpoint_file", "pictures", "config_file")
+    return {name: info[name] for name in names if isinstance(info.get(name), str)} if isinstance(info, dict) else {}

@@ -13,6 +13,7 @@ from dcac_fastreid.data.photos import check_cameras, read_photos
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.data.walk import check_folder
 from dcac_fastreid.data.warn_once import warn_of_passed_over
+from dcac_fastreid.deploy.arguments import as_path
 from dcac_fastreid.deploy.pictures import readable
 from dcac_fastreid.errors import InputError
 
@@ -37,7 +38,7 @@ def people_in_folder(folder: str | Path, *, skip_unreadable: bool = False) -> Kn
 
     Raises: InputError: no such folder, no persons in it, cameras of some photos alone, pictures that cannot be read.
     """
-    folder = Path(folder)
+    folder = as_path(folder, "the folder of the persons")
     check_folder(folder, "a folder with one for each person")
     photos, notes = read_photos(folder)
     warn_of_passed_over(notes)

@@ -13,6 +13,7 @@ from dcac_fastreid import data
 from dcac_fastreid.data.suffixes import PHOTOS
 from dcac_fastreid.data.walk import walk
 from dcac_fastreid.data.warn_once import warn_of_passed_over
+from dcac_fastreid.deploy.arguments import as_path
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 
@@ -58,7 +59,8 @@ def photos_of(named: Iterable[str | Path], *, skip_unreadable: bool) -> tuple[li
 
     Raises: InputError: a file or folder that is not there; as pictures_in and readable.
     """
-    files = [file for name in map(Path, named) for file in (pictures_in(name) if name.is_dir() else [name])]
+    named = [as_path(name, "a photo") for name in named]
+    files = [file for name in named for file in (pictures_in(name) if name.is_dir() else [name])]
     for file in files:
         if not file.is_file():
             raise InputError(f"there is no picture {file}")

@@ -1,13 +1,19 @@
 """Who of a gallery is on a photo? And what a similarity means there: the calibration of an index."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable
 from pathlib import Path
 
-from dcac_fastreid.deploy.answers import NOT_CALIBRATED, Answer, Hit, explain_threshold
-from dcac_fastreid.deploy.calibration import Calibration, calibrate, check_people, read_calibration, write_calibration
+from dcac_fastreid.deploy.answers import NOT_CALIBRATED, Answer, Hit, explain_calibration
+from dcac_fastreid.deploy.arguments import as_count, as_path, as_share
+from dcac_fastreid.deploy.calibration import Calibration, calibrate
+from dcac_fastreid.deploy.calibration_file import calibrate_command, read_calibration, write_calibration
+from dcac_fastreid.deploy.crop import hint
 from dcac_fastreid.deploy.extractor import FeatureExtractor
+from dcac_fastreid.deploy.feature_folder import index_command
 from dcac_fastreid.deploy.gallery import Gallery, check_same_encoder
 from dcac_fastreid.deploy.known_people import KnownPeople
+from dcac_fastreid.deploy.stated_rate import check_people
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 
@@ -32,30 +38,33 @@ class Search:
         device: str | None = None,
         prior: float | None = None,
     ):
-        if prior is not None and not 0 < prior < 1:
-            raise InputError(f"the prior is {prior:g}; expected a probability between 0 and 1, such as 0.01")
+        prior = None if prior is None else as_share(prior, "the prior", "0.01")
         self.gallery = Gallery(index)
         self.calibration = read_calibration(index)
         self.extract = _encoder_of(self.gallery, checkpoint, config_file, device)
         if self.calibration:
             identity = self.extract.encoder.identity()
             check_same_encoder(
-                self.calibration.encoder, identity, f"the calibration of {index}", "calibrate the index anew"
+                self.calibration.encoder,
+                identity,
+                f"the calibration of {index}",
+                f"calibrate again: {calibrate_command(index)}",
             )
         self.prior = 1 / (len(self.gallery) + 1) if prior is None else prior
 
-    def __call__(self, photos: Sequence[str | Path], k: int = 10) -> list[Answer]:
-        """The k most similar photos of the gallery for each photo.
+    def __call__(self, photos: str | Path | Iterable[str | Path], k: int = 10) -> list[Answer]:
+        """The k most similar photos of the gallery, or all there are, for one photo or for each of a list.
 
-        Raises: InputError: a photo that is not there or cannot be read, or a k below 1.
+        Raises: InputError: a photo that is not there or cannot be read, or a k that is no whole number of 1 or more.
         """
-        if k < 1:
-            raise InputError(f"{k} photos of the gallery are asked for; expected 1 or more")
-        files = list(map(Path, photos))
-        similarities, numbers = self.gallery.nearest(self.extract(files, progress="photos").numpy(), k)
+        if isinstance(photos, str | os.PathLike) or not isinstance(photos, Iterable):
+            photos = [photos]
+        files = [as_path(photo, "a photo") for photo in photos]
+        as_count(k, "the number of photos that are asked for")  # before the work
+        found = self.gallery.nearest(self.extract(files, progress="photos").numpy(), k)
         return [
-            Answer(file, [self._hit(number, float(similarity)) for number, similarity in zip(row, values, strict=True)])
-            for file, row, values in zip(files, numbers, similarities, strict=True)
+            Answer(file, [self._hit(number, similarity) for number, similarity in row], hint(file))
+            for file, row in zip(files, found, strict=True)
         ]
 
     def notes(self) -> str:
@@ -67,21 +76,14 @@ class Search:
             (self.gallery.added, "lie in the folder and are not in the index"),
         ):
             if files:
-                notes.append(f"Photos that {what}: {len(files)}, {shown(files)}; make the index anew.")
+                again = index_command(self.gallery.folder, self.gallery.content)
+                notes.append(f"Photos that {what}: {len(files)}, {shown(files)}; make the index again: {again}")
         if self.calibration is None:
             return "\n".join([*notes, f"The similarity is the cosine of two features; {NOT_CALIBRATED}."])
         before = f"{self.prior:.3g} before looking"
         if self.prior == 1 / (len(self.gallery) + 1):
             before += f", 1 in {len(self.gallery) + 1}, as if each gallery photo, or nobody, were equally likely"
-        return "\n".join(
-            [
-                *notes,
-                explain_threshold(self.calibration),
-                f"The probability is that of the same person on both photos, if it was {before} (--prior).",
-                f"All this holds for photos like those of {self.calibration.validation['name']}; of another place or camera it "
-                "may be wrong.",
-            ]
-        )
+        return "\n".join([*notes, *explain_calibration(self.calibration, len(self.gallery), before)])
 
     def _hit(self, number: int, similarity: float) -> Hit:
         photo, known = self.gallery.photos[number], self.calibration
@@ -93,7 +95,7 @@ class Search:
 def calibrate_index(
     index: str | Path,
     people: KnownPeople,
-    false_match_rate: float,
+    false_match_rate: float | None = None,
     *,
     checkpoint: str | Path | None = None,
     config_file: str | Path | None = None,
@@ -101,7 +103,7 @@ def calibrate_index(
 ) -> tuple[Calibration, Gallery]:
     """Calibrates an index on pictures of known people, and writes that into its folder.
 
-    Args: as Search.
+    Args: as Search; false_match_rate: as `check_people`.
     Raises: InputError: as Search and `calibrate`; an earlier calibration stays as it was.
     """
     check_people(people, false_match_rate)
@@ -121,16 +123,16 @@ def _encoder_of(
     Raises: InputError: it is no longer where it was and no other place is named, or it is another.
     """
     if checkpoint is None:
-        checkpoint, config_file = gallery.info["checkpoint_file"], config_file or gallery.info["config_file"]
+        checkpoint, config_file = gallery.content["checkpoint_file"], config_file or gallery.content["config_file"]
         if not Path(checkpoint).is_file():
             raise InputError(
                 f"the index {gallery.folder} was made with {checkpoint}, which is gone; name it by --checkpoint"
             )
-    extract = FeatureExtractor(checkpoint, device, precision=gallery.info["precision"], config_file=config_file)
+    extract = FeatureExtractor(checkpoint, device, precision=gallery.content["precision"], config_file=config_file)
     check_same_encoder(
-        gallery.info["encoder"],
+        gallery.content["encoder"],
         extract.encoder.identity(),
         f"the index {gallery.folder}",
-        "make it anew, or name the checkpoint that it was made with",
+        f"name the checkpoint that it was made with by --checkpoint, or make it again: {index_command(gallery.folder)}",
     )
     return extract

@@ -13,17 +13,23 @@ from dcac_fastreid.names import printable
 CELL, GAP, EDGE = (128, 256), 16, 4  # pixels: a photo, between two, its frame
 LINE, LINES, NAME_LINES = 18, 5, 2  # of text: its height, and how many lie below a photo, and of these for its name
 COLUMNS = 6  # the photo that asks, and five hits a row
-INK, FAINT, MATCH, BELOW = "#1f2328", "#57606a", "#1a7f37", "#b0b7be"
+MOST = 100  # photos that are drawn: 880 x 7,300 pixels, 20 MB; nobody looks at more, and 60,000 would take 11 GB
+LONGEST_NAME = 120  # letters; two lines hold 85 of the narrowest
+# Above the threshold is blue: green would say that it is the person.
+INK, FAINT, ABOVE, BELOW = "#1f2328", "#57606a", "#0969da", "#b0b7be"
 TEXT, SMALL = 14, 11  # sizes; a file name is small
 
 
 def draw_answer(answer: Answer, folder: Path, verdict: str) -> bytes:
-    """PNG: the verdict, and below it the photos. One that reaches the threshold has a green frame and the word "match".
+    """PNG: the verdict, and below it the first MOST photos. One above the threshold has a blue frame and says so.
 
     Args: folder: of the gallery's photos; their names are told below it.
     """
-    rows = -(-len(answer.hits) // (COLUMNS - 1))
-    columns = min(COLUMNS, len(answer.hits) + 1)
+    hits = answer.hits[:MOST]
+    if len(hits) < len(answer.hits):
+        verdict += f". Drawn are the first {len(hits)} of {len(answer.hits):,} photos"
+    rows = -(-len(hits) // (COLUMNS - 1))
+    columns = min(COLUMNS, len(hits) + 1)
     pitch = CELL[0] + GAP, CELL[1] + GAP + LINE * LINES
     width = GAP + columns * pitch[0]
     head = _wrapped(verdict, width - 2 * GAP)
@@ -32,18 +38,18 @@ def draw_answer(answer: Answer, folder: Path, verdict: str) -> bytes:
     for number, line in enumerate(head):
         ImageDraw.Draw(sheet).text((GAP, GAP + number * LINE), line, fill=INK, font=_font(TEXT))
     _place(sheet, (GAP, top), answer.photo, INK, ["asked for"], printable(answer.photo.name))
-    for place, (hit, name) in enumerate(zip(answer.hits, answer.names(folder), strict=True)):
+    for place, (hit, name) in enumerate(zip(hits, answer.names(folder)[:MOST], strict=True)):
         row, column = divmod(place, COLUMNS - 1)
         corner = GAP + (column + 1) * pitch[0], top + row * pitch[1]
-        _place(sheet, corner, hit.photo, MATCH if hit.is_match else BELOW, _lines(place + 1, hit), name)
+        _place(sheet, corner, hit.photo, ABOVE if hit.above_threshold else BELOW, _lines(place + 1, hit), name)
     stream = io.BytesIO()
     sheet.save(stream, format="PNG")
     return stream.getvalue()
 
 
 def _lines(rank: int, hit: Hit) -> list[str]:
-    known = [] if hit.probability is None else [f"probability {hit.probability:.3f}"]
-    return [f"{rank}." + ("  match" if hit.is_match else ""), f"similarity {hit.similarity:.3f}", *known]
+    known = [] if hit.probability is None else [f"same: {hit.chance}"]
+    return [f"{rank}. {hit.threshold_words}", f"similarity {hit.similarity:.3f}", *known]
 
 
 def _place(sheet: Image.Image, corner: tuple[int, int], photo: Path, colour: str, lines: list[str], name: str) -> None:
@@ -73,6 +79,9 @@ def _wrapped(text: str, width: int) -> list[str]:
 def _name_lines(name: str) -> list[str]:
     """What fits below a photo: of a longer name its beginning, often the person's, and its end."""
     short, kept = name, len(name)
+    if kept > LONGEST_NAME:
+        kept = LONGEST_NAME
+        short = f"{name[: kept // 2]}...{name[-kept // 2 :]}"
     while len(lines := _cut(short)) > NAME_LINES:
         kept -= 1
         short = f"{name[: kept - kept // 2]}...{name[len(name) - kept // 2 :]}"

@@ -8,6 +8,7 @@ import torch
 from dcac_fastreid import data, load_config
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config
 from dcac_fastreid.deploy import FeatureExtractor, load_encoder
+from dcac_fastreid.deploy.calibration import Calibration
 from dcac_fastreid.deploy.feature_folder import extract_folder
 from fastreid.modeling import build_model
 
@@ -37,6 +38,29 @@ def encoder(checkpoint):
 @pytest.fixture(scope="session")
 def extract(checkpoint):
     return FeatureExtractor(checkpoint, device="cpu")
+
+
+@pytest.fixture
+def calibration() -> Calibration:
+    """A made-up one."""
+    sha = 64 * "a"
+    encoder = {
+        "checkpoint": "a.pth",
+        "sha256": sha,
+        "config_sha256": sha,
+        "input_size": [128, 64],
+        "feature_width": 128,
+    }
+    validation = {
+        "name": "known",
+        "persons": 9,
+        "pictures": 50,
+        "cameras_known": True,
+        "genuine_pairs": 99,
+        "impostor_pairs": 999,
+    }
+    held_out = {"false_match_rate": 0.01, "true_match_rate": 0.7, "brier_score": 0.1, "calibration_error": 0.02}
+    return Calibration(encoder, validation, 0.01, 0.01, 0.5, 0.8, [], 10.0, -4.0, held_out, 0.5)
 
 
 @pytest.fixture(scope="session")
