@@ -28,12 +28,12 @@ class Hit:
 
     @property
     def chance(self) -> str:
-        """The probability in per cent; never 0 or 100."""
+        """The probability in whole per cent; never 0 or 100."""
         if self.probability is None:
             return "unknown"
-        if self.probability < 0.001:
-            return "below 0.1 %"
-        return "above 99.9 %" if self.probability > 0.999 else f"{100 * self.probability:.1f} %"
+        if self.probability < 0.01:
+            return "<1 %"
+        return ">99 %" if self.probability > 0.99 else f"{100 * self.probability:.0f} %"
 
     @property
     def threshold_words(self) -> str:

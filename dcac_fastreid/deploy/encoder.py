@@ -33,8 +33,10 @@ class Identity(TypedDict):
     checkpoint: str  # the file's name, which may change
     sha256: Sha256
     config_sha256: Sha256
-    input_size: Annotated[list[int], Must("a height and a width", lambda size: len(size) == 2 and min(size) > 0)]
-    feature_width: Annotated[int, Must("a whole number of 1 or more", lambda width: width > 0)]
+    input_size: Annotated[
+        list[int], Must("a height and a width", lambda size: len(size) == 2 and 0 < min(size) <= max(size) < 2**31)
+    ]
+    feature_width: Annotated[int, Must("a whole number from 1 to 2^31", lambda width: 0 < width < 2**31)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +118,10 @@ def _checked(device: str | torch.device | None) -> str:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         asked = torch.device(device)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(f"the device is {device!r}, which is no device; expected cuda or cpu") from error
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise InputError(f"the device is {device!r:.60}, which is no device; expected cuda or cpu") from error
+    if asked.type not in ("cpu", "cuda"):
+        raise InputError(f"the device is {str(device)!r:.60}; expected cuda or cpu")
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if asked.type == "cuda" and (asked.index or 0) >= gpus:
         raise InputError(

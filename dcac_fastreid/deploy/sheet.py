@@ -17,7 +17,7 @@ MOST = 100  # photos that are drawn: 880 x 7,300 pixels, 20 MB; nobody looks at 
 LONGEST_NAME = 120  # letters; two lines hold 85 of the narrowest
 # Above the threshold is blue: green would say that it is the person.
 INK, FAINT, ABOVE, BELOW = "#1f2328", "#57606a", "#0969da", "#b0b7be"
-TEXT, SMALL = 14, 11  # sizes; a file name is small
+TEXT, SMALL = 13, 11  # sizes; a file name is small
 
 
 def draw_answer(answer: Answer, folder: Path, verdict: str) -> bytes:
@@ -48,7 +48,7 @@ def draw_answer(answer: Answer, folder: Path, verdict: str) -> bytes:
 
 
 def _lines(rank: int, hit: Hit) -> list[str]:
-    known = [] if hit.probability is None else [f"same: {hit.chance}"]
+    known = [] if hit.probability is None else [f"same person {hit.chance}"]
     return [f"{rank}. {hit.threshold_words}", f"similarity {hit.similarity:.3f}", *known]
 
 

@@ -1,6 +1,5 @@
 """tools/search.py: a stranger's own photos in three commands, and what goes wrong in one sentence."""
 
-import json
 import re
 import shutil
 
@@ -9,6 +8,7 @@ import pytest
 from dcac_fastreid import data, load_config
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config
 from dcac_fastreid.deploy import FeatureExtractor
+from dcac_fastreid.deploy.calibration_file import read_calibration
 from dcac_fastreid.deploy.feature_folder import extract_folder
 from fastreid.modeling import build_model
 
@@ -46,6 +46,19 @@ def made_index(checkpoint, photos, tmp_path_factory):
     return folder
 
 
+def test_the_readmes_calibration_states_the_smallest_rate_that_the_photos_can(made_index, photos, run_tool, tmp_path):
+    """Without a rate that was named; it says what the default would need."""
+    index = shutil.copytree(made_index, tmp_path / "index")
+    status, written = run_tool("search", "calibrate", "--index", index, "--persons", photos / "known")
+    assert status == 0, written
+    rate = read_calibration(index).false_match_rate
+    assert 0.001 < rate < 0.2 and read_calibration(index).asked_rate == 0.001
+    assert re.search(
+        rf"Note: a false-match rate of 0.001 cannot be told from the .* about \d+ photos more, .* Stated instead is .*, {rate:g}\.",
+        written,
+    ), written
+
+
 def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
     index, found = tmp_path / "my_index", tmp_path / "found"
     status, written = run_tool(
@@ -55,17 +68,17 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
 
     ask = ("search", "query", "--index", index, "--photos", photos / "asked.jpg", "--output", found, "--top", 5)
     status, written = run_tool(*ask)
-    assert status == 0 and "no probability and no threshold are known" in written, written
+    assert status == 0 and "no threshold and no chance are known" in written, written
 
     calibrate = ("search", "calibrate", "--index", index, "--false-match-rate")
     status, written = run_tool(*calibrate, 0.15, "--persons", photos / "known")
     assert status == 0 and "Calibrated on known: " in written and "by different cameras" in written, written
-    assert "false matches are expected" in written
-    assert json.loads((index / "calibration.json").read_text())["false_match_rate"] == 0.15
+    assert "photos are expected above the threshold" in written
+    assert read_calibration(index).false_match_rate == 0.15
 
     status, written = run_tool(*ask)
-    assert status == 0 and re.search("asked.jpg: (nobody here|[1-5] of the 5|all 5) ", written), written
-    assert len(re.findall(r"^[1-5] +\S+\.jpg +0\.\d{3} +[01]\.\d{3}", written, re.MULTILINE)) == 5
+    assert status == 0 and re.search("asked.jpg: (nobody here|[1-5] of the 5) ", written), written
+    assert len(re.findall(r"^ *[1-5] +\S+\.jpg +0\.\d{3} +(?:above|below) +[<>]?\d+ %", written, re.MULTILINE)) == 5
     assert "find somebody nevertheless" in written and str(found / "index.html") in written
     page = (found / "index.html").read_text()
     assert "data:image/png;base64," in page and "false-match rate" in page and 'src="http' not in page
@@ -92,16 +105,22 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
         ("index --checkpoint {run} --gallery {photos}/gallery --index {run}", "the features shall go to .* is a file"),
         (
             "query --index {tmp} --photos {photos}/asked.jpg --output {tmp}/o",
-            ".* holds no features: it has no info.json",
+            ".* holds no index: make one by: python tools/search.py index",
         ),
-        ("calibrate --index {tmp} --persons {photos}/known", ".* holds no features: it has no info.json"),
+        (
+            "calibrate --index {tmp} --persons {photos}/known",
+            ".* holds no index: make one by: python tools/search.py index",
+        ),
         ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no picture none.jpg"),
         (
             "query --index {index} --photos {run} --output {tmp}/o",
             "1 of 1 picture cannot be read: .*model_final.pth",
         ),
         ("query --index {index} --photos {photos}/asked.jpg --output {run}/o", "the pictures shall go to .* is a file"),
-        ("query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --top 0", "0 photos of the gallery are"),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --top 0",
+            "the number of photos that are asked for is 0; ",
+        ),
         ("query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --prior 2", "the prior is 2; expected"),
         (
             "index --checkpoint {run} --gallery {photos}/asked.jpg --index {tmp}/i",
@@ -121,7 +140,10 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
         ),
         ("calibrate --index {index} --persons none", "there is no folder none; expected a folder with one for each"),
         ("calibrate --index {index} --persons {photos}/asked.jpg", ".*asked.jpg is a file; expected a folder with one"),
-        ("calibrate --index {index} --persons {photos}/known", "a false-match rate of 0.001 cannot be told from"),
+        (
+            "calibrate --index {index} --persons {photos}/known --false-match-rate 0.001",
+            "a false-match rate of 0.001 cannot be told from the .* photos more, .*; state 0.\\d+ or more, or add photos",
+        ),
         (
             "calibrate --index {index} --persons {photos}/known --false-match-rate 7",
             "the false-match rate is 7; expected",
