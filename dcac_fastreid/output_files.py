@@ -14,7 +14,7 @@ from dcac_fastreid.errors import InputError
 # In temporary names, beside the process's number: a number may come again, in a container it does every time.
 _PROCESS = secrets.token_hex(4)
 _CALLS = itertools.count()
-_OWNER = re.compile(r"\.(\d{1,9})-([0-9a-f]{8})-\d+\.unfinished")
+_OWNER = re.compile(r"\.(\d{1,9})-([0-9a-f]{8})-\d+\.unfinished$")
 
 
 def check_writable(folder: str | Path, leads_to: str, next_step: str = "choose another folder") -> None:
@@ -66,6 +66,11 @@ def unfinished_path(path: str | Path) -> Path:
     """A temporary name beside `path` that no other process and no other call has."""
     path = Path(path)
     return path.with_name(f"{path.name}.{os.getpid()}-{_PROCESS}-{next(_CALLS)}.unfinished")
+
+
+def finished_name(name: str) -> str:
+    """The file name that a temporary one stands for; any other as it is."""
+    return _OWNER.sub("", name).removesuffix(".unfinished")
 
 
 def left_unfinished(folder: str | Path, pattern: str) -> list[Path]:

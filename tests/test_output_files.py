@@ -9,7 +9,7 @@ import time
 import pytest
 
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import check_writable, left_unfinished, write_whole
+from dcac_fastreid.output_files import check_writable, finished_name, left_unfinished, write_whole
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):
@@ -62,6 +62,8 @@ def test_what_a_killed_process_left_is_found_and_what_others_are_writing_is_not(
     (tmp_path / "model_0.pth.unfinished").touch()  # of an earlier version
     (tmp_path / f"model_3.pth.{os.getpid()}-00000000-0.unfinished").touch()  # a number that came again
     (tmp_path / f"other.{killed.pid}-00000000-0.unfinished").touch()
+
+    assert {finished_name(path.name) for path in tmp_path.iterdir()} == {f"model_{n}.pth" for n in range(4)} | {"other"}
 
     def check(stream):
         found = {path.name.split(".")[0] for path in left_unfinished(tmp_path, "model_*.pth")}

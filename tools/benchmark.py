@@ -21,6 +21,7 @@ import torch
 
 from dcac_fastreid import profiling
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.output_files import write_whole
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "DCAC"
 
@@ -69,7 +70,7 @@ def hand_out(results: dict, tables: str, output: str | None) -> None:
     text = json.dumps(results, indent=2)
     print(text, flush=True)
     if output:
-        Path(output).write_text(text + "\n")
+        write_whole(output, lambda stream: stream.write(f"{text}\n".encode()))
     print(tables, file=sys.stderr)
 
 

@@ -1,5 +1,6 @@
 """Lays data sets out as fast-reid's classes and ours look for them, by links; the originals are not touched."""
 
+import glob
 import json
 import os
 import shutil
@@ -9,9 +10,7 @@ from dcac_fastreid.data.dg_datasets import DRAWN_WORLD
 from dcac_fastreid.data.doctor.examine import Report
 from dcac_fastreid.data.doctor.found import MARK, Finding, Found
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import check_writable, write_whole
-
-UNFINISHED = ".unfinished"
+from dcac_fastreid.output_files import check_writable, finished_name, left_unfinished, unfinished_path, write_whole
 
 
 def link(report: Report, folder: str | Path) -> Path:
@@ -73,7 +72,7 @@ def linked_before(folder: str | Path) -> dict[str, str]:
         *([DRAWN_WORLD] if (folder / DRAWN_WORLD).is_symlink() else []),
         *(Path(target).parts[0] for target in linked),
     }
-    others = sorted(name for name in os.listdir(folder) if name.removesuffix(UNFINISHED) not in ours)
+    others = sorted(name for name in os.listdir(folder) if finished_name(name) not in ours)
     if others:
         raise InputError(f"--link {folder} holds something else ({others[0]}); name a new or empty folder")
     return linked
@@ -110,10 +109,11 @@ def _make(target: Path, links: dict[str, Path]) -> None:
     if target.is_symlink() or target.exists():
         return  # of an earlier call, from the same folder
     target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = target.with_name(target.name + UNFINISHED)
-    if unfinished.is_symlink():
-        unfinished.unlink()
-    shutil.rmtree(unfinished, ignore_errors=True)
+    for remains in left_unfinished(target.parent, glob.escape(target.name)):
+        if remains.is_symlink():
+            remains.unlink()
+        shutil.rmtree(remains, ignore_errors=True)
+    unfinished = unfinished_path(target)
     for path, source in links.items():
         at = unfinished / path if path else unfinished
         at.parent.mkdir(parents=True, exist_ok=True)

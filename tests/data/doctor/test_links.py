@@ -129,5 +129,6 @@ def test_what_a_killed_call_left_is_made_again(lay_out_as, tmp_path):
     _, root = diagnose(tmp_path / "data", link_to=tmp_path / "linked", quick=True)
     (root / "prid_2011").rename(root / "prid_2011.unfinished")
     next((root / "prid_2011.unfinished").rglob("*.png")).unlink()
+    (root / f"{MARK}.999999999-00000000-0.unfinished").touch()  # of today's form, in a write of the mark
     diagnose(tmp_path / "data", link_to=root, quick=True)
-    assert len(read_dataset("PRID", str(root)).train) == 4 and not list(root.glob("*.unfinished"))
+    assert len(read_dataset("PRID", str(root)).train) == 4 and not list(root.glob("prid_2011*.unfinished"))
