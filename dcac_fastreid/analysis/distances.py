@@ -175,10 +175,11 @@ def _draw(names: Sequence[str], pairs: Sequence[Pairs], similarity: bool) -> byt
 
 def _draw_roc(axes, names: Sequence[str], pairs: Sequence[Pairs]) -> None:
     least = 1 / max(each.num_impostors for each in pairs)
-    for number, (name, each) in enumerate(zip(names, pairs, strict=True)):
+    lines = []
+    for number, each in enumerate(pairs):
         shares = np.append(each.false_matches, 1.0), np.append(each.true_matches, 1.0)
         style = {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % len(LINES)]}
-        axes.plot(np.maximum(shares[0], least), shares[1], drawstyle="steps-post", label=name, linewidth=1.8, **style)
+        lines += axes.plot(np.maximum(shares[0], least), shares[1], drawstyle="steps-post", linewidth=1.8, **style)
     for rate in RATES:
         if rate > least:
             axes.axvline(rate, color=FAINT, linewidth=0.6, zorder=0)
@@ -188,7 +189,7 @@ def _draw_roc(axes, names: Sequence[str], pairs: Sequence[Pairs]) -> None:
     axes.set_xlabel("false-match rate (share of impostors accepted)")
     axes.set_ylabel("share of genuine pairs accepted")
     axes.set_title("ROC")
-    axes.legend(loc="lower right")
+    axes.legend(lines, names, loc="lower right")  # labels of their own would be left out where they begin with _
 
 
 def _draw_distributions(axes, name: str, pairs: Pairs, similarity: bool) -> None:

@@ -25,6 +25,7 @@ SETTINGS = {
     "legend.frameon": False,
     "figure.facecolor": "white",
 }
+LONGEST_LINE = 90  # letters; a longer name would leave no room for the picture
 
 
 def draw_png(width: float, height: float, draw: Callable, *, layout: str = "constrained") -> bytes:
@@ -49,11 +50,18 @@ def draw_png(width: float, height: float, draw: Callable, *, layout: str = "cons
             Text
         ):  # names of runs and persons are seen as they are; numbers at an axis come later
             if text.get_text():
-                text.set_text(printable(text.get_text(), keep="\n"))
+                text.set_text("\n".join(map(_short, printable(text.get_text(), keep="\n").split("\n"))))
                 text.set_parse_math(False)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()
+
+
+def _short(line: str) -> str:
+    if len(line) <= LONGEST_LINE:
+        return line
+    half = (LONGEST_LINE - 3) // 2
+    return f"{line[:half]}...{line[-half:]}"
 
 
 def check_size(width: float, height: float) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from dcac_fastreid.deploy.arguments import as_path
 from dcac_fastreid.deploy.comparison import Comparison, Measured
 from dcac_fastreid.deploy.encoder import load_encoder
 from dcac_fastreid.deploy.export_metadata import describe_export
-from dcac_fastreid.deploy.exported_program import INSIDE, exported_program
+from dcac_fastreid.deploy.exported_program import INSIDE, OUTSIDE, exported_program
 from dcac_fastreid.deploy.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
 from dcac_fastreid.deploy.probe import pictures_of, smooth_pictures
 from dcac_fastreid.deploy.torch_export_file import torch_export_content, torch_export_runner
@@ -86,21 +87,24 @@ def export_model(
         InputError: a wrong path, an encoder that cannot be exported, or probe pictures that tell nothing.
         ImportError: the libraries for ONNX are not there.
     """
+    if normalization not in (INSIDE, OUTSIDE):
+        raise InputError(f"the normalization is {normalization!r:.60}; expected {INSIDE} or {OUTSIDE}")
     files = output_files(output, formats)
     if ONNX in files:
-        check_opset(opset or OPSET)
+        opset = OPSET if opset is None else opset
+        check_opset(opset)
         require_onnx()
     elif opset is not None:
         raise InputError(f"--opset {opset} is of ONNX, but what is asked for is {', '.join(files)}; leave --opset out")
     encoder = load_encoder(checkpoint, device="cpu", config_file=config_file)
-    probe = pictures_of(probe_folder, encoder) if probe_folder else smooth_pictures(encoder.input_size)
+    probe = pictures_of(probe_folder, encoder) if probe_folder is not None else smooth_pictures(encoder.input_size)
     comparison = Comparison(encoder, probe, normalization)
     metadata = describe_export(encoder, normalization, data_license=data_license, weights_license=weights_license)
     program = exported_program(encoder, normalization)
     contents, runners = {}, {}
     for format in tqdm(files, desc="converting", unit="file", disable=None, leave=False):
         if format == ONNX:
-            contents[format] = onnx_content(program, opset or OPSET, metadata)
+            contents[format] = onnx_content(program, opset, metadata)
             runners[format] = onnx_runner(contents[format])
         else:
             contents[format] = torch_export_content(program, metadata)
@@ -118,7 +122,9 @@ def output_files(output: str | Path, formats: Sequence[str] = ()) -> dict[str, P
     Raises: InputError: a file's suffix and the formats contradict each other, a suffix of no format, or a folder that cannot be
         made or written.
     """
-    path = Path(output)
+    path = as_path(output, "--output")
+    if isinstance(formats, str) or any(format not in FORMATS for format in formats):
+        raise InputError(f"the formats are {formats!r:.60}; expected a list of {', '.join(FORMATS)}")
     by_suffix = {suffix: format for format, suffix in FORMATS.items()}
     if path.suffix in by_suffix and not path.is_dir():
         format = by_suffix[path.suffix]

@@ -31,8 +31,10 @@ def require_onnx() -> None:
 
 def check_opset(opset: int) -> None:
     """Raises InputError: one that cannot be written."""
-    if not OPSET <= opset <= HIGHEST_OPSET:
-        raise InputError(f"--opset is {opset}; expected {OPSET} to {HIGHEST_OPSET}, which PyTorch's exporter writes")
+    if type(opset) is not int or not OPSET <= opset <= HIGHEST_OPSET:
+        raise InputError(
+            f"--opset is {opset!r:.60}; expected {OPSET} to {HIGHEST_OPSET}, which PyTorch's exporter writes"
+        )
 
 
 def onnx_content(program: torch.export.ExportedProgram, opset: int, metadata: Mapping[str, str]) -> bytes:

@@ -28,3 +28,28 @@ def test_a_figure_too_large_to_draw_is_one_sentence():
         InputError, match="a picture of 40 x 36 inches .* and at most 1,400 square inches: ask for fewer"
     ):
         draw_png(40, 36, draw)
+
+
+NAMES = ["$x$", r"$\frac{", "a_b^c", "_hidden", "two\nlines", "escape \x1b[31m code", "caf\udce9", 300 * "long "]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_a_name_is_drawn_as_it_is_written(name):
+    """Names of runs and persons; formulas of matplotlib in them would be set, or end the drawing."""
+    drawn = []
+
+    def draw(figure):
+        axes = figure.subplots()
+        (line,) = axes.plot([1e-4, 1], [0, 1])
+        axes.set_title(name)
+        axes.legend([line], [name])
+        drawn.append(figure)
+
+    assert draw_png(8, 3, draw).startswith(b"\x89PNG")
+    (axes,) = drawn[0].axes
+    for text in (axes.title, axes.get_legend().get_texts()[0]):
+        assert not text.get_parse_math() and max(map(len, text.get_text().split("\n"))) <= 90
+        assert all(letter.isprintable() or letter == "\n" for letter in text.get_text())
+        if name.isprintable() and len(name) < 90:
+            assert text.get_text() == name

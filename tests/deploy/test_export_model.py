@@ -172,6 +172,24 @@ def test_an_opset_is_checked_before_anything_is_read(tmp_path):
         export_model(tmp_path / "none.pth", tmp_path, opset=17)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"opset": 0}, "--opset is 0; expected 18 to"),
+        ({"opset": True}, "--opset is True; expected 18 to"),
+        ({"opset": "18"}, "--opset is '18'; expected 18 to"),
+        ({"formats": "onnx"}, "the formats are 'onnx'; expected a list of onnx, torch-export"),
+        ({"formats": ["tflite"]}, r"the formats are \['tflite'\]; expected a list of"),
+        ({"normalization": "both"}, "the normalization is 'both'; expected inside or outside"),
+        ({"output": ""}, "--output is an empty name"),
+        ({"output": None}, "--output is None; expected the path"),
+    ],
+)
+def test_wrong_arguments_are_one_sentence_before_anything_is_read(wrong, sentence, tmp_path):
+    with pytest.raises(InputError, match=f"^{sentence}"):
+        export_model(**{"checkpoint": tmp_path / "none.pth", "output": tmp_path, **wrong})
+
+
 def test_the_files_of_an_output(tmp_path):
     onnx, pt2 = tmp_path / "encoder.onnx", tmp_path / "encoder.pt2"
     assert output_files(tmp_path) == {"onnx": onnx, "torch-export": pt2}

@@ -1,6 +1,7 @@
 """tools/search.py: a stranger's own photos in three commands, and what goes wrong in one sentence."""
 
 import re
+import shlex
 import shutil
 
 import pytest
@@ -113,6 +114,22 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
         ),
         ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no picture none.jpg"),
         (
+            "query --index {index} --photos {photos}/asked.jpg --output ''",
+            "the pictures shall go to a folder without a name",
+        ),
+        ("query --index {index} --photos '' --output {tmp}/o", "a photo is an empty name; "),
+        ("query --index '' --photos {photos}/asked.jpg --output {tmp}/o", "the index is an empty name; "),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --prior nan",
+            "the prior is nan; expected",
+        ),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --device abacus",
+            "the device is 'abacus'",
+        ),
+        ("index --checkpoint {run} --gallery '' --index {tmp}/i", "the folder of the pictures is an empty name; "),
+        ("index --checkpoint {run} --gallery {photos}/gallery --index ''", "the output folder is an empty name; "),
+        (
             "query --index {index} --photos {run} --output {tmp}/o",
             "1 of 1 picture cannot be read: .*model_final.pth",
         ),
@@ -154,6 +171,6 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
 )
 def test_wrong_input_is_one_sentence(arguments, sentence, checkpoint, photos, made_index, run_tool, tmp_path):
     places = {"photos": photos, "tmp": tmp_path, "run": checkpoint, "index": made_index}
-    status, written = run_tool("search", *(each.format(**places) for each in arguments.split()))
+    status, written = run_tool("search", *(each.format(**places) for each in shlex.split(arguments)))
     assert status == 2 and written.count("\n") == 1 and re.match(f"error: {sentence}", written), written
     assert not list(tmp_path.iterdir()) and not (made_index / "calibration.json").exists()
