@@ -15,7 +15,7 @@ from dcac_fastreid.deploy import export_model as module
 from dcac_fastreid.deploy.comparison import Comparison, Disagreement
 from dcac_fastreid.deploy.export_model import export_model, output_files
 from dcac_fastreid.deploy.exported_program import UnitFeatures, exported_program
-from dcac_fastreid.deploy.probe import smooth_pictures
+from dcac_fastreid.deploy.probe import Probe, smooth_pictures
 from dcac_fastreid.errors import InputError
 
 
@@ -157,7 +157,7 @@ def test_an_encoder_that_is_no_graph_is_one_sentence(encoder):
 
 
 def test_features_that_tell_nothing_are_one_sentence(checkpoint, encoder, tmp_path, monkeypatch):
-    for weight, message in ((0.0, "are all alike to the encoder"), (float("nan"), "no finite numbers")):
+    for weight, message in ((0.0, "gives every picture the same features"), (float("nan"), "NaN|no finite numbers")):
         broken = torch.load(checkpoint)
         broken["model"]["heads.bottleneck.0.weight"].fill_(weight)
         broken["model"]["heads.bottleneck.0.bias"].fill_(1.0)
@@ -165,6 +165,9 @@ def test_features_that_tell_nothing_are_one_sentence(checkpoint, encoder, tmp_pa
         with pytest.raises(InputError, match=message):
             export_model(tmp_path / "broken.pth", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    same = smooth_pictures(encoder.input_size).images[:1].repeat(3, 1, 1, 1)
+    with pytest.raises(InputError, match="three copies are all alike to the encoder"):
+        Comparison(encoder, Probe(same, "three copies"), "inside")
 
 
 def test_an_opset_is_checked_before_anything_is_read(tmp_path):

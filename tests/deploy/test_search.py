@@ -5,6 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
+import faiss
 import pytest
 import torch
 from PIL import Image, ImageColor
@@ -315,6 +316,19 @@ def test_files_of_two_indexes_do_not_mix(extract, tiny_world, queries, tmp_path)
                 continue
             for hit in answer.hits:
                 assert hit.similarity == pytest.approx((extract(hit.photo)[0] @ question).item(), abs=1e-4), file.name
+
+
+def test_a_search_with_fewer_results_than_asked_for_lists_those(index, extract, queries):
+    """An approximate index fills up with the number -1, which is the last photo to Python."""
+    search, features = Search(index, device="cpu"), extract(Search(index, device="cpu").gallery.photos).numpy()
+    approximate = faiss.IndexIVFFlat(faiss.IndexFlatIP(128), 128, 5, faiss.METRIC_INNER_PRODUCT)
+    approximate.train(features)
+    approximate.add(features)
+    search.gallery._index = approximate  # it looks into one of five cells
+    (answer,) = search([queries[0]], k=35)
+    assert 0 < len(answer.hits) < 35 and len({hit.photo for hit in answer.hits}) == len(answer.hits)
+    for hit in answer.hits:
+        assert hit.similarity == pytest.approx((extract(hit.photo)[0] @ extract(queries[0])[0]).item(), abs=1e-4)
 
 
 def test_a_photo_that_is_no_crop_is_answered_with_a_hint(index, tmp_path):
