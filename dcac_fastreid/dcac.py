@@ -88,6 +88,7 @@ def attach_training_side(model: DCAC, cfg, denoiser: Denoiser, *, autocast: torc
         rank=cfg.MODEL.DCAC.LORA.RANK,
         alpha=cfg.MODEL.DCAC.LORA.ALPHA,
         targets=cfg.MODEL.DCAC.LORA.TARGETS,
+        qkv_bias=cfg.MODEL.DCAC.LORA.QKV_BIAS,
         seed=cfg.SEED,
     )
     if model.device.type == "cuda":

@@ -1,4 +1,4 @@
-"""Makes a checkpoint for --eval-only of one that DCAC's authors or CLIP-ReID released; needs neither data nor Stable Diffusion.
+"""Makes a checkpoint, to test or to train on from, of one that DCAC's authors or CLIP-ReID released; reads no data.
 
 python tools/convert_checkpoint.py --input ViT-B-16_stage2_60.pth --output weights/dcac_ma_ms.pth
 """
@@ -30,15 +30,26 @@ if __name__ == "__main__":
         help="its config, such as configs/DCAC/ma_ms.yml: the file will carry what rebuilds the encoder, so that "
         "FeatureExtractor, tools/search.py and tools/export_model.py need nothing else",
     )
+    parser.add_argument(
+        "--training-side",
+        action="store_true",
+        help="take what the diffusion model was trained with too (LoRA, q, k, v biases, the condition's transform), to train on "
+        "from it or to look at it; its configs are those in configs/DCAC/authors",
+    )
     args = parser.parse_args()
     with dcac_fastreid.one_sentence_errors():
         if Path(args.input).resolve() == Path(args.output).resolve():
             raise InputError(f"--output is the --input, {args.input}; name another file")
-        config = ""
-        if args.config_file:
-            config = encoder_config(dcac_fastreid.load_config(args.config_file, ["MODEL.DEVICE", "cpu"]))
-        conversion = released.convert(args.input, image_size=tuple(args.image_size), format=args.format)
-        released.save(conversion, args.output, config)
+        cfg = dcac_fastreid.load_config(args.config_file, ["MODEL.DEVICE", "cpu"]) if args.config_file else None
+        conversion = released.convert(
+            args.input,
+            image_size=tuple(args.image_size),
+            format=args.format,
+            training_side=args.training_side,
+        )
+        if cfg and args.training_side:
+            released.check_training_side(conversion, cfg)
+        released.save(conversion, args.output, encoder_config(cfg) if cfg else "")
         before, after = Path(args.input).stat().st_size, Path(args.output).stat().st_size
         print(f"{conversion.report()}\n{args.output}: {after / 1e6:.1f} MB of {before / 1e6:.1f} MB")
         config_file = args.config_file or "FILE"

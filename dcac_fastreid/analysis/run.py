@@ -3,7 +3,7 @@
 B batch, N identities of the training set; D feature width.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -155,20 +155,21 @@ class Run:
 
     def batch(self, images: Sequence[TrainingImage]) -> dict:
         """fast-reid's batch of these images, without augmentation, as both models take it: `images` (B, 3, H, W) in [0, 255]."""
-        return self._batch([(image.path, image.label, 0) for image in images])
+        transform = build_transforms(self.cfg, is_train=False)  # as the prototypes see them
+        return self._batch([(image.path, image.label, 0) for image in images], transform)
 
     def features(self, paths: Sequence[str]) -> Tensor:
         """Of any pictures, as the model gives them in an evaluation: (len(paths), D) fp32, on the CPU; with a progress bar."""
-        size = self.cfg.TEST.IMS_PER_BATCH
+        size, transform = self.cfg.TEST.IMS_PER_BATCH, data.test_transforms(self.cfg)
         made = []
         with torch.no_grad():
             for begin in tqdm(range(0, len(paths), size), desc="features", unit="batch", disable=None, leave=False):
-                batch = self._batch([(path, 0, 0) for path in paths[begin : begin + size]])
+                batch = self._batch([(path, 0, 0) for path in paths[begin : begin + size]], transform)
                 made.append(self.model(batch).float().cpu())
         return torch.cat(made)
 
-    def _batch(self, items: Sequence[tuple[str, int, int]]) -> dict:
-        chosen = CommDataset(items, build_transforms(self.cfg, is_train=False), relabel=False)
+    def _batch(self, items: Sequence[tuple[str, int, int]], transform: Callable) -> dict:
+        chosen = CommDataset(items, transform, relabel=False)
         return fast_batch_collator([chosen[index] for index in range(len(chosen))])
 
     def test_set(self, name: str = "") -> TestSet:

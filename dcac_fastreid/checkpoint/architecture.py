@@ -12,7 +12,7 @@ BESIDE = {".safetensors": "encoder.yml"}  # what lies beside a file that carries
 
 
 def encoder_config(cfg) -> str:
-    """A config for load_config, with what the weights do not say: architecture, input size and cropping, pixels' mean, width."""
+    """A config for load_config, with what the weights do not say: architecture, size, resizing, cropping, pixels' mean, width."""
     small = cfg.clone()
     small.defrost()
     small.MODEL.BACKBONE.PRETRAIN, small.MODEL.BACKBONE.PRETRAIN_PATH = False, ""
@@ -20,7 +20,7 @@ def encoder_config(cfg) -> str:
     small.MODEL = type(cfg)(
         {key: model[key] for key in ("META_ARCHITECTURE", "PIXEL_MEAN", "PIXEL_STD", "BACKBONE", "CLIP", "HEADS")}
     )
-    small.INPUT = type(cfg)({key: pictures[key] for key in ("SIZE_TRAIN", "SIZE_TEST", "CROP")})
+    small.INPUT = type(cfg)({key: pictures[key] for key in ("SIZE_TRAIN", "SIZE_TEST", "TEST_INTERPOLATION", "CROP")})
     for section in set(small) - {"MODEL", "INPUT"}:
         del small[section]
     return f"# Of the encoder: fast-reid's keys, as tools/train_net.py --config-file reads them.\n{small.dump()}"

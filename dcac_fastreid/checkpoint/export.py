@@ -14,6 +14,7 @@ from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.tensor_files import read_tensor_file
 
+BIAS_KEY = re.compile(r"feedback\.denoiser\.unet\..+\.to_[qkv]\.base_layer\.bias$")
 LORA_KEY = re.compile(r"feedback\.denoiser\.unet\.(.+\.lora_[AB])\.default(\.weight)$")
 
 
@@ -69,6 +70,12 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
         absent.append(
             "no LoRA: the checkpoint holds none"
             + (f", but {sum(t.nbytes for t in trained) / 1e6:.0f} MB of the U-Net's own weights" if trained else "")
+        )
+    biases = [key for key in model if BIAS_KEY.match(key)]
+    if lora and biases:
+        absent.append(
+            f"no q, k, v biases: the {len(biases)} that MODEL.DCAC.LORA.QKV_BIAS has put beside the LoRA have no place in "
+            "diffusers' file; without them the LoRA gives other predictions than this run's U-Net"
         )
     return exported, absent
 

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
-from dcac_fastreid.checkpoint.released_formats import FORMATS, NECK, TOWER, UNKNOWN, Rule
+from dcac_fastreid.checkpoint.released_formats import FORMATS, NECK, TOWER, UNET, UNKNOWN, Rule
+from dcac_fastreid.checkpoint.released_unet import ENDS, blocks_of_a_level, our_name
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.tensor_files import read_state_dict
@@ -21,6 +22,7 @@ class Group(NamedTuple):
     """Weights that one rule is about."""
 
     rule: Rule
+    target: str | None  # where they went; None: dropped
     tensors: int
     parameters: int
     size: int  # bytes in the file
@@ -51,12 +53,8 @@ class Conversion:
         for title, taken in (("taken", True), ("dropped", False)):
             lines.append(title)
             for group in self.groups:
-                if (group.rule.target is not None) == taken:
-                    end = (
-                        f"-> {group.rule.target}{'*' if group.rule.target[-1] == '.' else ''}"
-                        if taken
-                        else group.rule.why
-                    )
+                if (group.target is not None) == taken:
+                    end = f"-> {group.target}{'*' if group.target[-1] == '.' else ''}" if taken else group.rule.why
                     lines.append(
                         f"  {group.rule.what:<36}{group.tensors:>5} tensors {group.parameters:>13,} numbers "
                         f"{group.size / 1e6:>8.1f} MB  {end}"
@@ -64,24 +62,44 @@ class Conversion:
         return "\n".join([*lines, *filter(None, [FORMATS[self.format].note])])
 
 
-def convert(path: str | Path, *, image_size: tuple[int, int], format: str = "auto") -> Conversion:
+def convert(
+    path: str | Path, *, image_size: tuple[int, int], format: str = "auto", training_side: bool = False
+) -> Conversion:
     """Reads a released checkpoint.
 
     Args:
         image_size: (H, W) at which it was trained; the release and CLIP-ReID: 256 x 128.
         format: a key of FORMATS, or "auto" to know it by its names.
+        training_side: whether to take what the U-Net was trained with too: adapters, q, k, v biases, the condition's
+            transform. Such a checkpoint fits a model with MODEL.DCAC.LORA.QKV_BIAS True.
     Raises:
-        InputError: no such checkpoint, a weight of the encoder is missing or left over, or shapes that do not agree.
+        InputError: no such checkpoint, one without adapters whose training side is asked for, a weight of the encoder is
+            missing or left over, or shapes that do not agree.
     """
     weights = read_state_dict(path)
     format = _format(weights, path) if format == "auto" else format
-    sorted_out = [(key, *_apply(FORMATS[format].rules, key)) for key in weights]
+    sorted_out = [(key, *_apply(FORMATS[format].rules, key, training_side)) for key in weights]
     model = {name: _plain(weights[key]) for key, rule, name in sorted_out if name}
     model.setdefault(f"{NECK}num_batches_tracked", torch.tensor(0))
     _check(model, image_size, path, format)
     _place_prompts(model)
-    groups = _groups(((rule, weights[key]) for key, rule, _ in sorted_out), FORMATS[format].rules)
+    if training_side:
+        model = _with_our_names(model, blocks_of_a_level(weights), path)
+    groups = _groups(((rule, weights[key]) for key, rule, _ in sorted_out), FORMATS[format].rules, training_side)
     return Conversion(format, model, len(model["heads.weight"]), groups)
+
+
+def check_training_side(conversion: Conversion, cfg) -> None:
+    """Raises InputError where a training side that was taken does not fit the model of a config."""
+    ranks = {len(weight) for key, weight in conversion.model.items() if key.endswith(".lora_A.default.weight")}
+    lora = cfg.MODEL.DCAC.LORA
+    wrong = [f"MODEL.DCAC.LORA.RANK {rank}" for rank in sorted(ranks - {lora.RANK})]
+    if not lora.QKV_BIAS and any(key.endswith(ENDS["bias"]) for key in conversion.model):
+        wrong.append("MODEL.DCAC.LORA.QKV_BIAS True")
+    if wrong:
+        raise InputError(
+            f"the released U-Net needs {' and '.join(wrong)}, which the config does not say; take one of configs/DCAC/authors"
+        )
 
 
 def save(conversion: Conversion, path: str | Path, encoder_config: str = "") -> None:
@@ -105,12 +123,17 @@ def _format(weights: Mapping[str, Tensor], path) -> str:
     )
 
 
-def _apply(rules: Iterable[Rule], key: str) -> tuple[Rule, str | None]:
+def _apply(rules: Iterable[Rule], key: str, training_side: bool) -> tuple[Rule, str | None]:
     """The rule for a weight, and its name in fast-reid's checkpoint."""
     for rule in rules:
         if re.match(rule.pattern, key):
-            return rule, None if rule.target is None else re.sub(rule.pattern, rule.target, key, count=1)
+            target = _target(rule, training_side)
+            return rule, None if target is None else re.sub(rule.pattern, target, key, count=1)
     return UNKNOWN, None
+
+
+def _target(rule: Rule, training_side: bool) -> str | None:
+    return rule.training_target if training_side and rule.training_target else rule.target
 
 
 def _plain(weight: Tensor) -> Tensor:
@@ -164,10 +187,33 @@ def _place_prompts(model: dict[str, Tensor]) -> None:
         model["conditioner.matrix"] = model.pop("conditioner.prompts")
 
 
-def _groups(ruled: Iterable[tuple[Rule, Tensor]], order: Iterable[Rule]) -> list[Group]:
+def _with_our_names(model: Mapping[str, Tensor], level: float, path) -> dict[str, Tensor]:
+    """The training side under the names that DCAC's own checkpoints have, and prototypes that nobody has filled yet."""
+    if not any(key.startswith(UNET) and key.endswith("lora_A") for key in model):
+        raise InputError(
+            f"{path} has no LoRA, so nothing of its U-Net can be taken; convert without --training-side, which keeps the "
+            "encoder, the classifier and the ID prompts"
+        )
+    named = {
+        our_name(key.removeprefix(UNET), level) if key.startswith(UNET) else key: weight
+        for key, weight in model.items()
+    }
+    transform = "conditioner.transform."
+    if any(key.startswith(transform) for key in model) and f"{transform}5.weight" not in model:
+        # Of ConditionNet's six layers nothing: a BatchNorm alone, which has no number in ours.
+        named = {key.replace(f"{transform}0.", transform): weight for key, weight in named.items()}
+    classifier = model["heads.weight"]
+    return {**named, "memory.prototypes": torch.zeros_like(classifier)}
+
+
+def _groups(ruled: Iterable[tuple[Rule, Tensor]], order: Iterable[Rule], training_side: bool) -> list[Group]:
     tensors, parameters, size = Counter(), Counter(), Counter()
     for rule, weight in ruled:
         tensors[rule] += 1
         parameters[rule] += weight.numel()
         size[rule] += weight.nbytes
-    return [Group(rule, tensors[rule], parameters[rule], size[rule]) for rule in (*order, UNKNOWN) if tensors[rule]]
+    return [
+        Group(rule, _target(rule, training_side), tensors[rule], parameters[rule], size[rule])
+        for rule in (*order, UNKNOWN)
+        if tensors[rule]
+    ]

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 TOWER, NECK = "backbone.tower.", "heads.bottleneck.0."
 TRAINING_ONLY = "training alone reads it"
+UNET = "feedback.denoiser.unet."
 
 
 class Rule(NamedTuple):
@@ -13,6 +14,7 @@ class Rule(NamedTuple):
     what: str
     target: str | None = None  # in the place of the match; None: dropped
     why: str = TRAINING_ONLY
+    training_target: str | None = None  # as target, where the training side is asked for
 
 
 class Released(NamedTuple):
@@ -32,16 +34,22 @@ FORMATS = {
             Rule(r"encoder\.fc\.weight$", "classifier", "heads.weight"),
             Rule(r"denoiser\.model\.prompt_emb\.prompt_emb$", "ID prompts", "conditioner.prompts"),
             Rule(r"encoder\.cam_emb$", "camera embedding", why="the release tests without it too"),
-            Rule(r"denoiser\.model\.prompt_emb\.", "transform of the condition"),
             Rule(
-                r"denoiser\.model\..*\.lora_[AB]$",
-                "LoRA of the U-Net",
-                why="it was trained beside the random q, k, v biases, and training alone reads it",
+                r"denoiser\.model\.prompt_emb\.condition_bottleneck\.",
+                "transform of the condition",
+                training_target="conditioner.transform.",
             ),
             Rule(
-                r"denoiser\.model\..*\.to_[qkv]\.bias$",
+                r"denoiser\.model\.(?=.*\.lora_[AB]$)",
+                "LoRA of the U-Net",
+                why="it was trained beside the random q, k, v biases, and training alone reads it",
+                training_target=UNET,
+            ),
+            Rule(
+                r"denoiser\.model\.(?=.*\.to_[qkv]\.bias$)",
                 "q, k, v biases",
                 why="random and frozen; Stable Diffusion has none",
+                training_target=UNET,
             ),
             Rule(r"denoiser\.model\.", "U-Net"),
             Rule(r"denoiser\.autoencoder\.", "VAE"),

@@ -36,9 +36,15 @@ def log_without_waiting() -> None:
 def after_step(self) -> None:
     steps = self.trainer.iter + 1
     # The last step of an epoch is left to after_epoch, which follows at once.
-    if steps % self._period == 0 and steps % self.trainer.iters_per_epoch != 0:
+    if steps % self._period == 0 and not _ends_epoch(self.trainer, steps):
         for writer in self._writers:
             writer.write()
+
+
+def _ends_epoch(trainer, steps: int) -> bool:
+    if hasattr(trainer, "epoch_steps"):  # ours, whose epochs may differ in length
+        return trainer.epoch_steps.ends(steps)
+    return steps % trainer.iters_per_epoch == 0
 
 
 def write_steps_once() -> None:

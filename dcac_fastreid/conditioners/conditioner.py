@@ -22,7 +22,8 @@ class Conditioner(nn.Module, ABC):
 
     @classmethod
     def from_config(cls, cfg, condition_dim: int):
-        return {"transform": build_transform(cfg.MODEL.DCAC.CONDITIONER.TRANSFORM, condition_dim)}
+        settings = cfg.MODEL.DCAC.CONDITIONER
+        return {"transform": build_transform(settings.TRANSFORM, condition_dim, settings.CONDITION_NET_INIT)}
 
     def forward(self, *, features: Tensor, logits: Tensor, targets: Tensor, prototypes: Tensor) -> Tensor:
         """The condition (B, L, C), transformed. Raises ValueError: the scheme makes another L than its num_tokens."""

@@ -15,7 +15,7 @@ class TokenNorm(nn.BatchNorm1d):
         return super().forward(condition.flatten(0, 1)).view_as(condition)
 
 
-def _condition_net(width: int) -> nn.Module:
+def _condition_net(width: int) -> nn.Sequential:
     inner = max(1, width // REDUCTION)
     return nn.Sequential(
         TokenNorm(width),
@@ -35,10 +35,22 @@ TRANSFORMS = {
 }
 
 
-def build_transform(name: str, condition_dim: int) -> nn.Module:
-    """The transform MODEL.DCAC.CONDITIONER.TRANSFORM of conditions of width C = condition_dim; raises as `check_transform`."""
+# How the linear layers of ConditionNet start, MODEL.DCAC.CONDITIONER.CONDITION_NET_INIT.
+CONDITION_NET_INITS = ("default", "normal")
+
+
+def build_transform(name: str, condition_dim: int, condition_net_init: str = "default") -> nn.Module:
+    """The transform MODEL.DCAC.CONDITIONER.TRANSFORM of conditions of width C = condition_dim; raises as `check_transform`.
+
+    Args: condition_net_init: "default" as PyTorch starts linear layers, or "normal", N(0, 1) (release).
+    """
     check_transform(name)
-    return TRANSFORMS[name](condition_dim)
+    transform = TRANSFORMS[name](condition_dim)
+    if name == "condition_net" and condition_net_init == "normal":
+        for layer in transform:
+            if isinstance(layer, nn.Linear):
+                nn.init.normal_(layer.weight)
+    return transform
 
 
 def check_transform(name: str) -> None:

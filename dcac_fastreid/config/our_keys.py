@@ -5,7 +5,7 @@ from typing import Any
 
 from dcac_fastreid.conditioners import CONDITIONER_REGISTRY
 from dcac_fastreid.conditioners.probabilities import SOURCES
-from dcac_fastreid.conditioners.transforms import TRANSFORMS
+from dcac_fastreid.conditioners.transforms import CONDITION_NET_INITS, TRANSFORMS
 from dcac_fastreid.config.rules import Rule, choice, flag, number, path, registered, several, side, text, whole
 from dcac_fastreid.diffusion.adaptation import TRAINED_PARTS
 
@@ -36,6 +36,17 @@ OUR_KEYS = (
     # False: fast-reid's loader, with DATALOADER.NUM_WORKERS processes. The batches are the same, to the bit. (An
     # augmentation that is not made on batches, such as INPUT.AUTOAUG, takes fast-reid's loader in any case.)
     Key("DATALOADER.CACHE_IMAGES", True, flag()),
+    # (DATALOADER.SAMPLER_TRAIN has one choice more than in fast-reid, "RandomIdentitySampler", the release's: no picture comes
+    # twice in an epoch, which ends when fewer than IMS_PER_BATCH / NUM_INSTANCE identities have NUM_INSTANCE pictures left. So
+    # epochs are 6 to 16 % shorter: MA about 184 steps in place of 202, D 240 of 258, MS 480 of 509, C3 96 of 115.)
+    # Interpolation by which test images are resized to INPUT.SIZE_TEST: "bicubic" as in fast-reid, or "bilinear", the release's
+    # single-source tests. Images of the training and of its prototypes are resized by "bicubic" in any case, as in the release.
+    # It moves pixels by 1.35 grey levels in the mean, and mAP by tenths; a checkpoint carries it with its encoder.
+    Key("INPUT.TEST_INTERPOLATION", "bicubic", choice("bicubic", "bilinear")),
+    # What random erasing draws. "torchvision", as in fast-reid: area 0.02 to 0.33 of the image, the logarithm of height / width
+    # even from 0.3 to 3.3, 10 attempts. "original", as the release: 0.02 to 0.40, height / width itself even from 0.3 to
+    # 1 / 0.3, 100 attempts. At 256 x 128 and INPUT.REA.PROB 0.5, 8.2 and 10.3 % of an image are erased in the mean.
+    Key("INPUT.REA.GEOMETRY", "torchvision", choice("torchvision", "original")),
     # -- the encoder: build_clip_vit_backbone. Weights, read where MODEL.BACKBONE.PRETRAIN: MODEL.BACKBONE.PRETRAIN_PATH, a
     # file (OpenAI's ViT-B-16.pt, or .safetensors or .bin in open_clip's or transformers' naming), or one of open_clip's tags
     # for the architecture, such as laion2b_s34b_b88k, which is downloaded --
@@ -46,6 +57,9 @@ OUR_KEYS = (
     Key("MODEL.CLIP.POS_EMBED_INTERPOLATION", "bilinear", choice("bilinear", "bicubic")),
     # Standard deviation of the classifier's initial weights. The paper is silent; the release uses 0.001, fast-reid 0.01.
     Key("MODEL.HEADS.CLASSIFIER_INIT_STD", 0.001, number(0)),
+    # How often a training step moves the BNNeck's running mean and variance. The paper is silent; the release calls the BNNeck
+    # twice on the same features, so 2: they move 1.9 times as far (momentum 0.1). Features of a training step stay the same.
+    Key("MODEL.HEADS.BNNECK_UPDATES", 1, whole(1, 2)),
     # -- prototypical contrastive loss, Eq. 6 and 7: "PrototypicalContrastiveLoss" in MODEL.LOSSES.NAME --
     # Temperature τ_m of Eq. 6, > 0.
     Key("MODEL.LOSSES.PCL.TAU", 0.01, TEMPERATURE),
@@ -68,6 +82,9 @@ OUR_KEYS = (
     Key("MODEL.DCAC.CONDITIONER.PROBS", "classifier", choice(*SOURCES)),
     # What then happens to the condition, Table 10: "none", "silu", "batchnorm" or "condition_net".
     Key("MODEL.DCAC.CONDITIONER.TRANSFORM", "none", choice(*TRANSFORMS)),
+    # How the two linear layers of "condition_net" start. "default": as PyTorch starts them, the condition then has a standard
+    # deviation of 0.36. "normal": N(0, 1), as in the release, 5.78; a learning rate of 5e-6 does not close that gap.
+    Key("MODEL.DCAC.CONDITIONER.CONDITION_NET_INIT", "default", choice(*CONDITION_NET_INITS)),
     # A control that is not in the paper. True: in training every picture gets the condition of another one of its batch, drawn
     # anew at each step. The feedback still reaches the encoder, but says nothing about the picture.
     Key("MODEL.DCAC.CONDITIONER.SHUFFLE", False, flag()),
@@ -97,6 +114,11 @@ OUR_KEYS = (
     # ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj"), as Table 6's counts and the release; the paper's words, "the
     # feed-forward linear layers", would add "ff.net.2".
     Key("MODEL.DCAC.LORA.TARGETS", (), several(text(empty=False), distinct=True)),
+    # True: the adapted query, key and value layers have biases beside Stable Diffusion's weights, as in the release: random (even
+    # in +- 1 / sqrt(width of the input), from SEED), frozen, 74,880 numbers for Stable Diffusion 1.5, in every checkpoint. They
+    # change what the U-Net predicts before any training (by 7 % on random weights). Needed to go on from a checkpoint that
+    # the authors released, or to look at its U-Net: tools/convert_checkpoint.py --training-side.
+    Key("MODEL.DCAC.LORA.QKV_BIAS", False, flag()),
     # Every so many steps, numbers that tell why the feedback works, or not, as telemetry/... beside the losses in metrics.json
     # and TensorBoard; 50 is a good choice, 0 for never. The training stays the same, to the bit.
     Key("MODEL.DCAC.TELEMETRY", 0, whole(0, note="0 for never")),
@@ -105,6 +127,9 @@ OUR_KEYS = (
     # linear warm-up from WARMUP_FACTOR over WARMUP_EPOCHS, then x GAMMA at every epoch of STEPS, counted from epoch 0.
     # (fast-reid's own schedules warm up by iterations and count STEPS from the end of the warm-up.)
     Key("SOLVER.WARMUP_EPOCHS", 10, whole()),
+    # True: the schedule is one epoch ahead, epoch e trains with the paper's rate of e + 1, as in the release. Of the paper's 60
+    # epochs 12 differ; the sum of all rates by 0.3 %.
+    Key("SOLVER.ONE_EPOCH_AHEAD", False, flag()),
     # Factors of SOLVER.BASE_LR, > 0, as the host's HEADS_LR_FACTOR: for the conditioner's weights (the ID prompts, in the
     # variants what stands in their place or behind them), and for the LoRA adapters. The release has one rate for all, at
     # which prompts of N(0, 1) hardly move: 5e-6.

@@ -21,6 +21,7 @@ from dcac_fastreid.data.pixel_storage import available_memory
 from dcac_fastreid.data.samplers import check_sampler
 from dcac_fastreid.data.see_doctor import see_doctor
 from dcac_fastreid.data.test_split import check_test_split
+from dcac_fastreid.data.transforms import test_transforms, train_transforms
 
 __all__ = [
     "EpochSampler",
@@ -40,6 +41,8 @@ __all__ = [
     "read_image",
     "see_doctor",
     "synthetic_version",
+    "test_transforms",
+    "train_transforms",
     "unreadable_pictures",
     "upright_rgb",
     "use_data_root",

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-# torchvision's RandomErasing, as fast-reid calls it: share of the image, height / width, and how often it tries.
-ERASED_AREA, ASPECT_RATIO, ATTEMPTS = (0.02, 0.33), (0.3, 3.3), 10
-NUMBERS_OF_AN_IMAGE = 2 + 1 + 1 + 2 * ATTEMPTS + 2  # at most: crop, flip, whether to erase, attempts, place
+from dcac_fastreid.data.transforms import ERASING, ErasingGeometry
+
+LIKELY = 10  # attempts that the images of a batch do not exceed in the mean
 
 
 class Draw(NamedTuple):
@@ -23,7 +23,14 @@ class Draw(NamedTuple):
 
 
 def draw_augmentation(
-    count: int, seed: int, *, size: tuple[int, int], padding: int, flip: float | None, erase: float | None
+    count: int,
+    seed: int,
+    *,
+    size: tuple[int, int],
+    padding: int,
+    flip: float | None,
+    erase: float | None,
+    geometry: ErasingGeometry = ERASING["torchvision"],
 ) -> list[Draw]:
     """What torchvision's RandomCrop, RandomHorizontalFlip and RandomErasing draw for image after image behind a seed.
 
@@ -36,12 +43,23 @@ def draw_augmentation(
         size: (H, W) of an image before padding and after cropping.
         padding: pixels at every side; 0: nothing is cropped, nor drawn for it.
         flip, erase: probabilities; None: there is no such transform, nothing is drawn for it.
+        geometry: of "original", the draws are those of OriginalErasing.
     """
+    numbers = count * (2 + 1 + 1 + 2 * min(geometry.attempts, LIKELY) + 2)  # crop, flip, erase or not, attempts, place
+    try:
+        return _draws(count, seed, numbers, size, padding, flip, erase, geometry)
+    except IndexError:  # of images at which nearly no rectangle fits
+        numbers = count * (2 + 1 + 1 + 2 * geometry.attempts + 2)
+        return _draws(count, seed, numbers, size, padding, flip, erase, geometry)
+
+
+def _draws(count, seed, most, size, padding, flip, erase, geometry) -> list[Draw]:
+    """As draw_augmentation, of at most so many numbers. Raises IndexError: they are too few."""
     height, width = size
-    numbers = np.random.RandomState(seed).randint(0, 2**32, count * NUMBERS_OF_AN_IMAGE, dtype=np.uint32)
+    numbers = np.random.RandomState(seed).randint(0, 2**32, most, dtype=np.uint32)
     units = (numbers & 0xFFFFFF) / 2**24  # PyTorch takes the lower 24 bits for a float
     flips, erases = (units < np.float32(chance or 0) for chance in (flip, erase))
-    heights, widths = _erased_sizes(units, height * width)
+    heights, widths = _erased_sizes(units, height * width, geometry)
     numbers, flips, erases = numbers.tolist(), flips.tolist(), erases.tolist()
     draws, at = [], 0
     for _ in range(count):
@@ -54,7 +72,7 @@ def draw_augmentation(
             flipped = flips[at]
             at += 1
         if erase is not None:
-            attempts = ATTEMPTS if erases[at] else 0
+            attempts = geometry.attempts if erases[at] else 0
             at += 1
             for _ in range(attempts):
                 h, w = heights[at], widths[at]
@@ -68,11 +86,14 @@ def draw_augmentation(
     return draws
 
 
-def _erased_sizes(units: np.ndarray, area: int) -> tuple[list[int], list[int]]:
+def _erased_sizes(units: np.ndarray, area: int, geometry: ErasingGeometry) -> tuple[list[int], list[int]]:
     """Height and width of the rectangle that an attempt at each of the numbers, which takes it and the next, would erase."""
-    log_ratio = torch.log(torch.tensor(ASPECT_RATIO)).numpy()
-    areas = area * _uniform(units[:-1], *np.float32(ERASED_AREA)).astype(float)
-    ratios = torch.exp(torch.from_numpy(_uniform(units[1:], *log_ratio))).numpy().astype(float)
+    areas = area * _uniform(units[:-1], *np.float32(geometry.area)).astype(float)
+    if geometry.ratio_by_logarithm:
+        log_ratio = torch.log(torch.tensor(geometry.ratio)).numpy()
+        ratios = torch.exp(torch.from_numpy(_uniform(units[1:], *log_ratio))).numpy().astype(float)
+    else:
+        ratios = _uniform(units[1:], *np.float32(geometry.ratio)).astype(float)
     return np.rint(np.sqrt(areas * ratios)).astype(int).tolist(), np.rint(np.sqrt(areas / ratios)).astype(int).tolist()
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from dcac_fastreid.data.augmentation_draws import Draw, draw_augmentation
 from dcac_fastreid.data.image_cache import to_device
+from dcac_fastreid.data.transforms import ERASING
 
 ON_IMAGES_ALONE = ("AUTOAUG", "CROP", "CJ", "AFFINE", "AUGMIX", "RPT")  # of INPUT
 
@@ -21,6 +22,7 @@ class BatchAugmentation:
         flip: probability; None: no such transform.
         erase: probability; None: no such transform.
         value: of erased pixels, one for all channels or one for each.
+        geometry: of erased rectangles, a key of ERASING.
         device: of the images.
     """
 
@@ -32,9 +34,11 @@ class BatchAugmentation:
         flip: float | None = None,
         erase: float | None = None,
         value: Sequence[float] = (0.0,),
+        geometry: str = "torchvision",
         device: torch.device | str = "cpu",
     ):
         self._size, self._padding, self._flip, self._erase = size, padding, flip, erase
+        self._geometry = ERASING[geometry]
         self._value = torch.tensor(value, dtype=torch.float32, device=device).view(-1, 1, 1)
 
     @classmethod
@@ -47,12 +51,19 @@ class BatchAugmentation:
             flip=flip.PROB if flip.ENABLED else None,
             erase=erase.PROB if erase.ENABLED else None,
             value=erase.VALUE,
+            geometry=erase.GEOMETRY,
             device=cfg.MODEL.DEVICE,
         )
 
     def draw(self, count: int, seed: int) -> list[Draw]:
         return draw_augmentation(
-            count, seed, size=self._size, padding=self._padding, flip=self._flip, erase=self._erase
+            count,
+            seed,
+            size=self._size,
+            padding=self._padding,
+            flip=self._flip,
+            erase=self._erase,
+            geometry=self._geometry,
         )
 
     def apply(self, images: Tensor, draws: Sequence[Draw]) -> Tensor:

@@ -18,12 +18,12 @@ class EpochSampler(Sampler[tuple[int, int]]):
     the one before it left over.
 
     Args:
-        sampler: one of fast-reid's; makes the draws. In several processes it deals them out by rank.
-        length: indices of an epoch, in this process.
+        sampler: one of fast-reid's, or a RandomIdentitySampler; makes the draws. In several processes it deals them out by rank.
+        length: indices of an epoch, in this process; None: as many as the sampler draws before it ends.
         seed: >= 0, the same in every process.
     """
 
-    def __init__(self, sampler: Sampler, *, length: int, seed: int):
+    def __init__(self, sampler: Sampler, *, length: int | None, seed: int):
         self._sampler, self._length, self._seed = sampler, length, seed
         self.begin_at(epoch=0, done=0)
 
@@ -34,13 +34,23 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __iter__(self) -> Iterator[tuple[int, int]]:
         done = self._done
         for epoch in itertools.count(self._epoch):
-            seeds = np.random.SeedSequence([self._seed, epoch, 1 + comm.get_rank()]).generate_state(self._length)
-            yield from list(zip(self.epoch_indices(epoch), seeds.tolist(), strict=True))[done:]
+            indices = self.epoch_indices(epoch)
+            seeds = np.random.SeedSequence([self._seed, epoch, 1 + comm.get_rank()]).generate_state(len(indices))
+            yield from list(zip(indices, seeds.tolist(), strict=True))[done:]
             done = 0
+
+    @property
+    def alike(self) -> bool:
+        """Whether all epochs have the same length."""
+        return self._length is not None
+
+    def epoch_length(self, epoch: int) -> int:
+        """How many indices an epoch has in this process; the same at every call, and before the epoch as after it."""
+        return len(self.epoch_indices(epoch)) if self._length is None else self._length
 
     def epoch_indices(self, epoch: int) -> list[int]:
         """This process's indices of an epoch: the same at every call."""
         seed = int(np.random.SeedSequence([self._seed, epoch]).generate_state(1)[0])
         with seeded(seed):
-            self._sampler._seed = seed  # fast-reid's samplers begin every iteration with it
+            self._sampler._seed = seed  # the samplers begin every iteration with it
             return [int(index) for index in itertools.islice(self._sampler, self._length)]

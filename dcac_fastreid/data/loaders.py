@@ -15,6 +15,7 @@ from dcac_fastreid.data.locations import data_root, use_data_root
 from dcac_fastreid.data.samplers import build_epoch_sampler, check_batch, check_sampler
 from dcac_fastreid.data.test_split import check_test_split, warn_of_lonely_queries, warn_of_one_identity
 from dcac_fastreid.data.train_set import TrainSet
+from dcac_fastreid.data.transforms import test_transforms, train_transforms
 from fastreid.data.build import build_reid_test_loader, build_reid_train_loader, fast_batch_collator
 from fastreid.data.common import CommDataset
 from fastreid.data.datasets import DATASET_REGISTRY
@@ -68,7 +69,7 @@ def build_train_loader(cfg) -> DataLoader | CachedTrainLoader:
             dataset.show_train()
         items += _readable(cfg, dataset.train, f"{name}, train")
     check_batch(cfg, items)
-    train_set = TrainSet(items, build_transforms(cfg, is_train=True), relabel=True)
+    train_set = TrainSet(items, train_transforms(cfg), relabel=True)
     sampler = build_epoch_sampler(cfg, items)
     if cfg.DATALOADER.CACHE_IMAGES:
         if not (reason := why_not_on_batches(cfg)):
@@ -111,7 +112,7 @@ def build_test_loader(cfg, dataset_name: str):
     if cfg.DATALOADER.SKIP_CORRUPT:
         warn_of_lonely_queries(dataset_name, query, gallery)
     warn_of_one_identity(dataset_name, query, gallery)
-    test_set = CommDataset(query + gallery, build_transforms(cfg, is_train=False), relabel=False)
+    test_set = CommDataset(query + gallery, test_transforms(cfg), relabel=False)
     loader, num_query = build_reid_test_loader(
         test_set=test_set,
         test_batch_size=cfg.TEST.IMS_PER_BATCH,
@@ -123,6 +124,8 @@ def build_test_loader(cfg, dataset_name: str):
 
 def build_plain_train_loader(cfg, train_loader: DataLoader | CachedTrainLoader) -> ProgressLoader:
     """One finite pass over the images of a training loader, every image once, without augmentation, class numbers as there.
+
+    They are resized as in training, by bicubic interpolation, whatever INPUT.TEST_INTERPOLATION says.
 
     It takes a training loader's cache, where that has one and INPUT.SIZE_TEST is the size of its images.
     """

@@ -1,6 +1,7 @@
 """Which sampler does a config name, and can it fill a batch?"""
 
 from dcac_fastreid.data.epoch_sampler import EpochSampler
+from dcac_fastreid.data.random_identities import RandomIdentitySampler
 from dcac_fastreid.errors import InputError
 from fastreid.data.samplers import (
     BalancedIdentitySampler,
@@ -13,6 +14,7 @@ from fastreid.utils import comm
 IDENTITY_SAMPLERS = {
     "NaiveIdentitySampler": NaiveIdentitySampler,
     "BalancedIdentitySampler": BalancedIdentitySampler,
+    "RandomIdentitySampler": RandomIdentitySampler,
 }
 SAMPLERS = (*IDENTITY_SAMPLERS, "TrainingSampler", "ImbalancedDatasetSampler")
 
@@ -81,11 +83,14 @@ def build_epoch_sampler(cfg, items: list[tuple]) -> EpochSampler:
     Its seed is SEED; drawn, and shared by all processes, where that is -1. `check_sampler` and `check_batch` come before.
     """
     name, mini_batch = cfg.DATALOADER.SAMPLER_TRAIN, cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
-    if name in IDENTITY_SAMPLERS:
+    length = len(items) // cfg.SOLVER.IMS_PER_BATCH * mini_batch
+    if name == "RandomIdentitySampler":
+        sampler, length = RandomIdentitySampler(items, cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE), None
+    elif name in IDENTITY_SAMPLERS:
         sampler = IDENTITY_SAMPLERS[name](items, mini_batch, cfg.DATALOADER.NUM_INSTANCE, seed=0)
     elif name == "TrainingSampler":
         sampler = TrainingSampler(len(items), seed=0)
     else:
         sampler = ImbalancedDatasetSampler(items, seed=0)
     seed = cfg.SEED if cfg.SEED >= 0 else comm.shared_random_seed()
-    return EpochSampler(sampler, length=len(items) // cfg.SOLVER.IMS_PER_BATCH * mini_batch, seed=seed)
+    return EpochSampler(sampler, length=length, seed=seed)

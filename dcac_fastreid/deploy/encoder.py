@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcac_fastreid.checkpoint import carried_config, config_beside, encoder_config, load_for_testing, selected_on
-from dcac_fastreid.data import file_hashes
+from dcac_fastreid.data import file_hashes, test_transforms
 from dcac_fastreid.deploy.arguments import as_path
 from dcac_fastreid.deploy.schema import Must, Sha256
 from dcac_fastreid.engine.config_file import changed, load_config, load_config_text
 from dcac_fastreid.errors import InputError
-from fastreid.data.transforms import build_transforms
 
 NO_TEACHERS = "Baseline"  # in the place of fast-reid's Distiller: the same encoder
 # By how much 1 - cosine of two of four pictures of quite different colours must differ at least: untrained encoders reach
@@ -108,7 +107,7 @@ def load_encoder(
         raise InputError(f"{source} asks for a part that is not registered: {error.args[0]}") from error
     except InputError as error:
         raise InputError(f"{file} does not fit {source}: {error}") from error
-    transform = build_transforms(cfg, is_train=False)
+    transform = test_transforms(cfg)
     size = _input_size(transform, source)
     return Encoder(model, cfg, file, used, transform, size, _feature_width(model, size, device, file, source))
 

@@ -61,7 +61,7 @@ def _preparation(cfg, normalization: str) -> str:
     size, steps = cfg.SIZE_TEST, []
     if size[0] > 0:
         to = f"the shorter side to {size[0]}" if len(size) == 1 else f"to {size[0]} x {size[1]} (height x width)"
-        steps.append(f"resize {to}, bicubic, antialiased as Pillow does it")
+        steps.append(f"resize {to}, {cfg.TEST_INTERPOLATION}, antialiased as Pillow does it")
     if cfg.CROP.ENABLED:
         steps.append(f"cut out the middle, {cfg.CROP.SIZE[0]} x {cfg.CROP.SIZE[-1]}")
     steps.append("RGB, float32 values from 0 to 255 (not 0 to 1), channels first")

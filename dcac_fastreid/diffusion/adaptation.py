@@ -36,7 +36,14 @@ def check_tuning(tuning: str, rank: int, targets: Sequence[str] = ()) -> None:
 
 
 def adapt(
-    denoiser: Denoiser, *, tuning: str, rank: int, alpha: float, targets: Sequence[str] = (), seed: int = 0
+    denoiser: Denoiser,
+    *,
+    tuning: str,
+    rank: int,
+    alpha: float,
+    targets: Sequence[str] = (),
+    qkv_bias: bool = False,
+    seed: int = 0,
 ) -> None:
     """Sets which of the denoiser's weights train, in place; afterwards `requires_grad` says it.
 
@@ -44,7 +51,8 @@ def adapt(
         tuning: a key of TRAINED_PARTS.
         rank: r of Eq. 9. alpha: s = alpha / rank.
         targets: names' ends of the linear layers that take an adapter; empty: denoiser.lora_targets.
-        seed: of what is drawn here, the adapters' A or a random U-Net. torch's own stream stays as it was, so that
+        qkv_bias: whether adapted query, key and value layers that have no bias get one, random and frozen (release).
+        seed: of what is drawn here, the adapters' A, such biases, or a random U-Net. torch's own stream stays as it was, so that
             the rest of the model starts from the same weights in every mode.
     Raises:
         InputError: as `check_tuning`; a part that the denoiser does not have; a target that does not match its layers.
@@ -67,6 +75,8 @@ def adapt(
             _draw_anew(denoiser, tuning)
         elif tuning == "lora":
             _inject_lora(denoiser, targets or denoiser.lora_targets, rank=rank, alpha=alpha)
+            if qkv_bias:
+                _add_biases(denoiser)
 
 
 def lora_parameters(denoiser: nn.Module) -> Iterator[nn.Parameter]:
@@ -108,6 +118,20 @@ def _inject_lora(denoiser: Denoiser, targets: Sequence[str], *, rank: int, alpha
         ) from error
     layers = _matched_layers(denoiser, targets)
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=layers), denoiser)
+
+
+def _add_biases(denoiser: Denoiser) -> None:
+    """Gives the adapted query, key and value layers without bias the one with which PyTorch begins a linear layer.
+
+    As a buffer: it trains in no mode, and unlike the frozen weights, which are in the pre-trained model's own files, a
+    checkpoint holds it.
+    """
+    for name, module in denoiser.named_modules():
+        if not name.endswith(tuple(f".{layer}.base_layer" for layer in denoiser.qkv_layers)) or module.bias is not None:
+            continue
+        bound = module.in_features**-0.5
+        del module.bias  # of None
+        module.register_buffer("bias", module.weight.new_empty(module.out_features).uniform_(-bound, bound))
 
 
 def _matched_layers(denoiser: Denoiser, targets: Sequence[str]) -> list[str]:

@@ -15,11 +15,13 @@ class Denoiser(nn.Module, ABC):
         condition_dim: C, the width of the condition that it attends to.
         num_timesteps: timesteps are integers in [0, num_timesteps).
         lora_targets: those of `lora_layers` that take an adapter by default.
+        qkv_layers: those of them that make queries, keys and values.
     """
 
     condition_dim: int
     num_timesteps: int
     lora_targets: Sequence[str]
+    qkv_layers: Sequence[str] = ()
 
     @abstractmethod
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Stable Diffusion's weights in a folder of diffusers' layout: unet/, vae/, scheduler/."""
 
+import functools
 import json
 import logging
 from pathlib import Path
@@ -33,6 +34,23 @@ def read_config(folder: str | Path, part: str) -> dict:
         raise InputError(f"{path} is no JSON ({error}); download it again") from error
 
 
+@functools.cache  # once a process for each model
+def warn_of_average(lacking: str, taken: str) -> None:
+    """Says that MODEL.DCAC.DIFFUSION.EMA False finds one set of the U-Net's weights alone, which may be the average.
+
+    Args: lacking: what is not there. taken: what is read in its place, and where it is the average.
+    """
+    logger.warning(
+        f"MODEL.DCAC.DIFFUSION.EMA is False, but {lacking}: {taken} the moving average of the training's weights, and not "
+        "the plain ones with which the paper's authors trained"
+    )
+
+
+def _ships_with_us(folder: Path) -> bool:
+    """Whether it is the package's own small model, of which there is no average."""
+    return Path(__file__).parents[1] in folder.resolve().parents
+
+
 def load_part(model_class, folder: Path, part: str, *, ema: bool) -> nn.Module:
     """A part, fp32, from the files that `choose_files` chooses.
 
@@ -52,6 +70,8 @@ def load_part(model_class, folder: Path, part: str, *, ema: bool) -> nn.Module:
     logger.info(f"Stable Diffusion's {part} from {', '.join(map(str, paths))}")
     for path in paths:
         read_tensor_file(path)  # raises where diffusers, which reads it again, would be more trusting
+    if part == "unet" and not ema and files.variant != "non_ema" and not _ships_with_us(folder):
+        warn_of_average(f"{folder / part} has no non_ema weights", f"{files.names[0]} is read, in Stable Diffusion 1.5")
     try:
         model, info = model_class.from_pretrained(
             folder,

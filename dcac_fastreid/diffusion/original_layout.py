@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dcac_fastreid.diffusion.diffusers_layout import read_config
+from dcac_fastreid.diffusion.diffusers_layout import read_config, warn_of_average
 from dcac_fastreid.diffusion.fit import check_fit
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_tensor_file
@@ -78,6 +78,8 @@ def read_part(path: str | Path, part: str, *, ema: bool) -> dict[str, Tensor]:
         raise InputError(
             f"{path}: {what}; expected Stable Diffusion 1.5 in the original layout, such as v1-5-pruned.safetensors"
         )
+    if part == "unet" and not ema and not any(str(name).startswith(EMA) for name in weights):
+        warn_of_average(f"{path} has one set of weights, no {EMA}*", f"{PREFIXES[part]}* is read, in an emaonly file")
     return _averaged(path, weights, found) if ema and part == "unet" else found
 
 

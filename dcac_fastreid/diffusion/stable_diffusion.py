@@ -43,6 +43,7 @@ class StableDiffusionDenoiser(Denoiser):
     # Attention q, k, v, out and the first feed-forward layer. The paper speaks of the feed-forward layers, but its
     # parameter counts (Table 6) and the release leave `ff.net.2` out.
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj")
+    qkv_layers = ("to_q", "to_k", "to_v")
 
     def __init__(self, unet: nn.Module, scheduler):
         super().__init__()

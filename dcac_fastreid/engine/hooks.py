@@ -85,7 +85,7 @@ class EpochProgress(HookBase):
     """A progress bar over the steps of an epoch, where standard error is a terminal."""
 
     def before_epoch(self):
-        total = self.trainer.iters_per_epoch
+        total = self.trainer.epoch_steps.of(self.trainer.epoch)
         description = f"epoch {self.trainer.epoch + 1}/{self.trainer.max_epoch}"
         self._bar = tqdm(total=total, desc=description, unit="step", disable=None, leave=False)
 
@@ -141,7 +141,7 @@ class StepCheckpointer(HookBase):
 
     def after_step(self):
         done = self.trainer.iter + 1
-        if done % self._period == 0 and done % self.trainer.iters_per_epoch:
+        if done % self._period == 0 and not self.trainer.epoch_steps.ends(done):
             self._checkpointer.save("model_steps", epoch=self.trainer.epoch - 1)
 
 

@@ -39,8 +39,8 @@ class Progress:
     def state_dict(self) -> dict:
         trainer = self._trainer
         return {
-            "steps": trainer.storage.iter + 1,
-            "steps_per_epoch": trainer.iters_per_epoch,
+            "steps": (steps := trainer.storage.iter + 1),
+            "steps_per_epoch": trainer.epoch_steps.described(trainer.epoch_steps.place(steps)[0] + 1),
             "seed": trainer.cfg.SEED,
             "random": random_states(),
             "noise": feedback.random_state() if (feedback := _feedback(trainer)) else None,
@@ -51,10 +51,12 @@ class Progress:
         }
 
     def load_state_dict(self, state: dict) -> None:
-        if state["steps_per_epoch"] != self._trainer.iters_per_epoch:
+        of_run = state["steps_per_epoch"]
+        now = self._trainer.epoch_steps.described(len(of_run) if isinstance(of_run, list) else 1)
+        if of_run != now:
             raise InputError(
-                f"an epoch of the run has {state['steps_per_epoch']} steps, with this config {self._trainer.iters_per_epoch}; "
-                "resume with the data and the SOLVER.IMS_PER_BATCH of the run"
+                f"an epoch of the run has {of_run} steps, with this config {now}; resume with the data, the "
+                "SOLVER.IMS_PER_BATCH and the DATALOADER.SAMPLER_TRAIN of the run"
             )
         if state["seed"] != self._trainer.cfg.SEED:
             raise InputError(

@@ -53,4 +53,5 @@ def build_epoch_schedule(cfg, optimizer: Optimizer) -> dict[str, LambdaLR]:
         "steps": list(cfg.SOLVER.STEPS),
         "gamma": cfg.SOLVER.GAMMA,
     }
-    return {"lr_sched": LambdaLR(optimizer, lambda epoch: epoch_factor(epoch, **settings))}
+    ahead = int(cfg.SOLVER.ONE_EPOCH_AHEAD)
+    return {"lr_sched": LambdaLR(optimizer, lambda epoch: epoch_factor(epoch + ahead, **settings))}

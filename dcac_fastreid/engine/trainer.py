@@ -15,6 +15,7 @@ from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.captured_step import CapturedStep, forget_capture, why_not_captured
 from dcac_fastreid.engine.config_file import changed
+from dcac_fastreid.engine.epoch_steps import EpochSteps
 from dcac_fastreid.engine.hooks import (
     BeforeTrain,
     BestCheckpointer,
@@ -101,7 +102,7 @@ class DCACTrainer(DefaultTrainer):
         self._error_before_training = sys.exc_info()[1]  # for the host's after_train, see compat/training_errors.py
         self.iter = self.start_iter = self.progress.steps
         write_stamp(self.cfg, resumed=self.iter > 0)
-        self.start_epoch, first_step = divmod(self.iter, self.iters_per_epoch)
+        self.start_epoch, first_step = self.epoch_steps.place(self.iter)
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
         logger.info(f"Starting training from epoch {self.start_epoch}" + (f", step {first_step}" if first_step else ""))
         with EventStorage(self.iter) as self.storage, fast_linear_layers(self.cfg.MODEL.DEVICE):
@@ -133,7 +134,7 @@ class DCACTrainer(DefaultTrainer):
             self.epoch = epoch
             self.resumed_inside = first_step > 0
             self.before_epoch()
-            for _ in range(first_step, self.iters_per_epoch):
+            for _ in range(first_step, self.epoch_steps.of(epoch)):
                 self.before_step()
                 self.run_step()
                 self.after_step()
@@ -208,6 +209,7 @@ class DCACTrainer(DefaultTrainer):
         return super().build_lr_scheduler(cfg, optimizer, iters_per_epoch)
 
     def build_hooks(self):
+        self._count_steps()
         # The last thing that fast-reid's __init__ does; from here on, hooks and resume_or_load use this checkpointer.
         self.checkpointer = StrictCheckpointer(
             self.model,
@@ -243,6 +245,19 @@ class DCACTrainer(DefaultTrainer):
         if tests and tests <= set(self.cfg.DATASETS.NAMES):
             host.insert(evaluation + 2, BestCheckpointer(self.checkpointer))
         return ours + host + [EpochProgress()]
+
+    def _count_steps(self) -> None:
+        """Replaces fast-reid's count, images // batch in every epoch, before hooks and writers ask for it."""
+        sampler, epochs = self.data_loader.batch_sampler.sampler, self.cfg.SOLVER.MAX_EPOCH
+        self.epoch_steps = EpochSteps.of_sampler(
+            sampler, batch=self._batch_of_process(), otherwise=self.iters_per_epoch
+        )
+        self.max_iter = self.epoch_steps.before(epochs)
+        if not self.epoch_steps.alike:
+            steps = self.epoch_steps.described(epochs)
+            logger.info(
+                f"Epochs of {min(steps)} to {max(steps)} steps, {self.max_iter} in all, as the sampler draws them"
+            )
 
     def _telemetry_sampler(self) -> TelemetrySampler:
         period, heads = self.cfg.MODEL.DCAC.TELEMETRY, self.model.heads

@@ -24,6 +24,7 @@ class PrototypicalBaseline(Baseline):
         losses: those of this package, see LOSS_REGISTRY; fast-reid's own come from `loss_kwargs` (its Baseline).
         momentum: m of Eq. 7.
         classifier_init_std: the classifier starts at N(0, std²).
+        bnneck_updates: how often a training step moves the BNNeck's running statistics, 1 or more.
         micro_batch: images that the encoder takes at a time in training, 0 for all; see micro_batches.py.
         host: the arguments of fast-reid's Baseline.
     """
@@ -33,10 +34,23 @@ class PrototypicalBaseline(Baseline):
 
     @configurable
     def __init__(
-        self, *, losses: Sequence[Callable], momentum: float, classifier_init_std: float, micro_batch: int = 0, **host
+        self,
+        *,
+        losses: Sequence[Callable],
+        momentum: float,
+        classifier_init_std: float,
+        bnneck_updates: int = 1,
+        micro_batch: int = 0,
+        **host,
     ):
         super().__init__(**host)
         self.own_losses = list(losses)
+        if bnneck_updates > 1 and not hasattr(self.heads, "bottleneck"):
+            raise InputError(
+                f"MODEL.HEADS.BNNECK_UPDATES is {bnneck_updates}, but {type(self.heads).__name__} has no bottleneck as "
+                "EmbeddingHead has; set it to 1"
+            )
+        self.bnneck_updates = bnneck_updates
         self.micro_batch = micro_batch
         nn.init.normal_(self.heads.weight, std=classifier_init_std)
         num_classes, feature_dim = self.heads.weight.shape
@@ -54,6 +68,7 @@ class PrototypicalBaseline(Baseline):
             "losses": build_losses(cfg),
             "momentum": cfg.MODEL.LOSSES.PCL.MOMENTUM,
             "classifier_init_std": cfg.MODEL.HEADS.CLASSIFIER_INIT_STD,
+            "bnneck_updates": cfg.MODEL.HEADS.BNNECK_UPDATES,
             "micro_batch": cfg.SOLVER.MICRO_BATCH,
         }
 
@@ -74,9 +89,16 @@ class PrototypicalBaseline(Baseline):
             self.heads(features, torch.zeros_like(targets))  # PreciseBN may bring identities of another data set
             return {}
         outputs = self.heads(features, targets)
+        self._move_statistics_again(features)
         losses = self.training_losses(outputs, targets, batched_inputs)
         self.memory.update(outputs["features"], targets)  # last: this batch's losses read the prototypes before it
         return losses
+
+    @torch.no_grad()
+    def _move_statistics_again(self, features: Tensor) -> None:
+        """The BNNeck's running mean and variance, MODEL.HEADS.BNNECK_UPDATES - 1 times: it normalises by those of the batch."""
+        for _ in range(self.bnneck_updates - 1):
+            self.heads.bottleneck(self.heads.pool_layer(features))
 
     def training_losses(
         self, outputs: Mapping[str, Tensor], targets: Tensor, batched_inputs: Mapping

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dcac_fastreid import data
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.data.samplers import check_batch
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.scripts.registered import is_of_a_script, told_in_a_sentence
 from fastreid.config import CfgNode
 from fastreid.data import build
@@ -29,6 +30,12 @@ def build_reid_train_loader(*args, **kwargs):
     own = kwargs.get("train_set") is not None or kwargs.get("sampler") is not None
     if not own:
         data.check_sampler(cfg, comm.get_world_size())
+        if cfg.DATALOADER.SAMPLER_TRAIN == "RandomIdentitySampler":
+            raise InputError(
+                "DATALOADER.SAMPLER_TRAIN is RandomIdentitySampler, which the loader of this script does not know; train "
+                "with this package's tools/train_net.py, or set NaiveIdentitySampler"
+            )
+    kwargs.setdefault("transforms", data.train_transforms(cfg))
     made = build._train_loader_from_config(*args, **kwargs)
     if not own:
         check_batch(cfg, made["train_set"].img_items)
@@ -47,6 +54,7 @@ def build_reid_test_loader(*args, **kwargs):
     if kwargs.get("test_set") is None:
         check_test_set(cfg, kwargs.get("dataset_name"))
     num_workers = kwargs.pop("num_workers", cfg.DATALOADER.NUM_WORKERS)
+    kwargs.setdefault("transforms", data.test_transforms(cfg))
     return host_build_test_loader(**build._test_loader_from_config(*args, **kwargs), num_workers=num_workers)
 
 

@@ -238,3 +238,22 @@ def test_unknown_names_and_temperatures_are_refused(make_cfg):
 def test_unknown_names_are_known_before_anything_is_built(names, sentence):
     with pytest.raises(InputError, match=sentence):
         check_conditioner(*names)
+
+
+@pytest.mark.parametrize(("opts", "std"), [((), 0.36), (("normal",), 5.78)])
+def test_condition_net_starts_as_the_key_says(opts, std):
+    """FACTS: the standard deviation of the condition at the start."""
+    torch.manual_seed(0)
+    transform = build_transform("condition_net", 768, *opts).train()
+    condition = transform(torch.randn(64, 1, 768))
+    assert condition.std().item() == pytest.approx(std, rel=0.05)
+    linear = [layer.weight for layer in transform if isinstance(layer, torch.nn.Linear)]
+    if opts:
+        assert all(abs(weight.std().item() - 1) < 0.02 and abs(weight.mean().item()) < 0.02 for weight in linear)
+
+
+def test_the_config_says_how_condition_net_starts(make_cfg):
+    opts = ("MODEL.HEADS.NUM_CLASSES", 8, "MODEL.DCAC.CONDITIONER.TRANSFORM", "condition_net")
+    key = "MODEL.DCAC.CONDITIONER.CONDITION_NET_INIT"
+    stds = [build_conditioner(make_cfg("ma_ms.yml", *opts, key, name), 64).transform[2].weight.std() for name in ("default", "normal")]  # fmt: skip
+    assert stds[0] < 0.1 and stds[1] > 0.8

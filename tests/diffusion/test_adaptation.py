@@ -149,3 +149,52 @@ def test_a_target_that_misses_some_of_its_layers_is_refused_with_the_counts(deno
 def test_settings_that_cannot_work_are_known_before_anything_is_read(settings, sentence):
     with pytest.raises(InputError, match=sentence):
         check_tuning(*settings)
+
+
+def biases(denoiser):
+    return {name: value for name, value in denoiser.named_buffers() if name.endswith(".bias")}
+
+
+def test_biases_of_queries_keys_and_values_are_random_frozen_and_kept(denoiser, other):
+    """FACTS: random, frozen, and in no file of Stable Diffusion; in one of ours they are."""
+    before = noise_prediction(denoiser)
+    adapt(denoiser, **LORA, qkv_bias=True)
+    adapt(other, **LORA)
+    layers = [name for name, module in denoiser.named_modules() if name.endswith((".to_q", ".to_k", ".to_v"))]
+    assert sorted(biases(denoiser)) == sorted(f"{name}.base_layer.bias" for name in layers) and layers
+    for name, bias in biases(denoiser).items():
+        bound = denoiser.get_submodule(name.removesuffix(".bias")).in_features ** -0.5
+        assert 0.8 * bound < bias.abs().max() <= bound and bias.unique().numel() == bias.numel()
+    assert trainable(denoiser) == trainable(other), "what trains is the same"
+    assert all(torch.equal(one, two) for one, two in zip(lora_parameters(denoiser), lora_parameters(other), strict=True))
+    assert not torch.equal(noise_prediction(denoiser), before) and torch.equal(noise_prediction(other), before)
+
+
+def test_biases_change_the_prediction_by_one_token_as_by_the_whole_attention(denoiser):
+    """The short way of cross-attention (one_token.py) has the bias of the values; those of queries and keys change nothing."""
+    adapt(denoiser, **LORA, qkv_bias=True)
+    short = noise_prediction(denoiser)
+    for module in denoiser.modules():
+        if hasattr(getattr(module, "processor", None), "ordinary"):
+            module.set_processor(module.processor.ordinary)
+    torch.testing.assert_close(noise_prediction(denoiser), short, rtol=1e-4, atol=1e-5)
+
+
+def test_biases_follow_from_the_seed(denoiser, other):
+    for model, seed in ((denoiser, 0), (other, 1)):
+        adapt(model, **LORA, qkv_bias=True, seed=seed)
+    one, two = (torch.cat([*biases(model).values()]) for model in (denoiser, other))
+    assert not torch.equal(one, two)
+
+
+def test_only_adapted_layers_have_biases(denoiser):
+    adapt(denoiser, **LORA, targets=("to_v", "to_out.0"), qkv_bias=True)
+    assert biases(denoiser) and all(".to_v." in name for name in biases(denoiser))
+
+
+def test_biases_of_stable_diffusion_are_74880_numbers():
+    with torch.device("meta"):
+        denoiser = stable_diffusion.empty_denoiser(stable_diffusion.SD15_ARCHITECTURE)
+        adapt(denoiser, tuning="lora", rank=8, alpha=1.0, qkv_bias=True)
+    assert sum(value.numel() for value in biases(denoiser).values()) == 74_880
+    assert sum(p.numel() for p in denoiser.parameters() if p.requires_grad) == 2_492_928  # Table 6

@@ -1,5 +1,6 @@
 """A single file of Stable Diffusion in the original layout gives the same model as diffusers' folder."""
 
+import logging
 import json
 import shutil
 
@@ -114,6 +115,17 @@ def test_the_moving_average_is_taken_by_option(models, weights, architecture, tm
     for ema, difference in ((False, 0.0), (True, 1.0)):
         loaded = stable_diffusion.load_denoiser(file, ema=ema, architecture=architecture).state_dict()
         assert all(torch.equal(loaded[key], weight + difference) for key, weight in models[0].state_dict().items())
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_a_file_of_one_set_of_weights_may_be_the_average(weights, architecture, tmp_path, average, caplog):
+    """As v1-5-pruned-emaonly, whose ordinary weights are the average."""
+    file = save(weights | ({"model_ema.decay": torch.tensor(0.9999)} if average else {}), tmp_path / "sd.safetensors")
+    logging.getLogger("fastreid.dcac").addHandler(caplog.handler)
+    stable_diffusion.load_denoiser(file, architecture=architecture)
+    logging.getLogger("fastreid.dcac").removeHandler(caplog.handler)
+    said = {record.getMessage() for record in caplog.records if record.levelname == "WARNING"}
+    assert len(said) == (0 if average else 1) and all("emaonly file the moving average" in sentence for sentence in said)
 
 
 def test_a_file_without_the_moving_average_says_so(weights, architecture, tmp_path):

@@ -1,3 +1,4 @@
+import logging
 import shutil
 
 import numpy as np
@@ -6,6 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dcac_fastreid.diffusion import stable_diffusion
+from dcac_fastreid.diffusion.diffusers_layout import warn_of_average
 from dcac_fastreid.errors import InputError
 
 
@@ -126,3 +128,30 @@ def test_a_broken_config_is_named(folder):
     (folder / "unet" / "config.json").write_text("<html>")
     with pytest.raises(InputError, match="unet/config.json is no JSON"):
         stable_diffusion.load_denoiser(folder)
+
+
+@pytest.fixture
+def warned(caplog):
+    logger = logging.getLogger("fastreid.dcac")
+    logger.addHandler(caplog.handler)
+    warn_of_average.cache_clear()
+    # The logger may hand a record on to the root's handlers too.
+    yield lambda: [record.getMessage() for record in {id(r): r for r in caplog.records}.values() if record.levelno > 20]
+    logger.removeHandler(caplog.handler)
+
+
+def test_a_folder_without_plain_weights_says_that_the_average_is_taken(folder, warned):
+    for _ in range(2):
+        stable_diffusion.load_denoiser(folder)
+        stable_diffusion.load_encoder(folder)
+    (sentence,) = warned()
+    assert f"EMA is False, but {folder / 'unet'} has no non_ema weights: diffusion_pytorch_model.safetensors" in sentence
+    assert "moving average" in sentence
+
+
+def test_where_the_plain_weights_lie_or_the_average_is_asked_for_nothing_is_said(folder, warned, sd_folder):
+    stable_diffusion.load_denoiser(folder, ema=True)
+    stable_diffusion.load_denoiser(sd_folder)  # the package's own: there is no average
+    rewrite(folder, "diffusion_pytorch_model.non_ema.safetensors", lambda weight: weight, keep=True)
+    stable_diffusion.load_denoiser(folder)
+    assert warned() == []

@@ -45,6 +45,26 @@ def test_learning_rate_by_epoch(paper_run):
     assert {epoch: rates[epoch] for epoch in expected} == pytest.approx(expected, rel=1e-9)
 
 
+def rates(make_cfg, *opts):
+    """Of 60 epochs with the paper's steps, as parts of the base rate."""
+    cfg = make_cfg("ma_ms.yml", "SOLVER.WARMUP_EPOCHS", 10, "SOLVER.STEPS", [30, 50], "SOLVER.BASE_LR", 1.0, *opts)
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler, found = DCACTrainer.build_lr_scheduler(cfg, optimizer, iters_per_epoch=3)["lr_sched"], []
+    for _ in range(60):
+        found.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return found
+
+
+def test_the_releases_schedule_is_one_epoch_ahead(make_cfg):
+    """FACTS: ours(e + 1); 12 of 60 epochs differ, their sums are 0.9967 : 1."""
+    paper, release = rates(make_cfg), rates(make_cfg, "SOLVER.ONE_EPOCH_AHEAD", True)
+    assert release[:-1] == pytest.approx(paper[1:]) and release[-1] == pytest.approx(paper[-1])
+    assert sum(a != pytest.approx(b) for a, b in zip(paper, release, strict=True)) == 12
+    assert sum(release) / sum(paper) == pytest.approx(0.9967, abs=5e-5)
+
+
 def test_fast_reids_own_warm_up_besides_is_refused(make_cfg):
     with pytest.raises(ValueError, match="WARMUP_ITERS and DELAY_EPOCHS to 0, got 100 and 0"):
         DCACTrainer.build_lr_scheduler(make_cfg("ma_ms.yml", "SOLVER.WARMUP_ITERS", 100), None, iters_per_epoch=3)

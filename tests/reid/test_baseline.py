@@ -95,3 +95,41 @@ def test_a_checkpoint_of_dcac_loads_without_its_training_side(make_cfg):
     state = {**model.state_dict(), "conditioner.prompts": torch.zeros(8, 64), "feedback.denoiser.x": torch.zeros(1)}
     result = model.load_state_dict(state, strict=False)
     assert not result.missing_keys and not result.unexpected_keys
+
+
+@pytest.mark.parametrize(("updates", "moved"), [(1, 0.1), (2, 0.19)])
+@pytest.mark.parametrize("micro_batch", [0, 3])
+def test_the_bnnecks_statistics_move_as_often_as_the_key_says(make_cfg, updates, moved, micro_batch):
+    """FACTS: called twice a step, the running mean moves x 1.9. Losses and gradients stay those of one call."""
+    inputs = batch()
+    models = [
+        filled(seeded_build(make_cfg, "MODEL.HEADS.BNNECK_UPDATES", count, "SOLVER.MICRO_BATCH", micro_batch)).train()
+        for count in (1, updates)
+    ]
+    losses = []
+    for model in models:
+        with EventStorage(0):
+            losses.append(model({**inputs, "images": inputs["images"].clone()}))
+        sum(losses[-1].values()).backward()
+    with torch.no_grad():
+        features = models[1].backbone((inputs["images"] - 127.5) / 127.5).flatten(1)
+    neck = models[1].heads.bottleneck[0]
+    torch.testing.assert_close(neck.running_mean, moved * features.mean(0), rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(neck.running_var, 1 - moved + moved * features.var(0), rtol=1e-3, atol=1e-5)
+    assert neck.num_batches_tracked == updates
+    assert all(torch.equal(losses[0][name], losses[1][name]) for name in losses[0])
+    grads = [[p.grad for p in model.parameters() if p.requires_grad] for model in models]
+    assert all(torch.equal(one, two) for one, two in zip(*grads, strict=True))
+
+
+def seeded_build(make_cfg, *opts):
+    torch.manual_seed(2)
+    return build(make_cfg, *opts)
+
+
+def test_a_pass_for_statistics_alone_moves_them_once(make_cfg):
+    """fast-reid's PreciseBN averages what each batch leaves behind with a momentum of 1."""
+    model = seeded_build(make_cfg, "MODEL.HEADS.BNNECK_UPDATES", 2).train()
+    with torch.no_grad(), EventStorage(0):
+        model(batch())
+    assert model.heads.bottleneck[0].num_batches_tracked == 1

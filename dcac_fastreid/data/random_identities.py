@@ -1,0 +1,51 @@
+"""Epochs that end when too few identities have pictures left, as in the release. P identities, K pictures of each."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from torch.utils.data import Sampler
+
+from fastreid.utils import comm
+
+
+class RandomIdentitySampler(Sampler[int]):
+    """One epoch of batches of P x K pictures, none of which comes twice: they last for as many batches as they happen to last.
+
+    The pictures of an identity are shuffled and cut into groups of K; up to K - 1 are left over, and where there are fewer
+    than K in all, they make one group, some of them more than once. A batch takes a group of each of P identities, drawn
+    evenly from those that have one left. The epoch ends when there are fewer than P of these. So identities with few
+    pictures are used up first, and the epoch is shorter than its pictures would allow: by 6 to 16 % in the data sets of
+    the paper.
+
+    Args:
+        items: (path, person, camera).
+        batch: pictures of a batch, of all processes together; a multiple of K. Each process gets its share of every batch.
+        instances: K.
+    """
+
+    def __init__(self, items: Sequence[tuple], batch: int, instances: int):
+        pictures: dict[object, list[int]] = {}
+        for index, (_, person, _) in enumerate(items):
+            pictures.setdefault(person, []).append(index)
+        self._pictures = [np.array(indices) for indices in pictures.values()]
+        self._identities, self._instances = batch // instances, instances
+        self._seed = 0  # set by EpochSampler before every epoch
+
+    def __iter__(self) -> Iterator[int]:
+        random = np.random.RandomState(self._seed)
+        groups = [self._groups(indices, random) for indices in self._pictures]
+        left = np.arange(len(groups))
+        share = self._identities // comm.get_world_size()
+        first = comm.get_rank() * share
+        while len(left) >= self._identities:
+            drawn = random.choice(left, self._identities, replace=False)
+            batch = [groups[identity].pop() for identity in drawn]
+            for group in batch[first : first + share]:
+                yield from group
+            if used_up := [identity for identity in drawn if not groups[identity]]:
+                left = left[~np.isin(left, used_up)]
+
+    def _groups(self, indices: np.ndarray, random: np.random.RandomState) -> list[list[int]]:
+        size = self._instances
+        shuffled = random.permutation(indices) if len(indices) >= size else random.choice(indices, size)
+        return [shuffled[begin : begin + size].tolist() for begin in range(0, len(shuffled) - size + 1, size)]
