@@ -3,7 +3,11 @@ import torch
 import torch.nn.functional as F
 
 import dcac_fastreid
+from dcac_fastreid.analysis.run import Run
 from dcac_fastreid.checkpoint import released
+from dcac_fastreid.checkpoint.released_unet import blocks_of_a_level, our_name
+
+from ..diffusion.original_names import unet_name
 
 SIZE = (128, 64)
 WIDTH = 128
@@ -145,3 +149,133 @@ def test_an_old_batch_norm_without_its_count_is_converted(layouts, convert):
     weights = layouts["dcac"](11)
     weights.pop("encoder.bnneck.num_batches_tracked")
     assert convert(weights).model["heads.bottleneck.0.num_batches_tracked"] == 0
+
+
+TRAINING_SIDE = (
+    "MODEL.DCAC.LORA.QKV_BIAS", True, "MODEL.DCAC.LORA.RANK", 4, "MODEL.DCAC.CONDITIONER.TRANSFORM", "condition_net",
+)  # fmt: skip
+
+
+@pytest.fixture
+def trained(make_trainer):
+    """A model as it trains with the authors' biases, whose adapters and prompts are not those of the beginning."""
+    model = make_trainer("ma_ms.yml", *TRAINING_SIDE).model
+    with torch.no_grad():
+        parameters = [value for value in model.parameters() if value.requires_grad]
+        biases = [value for name, value in model.named_buffers() if name.endswith("base_layer.bias")]
+        for value in [*parameters, *biases]:
+            value.add_(0.01 * torch.rand_like(value))
+    return model
+
+
+def as_released(model):
+    """Its weights with the names of the release, by the inverse of diffusers' own conversion."""
+    unet = model.feedback.denoiser.unet
+    layers = unet.config.layers_per_block
+    weights = {}
+    for name, value in [*unet.named_parameters(), *unet.named_buffers()]:  # state_dict() leaves the frozen ones out
+        name = unet_name(name.replace(".base_layer.", ".").replace(".default.weight", ""), layers)
+        weights[name.replace("model.diffusion_model.", "denoiser.model.")] = value
+    renamed = {
+        "backbone.tower.": "encoder.image_encoder.",
+        "heads.bottleneck.0.": "encoder.bnneck.",
+        "heads.weight": "encoder.fc.weight",
+        "conditioner.prompts": "denoiser.model.prompt_emb.prompt_emb",
+        "conditioner.transform.": "denoiser.model.prompt_emb.condition_bottleneck.",
+    }
+    for name, value in model.state_dict().items():
+        for ours, theirs in renamed.items():
+            if name.startswith(ours):
+                weights[theirs + name.removeprefix(ours)] = value
+    return weights
+
+
+def test_the_training_side_is_taken_whole(trained, convert, tmp_path):
+    """Every adapter, bias and number of prompts and transform comes back under the name that our own checkpoints give it."""
+    conversion = convert(as_released(trained), training_side=True)
+    expected = trained.state_dict()
+    assert conversion.model.keys() == expected.keys()
+    assert all(
+        torch.equal(value, expected[key]) for key, value in conversion.model.items() if key != "memory.prototypes"
+    )
+    groups = {group.rule.what: group for group in conversion.groups}
+    assert groups["q, k, v biases"].target == "feedback.denoiser.unet."
+    biases = [key for key in expected if key.endswith(".base_layer.bias")]
+    assert groups["q, k, v biases"].parameters == sum(expected[key].numel() for key in biases)
+    assert groups["LoRA of the U-Net"].parameters == sum(v.numel() for k, v in expected.items() if ".lora_" in k)
+    assert "-> conditioner.transform.*" in conversion.report()
+
+
+def test_training_goes_on_from_it_and_its_u_net_predicts_the_same(trained, convert, make_trainer, tmp_path):
+    released.save(convert(as_released(trained), training_side=True), tmp_path / "converted.pth")
+    trainer = make_trainer("ma_ms.yml", *TRAINING_SIDE, "SEED", 9, "MODEL.WEIGHTS", str(tmp_path / "converted.pth"))
+    inputs = torch.randn(2, 4, 8, 8), torch.tensor([10, 900]), torch.randn(2, 1, 64)
+    with torch.no_grad():
+        expected = trained.feedback.denoiser(*inputs)
+        assert not torch.equal(trainer.model.feedback.denoiser(*inputs), expected)
+        trainer.resume_or_load(resume=False)
+        assert torch.equal(trainer.model.feedback.denoiser(*inputs), expected)
+    assert torch.equal(trainer.model.conditioner.prompts, trained.conditioner.prompts)
+    assert not trainer.model.memory.filled, "nobody has filled the prototypes yet"
+    assert trainer.train().keys() >= {"mAP"}
+
+
+def test_pictures_of_its_diffusion_side_can_be_made(trained, convert, make_cfg, tmp_path):
+    released.save(convert(as_released(trained), training_side=True), tmp_path / "converted.pth")
+    (tmp_path / "config.yaml").write_text(make_cfg("ma_ms.yml", *TRAINING_SIDE, "SEED", 9).dump())
+    model = Run(tmp_path / "converted.pth").training_model
+    unet = model.feedback.denoiser.unet.state_dict()
+    assert all(torch.equal(value, unet[key]) for key, value in trained.feedback.denoiser.unet.state_dict().items())
+
+
+def test_a_batch_norm_alone_has_no_number_in_ours(layouts, convert):
+    weights = layouts["dcac"](11)
+    del weights["denoiser.model.prompt_emb.condition_bottleneck.0.weight"]
+    for name in ("weight", "bias", "running_mean", "running_var"):
+        weights[f"denoiser.model.prompt_emb.condition_bottleneck.0.{name}"] = torch.rand(64)
+    model = convert(weights, training_side=True).model
+    assert {key for key in model if key.startswith("conditioner.transform")} == {
+        f"conditioner.transform.{name}" for name in ("weight", "bias", "running_mean", "running_var")
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("input_blocks.1.1", "down_blocks.0.attentions.0"),
+        ("input_blocks.2.1", "down_blocks.0.attentions.1"),
+        ("input_blocks.8.1", "down_blocks.2.attentions.1"),
+        ("middle_block.1", "mid_block.attentions.0"),
+        ("output_blocks.3.1", "up_blocks.1.attentions.0"),
+        ("output_blocks.11.1", "up_blocks.3.attentions.2"),
+    ],
+)
+def test_blocks_of_stable_diffusion(name, expected):
+    """1.5 has two layers in a level down, three in one up."""
+    level = blocks_of_a_level([f"denoiser.model.input_blocks.{index}.0.op.weight" for index in (3, 6, 9)])
+    ours = our_name(f"{name}.transformer_blocks.0.attn1.to_q.lora_A", level)
+    assert ours == f"feedback.denoiser.unet.{expected}.transformer_blocks.0.attn1.to_q.lora_A.default.weight"
+
+
+def test_what_has_no_training_side_is_refused(layouts, convert):
+    weights = {key: value for key, value in layouts["dcac"](11).items() if "lora_" not in key}
+    for released_weights in (weights, layouts["clip-reid"](11)):
+        with pytest.raises(dcac_fastreid.errors.InputError, match="has no LoRA.*convert without --training-side"):
+            convert(released_weights, training_side=True)
+    weights["denoiser.model.out.2.lora_A"] = torch.zeros(8, 32)
+    with pytest.raises(dcac_fastreid.errors.InputError, match="has out.2.lora_A, which has no place"):
+        convert(weights, training_side=True)
+
+
+def test_a_config_that_the_training_side_does_not_fit_is_named(layouts, convert, load_authors):
+    conversion = convert(layouts["dcac"](11), training_side=True)
+    released.check_training_side(conversion, load_authors("ma_ms"))
+    with pytest.raises(dcac_fastreid.errors.InputError, match="needs MODEL.DCAC.LORA.RANK 8, which"):
+        released.check_training_side(conversion, load_authors("ms_ma"))
+    with pytest.raises(dcac_fastreid.errors.InputError, match="needs MODEL.DCAC.LORA.QKV_BIAS True, which"):
+        released.check_training_side(conversion, load_authors("../ma_ms"))
+
+
+@pytest.fixture
+def load_authors(configs):
+    return lambda name: dcac_fastreid.load_config(str(configs / "authors" / f"{name}.yml"))

@@ -255,5 +255,6 @@ def test_condition_net_starts_as_the_key_says(opts, std):
 def test_the_config_says_how_condition_net_starts(make_cfg):
     opts = ("MODEL.HEADS.NUM_CLASSES", 8, "MODEL.DCAC.CONDITIONER.TRANSFORM", "condition_net")
     key = "MODEL.DCAC.CONDITIONER.CONDITION_NET_INIT"
-    stds = [build_conditioner(make_cfg("ma_ms.yml", *opts, key, name), 64).transform[2].weight.std() for name in ("default", "normal")]  # fmt: skip
-    assert stds[0] < 0.1 and stds[1] > 0.8
+    inits = {name: build_conditioner(make_cfg("ma_ms.yml", *opts, key, name), 64) for name in ("default", "normal")}
+    stds = {name: conditioner.transform[2].weight.std() for name, conditioner in inits.items()}
+    assert stds["default"] < 0.1 and stds["normal"] > 0.8

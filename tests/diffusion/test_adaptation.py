@@ -166,7 +166,9 @@ def test_biases_of_queries_keys_and_values_are_random_frozen_and_kept(denoiser, 
         bound = denoiser.get_submodule(name.removesuffix(".bias")).in_features ** -0.5
         assert 0.8 * bound < bias.abs().max() <= bound and bias.unique().numel() == bias.numel()
     assert trainable(denoiser) == trainable(other), "what trains is the same"
-    assert all(torch.equal(one, two) for one, two in zip(lora_parameters(denoiser), lora_parameters(other), strict=True))
+    assert all(
+        torch.equal(one, two) for one, two in zip(lora_parameters(denoiser), lora_parameters(other), strict=True)
+    )
     assert not torch.equal(noise_prediction(denoiser), before) and torch.equal(noise_prediction(other), before)
 
 

@@ -1,7 +1,7 @@
 """A single file of Stable Diffusion in the original layout gives the same model as diffusers' folder."""
 
-import logging
 import json
+import logging
 import shutil
 
 import pytest
@@ -125,7 +125,9 @@ def test_a_file_of_one_set_of_weights_may_be_the_average(weights, architecture, 
     stable_diffusion.load_denoiser(file, architecture=architecture)
     logging.getLogger("fastreid.dcac").removeHandler(caplog.handler)
     said = {record.getMessage() for record in caplog.records if record.levelname == "WARNING"}
-    assert len(said) == (0 if average else 1) and all("emaonly file the moving average" in sentence for sentence in said)
+    assert len(said) == (0 if average else 1) and all(
+        "emaonly file the moving average" in sentence for sentence in said
+    )
 
 
 def test_a_file_without_the_moving_average_says_so(weights, architecture, tmp_path):

@@ -145,7 +145,9 @@ def test_a_folder_without_plain_weights_says_that_the_average_is_taken(folder, w
         stable_diffusion.load_denoiser(folder)
         stable_diffusion.load_encoder(folder)
     (sentence,) = warned()
-    assert f"EMA is False, but {folder / 'unet'} has no non_ema weights: diffusion_pytorch_model.safetensors" in sentence
+    assert (
+        f"EMA is False, but {folder / 'unet'} has no non_ema weights: diffusion_pytorch_model.safetensors" in sentence
+    )
     assert "moving average" in sentence
 
 

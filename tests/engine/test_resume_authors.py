@@ -69,7 +69,9 @@ def test_checkpoints_hold_the_biases_and_no_frozen_weight(begin, tmp_path):
     model = torch.load(tmp_path / "run" / "model_final.pth")["model"]
     unet = [key for key in model if key.startswith("feedback.denoiser.unet.")]
     biases = [key for key in unet if ".lora_" not in key]
-    assert biases and all(key.endswith(("to_q.base_layer.bias", "to_k.base_layer.bias", "to_v.base_layer.bias")) for key in biases)
+    assert biases and all(
+        key.endswith(("to_q.base_layer.bias", "to_k.base_layer.bias", "to_v.base_layer.bias")) for key in biases
+    )
 
 
 def test_a_run_with_other_epochs_is_no_continuation(begin, tmp_path):
