@@ -14,7 +14,7 @@ from importlib import import_module
 PATCHES = (
     ("imports.require_host", "fast-reid is missing: one sentence with the command that installs it"),
     ("imports.restore_collections_mapping", "collections.Mapping, gone since Python 3.10"),
-    ("imports.restore_torch_six", "torch._six.string_classes, gone since PyTorch 2.0"),
+    ("imports.restore_torch_six", "torch._six.string_classes and container_abcs, gone since PyTorch 2.0"),
     ("warnings.silence_void_warnings", "two host warnings that these patches make void"),
     ("log_lines.show_names", "names of files in log lines are seen, and do nothing else"),
     ("solver.keep_parameters_separate", "the optimizer trains: no contiguous parameters, which zero_grad now detaches"),

@@ -33,10 +33,12 @@ def restore_collections_mapping() -> None:
 def restore_torch_six() -> None:
     """fastreid/data/build.py:11 of the wheel does `from torch._six import string_classes`.
 
-    PyTorch >= 2.0: ModuleNotFoundError: No module named 'torch._six'. The repository's newest commit asks no longer.
+    PyTorch >= 2.0: ModuleNotFoundError: No module named 'torch._six'. The repository's newest commit asks no longer there, but
+    its projects/FastFace/fastface/utils_amp.py:10 does `from torch._six import container_abcs`.
     """
     try:
         import torch._six  # noqa: F401
     except ModuleNotFoundError:
         sys.modules["torch._six"] = types.ModuleType("torch._six")
         sys.modules["torch._six"].string_classes = (str,)
+        sys.modules["torch._six"].container_abcs = collections.abc

@@ -49,6 +49,17 @@ def test_host_needs_torch_six(monkeypatch):
     assert torch.equal(build.fast_batch_collator([1, 2]), torch.tensor([1, 2]))
 
 
+def test_fast_face_needs_container_abcs(monkeypatch):
+    """Its utils_amp.py asks for them, whatever fast-reid itself does."""
+    monkeypatch.delitem(sys.modules, "torch._six", raising=False)
+    with pytest.raises(ModuleNotFoundError, match="No module named 'torch._six'"):
+        from torch._six import container_abcs  # noqa: F401
+    imports.restore_torch_six()
+    from torch._six import container_abcs
+
+    assert isinstance([], container_abcs.Iterable) and isinstance({}, container_abcs.Mapping)
+
+
 def test_missing_host_is_one_sentence_with_the_command():
     program = "import sys; sys.modules['fastreid'] = None; import dcac_fastreid"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
