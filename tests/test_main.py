@@ -244,7 +244,7 @@ def test_wrong_input_of_a_script_is_told_in_a_sentence(trained, tiny, tmp_path):
     weights = ("MODEL.WEIGHTS", folder / "model_final.pth")
     config, evaluate = ("--config-file", CONFIGS / "ma_ms.yml"), ("--eval-only", *tiny)
     cases = [
-        (("--config-file", "gone.yml"), "no config file 'gone.yml'"),
+        (("--config-file", "gone.yml"), "no config file gone.yml"),
         ((), "name one with --config-file"),
         (("--config-file", "broken.yml"), "broken.yml does not fit the config"),
         ((*config, "MODEL.DCAC.CONDITIONER.TEU", 1), "Non-existent key: MODEL.DCAC.CONDITIONER.TEU"),

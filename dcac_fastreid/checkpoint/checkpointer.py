@@ -10,10 +10,11 @@ from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
 from dcac_fastreid.checkpoint.earlier_run import OF_A_RUN
 from dcac_fastreid.checkpoint.saving import save_checkpoint
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
+from dcac_fastreid.config import check_values
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import left_unfinished
+from dcac_fastreid.reid import build_reid_model
 from dcac_fastreid.tensor_files import read_tensor_file
-from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
 
 OF_FEATURES = ("backbone.", "heads.bottleneck.")  # what features are computed with, in every architecture of fast-reid
@@ -207,11 +208,13 @@ def load_for_testing(cfg) -> nn.Module:
     """The model of cfg with the weights of MODEL.WEIGHTS, without its training side; reads no pre-trained weights.
 
     Raises:
-        InputError: the file is no checkpoint, or lacks a weight that the model needs.
+        InputError: a value that does not fit its key, parts that do not fit each other; the file is no checkpoint, or lacks
+            a weight that the model needs.
     """
+    check_values(cfg)
     cfg = cfg.clone()
     cfg.defrost()
     cfg.MODEL.BACKBONE.PRETRAIN = False
-    model = build_model(cfg)
+    model = build_reid_model(cfg)
     TestingCheckpointer(model).load(cfg.MODEL.WEIGHTS)
     return model.eval()

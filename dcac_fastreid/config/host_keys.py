@@ -139,7 +139,7 @@ HOST_KEYS = {
     "SOLVER.AMP.ENABLED": flag(),
     "SOLVER.OPT": registered(lambda: OPTIMIZERS),
     "SOLVER.MAX_EPOCH": whole(1, 10**6),
-    "SOLVER.BASE_LR": number(above=0),
+    "SOLVER.BASE_LR": number(0),  # a training asks for more than 0, a measurement of its steps does not
     "SOLVER.HEADS_LR_FACTOR": number(above=0),
     "SOLVER.MOMENTUM": number(0, below=1),
     "SOLVER.NESTEROV": flag(),

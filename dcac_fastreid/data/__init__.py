@@ -12,6 +12,7 @@ from dcac_fastreid.data.loaders import build_plain_train_loader, build_test_load
 from dcac_fastreid.data.locations import (
     cache_folder,
     data_root,
+    synthetic_data_is_there,
     synthetic_version,
     use_data_root,
     weights_path,
@@ -40,6 +41,7 @@ __all__ = [
     "file_hashes",
     "read_image",
     "see_doctor",
+    "synthetic_data_is_there",
     "synthetic_version",
     "test_transforms",
     "train_transforms",

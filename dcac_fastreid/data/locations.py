@@ -13,8 +13,17 @@ SEEDS = 2**32
 
 
 def cache_folder() -> Path:
-    """Where latents and drawn worlds are kept: the environment variable DCAC_FASTREID_CACHE, else ~/.cache/dcac_fastreid."""
-    return Path(os.environ.get("DCAC_FASTREID_CACHE") or Path.home() / ".cache" / "dcac_fastreid")
+    """Where latents and synthetic data sets are kept: environment variable DCAC_FASTREID_CACHE, else ~/.cache/dcac_fastreid.
+
+    Raises: InputError: neither the variable nor the home folder is known.
+    """
+    try:
+        return Path(os.environ.get("DCAC_FASTREID_CACHE") or "~/.cache/dcac_fastreid").expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            "the home folder is not known, in which the cache folder is by default; set the environment variable "
+            "DCAC_FASTREID_CACHE to a folder that can be written"
+        ) from error
 
 
 def data_root(root: str) -> str:
@@ -29,8 +38,22 @@ def data_root(root: str) -> str:
         return os.path.expanduser(os.environ.get("FASTREID_DATASETS") or "datasets")
     if not root.startswith(SYNTHETIC):
         return os.path.expanduser(root)
-    from dcac_fastreid.synthetic.difficulty import PRESETS  # late: most runs need no drawer
-    from dcac_fastreid.synthetic.world import cached_world
+    from dcac_fastreid.synthetic.world import cached_world  # late: most runs need no drawer
+
+    return str(cached_world(cache_folder(), *_seed_and_difficulty(root)))
+
+
+def synthetic_data_is_there(root: str) -> bool:
+    """Whether DATASETS.ROOT names no synthetic data set that has yet to be made in the cache folder."""
+    if not root.startswith(SYNTHETIC):
+        return True
+    from dcac_fastreid.synthetic.world import world_path
+
+    return world_path(cache_folder(), *_seed_and_difficulty(root)).is_dir()
+
+
+def _seed_and_difficulty(root: str) -> tuple[int, str]:
+    from dcac_fastreid.synthetic.difficulty import PRESETS
 
     parts = re.fullmatch(rf"([0-9]{{1,10}})(?::({'|'.join(PRESETS)}))?", root.removeprefix(SYNTHETIC))
     if not parts or int(parts[1]) >= SEEDS:
@@ -38,7 +61,7 @@ def data_root(root: str) -> str:
             f"DATASETS.ROOT is {root!r}; expected synthetic:SEED or synthetic:SEED:DIFFICULTY with a whole number below "
             f"{SEEDS:,} and one of {', '.join(PRESETS)}, such as synthetic:0 or synthetic:0:hard"
         )
-    return str(cached_world(cache_folder(), int(parts[1]), parts[2] or "default"))
+    return int(parts[1]), parts[2] or "default"
 
 
 def weights_path(path: str) -> str:

@@ -73,6 +73,11 @@ def check_batch(cfg, items: list[tuple]) -> None:
             f"MODEL.HEADS.NUM_CLASSES is {cfg.MODEL.HEADS.NUM_CLASSES}, {data_sets} has {identities} identities; leave it at "
             "0, which counts them"
         )
+    if cfg.MODEL.META_ARCHITECTURE in ("DCAC", "PrototypicalBaseline") and cfg.MODEL.HEADS.NUM_CLASSES > identities:
+        raise InputError(
+            f"MODEL.HEADS.NUM_CLASSES is {cfg.MODEL.HEADS.NUM_CLASSES}, but {data_sets} has {identities} identities, and every "
+            "class needs images for its ID prototype; leave it at 0, which counts them"
+        )
     if len(items) < batch:
         raise InputError(f"{data_sets} has {len(items)} images, a batch needs {batch}: lower SOLVER.IMS_PER_BATCH")
 

@@ -103,8 +103,6 @@ def load_encoder(
     cfg, used, source = _config(file, config_file, ["MODEL.DEVICE", device, "MODEL.WEIGHTS", str(file)])
     try:
         model = load_for_testing(cfg)
-    except KeyError as error:  # of fast-reid's registries
-        raise InputError(f"{source} asks for a part that is not registered: {error.args[0]}") from error
     except InputError as error:
         raise InputError(f"{file} does not fit {source}: {error}") from error
     transform = test_transforms(cfg)

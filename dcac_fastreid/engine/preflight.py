@@ -8,6 +8,7 @@ from dcac_fastreid import data
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.diffusion.weight_files import FILE_SUFFIXES, is_hub_id, missing_parts
 from dcac_fastreid.errors import InputError, MissingInputs
+from dcac_fastreid.output_files import check_writable
 from dcac_fastreid.reid import names_tag
 
 CLIP_SOURCE = (
@@ -42,6 +43,19 @@ def check_inputs(cfg, *, training: bool) -> None:
     data.check_datasets(cfg, training=training)
     if training:
         data.check_leakage(cfg)
+
+
+def check_cache(cfg, *, training: bool) -> None:
+    """Asks whether the cache folder can be written, where a run of cfg writes there: latents, and a synthetic data set.
+
+    Raises: InputError: it cannot; the sentence names the environment variable that chooses another one.
+    """
+    if (training and cfg.MODEL.META_ARCHITECTURE == "DCAC") or not data.synthetic_data_is_there(cfg.DATASETS.ROOT):
+        check_writable(
+            data.cache_folder(),
+            "the cache folder is",
+            "set the environment variable DCAC_FASTREID_CACHE to a folder that can be written",
+        )
 
 
 def _without_downloads(cfg) -> str:

@@ -101,6 +101,8 @@ def _check_test(cfg) -> None:
 
 def _check_solver(cfg) -> None:
     solver = cfg.SOLVER
+    if not solver.BASE_LR:
+        raise InputError("SOLVER.BASE_LR is 0, at which nothing is learned; it must be above 0")
     if solver.MICRO_BATCH and cfg.MODEL.META_ARCHITECTURE not in OURS:
         raise InputError(
             f"SOLVER.MICRO_BATCH is {solver.MICRO_BATCH}, which {cfg.MODEL.META_ARCHITECTURE} cannot; known by "

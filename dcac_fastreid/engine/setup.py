@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import re
 from pathlib import Path
 
 import yaml
@@ -9,10 +10,11 @@ import yaml
 from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.launcher import check_launcher
-from dcac_fastreid.engine.preflight import check_inputs
+from dcac_fastreid.engine.preflight import check_cache, check_inputs
 from dcac_fastreid.engine.run_folder import check_free, evaluation_folder, take
 from dcac_fastreid.engine.settings import check_gpus, check_settings
 from dcac_fastreid.engine.stamp import write_stamp
+from dcac_fastreid.engine.trial_model import check_model
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable
 from fastreid.engine import default_setup
@@ -28,9 +30,11 @@ def check_command(args: argparse.Namespace) -> None:
         FileNotFoundError: what the run would read is missing.
     """
     check_launcher()
+    _check_options(args)
     cfg = load_config(args.config_file, args.opts)
-    check_settings(cfg, training=not args.eval_only, processes=args.num_gpus * args.num_machines)
+    check_settings(cfg, training=not args.eval_only, processes=max(args.num_gpus * args.num_machines, 1))
     check_gpus(args.num_gpus)
+    check_cache(cfg, training=not args.eval_only)
     if folder := _output_folder(cfg, args):
         check_free(folder)  # asked again when the run begins; here it is told before minutes of preparation
     check_inputs(cfg, training=not args.eval_only)
@@ -44,6 +48,23 @@ def check_command(args: argparse.Namespace) -> None:
         raise InputError(
             f"MODEL.WEIGHTS {cfg.MODEL.WEIGHTS} lies in OUTPUT_DIR, whose earlier run is set aside when another one begins; "
             "choose another OUTPUT_DIR, or go on with the run by --resume"
+        )
+    check_model(cfg, training=not args.eval_only)
+
+
+def _check_options(args: argparse.Namespace) -> None:
+    if not args.config_file and not args.opts:
+        raise InputError(
+            "no config is named; add --config-file configs/DCAC/ma_ms.yml, say, or configs/DCAC/synthetic/ma_ms.yml, which "
+            "needs no data and no weights"
+        )
+    if args.resume and args.eval_only:
+        raise InputError("--resume goes on with a training, --eval-only tests a checkpoint; leave one of them out")
+    first = str(args.opts[0]) if args.opts else ""
+    if args.resume and (len(args.opts) % 2 or "/" in first) and not re.fullmatch(r"[A-Z0-9_.]+", first):
+        raise InputError(
+            f"--resume takes no path, got {first!r}: it goes on with the run in OUTPUT_DIR; write OUTPUT_DIR and the run's "
+            "folder behind the options"
         )
 
 

@@ -13,31 +13,37 @@ logger = logging.getLogger("fastreid.dcac")
 
 
 def apply_solver_settings(cfg, model: nn.Module) -> None:
-    """SOLVER.CHECKPOINT_ACTIVATIONS and COMPILE, in place, on a model as it trains.
-
-    Raises:
-        InputError: a backbone that does not offer it, or whose batch normalisation SOLVER.MICRO_BATCH would change.
-    """
+    """SOLVER.CHECKPOINT_ACTIVATIONS and COMPILE, in place, on a model as it trains; raises as `check_solver_settings`."""
+    check_solver_settings(cfg, model.backbone)
     parts = [model.backbone]
     if isinstance(model, DCAC):
         parts.append(model.feedback.denoiser)
-    backbone = cfg.MODEL.BACKBONE.NAME
-    if cfg.SOLVER.MICRO_BATCH and any(isinstance(module, _BatchNorm) for module in model.backbone.modules()):
-        raise InputError(
-            f"SOLVER.MICRO_BATCH is {cfg.SOLVER.MICRO_BATCH}, but {backbone} has batch normalisation, whose statistics would "
-            "be those of the pieces; set it to 0 and SOLVER.IMS_PER_BATCH lower, or choose a ViT"
-        )
     if cfg.SOLVER.CHECKPOINT_ACTIVATIONS:
-        if not hasattr(model.backbone, "checkpoint_activations"):
-            raise InputError(
-                f"SOLVER.CHECKPOINT_ACTIVATIONS is True, which {backbone} does not offer; set it to False, or choose "
-                "build_clip_vit_backbone"
-            )
         for part in parts:
             part.checkpoint_activations()
     if cfg.SOLVER.COMPILE and _compiler_works(model.device):
         for part in parts:
             part.compile()
+
+
+def check_solver_settings(cfg, backbone: nn.Module) -> None:
+    """Asks whether a backbone offers what SOLVER wants of it.
+
+    Raises:
+        InputError: a backbone that cannot compute its activations again, or whose batch normalisation SOLVER.MICRO_BATCH
+            would change.
+    """
+    name = cfg.MODEL.BACKBONE.NAME
+    if cfg.SOLVER.MICRO_BATCH and any(isinstance(module, _BatchNorm) for module in backbone.modules()):
+        raise InputError(
+            f"SOLVER.MICRO_BATCH is {cfg.SOLVER.MICRO_BATCH}, but {name} has batch normalisation, whose statistics would "
+            "be those of the pieces; set it to 0 and SOLVER.IMS_PER_BATCH lower, or choose a ViT"
+        )
+    if cfg.SOLVER.CHECKPOINT_ACTIVATIONS and not hasattr(backbone, "checkpoint_activations"):
+        raise InputError(
+            f"SOLVER.CHECKPOINT_ACTIVATIONS is True, which {name} does not offer; set it to False, or choose "
+            "build_clip_vit_backbone"
+        )
 
 
 def _compiler_works(device: torch.device) -> bool:

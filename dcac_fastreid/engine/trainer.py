@@ -34,7 +34,7 @@ from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
-from dcac_fastreid.reid import PrototypicalBaseline
+from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
 from dcac_fastreid.telemetry import StepTelemetry
 from fastreid.engine import DefaultTrainer, hooks
 from fastreid.utils import comm
@@ -188,7 +188,8 @@ class DCACTrainer(DefaultTrainer):
     def build_model(cls, cfg):
         """The model with its training side; to test, fast-reid's own build_model(cfg) is enough."""
         cfg = data.with_local_weights(cfg)
-        model = super().build_model(cfg)
+        with parts_that_fit(cfg):
+            model = super().build_model(cfg)
         if isinstance(model, DCAC):
             # Forked: the baseline and DCAC of one seed see the same augmentation.
             with torch.random.fork_rng(devices=[]):

@@ -64,7 +64,7 @@ def test_every_domain_has_an_identity_however_few_images_are_asked_for(tiny_worl
 
 
 def test_a_data_set_that_is_not_known_is_one_sentence(dcac_run):
-    with pytest.raises(InputError, match="DATASETS.TESTS is 'Nowhere'; known are"):
+    with pytest.raises(InputError, match="DATASETS.TESTS holds 'Nowhere'; known are"):
         embedding.pictures(dcac_run, datasets=["Nowhere"])
 
 

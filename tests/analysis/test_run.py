@@ -107,5 +107,5 @@ def test_what_is_not_there_is_one_sentence(trained, tmp_path):
         Run(lonely, trained["baseline"].parent / "config.yaml")
     with pytest.raises(InputError, match="come in pairs, KEY VALUE; got 1 words: DATASETS.ROOT$"):
         Run(trained["baseline"], opts=["DATASETS.ROOT"])
-    with pytest.raises(InputError, match="DATASETS.TESTS is 'Nowhere'; known are"):
+    with pytest.raises(InputError, match="DATASETS.TESTS holds 'Nowhere'; known are"):
         Run(trained["baseline"], dataset="Nowhere")

@@ -109,7 +109,11 @@ def test_the_test_transforms_crop_counts(host_file):
         ),
         ((*RESNET, "INPUT.SIZE_TEST", [128]), RESNET, "the config .* brings pictures to no common size"),
         ((*OSNET, "MODEL.HEADS.NAME", "ClasHead"), OSNET, "the config .* builds a model that gives no features"),
-        ((*OSNET, "MODEL.BACKBONE.DEPTH", "x9"), OSNET, "the config .* asks for a part that is not registered"),
+        (
+            (*OSNET, "MODEL.BACKBONE.DEPTH", "x9"),
+            OSNET,
+            "does not fit the config .*: the model cannot be made of .*DEPTH x9",
+        ),
     ],
     ids=["no config", "other backbone", "too shallow", "too deep", "no size", "no features", "unregistered"],
 )

@@ -232,13 +232,34 @@ CASES = [
         "micro-batches under batch normalisation",
         "build_resnet_backbone has batch normalisation",
         f"SOLVER.MICRO_BATCH 4 {RESNET}",
-        starts=True,
     ),
     Case(
         "activation checkpointing of a ResNet",
         "CHECKPOINT_ACTIVATIONS is True, which build_resnet_backbone does not offer",
         f"SOLVER.CHECKPOINT_ACTIVATIONS True {RESNET}",
-        starts=True,
+    ),
+    Case("a depth that is none", "cannot be made of .*DEPTH 51x", f"{RESNET} MODEL.BACKBONE.DEPTH 51x"),
+    Case(
+        "features of another width",
+        "FEAT_DIM is 100, but build_clip_vit_backbone|FEAT_DIM is 100, but .* gives",
+        "MODEL.BACKBONE.FEAT_DIM 100",
+    ),
+    Case(
+        "two sizes",
+        "SIZE_TRAIN .64, 32. and SIZE_TEST .128, 64. must agree",
+        "INPUT.SIZE_TRAIN [64,32] INPUT.SIZE_TEST [128,64]",
+    ),
+    Case("one side for a size", "SIZE_TRAIN is .64., which brings images to no common", "INPUT.SIZE_TRAIN [64]"),
+    Case(
+        "LoRA of layers that are none",
+        "LORA.TARGETS|LoRA targets",
+        "MODEL.DCAC.LORA.TARGETS ('to_x',)",
+        config=DCAC,
+    ),
+    Case(
+        "re-ranking over more than its neighbours",
+        "RERANK.K2 is 9, above TEST.RERANK.K1 5",
+        "TEST.RERANK.ENABLED True TEST.RERANK.K1 5 TEST.RERANK.K2 9",
     ),
     Case("no epochs", "SOLVER.MAX_EPOCH is 0; expected a whole number from 1", "SOLVER.MAX_EPOCH 0"),
     Case(
@@ -267,7 +288,6 @@ CASES = [
         "a size that the patches do not divide",
         "multiple of the patch size 16",
         "INPUT.SIZE_TRAIN [100,64] INPUT.SIZE_TEST [100,64]",
-        starts=True,
     ),
     Case("several GPUs", "PrototypicalBaseline runs on one GPU for now", "--num-gpus 2"),
     Case(
@@ -292,9 +312,8 @@ CASES = [
     Case("fewer classes than identities", "NUM_CLASSES is 4, DG_Market1501 has 8", "MODEL.HEADS.NUM_CLASSES 4"),
     Case(
         "more classes than identities",
-        "20 identities need an image each, 8 have one",
+        "NUM_CLASSES is 20, but DG_Market1501 has 8 identities",
         "MODEL.HEADS.NUM_CLASSES 20",
-        starts=True,
     ),
     Case(
         "re-ranking among too few",
@@ -455,6 +474,9 @@ CASES = [
         starts=True,
     ),
     # -- checkpoints and output --
+    Case("--resume and --eval-only", "leave one of them out", "--eval-only --resume"),
+    Case("no GPU asked for", "--num-gpus is 0; expected 1 or more", "--num-gpus 0"),
+    Case("no number of GPUs", "--num-gpus is -1; expected 1 or more", "--num-gpus -1"),
     Case("no checkpoint named", "add MODEL.WEIGHTS", "--eval-only"),
     Case("checkpoint missing", "no file {tmp}/other.pth", EVAL),
     Case("checkpoint truncated", "other.pth cannot be read as weights", EVAL, arrange=cut_checkpoint, starts=True),
@@ -542,6 +564,34 @@ def test_a_full_disk_at_a_save_leaves_nothing_half_written(run, world, tmp_path)
     assert status == 2 and "Traceback" not in written
     assert "model_final.pth could not be written" in written and "go on with --resume" in written
     assert list((tmp_path / "out").glob("*.pth*")) == []
+
+
+def test_no_arguments_at_all(run):
+    status, written = run()
+    assert (status, written.strip().count("\n")) == (2, 0)
+    assert written.startswith("error: no config is named; add --config-file configs/DCAC/ma_ms.yml")
+
+
+@pytest.mark.parametrize("behind", [(), ("SOLVER.MAX_EPOCH", 1)], ids=["alone", "before a setting"])
+def test_a_path_behind_resume(run, configs, behind):
+    status, written = run("--config-file", configs / "synthetic" / "ma_d.yml", "--resume", "logs/a", *behind)
+    assert status == 2
+    assert written.startswith("error: --resume takes no path, got 'logs/a': it goes on with the run in OUTPUT_DIR")
+
+
+@pytest.mark.parametrize("where", ["the variable", "the home folder"])
+def test_a_cache_folder_that_cannot_be_written_is_told_before_all_else(run, world, tmp_path, monkeypatch, where):
+    (tmp_path / "file").touch()
+    monkeypatch.delenv("DCAC_FASTREID_CACHE")
+    name, value = ("DCAC_FASTREID_CACHE", "file/a") if where == "the variable" else ("HOME", "file")
+    monkeypatch.setenv(name, str(tmp_path / value))
+    status, written = run(*command(Case("cache", "", config=DCAC), tmp_path, world))
+    assert status == 2 and not (tmp_path / "out").exists()
+    assert re.search(
+        rf"the cache folder is {tmp_path}/file/.*, but .*file is a file; set .* DCAC_FASTREID_CACHE", written
+    )
+    evaluation = Case("no cache is needed", "", "--eval-only MODEL.WEIGHTS none.pth", config=DCAC)
+    assert "no file none.pth" in run(*command(evaluation, tmp_path, world))[1]
 
 
 def test_an_output_folder_that_may_not_be_written(run, world, tmp_path, monkeypatch):

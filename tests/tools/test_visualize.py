@@ -52,7 +52,7 @@ def cut(world, run_folder):
         ("distances", "--checkpoint {run}/model_final.pth", "cannot be read as weights", cut),
         ("distances", "--checkpoint {run}/config.yaml", "cannot be read as weights", None),
         ("distances", "--checkpoint {checkpoint} --config-file {tmp}/none.yml", "there is no config file", None),
-        ("distances", "--checkpoint {checkpoint} --dataset Nowhere", "DATASETS.TESTS is 'Nowhere'; known are", None),
+        ("distances", "--checkpoint {checkpoint} --dataset Nowhere", "DATASETS.TESTS holds 'Nowhere'; known are", None),
         ("distances", "--checkpoint {checkpoint} DATASETS.ROOT {tmp}", "is missing:\n.*no folder", None),
         ("distances", "--checkpoint {checkpoint} MODEL.BACKBONE.NAME build_resnet_backbone", "is it of this architecture", None),
         ("distances", "--checkpoint {checkpoint} MODEL.NAME x", "there is no config key 'MODEL.NAME'", None),
