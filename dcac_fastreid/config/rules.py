@@ -68,7 +68,8 @@ def path() -> Rule:
 
     def fault(value) -> str:
         if not _is_text(value):
-            return f'is {shown(value)}; expected a path, or "" for none'
+            unprintable = ", in letters that can be printed: rename the folder, or link to it" * isinstance(value, str)
+            return f'is {shown(value)}; expected a path, or "" for none{unprintable}'
         names = [len(name.encode()) for name in value.split("/")]
         if max(names) > LONGEST_NAME or sum(names) + len(names) > LONGEST_PATH:
             return f"is {shown(value)}, which is longer than a path can be"

@@ -9,6 +9,7 @@ from dcac_fastreid.data.dg_datasets import DRAWN_WORLD, SPLITS
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS, LISTED_MASKED, LISTS
 from dcac_fastreid.data.person_folders import PersonFolders, cameras_known
 from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import as_bytes
 
 
@@ -37,11 +38,21 @@ def describe_dataset(name: str, root: str) -> dict:
 
 
 def describe_world(root: str) -> dict | None:
-    """Version, seed and difficulty of the drawn world in a data root; None where the pictures are real."""
+    """Version, seed and difficulty of the drawn world in a data root; None where the pictures are real.
+
+    Raises: InputError: its mark is damaged.
+    """
     mark = Path(root) / DRAWN_WORLD
     if not mark.exists():
         return None
-    content = json.loads(mark.read_text())
+    try:
+        content = json.loads(mark.read_text())
+    except ValueError:  # no JSON, or no text
+        content = None
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{mark} is damaged, so what was drawn here is not known; copy it again, or delete it: real pictures"
+        )
     return {key: content.get(key) for key in ("version", "seed", "difficulty", "factors")}
 
 

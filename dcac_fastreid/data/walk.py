@@ -149,7 +149,13 @@ class _Walking:
             if self._deepest is not None and len(path.parts) > self._deepest:
                 continue
             folders = []
-            for entry in entries(path):
+            try:
+                found = entries(path)
+            except InputError as error:
+                if isinstance(error.__cause__, FileNotFoundError):  # taken away meanwhile
+                    continue
+                raise
+            for entry in found:
                 if entry.is_symlink():
                     self._links.append(path / entry.name)
                 elif entry.is_dir(follow_symlinks=False):

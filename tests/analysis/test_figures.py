@@ -53,3 +53,18 @@ def test_a_name_is_drawn_as_it_is_written(name):
         assert all(letter.isprintable() or letter == "\n" for letter in text.get_text())
         if name.isprintable() and len(name) < 90:
             assert text.get_text() == name
+
+
+def test_numbers_at_a_logarithmic_axis_stay_formulas():
+    drawn = []
+
+    def draw(figure):
+        drawn.append(figure.subplots())
+        drawn[0].set_xscale("log")
+        drawn[0].set_xlim(0.5, 20)
+        drawn[0].set_xlabel("steps")
+
+    draw_png(3, 2, draw)
+    powers = [label for label in drawn[0].get_xticklabels() if "10^{" in label.get_text()]
+    assert len(powers) >= 2 and all(label.get_parse_math() for label in powers)
+    assert not drawn[0].xaxis.label.get_parse_math()

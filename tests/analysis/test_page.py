@@ -1,4 +1,5 @@
 import base64
+import os
 import re
 import resource
 
@@ -68,3 +69,9 @@ def test_a_file_in_the_way_is_seen_before_the_work(tmp_path):
         check_folder(tmp_path / "file" / "page")
     check_folder(tmp_path / "new" / "page")
     assert not (tmp_path / "new").exists()
+
+
+def test_names_that_are_no_text_are_seen_on_the_page(tmp_path):
+    name = os.fsdecode(b"caf\xe9\x1b[2J")
+    page = write_page(tmp_path, name, [Picture("one", name, b"", f"Of {name}.")], f"python tool.py {name}")
+    assert page.read_text().count("caf\\xe9\\x1b[2J") == 7

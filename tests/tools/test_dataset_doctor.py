@@ -1,7 +1,10 @@
 """The command line: a report in words or JSON, and an exit status that says whether training can start."""
 
 import json
+import os
 import shutil
+
+from PIL import Image
 
 
 def test_a_sound_folder_is_status_0(run_tool, tiny_world):
@@ -68,3 +71,18 @@ def test_wrong_input_is_status_2_and_one_sentence(run_tool, tmp_path):
         status, written = run_tool("dataset_doctor", *arguments)
         assert status == 2 and written.startswith("error: ") and written.count("\n") == 1, written
     assert run_tool("dataset_doctor")[0] == 2
+
+
+def test_names_are_printed_so_that_they_do_nothing_else(run_tool, tmp_path):
+    """A name may be no text, end a line, or speak to the terminal."""
+    names = [os.fsdecode(name) for name in (b"caf\xe9", b"two\nlines", b"\x1b[31mred", b"plain", b"\xe2\x80\xaeltr")]
+    for name in names:
+        for number in range(4):
+            photo = tmp_path / "photos" / name / f"cam{number}_{name}.png"
+            photo.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (8, 16), (60 * number, 0, 0)).save(photo)  # the same of each person
+    for arguments in ((), ("--json",)):
+        status, written = run_tool("dataset_doctor", tmp_path / "photos", *arguments)
+        assert status == 1 and "training pictures are test pictures" in written and written.encode()
+        assert all(letter.isprintable() or letter == "\n" for letter in written)
+        assert ("caf\\xe9" if not arguments else "caf\\\\xe9") in written and "\nlines" not in written

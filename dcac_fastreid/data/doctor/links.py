@@ -66,7 +66,7 @@ def linked_before(folder: str | Path) -> dict[str, str]:
     folder = Path(folder)
     if not folder.is_dir():
         return {}
-    linked = json.loads((folder / MARK).read_text()) if (folder / MARK).is_file() else {}
+    linked = _read_mark(folder / MARK) if (folder / MARK).is_file() else {}
     ours = {
         MARK,
         *([DRAWN_WORLD] if (folder / DRAWN_WORLD).is_symlink() else []),
@@ -75,6 +75,20 @@ def linked_before(folder: str | Path) -> dict[str, str]:
     others = sorted(name for name in os.listdir(folder) if finished_name(name) not in ours)
     if others:
         raise InputError(f"--link {folder} holds something else ({others[0]}); name a new or empty folder")
+    return linked
+
+
+def _read_mark(file: Path) -> dict[str, str]:
+    try:
+        linked = json.loads(file.read_text())
+    except ValueError:  # no JSON, or no text
+        linked = None
+    if (
+        not isinstance(linked, dict)
+        or not all(map(str, linked))
+        or not all(isinstance(at, str) for at in linked.values())
+    ):
+        raise InputError(f"{file} is damaged, so what was linked there is not known; name a new or empty folder")
     return linked
 
 

@@ -6,6 +6,7 @@ import pytest
 from dcac_fastreid.data.description import describe_world
 from dcac_fastreid.data.doctor import diagnose
 from dcac_fastreid.data.doctor.found import MARK
+from dcac_fastreid.data.doctor.links import linked_before
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
 
@@ -132,3 +133,19 @@ def test_what_a_killed_call_left_is_made_again(lay_out_as, tmp_path):
     (root / f"{MARK}.999999999-00000000-0.unfinished").touch()  # of today's form, in a write of the mark
     diagnose(tmp_path / "data", link_to=root, quick=True)
     assert len(read_dataset("PRID", str(root)).train) == 4 and not list(root.glob("prid_2011*.unfinished"))
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"a": 1}', "\\xff"])
+def test_a_damaged_record_of_what_was_linked_is_one_sentence(tmp_path, content):
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / MARK).write_text(content)
+    with pytest.raises(
+        InputError, match=f"^[^\n]*{MARK} is damaged, so what was linked there is not known; name a new"
+    ):
+        linked_before(tmp_path / "linked")
+
+
+def test_an_empty_name_is_no_folder(tmp_path):
+    for arguments in ({"path": ""}, {"path": tmp_path, "link_to": ""}):
+        with pytest.raises(InputError, match="is empty; name a folder"):
+            diagnose(**arguments)
