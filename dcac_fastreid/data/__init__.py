@@ -22,7 +22,7 @@ from dcac_fastreid.data.pixel_storage import available_memory
 from dcac_fastreid.data.samplers import check_sampler
 from dcac_fastreid.data.see_doctor import see_doctor
 from dcac_fastreid.data.test_split import check_test_split
-from dcac_fastreid.data.transforms import test_transforms, train_transforms
+from dcac_fastreid.data.transforms import test_size, test_transforms, train_transforms
 
 __all__ = [
     "EpochSampler",
@@ -43,6 +43,7 @@ __all__ = [
     "see_doctor",
     "synthetic_data_is_there",
     "synthetic_version",
+    "test_size",
     "test_transforms",
     "train_transforms",
     "unreadable_pictures",

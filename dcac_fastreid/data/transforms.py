@@ -63,3 +63,9 @@ def test_transforms(cfg) -> T.Compose:
         if isinstance(step, T.Resize):
             step.interpolation = INTERPOLATIONS[cfg.INPUT.TEST_INTERPOLATION]
     return transforms
+
+
+def test_size(cfg) -> tuple[int, int]:
+    """Height and width of a test image: of a config with INPUT.CROP what is cropped; one number stands for both sides."""
+    size = cfg.INPUT.CROP.SIZE if cfg.INPUT.CROP.ENABLED else cfg.INPUT.SIZE_TEST
+    return size[0], size[-1]

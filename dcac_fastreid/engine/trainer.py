@@ -217,7 +217,7 @@ class DCACTrainer(DefaultTrainer):
             self.cfg.OUTPUT_DIR,
             save_to_disk=comm.is_main_process(),
             encoder_config=encoder_config(self.cfg),
-            image_size=tuple(self.cfg.INPUT.SIZE_TEST),
+            image_size=data.test_size(self.cfg),
             optimizer=self.optimizer,
             progress=self.progress,
             **self.scheduler,

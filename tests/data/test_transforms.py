@@ -104,3 +104,16 @@ def test_the_loaders_erase_alike_with_and_without_the_cache(make_cfg):
     default = data.build_train_loader(make_cfg("ma_ms.yml", "INPUT.REA.PROB", 1.0, "SEED", 3))
     one, two, three = (next(iter(loader))["images"] for loader in (cached, host, default))
     assert torch.equal(one, two) and not torch.equal(one, three)
+
+
+@pytest.mark.parametrize(
+    "opts",
+    [
+        (),
+        ("INPUT.SIZE_TEST", [96], "INPUT.CROP.ENABLED", True, "INPUT.CROP.SIZE", [64]),  # as fast-reid's FastClas
+        ("INPUT.CROP.ENABLED", True, "INPUT.CROP.SIZE", [48, 32]),
+    ],
+)
+def test_the_size_of_a_test_image_is_that_of_its_transform(make_cfg, photo, opts):
+    cfg = make_cfg("ma_ms.yml", *opts)
+    assert data.test_size(cfg) == tuple(data.test_transforms(cfg)(photo).shape[1:])
