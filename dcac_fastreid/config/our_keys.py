@@ -99,8 +99,9 @@ OUR_KEYS = (
     # for their moving average. In a file of the original layout these are model.diffusion_model.* and model_ema.*; in
     # diffusers' layout of 1.5 the non_ema files, where they lie there, and the ordinary ones (the average).
     Key("MODEL.DCAC.DIFFUSION.EMA", False, flag()),
-    # Height and width of the un-augmented view that the diffusion model sees, in pixels. Section 5.2: 128 x 128.
-    Key("MODEL.DCAC.DIFFUSION.SIZE", [128, 128], several(side(), 2)),
+    # Height and width of the un-augmented view that the diffusion model sees, in pixels, multiples of the 8 by which its VAE
+    # divides them. Section 5.2: 128 x 128.
+    Key("MODEL.DCAC.DIFFUSION.SIZE", [128, 128], several(side(8, multiple=8), 2)),
     # Which weights of the U-Net train, Table 5: "frozen"; "lora", adapters beside frozen layers; "partial1", the output
     # blocks and the head (time embedding, last normalisation and convolution); "partial2", the middle block too; "full";
     # "scratch", all, drawn anew from SEED; or, a control that is not in the paper, "random": as "scratch", but frozen.

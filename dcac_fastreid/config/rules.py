@@ -114,9 +114,16 @@ def several(each: Rule, *lengths: int, distinct: bool = False, rising: bool = Fa
     return Rule(fault, in_script=lambda value: fault(value, each.in_script or each.fault))
 
 
-def side(least: int = 1) -> Rule:
-    """The height or width of an image, in pixels."""
-    return whole(least, 8192)
+def side(least: int = 1, multiple: int = 1) -> Rule:
+    """The height or width of an image, in pixels, a multiple of what is named."""
+    rule = whole(least, 8192)
+
+    def fault(value) -> str:
+        if (wrong := rule.fault(value)) or value % multiple == 0:
+            return wrong
+        return f"is {value}; expected a multiple of {multiple}"
+
+    return Rule(fault)
 
 
 def probability() -> Rule:

@@ -4,8 +4,9 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 
-from dcac_fastreid.config import COMMAND_LINE, add_dcac_config, leaves, pairs, read_config, set_values
+from dcac_fastreid.config import COMMAND_LINE, add_dcac_config, check_values, leaves, pairs, read_config, set_values
 from dcac_fastreid.engine import config_file
+from dcac_fastreid.engine.settings import OURS
 from dcac_fastreid.errors import InputError
 from fastreid.config import CfgNode, get_cfg
 
@@ -49,6 +50,8 @@ class ScriptConfig(CfgNode):
     def freeze(self) -> None:
         self._forget_choices()
         self.choose()
+        if self.MODEL.META_ARCHITECTURE in OURS:  # others may be the script's own, with values of its own
+            check_values(self)
         super().freeze()
         self._remember("settled", True)
 

@@ -65,6 +65,7 @@ def test_what_no_key_may_hold(name, cfg):
         (number(above=0, infinite=True), (1e-9, math.inf), (0, 0.0, -math.inf, math.nan)),
         (probability(), (0, 1.0), (1.01, -0.01)),
         (side(), (1, 256), (0, 10**6)),
+        (side(8, multiple=8), (8, 128), (0, 4, 100, 128.0)),
         (text(), ("", "a b", "ü"), ("a\x1b[31m", 3)),
         (text(empty=False), ("a",), ("",)),
         (path(), ("", "~/a", "a" * 255), ("a" * 256, "a/" * 3000)),
