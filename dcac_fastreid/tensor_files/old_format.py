@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from dcac_fastreid.tensor_files.archive import mapped_storage
 from dcac_fastreid.tensor_files.tensors import Tensors
 from dcac_fastreid.tensor_files.unpickle import LARGEST, Unpickler
 from dcac_fastreid.tensor_files.values import StorageClaim
@@ -34,18 +33,21 @@ def read_old_format(path: Path, *, only: Sequence[str] | None) -> tuple[Any, set
     content = unpickler.load()
     keys = unpickler.load()
     places = _places(path, stream.tell(), keys, unpickler.storages)
-    whole = mapped_storage(path)
 
     def storage_of(claim: StorageClaim) -> torch.UntypedStorage:
         if claim.key not in places:
             raise ValueError(f"its storage {claim.key} is missing")
-        return whole[places[claim.key]].clone()  # not aligned where it lies
+        held = torch.empty(claim.numel * claim.dtype.itemsize, dtype=torch.uint8)
+        with open(path, "rb") as file:
+            file.seek(places[claim.key])
+            file.readinto(memoryview(held.numpy()))
+        return held.untyped_storage()
 
     return Tensors(storage_of, only).in_place_of_claims(content), unpickler.skipped
 
 
-def _places(path: Path, place: int, keys: Sequence[str], claims: Mapping[str, StorageClaim]) -> dict[str, slice]:
-    """Where each storage's bytes lie in the file; the first one's count stands at `place`."""
+def _places(path: Path, place: int, keys: Sequence[str], claims: Mapping[str, StorageClaim]) -> dict[str, int]:
+    """Where each storage's bytes begin in the file; the first one's count stands at `place`."""
     places, size = {}, path.stat().st_size
     with open(path, "rb") as file:
         for key in keys:
@@ -59,5 +61,5 @@ def _places(path: Path, place: int, keys: Sequence[str], claims: Mapping[str, St
                 raise ValueError("it ends before its last weight")
             if int.from_bytes(file.read(COUNT), "little") != claim.numel:
                 raise ValueError(f"its storage {key} has another size than its tensors say")
-            places[key] = slice(begin, place)
+            places[key] = begin
     return places

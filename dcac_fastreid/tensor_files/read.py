@@ -117,6 +117,8 @@ def _begins_with(path: Path, begin: bytes) -> bool:
 
 
 def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "what it holds is nested too deep"
     text = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return "".join(letter if letter.isprintable() else "?" for letter in text[:300])
 

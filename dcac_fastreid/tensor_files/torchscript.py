@@ -7,13 +7,15 @@ from dcac_fastreid.tensor_files.archive import Archive
 from dcac_fastreid.tensor_files.values import Skipped, TensorClaim
 
 PREFIX = "__torch__."  # of the names of an archive's classes
-MOST_TEXT = 8 << 20  # bytes of code that are looked at; OpenAI's CLIP has 0.1 MB
+MOST_TEXT = 1 << 20  # bytes of code that are looked at
 CLASS = re.compile(r"^class (\w+)(\(Module\))?:\n((?:  __parameters__ = \[.*\]\n)?(?:  __buffers__ = \[.*\]\n)?)", re.M)
 
 
 class _Class(NamedTuple):
     is_module: bool
-    weights: set[str]  # its parameters and buffers; other tensors are attributes, which are no part of a state dict
+    weights: tuple[
+        str, ...
+    ]  # its parameters and buffers; other tensors are attributes, which are no part of a state dict
 
 
 def state_dict(root: Skipped, archive: Archive) -> dict[str, TensorClaim]:
@@ -57,6 +59,6 @@ class _Reader:
         text = self._archive.text(record, self._left) if record in self._archive else ""
         self._left -= len(text)
         return {
-            name: _Class(bool(module), set(re.findall(r'"([^"]+)"', weights)))
+            name: _Class(bool(module), tuple(re.findall(r'"([^"]+)"', weights)))
             for name, module, weights in CLASS.findall(text)
         }

@@ -6,18 +6,19 @@ from typing import Any, BinaryIO
 
 from dcac_fastreid.tensor_files.values import FUNCTIONS, Name, Skipped, StorageClaim, as_key, storage_claim
 
-LARGEST = 16 << 20  # bytes of a pickle; that of Stable Diffusion's four models together has less than 1 MB
-MEMORY = 64 << 20  # bytes that the objects of a pickle may take; some 20,000 tensors need so much
+LARGEST = 8 << 20  # bytes of a pickle; that of Stable Diffusion's models together has less than 1 MB
+MEMORY = 80 << 20  # bytes that the objects of a pickle may take; some 20,000 tensors need so much
 FILLED = 120  # bytes for an entry of a dictionary, at most
 
 # Bytes that an opcode makes the memory grow by, at most; a single byte of a pickle can ask for 250.
 COSTS = {
     **dict.fromkeys(("EMPTY_DICT", "EMPTY_SET", "DICT", "FROZENSET"), 260),
     **dict.fromkeys(("EMPTY_LIST", "LIST", "MARK", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"), 100),
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), FILLED),
-    **dict.fromkeys(("REDUCE", "NEWOBJ", "NEWOBJ_EX", "OBJ", "INST", "BINPERSID"), 600),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), 100),
+    **dict.fromkeys(("REDUCE", "NEWOBJ", "NEWOBJ_EX", "OBJ", "INST", "BINPERSID"), 400),
 }
 OF_ANY_OTHER = 40
+MOST_ARGUMENTS = 16
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 VALUES = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT"),
@@ -85,6 +86,7 @@ class Unpickler:
 
     def _items(self) -> list:
         items, self._stack = self._stack, self._marked.pop()
+        self._left += COSTS["MARK"]
         return items
 
     def _pop(self, _):
@@ -223,9 +225,12 @@ class Unpickler:
     def _made(self, called: Any, arguments: Sequence) -> Any:
         if not isinstance(called, Name):
             raise ValueError("its pickle calls what is no name")
+        if not isinstance(arguments, tuple | list) or len(arguments) > MOST_ARGUMENTS:
+            raise ValueError(f"its pickle calls {called:.60} with arguments that are no short list")
         if called not in FUNCTIONS:
             self.skipped.add(called)
             return Skipped(called)
         made = FUNCTIONS[called](*arguments)
-        self._pay(FILLED * len(made) if isinstance(made, list | dict | set | frozenset) else 700)
+        if hasattr(made, "__len__"):
+            self._pay((4 if isinstance(made, str | bytes) else FILLED) * len(made))
         return made

@@ -78,7 +78,9 @@ def storage_claim(pid: Any) -> StorageClaim | Skipped:
 def as_key(key: Any) -> Any:
     """What may be a key: numbers, words, names, and tuples of these. The hash of nested ones may take for ever."""
     parts = key if isinstance(key, tuple) else (key,)
-    if not all(isinstance(part, str | int | float | bytes | Skipped | torch.dtype | None) for part in parts):
+    if len(parts) > MOST_DIMENSIONS or not all(
+        isinstance(part, str | int | float | bytes | Skipped | torch.dtype | None) for part in parts
+    ):
         raise ValueError(f"its pickle has a key of type {type(key).__name__}")
     return key
 
@@ -96,16 +98,17 @@ def _is_size(value: Any) -> bool:
 def _tensor(storage, offset, shape, stride, *_, dtype: torch.dtype | None = None) -> TensorClaim | Skipped:
     if isinstance(storage, Skipped):
         return Skipped(f"a tensor with {storage.what}")
-    sizes = [offset, *shape, *stride]
-    if not isinstance(storage, StorageClaim) or len(shape) != len(stride) or not all(map(_is_size, sizes)):
-        raise ValueError("a tensor is described by no storage, or by no whole numbers")
-    if len(shape) > MOST_DIMENSIONS:
-        raise ValueError(f"a tensor has {len(shape)} dimensions")
-    held = storage.numel * storage.dtype.itemsize // (dtype or storage.dtype).itemsize
+    if not isinstance(storage, StorageClaim) or not _is_size(offset):
+        raise ValueError("a tensor has no storage, or no place in it")
+    for sizes in (shape, stride):
+        if not isinstance(sizes, tuple | list) or len(sizes) > MOST_DIMENSIONS or not all(map(_is_size, sizes)):
+            raise ValueError(f"a tensor's shape or stride is no list of at most {MOST_DIMENSIONS} whole numbers")
+    dtype = dtype or storage.dtype
+    held = storage.numel * storage.dtype.itemsize // dtype.itemsize
     last = offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
     if prod(shape) > held or (prod(shape) and last >= held):
         raise ValueError(f"a tensor of shape {tuple(shape)} reaches beyond the {held} numbers that are there for it")
-    return TensorClaim(storage, dtype or storage.dtype, offset, tuple(shape), tuple(stride))
+    return TensorClaim(storage, dtype, offset, tuple(shape), tuple(stride))
 
 
 def _tensor_v3(storage, offset, shape, stride, requires_grad, hooks, dtype, *_) -> TensorClaim | Skipped:
