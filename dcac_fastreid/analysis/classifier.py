@@ -1,6 +1,6 @@
 """What does a run's classifier say to its training images? M images, N identities, D feature width."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from dcac_fastreid.analysis.run import Run, TrainingImage
 from dcac_fastreid.conditioners import CONDITIONER_REGISTRY, CorrelationAwareConditioner
-from dcac_fastreid.tensor_files import read_tensor_file
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.tensor_files import check_weights, read_tensor_file
 
 
 class Classified(NamedTuple):
@@ -46,7 +47,7 @@ def condition_probabilities(run: Run, classified: Classified) -> Tensor:
     source = settings.PROBS if mixes_prompts(run) else "classifier"
     prototypes = classified.features.new_empty(0)
     if source != "classifier":
-        prototypes = read_tensor_file(run.checkpoint)["model"]["memory.prototypes"].to(classified.features)
+        prototypes = _prototypes(run).to(classified.features)
     scheme = CorrelationAwareConditioner(
         num_classes=run.num_classes,
         condition_dim=1,
@@ -55,6 +56,16 @@ def condition_probabilities(run: Run, classified: Classified) -> Tensor:
         prototype_temperature=run.cfg.MODEL.LOSSES.PCL.TAU,
     )
     return scheme.probabilities(features=classified.features, logits=classified.logits, prototypes=prototypes)
+
+
+def _prototypes(run: Run) -> Tensor:
+    """(N, D) of the checkpoint, which the model without its training side does not take."""
+    name = "memory.prototypes"
+    weights = read_tensor_file(run.checkpoint, only=(name,)).get("model")
+    if not isinstance(weights, Mapping) or name not in weights:
+        raise InputError(f"{run.checkpoint} holds no prototypes ({name}); take a checkpoint of a training")
+    check_weights({name: weights[name]}, None, run.checkpoint)
+    return weights[name]
 
 
 def mean_by_identity(probabilities: Tensor, labels: Sequence[int]) -> Tensor:

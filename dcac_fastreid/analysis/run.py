@@ -25,7 +25,7 @@ from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_settings
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import read_tensor_file
+from dcac_fastreid.tensor_files import check_weights, read_tensor_file
 from fastreid.data.build import fast_batch_collator
 from fastreid.data.common import CommDataset
 from fastreid.data.transforms import build_transforms
@@ -222,4 +222,5 @@ def _weights(checkpoint: Path) -> Mapping[str, Tensor]:
     weights = content if checkpoint.suffix == ".safetensors" else content.get("model")
     if not isinstance(weights, Mapping) or not any(key.startswith("backbone.") for key in weights):
         raise InputError(f"{checkpoint} is no checkpoint of fast-reid: it has no entry 'model' with backbone.*")
+    check_weights(weights, None, checkpoint)
     return weights

@@ -40,6 +40,11 @@ def carried_config(file: str | Path) -> str | None:
         if not isinstance(content.get("model"), Mapping):
             raise InputError(f"{file} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
         carried = content.get(ENCODER_CONFIG)
+    return checked_config(carried, file)
+
+
+def checked_config(carried: object, file: str | Path) -> str | None:
+    """What a file has as its ENCODER_CONFIG; raises InputError where it is no text, or too long to be a config."""
     if not isinstance(carried, str | None):
         raise InputError(f"{file} is damaged: its entry {ENCODER_CONFIG!r} is no text")
     if carried is not None and len(carried) > LARGEST_CONFIG:

@@ -1,20 +1,21 @@
 """fast-reid's Checkpointer with sentences instead of silence: for resuming a run, and for testing a model."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import nn
 
-from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
+from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG, checked_config, encoder_config
 from dcac_fastreid.checkpoint.earlier_run import OF_A_RUN
+from dcac_fastreid.checkpoint.input_size import check_input_size
 from dcac_fastreid.checkpoint.saving import save_checkpoint
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.config import check_values
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import left_unfinished
 from dcac_fastreid.reid import build_reid_model
-from dcac_fastreid.tensor_files import read_tensor_file
+from dcac_fastreid.tensor_files import check_tensors, check_weights, read_metadata, read_tensor_file
 from fastreid.utils.checkpoint import Checkpointer
 
 OF_FEATURES = ("backbone.", "heads.bottleneck.")  # what features are computed with, in every architecture of fast-reid
@@ -36,6 +37,7 @@ class ReadableCheckpointer(Checkpointer):
     """
 
     selected_on: Sequence[str] = ()
+    _loaded_from = ""
 
     def __init__(self, *others, encoder_config: str = "", image_size: tuple[int, int] | None = None, **named):
         super().__init__(*others, **named)
@@ -57,11 +59,28 @@ class ReadableCheckpointer(Checkpointer):
             checkpoint = read_tensor_file(f, mapped=False)
         except InputError as error:
             raise UnreadableCheckpoint(str(error)) from error
+        self._loaded_from = f
         if f.endswith(".safetensors"):  # an exported encoder
-            return {"model": dict(checkpoint)}
-        if "model" not in checkpoint:
+            checkpoint = {"model": checkpoint, ENCODER_CONFIG: read_metadata(f).get(ENCODER_CONFIG)}
+        weights = checkpoint.get("model")
+        if not isinstance(weights, Mapping):
             raise UnreadableCheckpoint(f"{f} is no checkpoint of fast-reid: it has no entry 'model' with the weights")
-        return checkpoint
+        if not all(isinstance(name, str) for name in weights):
+            raise UnreadableCheckpoint(f"{f} is no checkpoint of fast-reid: its weights have no names")
+        if weights and all(name.startswith("module.") for name in weights):  # of several GPUs
+            weights = {name.removeprefix("module."): weight for name, weight in weights.items()}
+        return {**checkpoint, "model": dict(weights)}
+
+    def _load_model(self, checkpoint):
+        weights, expected = checkpoint["model"], self.model.state_dict()
+        try:
+            check_tensors(weights, self._loaded_from)
+            check_weights(weights, expected, self._loaded_from)
+        except InputError as error:
+            raise UnreadableCheckpoint(str(error)) from error
+        carried = checked_config(checkpoint.get(ENCODER_CONFIG), self._loaded_from)
+        check_input_size(weights, expected, carried, self._encoder_config, self._loaded_from)
+        return super()._load_model(checkpoint)
 
     def save(self, name: str, **extra) -> None:
         """As fast-reid's, but whole or not at all.
@@ -100,7 +119,6 @@ class StrictCheckpointer(ReadableCheckpointer):
     def __init__(self, *others, **named):
         super().__init__(*others, **named)
         self._resuming = False
-        self._resumed_from = ""
 
     def saved_metric(self, name: str) -> float | None:
         """The metric that a saved file was saved with; None where there is no such file."""
@@ -125,7 +143,6 @@ class StrictCheckpointer(ReadableCheckpointer):
         if not self._resuming:
             return self.load(path, checkpointables=[])
         for file in self._candidates():
-            self._resumed_from = file
             try:
                 return self.load(file)
             except UnreadableCheckpoint as error:
@@ -165,7 +182,7 @@ class StrictCheckpointer(ReadableCheckpointer):
         missing = [key for key in result.missing_keys if key not in shapes]
         if self._resuming and (missing or shapes or result.unexpected_keys):
             raise InputError(
-                f"{self._resumed_from} cannot be resumed: missing {missing}, of another shape {shapes}, "
+                f"{self._loaded_from} cannot be resumed: missing {missing}, of another shape {shapes}, "
                 f"left over {result.unexpected_keys}; use the config and the data that this run was started with"
             )
         return result
@@ -191,14 +208,14 @@ class TestingCheckpointer(ReadableCheckpointer):
         result.missing_keys[:] = [key for key in result.missing_keys if is_needed(key)]
         if result.missing_keys:
             raise InputError(
-                f"the checkpoint lacks {len(result.missing_keys)} weights that the model needs "
+                f"{self._loaded_from} lacks {len(result.missing_keys)} weights that the model needs "
                 f"({', '.join(result.missing_keys[:5])}, ...); is it of this architecture?"
             )
         # A ResNet50 finds all that it needs in the weights of a ResNet101, and its features mean nothing.
         left_over = [key for key in result.unexpected_keys if key.startswith(OF_FEATURES)]
         if left_over:
             raise InputError(
-                f"the checkpoint has {len(left_over)} weights for which the model has no place "
+                f"{self._loaded_from} has {len(left_over)} weights for which the model has no place "
                 f"({', '.join(left_over[:5])}, ...); is it of this architecture?"
             )
         return result
@@ -216,5 +233,5 @@ def load_for_testing(cfg) -> nn.Module:
     cfg.defrost()
     cfg.MODEL.BACKBONE.PRETRAIN = False
     model = build_reid_model(cfg)
-    TestingCheckpointer(model).load(cfg.MODEL.WEIGHTS)
+    TestingCheckpointer(model, encoder_config=encoder_config(cfg)).load(cfg.MODEL.WEIGHTS)
     return model.eval()

@@ -12,7 +12,7 @@ from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG, encoder_config
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import write_whole
-from dcac_fastreid.tensor_files import read_tensor_file
+from dcac_fastreid.tensor_files import check_weights, read_tensor_file
 
 BIAS_KEY = re.compile(r"feedback\.denoiser\.unet\..+\.to_[qkv]\.base_layer\.bias$")
 LORA_KEY = re.compile(r"feedback\.denoiser\.unet\.(.+\.lora_[AB])\.default(\.weight)$")
@@ -42,6 +42,7 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
     model = read_tensor_file(cfg.MODEL.WEIGHTS).get("model")
     if not isinstance(model, Mapping) or not any(key.startswith("backbone.") for key in model):
         raise InputError(f"{cfg.MODEL.WEIGHTS} is no checkpoint of fast-reid: it has no entry 'model' with backbone.*")
+    check_weights(model, None, cfg.MODEL.WEIGHTS)
     folder = Path(folder)
     prompts = {
         key.removeprefix("conditioner."): weight for key, weight in model.items() if key.startswith("conditioner.")

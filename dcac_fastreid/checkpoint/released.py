@@ -15,7 +15,7 @@ from dcac_fastreid.checkpoint.released_formats import FORMATS, NECK, TOWER, UNET
 from dcac_fastreid.checkpoint.released_unet import ENDS, blocks_of_a_level, our_name
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import write_whole
-from dcac_fastreid.tensor_files import read_state_dict
+from dcac_fastreid.tensor_files import check_weights, read_state_dict
 
 
 class Group(NamedTuple):
@@ -79,9 +79,12 @@ def convert(
     weights = read_state_dict(path)
     format = _format(weights, path) if format == "auto" else format
     sorted_out = [(key, *_apply(FORMATS[format].rules, key, training_side)) for key in weights]
-    model = {name: _plain(weights[key]) for key, rule, name in sorted_out if name}
+    model = {name: weights[key] for key, rule, name in sorted_out if name}
     model.setdefault(f"{NECK}num_batches_tracked", torch.tensor(0))
     _check(model, image_size, path, format)
+    kinds = {True: torch.tensor(0), False: torch.tensor(0.0)}
+    check_weights(model, {name: kinds[name.endswith("num_batches_tracked")] for name in model}, path)
+    model = {name: _plain(weight) for name, weight in model.items()}
     _place_prompts(model)
     if training_side:
         model = _with_our_names(model, blocks_of_a_level(weights), path)

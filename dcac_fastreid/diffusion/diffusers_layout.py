@@ -9,10 +9,11 @@ import torch
 from torch import nn
 
 from dcac_fastreid.diffusion.fit import check_fit
-from dcac_fastreid.diffusion.weight_files import STEM, choose_files
+from dcac_fastreid.diffusion.weight_files import STEM, WeightFiles, choose_files
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import read_tensor_file
+from dcac_fastreid.tensor_files import check_weights, read_tensor_file
 
+LARGEST_JSON = 1_000_000  # bytes
 logger = logging.getLogger("fastreid.dcac")
 
 
@@ -28,10 +29,21 @@ def read_config(folder: str | Path, part: str) -> dict:
             f"{path} is missing; MODEL.DCAC.DIFFUSION.WEIGHTS must name a Stable Diffusion folder with unet/, vae/ and "
             "scheduler/, a file in the original layout, or a model on the Hugging Face hub"
         )
+    return _json(path)
+
+
+def _json(path: Path) -> dict:
+    if path.stat().st_size > LARGEST_JSON:
+        raise InputError(
+            f"{path} has {path.stat().st_size / 1e6:.1f} MB; at most {LARGEST_JSON / 1e6:.0f} are expected"
+        )
     try:
-        return json.loads(path.read_text())
-    except ValueError as error:
+        content = json.loads(path.read_text())
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON ({error}); download it again") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is no configuration, it holds a {type(content).__name__}; download it again")
+    return content
 
 
 @functools.cache  # once a process for each model
@@ -68,8 +80,9 @@ def load_part(model_class, folder: Path, part: str, *, ema: bool) -> nn.Module:
         )
     paths = [folder / part / name for name in files.names]
     logger.info(f"Stable Diffusion's {part} from {', '.join(map(str, paths))}")
-    for path in paths:
-        read_tensor_file(path)  # raises where diffusers, which reads it again, would be more trusting
+    # Read first: diffusers, which reads them again, would be more trusting.
+    found = {path: read_tensor_file(path) for path in paths}
+    check_shards(folder / part, files)
     if part == "unet" and not ema and files.variant != "non_ema" and not _ships_with_us(folder):
         warn_of_average(f"{folder / part} has no non_ema weights", f"{files.names[0]} is read, in Stable Diffusion 1.5")
     try:
@@ -93,4 +106,17 @@ def load_part(model_class, folder: Path, part: str, *, ema: bool) -> nn.Module:
         f"the weights in {folder / part} do not fit its config.json",
         "download the folder again",
     )
+    expected = model.state_dict()
+    for path, weights in found.items():
+        check_weights(weights, expected, path)
     return model
+
+
+def check_shards(folder: Path, files: WeightFiles) -> None:
+    """Raises InputError where the index of a sharded part names other files than those that were chosen, and read."""
+    for index in folder.glob(f"*{files.suffix}.index*.json"):
+        named = _json(index).get("weight_map")
+        if not isinstance(named, dict) or not {str(name) for name in named.values()} <= {
+            path.name for path in folder.iterdir()
+        }:
+            raise InputError(f"{index} names files that do not lie beside it, or none; download the folder again")

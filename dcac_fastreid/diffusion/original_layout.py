@@ -1,7 +1,7 @@
 """Stable Diffusion's weights in one file, as CompVis trained and released them (v1-5-pruned.ckpt or .safetensors)."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dcac_fastreid.diffusion.diffusers_layout import read_config, warn_of_average
 from dcac_fastreid.diffusion.fit import check_fit
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import read_tensor_file
+from dcac_fastreid.tensor_files import check_weights, read_tensor_file
 
 # diffusers' part -> prefix of its weights. The file's text encoder, `cond_stage_model.*`, is not used.
 PREFIXES = {"unet": "model.diffusion_model.", "vae": "first_stage_model."}
@@ -34,7 +34,13 @@ def load_original_part(
     source = read_part(file, part, ema=ema)
     logger.info(f"Stable Diffusion's {part} from {EMA if ema else PREFIXES[part]}* in {file}")
     config = read_config(architecture, part)
-    weights = {name: weight for name, weight in convert(dict(source), config).items() if weight is not None}
+    try:
+        weights = {name: weight for name, weight in convert(dict(source), config).items() if weight is not None}
+    except (KeyError, IndexError, ValueError) as error:  # of diffusers' conversion, where names lack that it counts on
+        raise InputError(
+            f"the {part} in {file} is not of the architecture of Stable Diffusion 1.5 ({type(error).__name__}: {error}); take "
+            "v1-5-pruned.safetensors"
+        ) from error
     with torch.device("meta"):
         model = model_class.from_config(config)
     expected = model.state_dict()
@@ -54,6 +60,7 @@ def load_original_part(
         f"the {part} in {file} is not of the architecture of Stable Diffusion 1.5",
         "take v1-5-pruned.safetensors, or another model as a folder in diffusers' layout",
     )
+    check_weights(weights, expected, file)
     # Copied: the file may be changed or removed while its memory map is in use.
     model.load_state_dict({name: weight.to(torch.float32, copy=True) for name, weight in weights.items()}, assign=True)
     return model.eval()
@@ -67,10 +74,10 @@ def read_part(path: str | Path, part: str, *, ema: bool) -> dict[str, Tensor]:
     Raises:
         InputError: not readable (see `read_tensor_file`), or the file has no such weights.
     """
-    weights = read_tensor_file(path)
-    while "state_dict" in weights:  # a training's checkpoint
-        weights = weights["state_dict"]
     prefix = PREFIXES[part]
+    weights = read_tensor_file(path, only=(prefix, EMA) if part == "unet" else (prefix,))
+    if isinstance(weights.get("state_dict"), Mapping):  # a training's checkpoint
+        weights = weights["state_dict"]
     found = {name: weight for name, weight in weights.items() if str(name).startswith(prefix)}
     strange = [name for name, weight in found.items() if not isinstance(weight, Tensor)]
     if not found or strange:

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid.transformers_names import to_open_clip
-from dcac_fastreid.tensor_files import read_state_dict
+from dcac_fastreid.tensor_files import check_weights, read_state_dict
 
 
 def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None:
@@ -18,7 +18,7 @@ def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None
             `visual.*` as in open_clip, or `vision_model.*` as in transformers' CLIPModel.
         interpolation: "bilinear" or "bicubic", for the positional embedding.
     Raises:
-        InputError: no CLIP file, or one of another architecture; as read_state_dict.
+        InputError: no CLIP file, or one of another architecture; as read_state_dict and check_weights.
     """
     weights = to_open_clip(read_state_dict(path), path)
     weights = {key.removeprefix("visual."): value for key, value in weights.items() if key.startswith("visual.")}
@@ -27,12 +27,12 @@ def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None
             f"{path} holds no weight named visual.*; expected a CLIP checkpoint in OpenAI's, open_clip's or transformers' "
             "naming"
         )
-    weights = {key: value.float() if value.is_floating_point() else value for key, value in weights.items()}
     expected = tower.state_dict()
+    check_weights(weights, expected, path)
     key, grid_size = _positions(tower)
     if key in weights and key in expected:
         weights[key] = resize_positional_embedding(
-            weights[key],
+            weights[key].float(),
             grid_size,
             interpolation=interpolation,
             extra=expected[key].shape[-2] - grid_size[0] * grid_size[1],
@@ -46,7 +46,7 @@ def load_image_tower(tower: nn.Module, path: str, *, interpolation: str) -> None
     ]
     if wrong:
         raise InputError(f"{path} is not of the architecture MODEL.CLIP.ARCH: {'; '.join(sorted(wrong))}")
-    tower.load_state_dict(weights)
+    tower.load_state_dict({key: value.to(expected[key].dtype) for key, value in weights.items()})
 
 
 def resize_positional_embedding(

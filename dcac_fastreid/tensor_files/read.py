@@ -12,6 +12,7 @@ from dcac_fastreid.tensor_files.not_weights import what_else
 from dcac_fastreid.tensor_files.old_format import read_old_format
 from dcac_fastreid.tensor_files.safetensors_file import read_safetensors, safetensors_metadata
 from dcac_fastreid.tensor_files.torch_archive import holds_torchscript, read_archive
+from dcac_fastreid.tensor_files.usable import check_tensors
 from dcac_fastreid.tensor_files.values import Skipped
 
 SAFETENSORS, ZIP, PICKLE = ".safetensors", b"PK\x03\x04", b"\x80"
@@ -49,12 +50,14 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     """The weights of a file by name, also where a training script put them below "state_dict" or "model".
 
     Raises:
-        InputError: as read_tensor_file, or no weights in the file.
+        InputError: as read_tensor_file, no weights in the file, or one that is no tensor.
     """
     content = read_tensor_file(path)
     for wrapper in ("state_dict", "model"):
         if isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
+    # What stands beside weights, such as "epoch", has no dot in its name.
+    check_tensors({key: value for key, value in content.items() if isinstance(key, str) and "." in key}, path)
     weights = {str(key): value for key, value in content.items() if isinstance(value, Tensor)}
     if not weights:
         raise InputError(f"{path} holds no weights")

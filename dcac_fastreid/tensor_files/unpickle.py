@@ -14,7 +14,7 @@ FILLED = 120  # bytes for an entry of a dictionary, at most
 COSTS = {
     **dict.fromkeys(("EMPTY_DICT", "EMPTY_SET", "DICT", "FROZENSET"), 260),
     **dict.fromkeys(("EMPTY_LIST", "LIST", "MARK", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3"), 100),
-    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), 100),
+    **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"), 130),
     **dict.fromkeys(("REDUCE", "NEWOBJ", "NEWOBJ_EX", "OBJ", "INST", "BINPERSID"), 400),
 }
 OF_ANY_OTHER = 40

@@ -187,7 +187,7 @@ def as_slow(kind: str):
     return pytest.param(kind, marks=[pytest.mark.slow] if kind in LONG or kind.endswith("old") else [])
 
 
-@pytest.mark.parametrize("kind", map(as_slow, FILES))
+@pytest.mark.parametrize("kind", [as_slow(kind) for kind in FILES])
 def test_no_file_takes_more_memory_than_it_is_large(kind, tmp_path):
     file = tmp_path / ("weights.safetensors" if kind.startswith("safetensors") else "weights.pt")
     FILES[kind](file)
@@ -205,7 +205,7 @@ def test_a_real_file_takes_its_own_size(zipped, tmp_path):
     file, taken = tmp_path / "a.pt", {}
     for mapped in (True, False):
         raised, taken[mapped], _ = memory_of(functools.partial(read_tensor_file, file, mapped=mapped))
-        assert not raised and taken[mapped] < file.stat().st_size + 30e6
+        assert not raised and taken[mapped] < file.stat().st_size + ALLOWED
     assert not zipped or taken[True] < 30e6, "mapped: not even its own size"
     assert memory_of(lambda: read_tensor_file(file, only=()))[1] < 30e6
 
