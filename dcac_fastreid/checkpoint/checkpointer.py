@@ -1,18 +1,22 @@
 """fast-reid's Checkpointer with sentences instead of silence: for resuming a run, and for testing a model."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from torch import nn
+from torch.optim import Optimizer
 
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG, checked_config, encoder_config
 from dcac_fastreid.checkpoint.earlier_run import OF_A_RUN
+from dcac_fastreid.checkpoint.entries import check_optimizer, check_schedule
 from dcac_fastreid.checkpoint.input_size import check_input_size
-from dcac_fastreid.checkpoint.saving import save_checkpoint
+from dcac_fastreid.checkpoint.saving import check_finite, save_checkpoint
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.config import check_values
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
 from dcac_fastreid.output_files import left_unfinished
 from dcac_fastreid.reid import build_reid_model
 from dcac_fastreid.tensor_files import check_tensors, check_weights, read_metadata, read_tensor_file
@@ -109,6 +113,23 @@ class ReadableCheckpointer(Checkpointer):
         self.logger.info(f"Saving checkpoint to {file}")
         save_checkpoint(file, self.model, self.checkpointables, image_size=self._image_size, **extra)
 
+    def get_checkpoint_file(self) -> str:
+        """The file that last_checkpoint names, in the folder itself; "" without last_checkpoint.
+
+        Raises: UnreadableCheckpoint: it names none.
+        """
+        tag = Path(self.save_dir, "last_checkpoint")
+        try:
+            with open(tag, "rb") as stream:
+                name = stream.read(256).decode().strip()  # a damaged one may be of any size
+        except FileNotFoundError:
+            return ""
+        except (OSError, UnicodeDecodeError):
+            name = ""
+        if name != Path(name).name or not name.endswith(".pth") or not name.isprintable():
+            raise UnreadableCheckpoint(f"{tag} is damaged, it does not name a checkpoint in its folder")
+        return os.path.join(self.save_dir, name)
+
     def _file(self, name: str) -> str:
         return os.path.join(self.save_dir, f"{name}.pth")
 
@@ -123,7 +144,8 @@ class StrictCheckpointer(ReadableCheckpointer):
     def saved_metric(self, name: str) -> float | None:
         """The metric that a saved file was saved with; None where there is no such file."""
         file = self._file(name)
-        return self._load_file(file).get("metric") if os.path.isfile(file) else None
+        metric = super()._load_file(file).get("metric") if os.path.isfile(file) else None
+        return metric if isinstance(metric, float) and math.isfinite(metric) else None
 
     def remove(self, name: str) -> None:
         """Removes a saved file, where there is one."""
@@ -142,19 +164,26 @@ class StrictCheckpointer(ReadableCheckpointer):
         self._resuming = resume and self.has_checkpoint()
         if not self._resuming:
             return self.load(path, checkpointables=[])
-        for file in self._candidates():
+        try:
+            self.get_checkpoint_file()
+        except UnreadableCheckpoint as error:
+            self.logger.warning(f"{error}: going on from the newest one")
+        files = self._candidates()
+        for file in files:
             try:
                 return self.load(file)
             except UnreadableCheckpoint as error:
                 self.logger.warning(f"{error}: going on from the checkpoint before it")
         raise InputError(
-            f"{self.save_dir}/last_checkpoint names {self.get_checkpoint_file()}, but no checkpoint in the folder can be "
-            "read; start anew without --resume"
+            f"none of the checkpoints in {self.save_dir} can be read ({', '.join(os.path.basename(file) for file in files)}); "
+            "start again without --resume"
         )
 
     def _candidates(self) -> list[str]:
         """Checkpoints of the run: the one that last_checkpoint names, then the others from new to old."""
-        tagged = [self.get_checkpoint_file()] if super().has_checkpoint() else []
+        tagged = []
+        with suppress(UnreadableCheckpoint):
+            tagged = [file for file in [self.get_checkpoint_file()] if file]
         found = {str(file) for file in Path(self.save_dir).glob("model_*.pth")} if self.save_dir else set()
         others = found - {*tagged, self._file("model_best")}
         return [*tagged, *sorted(others, key=os.path.getmtime, reverse=True)]
@@ -165,16 +194,52 @@ class StrictCheckpointer(ReadableCheckpointer):
 
     def load(self, path: str, checkpointables=None):
         if self._resuming and not os.path.isfile(path):
-            raise UnreadableCheckpoint(f"the checkpoint {path} is gone")
+            raise UnreadableCheckpoint(f"the checkpoint {path} is gone, or no file")
         try:
             return super().load(path, checkpointables)
-        except InputError:
-            raise
-        except ValueError as error:  # PyTorch's, of an optimizer with other groups
+        except Exception as error:
+            if not self._resuming or one_sentence(error):
+                raise
+            raise UnreadableCheckpoint(f"{path} is malformed ({type(error).__name__}: {error})") from error
+
+    def _load_file(self, f: str):
+        """Where a run is resumed, every entry is checked before the first one is loaded."""
+        checkpoint = super()._load_file(f)
+        if self._resuming:
+            self._check_entries(f, checkpoint)
+        return checkpoint
+
+    def _check_entries(self, file: str, checkpoint) -> None:
+        missing = self.checkpointables.keys() - checkpoint.keys()
+        if missing:
             raise InputError(
-                f"{path} cannot be resumed: its optimizer does not fit this config ({error}); use the config that this run "
-                "was started with, or take its weights with MODEL.WEIGHTS in another OUTPUT_DIR"
+                f"{file} does not tell where its run stands, as those of DCACTrainer do, it lacks {', '.join(sorted(missing))}; "
+                "take its weights with MODEL.WEIGHTS instead of --resume, in another OUTPUT_DIR"
+            )
+        try:
+            if not isinstance(checkpoint["epoch"], int):
+                raise TypeError(f"epoch {checkpoint['epoch']!r}")
+            check_finite(checkpoint, masks={name for name, _ in self.model.named_buffers()})
+            parts = self.checkpointables.items()
+            for name, part in parts:
+                if hasattr(part, "check"):  # first: where the config differs, it knows the key
+                    part.check(checkpoint[name])
+            for name, part in parts:
+                if hasattr(part, "check"):
+                    continue
+                if isinstance(part, Optimizer):
+                    check_optimizer(checkpoint[name], part)
+                else:
+                    check_schedule(checkpoint[name], part)
+        except DivergenceError as error:
+            raise UnreadableCheckpoint(f"{file} is of a training that has diverged ({error})") from error
+        except InputError as error:
+            raise InputError(
+                f"{file} cannot be resumed: it does not fit this config ({error}); use the config that this run was started "
+                "with, or take its weights with MODEL.WEIGHTS in another OUTPUT_DIR"
             ) from error
+        except Exception as error:  # what is in the place of an entry may fail in any way
+            raise UnreadableCheckpoint(f"{file} is malformed ({type(error).__name__}: {error})") from error
 
     def _load_model(self, checkpoint):
         result = super()._load_model(checkpoint)

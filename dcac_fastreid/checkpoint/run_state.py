@@ -1,6 +1,7 @@
 """What a resumed run needs besides weights, optimizer and schedule, so that it goes on as if it had never been stopped."""
 
 import random
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -26,13 +27,24 @@ def random_states() -> dict:
 
 def set_random_states(states: dict) -> None:
     """The counterpart of `random_states`. Generators of GPUs that this machine does not have are left out."""
-    version, numbers, gauss = states["python"]
-    random.setstate((version, tuple(numbers), gauss))
-    name, keys, position, has_gauss, cached = states["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
-    torch.set_rng_state(states["torch"])
+    _set_random_states(states, random.setstate, np.random.set_state, torch.set_rng_state)
     for device, state in enumerate(states["cuda"][: torch.cuda.device_count()]):
         torch.cuda.set_rng_state(state, device)
+
+
+def check_random_states(states: dict) -> None:
+    """Raises whatever `set_random_states` would raise, and moves no generator."""
+    _set_random_states(states, random.Random().setstate, np.random.RandomState().set_state, torch.Generator().set_state)
+    if not isinstance(states["cuda"], list) or any(state.dtype != torch.uint8 for state in states["cuda"]):
+        raise TypeError("random state of another type")
+
+
+def _set_random_states(states: dict, set_python: Callable, set_numpy: Callable, set_torch: Callable) -> None:
+    version, numbers, gauss = states["python"]
+    set_python((version, tuple(numbers), gauss))
+    name, keys, position, has_gauss, cached = states["numpy"]
+    set_numpy((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))
+    set_torch(states["torch"])
 
 
 def logged_values(storage: EventStorage) -> dict:

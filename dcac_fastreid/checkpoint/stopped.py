@@ -1,6 +1,7 @@
 """What a training that stops says of itself: where it was, what is saved of it, how to go on."""
 
 import os
+from contextlib import suppress
 
 from dcac_fastreid.errors import DivergenceError, InputError
 
@@ -12,8 +13,9 @@ ADVICE = (
 
 def last_saved(trainer) -> str:
     """The checkpoint of fast-reid's trainer to resume from; "" for none."""
-    checkpointer = getattr(trainer, "checkpointer", None)
-    file = checkpointer.get_checkpoint_file() if checkpointer else ""
+    file = ""
+    with suppress(AttributeError, InputError):  # a trainer without a checkpointer; a damaged last_checkpoint
+        file = trainer.checkpointer.get_checkpoint_file()
     return file if os.path.isfile(file) else ""
 
 

@@ -2,17 +2,25 @@
 
 import json
 import logging
+import math
 import os
 
+import torch
+
 from dcac_fastreid.checkpoint.run_state import (
+    check_random_states,
     logged_values,
     random_states,
     set_logged_values,
     set_random_states,
 )
 from dcac_fastreid.errors import InputError
-from fastreid.utils.events import JSONWriter
+from fastreid.utils.events import EventStorage, JSONWriter
 
+# Keys of SOLVER that a resumed run may have otherwise: how long it is, what it saves, and how its steps are computed.
+FREE = {
+    "MAX_EPOCH", "CHECKPOINT_PERIOD", "CHECKPOINT_STEPS", "MICRO_BATCH", "CHECKPOINT_ACTIVATIONS", "COMPILE", "CUDA_GRAPH",
+}  # fmt: skip
 logger = logging.getLogger("fastreid.dcac")
 
 
@@ -48,9 +56,36 @@ class Progress:
             "scaler": trainer.grad_scaler.state_dict() if trainer.grad_scaler else None,
             "logged": logged_values(trainer.storage),
             "written": [writer._last_write for writer in _json_writers(trainer)],
+            "solver": _settings(trainer.cfg),
         }
 
-    def load_state_dict(self, state: dict) -> None:
+    def check(self, state: dict) -> None:
+        """Tries what `restore` will do, and changes nothing.
+
+        Raises: InputError: of another run's settings. Anything else: malformed.
+        """
+        steps, per_epoch = state["steps"], state["steps_per_epoch"]
+        numbers = [steps, state["seed"], *(per_epoch if isinstance(per_epoch, list) else [per_epoch])]
+        if any(type(number) is not int for number in numbers) or steps < 1:
+            raise ValueError(f"steps {steps!r} of {per_epoch!r} an epoch, seed {state['seed']!r}")
+        check_random_states(state["random"])
+        with EventStorage(0) as storage:
+            set_logged_values(storage, state["logged"])
+            numbers = [number for pair in storage.latest_with_smoothing_hint(1).values() for number in pair]
+        if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
+            raise TypeError("logged values")
+        if any(type(step) is not int for step in state["written"]):
+            raise TypeError(f"written {state['written']!r}")
+        if state["scaler"] is not None:
+            torch.amp.GradScaler("cpu").load_state_dict(state["scaler"])
+            if not 0 < state["scaler"]["scale"] < math.inf:
+                raise ValueError(f"scale {state['scaler']['scale']}")
+        device = self._trainer.model.device
+        if _feedback(self._trainer) and state["device"] == device.type:
+            torch.Generator(device).set_state(state["noise"])
+        self._check_settings(state)
+
+    def _check_settings(self, state: dict) -> None:
         of_run = state["steps_per_epoch"]
         now = self._trainer.epoch_steps.described(len(of_run) if isinstance(of_run, list) else 1)
         if of_run != now:
@@ -63,6 +98,18 @@ class Progress:
                 f"the run was started with SEED {state['seed']}, got {self._trainer.cfg.SEED}; a resumed run goes on with its "
                 f"own: add SEED {state['seed']} to the command"
             )
+        saved, ours = state.get("solver", {}), _settings(self._trainer.cfg)
+        for key in ours.keys() & saved.keys():  # a later version may have more of them
+            if saved[key] != ours[key]:
+                raise InputError(f"the run was started with SOLVER.{key} {saved[key]}, got {ours[key]}")
+        if state["steps"] > self._trainer.max_iter:
+            raise InputError(
+                f"the run has done {state['steps']} steps, SOLVER.MAX_EPOCH {self._trainer.max_epoch} asks for "
+                f"{self._trainer.max_iter}"
+            )
+
+    def load_state_dict(self, state: dict) -> None:
+        """Keeps what `check` has found fit."""
         self._loaded = state
 
     def restore(self) -> None:
@@ -92,18 +139,40 @@ class Progress:
 
 
 def cut_lines(metrics_file: str, last: int) -> None:
-    """Cuts from metrics.json what a run wrote after step `last`, and a line that it did not finish."""
-    kept = 0
+    """Leaves in metrics.json what a run wrote up to step `last`; lines that are none of it, damaged ones, go, and are told."""
+    kept, damaged, in_order = [], 0, True
     with open(metrics_file, "rb") as file:
         for line in file:
-            try:
-                step = json.loads(line)["iteration"]
-            except (ValueError, KeyError):
-                break
-            if step > last or not line.endswith(b"\n"):
-                break
-            kept += len(line)
-    os.truncate(metrics_file, kept)
+            step = _step_of(line)
+            if step is None and line.endswith(b"\n"):  # without it: one that the run did not finish
+                damaged += 1
+            elif step is not None and step <= last and line.endswith(b"\n"):
+                kept.append(line)
+                in_order = in_order and not damaged
+    size = sum(map(len, kept))
+    if not in_order:
+        with open(metrics_file, "r+b") as file:  # in place: the writer has it open
+            file.writelines(kept)
+    os.truncate(metrics_file, size)
+    if damaged:
+        logger.warning(f"{metrics_file} had {damaged} damaged lines, which are removed")
+
+
+def _step_of(line: bytes) -> int | None:
+    try:
+        step = json.loads(line)["iteration"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return step if type(step) is int else None
+
+
+def _settings(cfg) -> dict:
+    """What SOLVER says of the course of a training, by key: it stays that of the run."""
+    return {key: _plain(value) for key, value in cfg.SOLVER.items() if key not in FREE and not isinstance(value, dict)}
+
+
+def _plain(value):
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _feedback(trainer):

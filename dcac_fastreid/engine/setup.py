@@ -100,6 +100,8 @@ def _output_folder(cfg, args: argparse.Namespace) -> str:
 def _seed_of_run(folder: str) -> int:
     """The seed that the run in this folder has drawn, -1 where there is none; read before its config.yaml is written anew."""
     try:
-        return (yaml.safe_load((Path(folder) / "config.yaml").read_text()) or {}).get("SEED", -1)
-    except (FileNotFoundError, yaml.YAMLError):  # none, or cut off by a kill: the checkpoint will tell its seed
+        settings = yaml.safe_load((Path(folder) / "config.yaml").read_text())
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # none, or damaged: the checkpoint will tell its seed
         return -1
+    seed = settings.get("SEED") if isinstance(settings, dict) else None
+    return seed if type(seed) is int and seed >= 0 else -1

@@ -1,6 +1,7 @@
 """What are the numbers of a run of: which data, protocol, weights, settings and code."""
 
 import json
+import logging
 from pathlib import Path
 
 import torch
@@ -17,6 +18,7 @@ from fastreid.utils import comm
 
 FILE = "stamp.json"  # in OUTPUT_DIR
 BEFORE = "before_resuming"
+logger = logging.getLogger("fastreid.dcac")
 
 
 def stamp(cfg, *, training: bool = True) -> dict:
@@ -53,14 +55,26 @@ def write_stamp(cfg, *, training: bool = True, resumed: bool = False) -> None:
     file = Path(cfg.OUTPUT_DIR) / FILE
     now = stamp(cfg, training=training)
     if resumed and file.is_file():
-        before = json.loads(file.read_text())
+        before = _earlier(file)
         earlier = before.pop(BEFORE, [])
-        if before != now:
+        if before and before != now:
             earlier.append(before)
         if earlier:
             now[BEFORE] = earlier
     text = json.dumps(now, indent=2) + "\n"
     write_whole(file, lambda stream: stream.write(text.encode()))
+
+
+def _earlier(file: Path) -> dict:
+    """The stamp of the run before it was resumed; {} for one that is damaged, which is logged."""
+    try:
+        before = json.loads(file.read_text())
+        if isinstance(before, dict) and isinstance(before.get(BEFORE, []), list):
+            return before
+    except (ValueError, RecursionError):
+        pass
+    logger.warning(f"{file} is damaged: what it told of the run before it was resumed is lost, a new one is written")
+    return {}
 
 
 def _of_training(cfg, sources: list[str]) -> dict:

@@ -33,7 +33,7 @@ from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.stamp import write_stamp
-from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
+from dcac_fastreid.errors import DivergenceError, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
 from dcac_fastreid.telemetry import StepTelemetry
 from fastreid.engine import DefaultTrainer, hooks
@@ -78,11 +78,6 @@ class DCACTrainer(DefaultTrainer):
         self.progress.resuming = resume
         super().resume_or_load(resume)
         forget_capture(self.optimizer)
-        if resume and self.checkpointer.has_checkpoint() and not self.progress.steps:
-            raise InputError(
-                f"the checkpoint in {self.cfg.OUTPUT_DIR} does not tell where its run stands, as those of DCACTrainer do; "
-                "take its weights with MODEL.WEIGHTS instead of --resume, in another OUTPUT_DIR"
-            )
 
     def train(self):
         """Trains to the last epoch; returns the evaluation of the last epoch, None where none is due.
