@@ -27,8 +27,10 @@ def check_optimizer(state: Mapping, optimizer: Optimizer) -> None:
     for theirs, group in zip(saved, ours, strict=True):
         if foreign := theirs.keys() - group.keys() - HOW_COMPUTED:
             raise InputError(f"its optimizer is another one, which has {', '.join(sorted(foreign))}")
-        if not _number(theirs["lr"]) >= 0:
-            raise ValueError(f"lr {theirs['lr']}")
+        if list(theirs["params"]) != group["params"] or not 0 <= _number(theirs["lr"]) < math.inf:
+            raise ValueError(f"lr {theirs['lr']} of other weights")
+        if any(not isinstance(theirs.get(name), bool | None) for name in HOW_COMPUTED - {"params"}):
+            raise TypeError("a setting of how the optimizer computes")
         _check_settings(theirs, group, "optimizer")
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     kept = _kept(optimizer)
