@@ -10,7 +10,7 @@ from torch import Tensor
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files.not_weights import what_else
 from dcac_fastreid.tensor_files.old_format import read_old_format
-from dcac_fastreid.tensor_files.safetensors_file import read_safetensors, safetensors_metadata
+from dcac_fastreid.tensor_files.safetensors_file import LENGTH, read_safetensors, safetensors_metadata
 from dcac_fastreid.tensor_files.torch_archive import holds_torchscript, read_archive
 from dcac_fastreid.tensor_files.usable import check_tensors
 from dcac_fastreid.tensor_files.values import Skipped
@@ -85,6 +85,8 @@ def _read(path: Path, mapped: bool, only: Sequence[str] | None) -> Any:
         content, skipped = read_archive(path, mapped=mapped, only=only)
     elif _begins_with(path, PICKLE):
         content, skipped = read_old_format(path, only=only)
+    elif _begins_with(path, b"{", LENGTH):
+        raise ValueError(f"it is a safetensors file: name it {path.stem}{SAFETENSORS}")
     else:
         raise ValueError("it begins as no file of weights does")
     if skipped:
@@ -114,8 +116,9 @@ def _named(path: Path, read) -> Any:
         raise InputError(f"{path} cannot be read as weights ({_reason(error)}); {_next_step(path)}") from error
 
 
-def _begins_with(path: Path, begin: bytes) -> bool:
+def _begins_with(path: Path, begin: bytes, place: int = 0) -> bool:
     with open(path, "rb") as stream:
+        stream.seek(place)
         return stream.read(len(begin)) == begin
 
 

@@ -49,14 +49,14 @@ class _Reader:
         return weights
 
     def _class(self, what: str) -> _Class | None:
-        """What the text of a class says of it; None where there is no such text."""
+        """What the text of a class says of it; None where it is too long to be looked at."""
         module, _, name = what.rpartition(".")
         if module not in self._texts:
             self._texts[module] = self._classes(f"code/{module.replace('.', '/')}.py")
         return self._texts[module].get(name)
 
     def _classes(self, record: str) -> dict[str, _Class]:
-        text = self._archive.text(record, self._left) if record in self._archive else ""
+        text = self._archive.text(record, self._left)  # raises where it is missing
         self._left -= len(text)
         return {
             name: _Class(bool(module), tuple(re.findall(r'"([^"]+)"', weights)))
