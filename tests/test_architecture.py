@@ -45,6 +45,7 @@ ALLOWED = {
     "engine": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "losses", "reid", "telemetry"},
     "errors": set(),
     "helper_processes": set(),
+    "json_files": set(),
     "experiments": {"checkpoint", "data", "engine"},
     "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
     "scripts": {"checkpoint", "compat", "config", "data", "engine", "reid"},
@@ -55,6 +56,7 @@ ALLOWED = {
 ANYWHERE = {
     "errors",
     "helper_processes",
+    "json_files",
     "micro_batches",
     "names",
     "output_files",

@@ -1,7 +1,6 @@
 """Which pictures exactly does a data set have on this machine?"""
 
 import hashlib
-import json
 import os
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from dcac_fastreid.data.known_datasets import KNOWN_DATASETS, LISTED_MASKED, LIS
 from dcac_fastreid.data.person_folders import PersonFolders, cameras_known
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.json_files import read_object
 from dcac_fastreid.names import as_bytes
 
 
@@ -45,13 +45,10 @@ def describe_world(root: str) -> dict | None:
     mark = Path(root) / DRAWN_WORLD
     if not mark.exists():
         return None
-    try:
-        content = json.loads(mark.read_text())
-    except ValueError:  # no JSON, or no text
-        content = None
-    if not isinstance(content, dict):
+    content = read_object(mark)
+    if content is None:
         raise InputError(
-            f"{mark} is damaged, so what was drawn here is not known; copy it again, or delete it: real pictures"
+            f"{mark} is damaged, so what was drawn here is not known; copy it again, or delete it where the pictures are real"
         )
     return {key: content.get(key) for key in ("version", "seed", "difficulty", "factors")}
 

@@ -24,9 +24,8 @@ PIXELS = f"pixels by Pillow {PIL.__version__}"  # another version may decode a J
 CHUNK = 2**20  # bytes that are read at a time
 WAIT = 5  # seconds for another process that writes, which takes milliseconds
 
-Key = tuple[
-    str | bytes, int, int
-]  # absolute path as SQLite takes it, size in bytes, time of the last change in nanoseconds
+# Absolute path as SQLite takes it, size in bytes, time of the last change in nanoseconds.
+Key = tuple[str | bytes, int, int]
 
 
 def file_hashes(paths: Iterable[str | Path], *, keep: bool = True) -> dict[str, str]:

@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcac_fastreid.data.file_names import DIGITS
 from dcac_fastreid.data.near_duplicates import BITS, LIMIT, look_hashes, near_duplicate_groups
 from dcac_fastreid.data.photo_splits import query_and_gallery, train_half
 from dcac_fastreid.data.photos import Photo, check_cameras, read_photos
@@ -181,7 +182,9 @@ def _tested(splits: OwnSplits, persons: dict[str, int]) -> tuple[list[tuple], li
 
 
 def _numbers(names: set[str]) -> dict[str, int]:
-    if all(name.isdecimal() and len(name) < 10 for name in names) and len({int(name) for name in names}) == len(names):
+    if all(name.isdecimal() and len(name) <= DIGITS for name in names) and len({int(name) for name in names}) == len(
+        names
+    ):
         return {name: int(name) for name in names}
     return {name: number for number, name in enumerate(sorted(names))}
 

@@ -1,6 +1,5 @@
 """The index of a folder of photos: made, read, and what to do where it cannot be used. N photos, D feature width."""
 
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,15 +17,13 @@ from dcac_fastreid.deploy.pictures import counted, pictures_in, readable
 from dcac_fastreid.deploy.sealed_json import Unusable
 from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.json_files import read_object
 from dcac_fastreid.names import printable, shown
 from dcac_fastreid.output_files import check_writable
 
 COLUMNS = ("paths", "bytes", "modified", "sha256")  # of the content: an item for each photo
-TABLES = (
-    "features.npy",
-    "index.csv",
-    "info.json",
-)  # an index of the first releases; what tools/extract_features.py writes
+# An index of the first releases, and what tools/extract_features.py writes.
+TABLES = FEATURES, ROWS, INFO = "features.npy", "index.csv", "info.json"
 
 
 @dataclass(frozen=True)
@@ -182,8 +179,8 @@ def state_of(file: Path) -> tuple[int, int]:
 def _told_by_tables(folder: Path) -> dict[str, str]:
     """What info.json tells of how an index of the first releases was made, as far as it can be read."""
     try:
-        info = json.loads((folder / TABLES[-1]).read_text(encoding="utf-8", errors="surrogateescape"))
-    except (OSError, ValueError, RecursionError):
+        info = read_object(folder / INFO) or {}
+    except OSError:
         return {}
     names = ("checkpoint_file", "pictures", "config_file")
-    return {name: info[name] for name in names if isinstance(info.get(name), str)} if isinstance(info, dict) else {}
+    return {name: info[name] for name in names if isinstance(info.get(name), str)}

@@ -9,17 +9,18 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from dcac_fastreid.deploy.feature_folder import COLUMNS, FeatureFolder
+from dcac_fastreid.deploy.feature_folder import COLUMNS, FEATURES, INFO, ROWS, FeatureFolder
 from dcac_fastreid.output_files import write_whole
 
-FEATURES, INDEX, INFO = "features.npy", "index.csv", "info.json"
 HEADER = ("row", "path", "bytes", "modified", "sha256")
 NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be text
 
 
 def write_tables(made: FeatureFolder) -> None:
-    """Writes features.npy, (N, D), float32, rows of length 1; index.csv, of each row the path below the folder, size in bytes,
-    time of change (nanoseconds) and SHA-256 of its picture; and info.json: of which checkpoint and pictures.
+    """Writes the three files.
+
+    features.npy: (N, D), float32, rows of length 1. index.csv: of each row the path below the folder, size in bytes, time of
+    change (nanoseconds) and SHA-256 of its picture. info.json: of which checkpoint and pictures they are.
 
     All are on the disk before the first one takes its place; info.json is the last one, and without it they are not whole.
 
@@ -33,7 +34,7 @@ def write_tables(made: FeatureFolder) -> None:
     info = {name: value for name, value in made.content.items() if name not in COLUMNS} | {"count": len(made.paths)}
     contents = {
         FEATURES: lambda stream: np.save(stream, made.features),
-        INDEX: lambda stream: stream.write(table.getvalue().encode(**NAMES)),
+        ROWS: lambda stream: stream.write(table.getvalue().encode(**NAMES)),
         INFO: lambda stream: stream.write((json.dumps(info, indent=2) + "\n").encode()),
     }
     made.folder.mkdir(parents=True, exist_ok=True)

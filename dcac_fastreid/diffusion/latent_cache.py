@@ -8,13 +8,13 @@ import logging
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
@@ -22,6 +22,7 @@ from tqdm import tqdm
 from dcac_fastreid.diffusion.latents import read_view
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import for_sqlite
+from dcac_fastreid.waiting import held
 
 WAIT = 30  # seconds for another run that writes a batch, which takes far less than one
 VERSION = 2  # of the table, and of how a picture is read
@@ -69,7 +70,8 @@ class LatentCache:
         file = self.folder / f"{_fingerprint(encoder)}-{size[0]}x{size[1]}-bicubic-v{VERSION}.sqlite"
         keys = {path: self._key(path) for path in paths}
         try:
-            with _only_one(file):  # a second run must not set aside what the first has made anew
+            # One at a time: a second run must not set aside what the first has made again.
+            with held(FileLock(f"{file}.lock"), f"looking at the latents in {file}"):
                 _set_aside_if_damaged(file)
             return self._fill(file, keys, encoder, size, device, batch_size, num_workers)
         except sqlite3.Error as error:
@@ -135,20 +137,6 @@ def _whole_row(connection: sqlite3.Connection, key: tuple[str, int, int]) -> np.
     if row is None or zlib.crc32(row[1]) != row[2]:
         return None
     return np.frombuffer(row[1], dtype=np.float32).reshape([int(side) for side in row[0].split("x")])
-
-
-@contextmanager
-def _only_one(file: Path) -> Iterator[None]:
-    lock = FileLock(f"{file}.lock")
-    try:
-        lock.acquire(timeout=WAIT)
-    except Timeout:
-        logger.warning(f"Waiting for another run that looks at the latents in {file} and holds {file}.lock")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _set_aside_if_damaged(file: Path) -> None:

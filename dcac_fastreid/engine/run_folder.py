@@ -18,6 +18,7 @@ from filelock import FileLock, SoftFileLock, Timeout
 
 from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.json_files import read_object
 from dcac_fastreid.output_files import check_writable, write_whole
 from fastreid.utils import comm
 
@@ -179,10 +180,9 @@ def _me(since: str) -> dict:
 def _holder(place: str) -> dict:
     """Who holds the folder, or has held it until it was killed; {} where that is not told, or damaged."""
     try:
-        told = json.loads(Path(place, HOLDER).read_text()[:10_000])
-    except (OSError, ValueError, RecursionError):
+        return read_object(Path(place, HOLDER)) or {}
+    except OSError:
         return {}
-    return told if isinstance(told, dict) else {}
 
 
 def _of_another_machine(holder: dict) -> bool:
@@ -194,10 +194,7 @@ def _of_another_machine(holder: dict) -> bool:
 def _who(holder: dict) -> str:
     if not holder:
         return ""
-    process, host, since = (
-        "".join(char for char in str(holder.get(key, "?")) if char.isprintable())[:64]
-        for key in ("process", "host", "since")
-    )
+    process, host, since = (str(holder.get(key, "?"))[:64] for key in ("process", "host", "since"))
     return f" (process {process} on {host}, since {since})"
 
 

@@ -12,6 +12,7 @@ from dcac_fastreid.diffusion.hub import hub_folder, to_fetch
 from dcac_fastreid.diffusion.weight_files import is_hub_id
 from dcac_fastreid.engine.settings import autocast_dtype
 from dcac_fastreid.engine.versions import describe_versions
+from dcac_fastreid.json_files import read_object
 from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.reid import weights_file
 from fastreid.utils import comm
@@ -67,12 +68,9 @@ def write_stamp(cfg, *, training: bool = True, resumed: bool = False) -> None:
 
 def _earlier(file: Path) -> dict:
     """The stamp of the run before it was resumed; {} for one that is damaged, which is logged."""
-    try:
-        before = json.loads(file.read_text())
-        if isinstance(before, dict) and isinstance(before.get(BEFORE, []), list):
-            return before
-    except (ValueError, RecursionError):
-        pass
+    before = read_object(file)
+    if before is not None and isinstance(before.get(BEFORE, []), list):
+        return before
     logger.warning(f"{file} is damaged: what it told of the run before it was resumed is lost, a new one is written")
     return {}
 

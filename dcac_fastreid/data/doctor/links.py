@@ -10,6 +10,7 @@ from dcac_fastreid.data.dg_datasets import DRAWN_WORLD
 from dcac_fastreid.data.doctor.examine import Report
 from dcac_fastreid.data.doctor.found import MARK, Finding, Found
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.json_files import read_object
 from dcac_fastreid.output_files import check_writable, finished_name, left_unfinished, unfinished_path, write_whole
 
 
@@ -50,6 +51,8 @@ def link(report: Report, folder: str | Path) -> Path:
     linked |= {target: str(found.folder) for target, found in plans.items()}
     mark = json.dumps(linked, indent=2) + "\n"
     write_whole(folder / MARK, lambda stream: stream.write(mark.encode()))
+    for remains in left_unfinished(folder, MARK):
+        remains.unlink(missing_ok=True)
     for target, found in plans.items():
         _make(folder / target, found.links)
         found.root = folder
@@ -79,15 +82,8 @@ def linked_before(folder: str | Path) -> dict[str, str]:
 
 
 def _read_mark(file: Path) -> dict[str, str]:
-    try:
-        linked = json.loads(file.read_text())
-    except ValueError:  # no JSON, or no text
-        linked = None
-    if (
-        not isinstance(linked, dict)
-        or not all(map(str, linked))
-        or not all(isinstance(at, str) for at in linked.values())
-    ):
+    linked = read_object(file)
+    if linked is None or not all(Path(target).parts and isinstance(at, str) for target, at in linked.items()):
         raise InputError(f"{file} is damaged, so what was linked there is not known; name a new or empty folder")
     return linked
 
