@@ -26,6 +26,14 @@ def shown(names: Iterable, count: int = SHOWN) -> str:
     return ", ".join(names[:count]) + (", ..." if len(names) > count else "")
 
 
+def shortened(text: str, longest: int) -> str:
+    """Of a text that is longer its beginning, often the person's, and its end; `longest` letters."""
+    if len(text) <= longest:
+        return text
+    kept = longest - len("...")
+    return f"{text[: kept - kept // 2]}...{text[len(text) - kept // 2 :]}"
+
+
 def as_bytes(name: str) -> bytes:
     """The bytes that a name has on disk; of text, its UTF-8."""
     return name.encode(errors="surrogateescape")

@@ -52,6 +52,7 @@ ALLOWED = {
     "telemetry": {"conditioners"},
     "tensor_files": set(),
     "waiting": set(),
+    "wrong_files": set(),
 }
 ANYWHERE = {
     "errors",
@@ -62,6 +63,7 @@ ANYWHERE = {
     "output_files",
     "tensor_files",
     "waiting",
+    "wrong_files",
 }  # what the user can fix; processes that end with this one; how results are written, names printed, weights read; locks
 # The files that may import a heavy library.
 DOORS = {

@@ -3,7 +3,7 @@ import sqlite3
 
 import pytest
 
-from dcac_fastreid.names import as_bytes, for_sqlite, printable, shown
+from dcac_fastreid.names import as_bytes, for_sqlite, printable, shortened, shown
 
 
 @pytest.mark.parametrize(
@@ -31,6 +31,13 @@ def test_the_first_names_are_shown():
     assert (
         shown(["a\n", "b"]) == "a\\n, b" and shown("abcdefg") == "a, b, c, d, e, ..." and shown("abc", 2) == "a, b, ..."
     )
+
+
+@pytest.mark.parametrize("longest", range(3, 13))
+def test_a_long_name_is_cut_in_the_middle(longest):
+    short = shortened("beginning-end", longest)
+    assert len(short) == longest and "..." in short and shortened("end", longest) == "end"
+    assert "beginning-end".startswith(short.partition("...")[0]) and "beginning-end".endswith(short.partition("...")[2])
 
 
 def test_sqlite_finds_every_name_again():

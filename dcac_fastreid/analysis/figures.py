@@ -4,7 +4,7 @@ import io
 from collections.abc import Callable
 
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.names import printable
+from dcac_fastreid.names import printable, shortened
 
 DOTS_PER_INCH = 110
 MOST_PIXELS = 2**16  # of a side, not reached: matplotlib's limit
@@ -46,22 +46,14 @@ def draw_png(width: float, height: float, draw: Callable, *, layout: str = "cons
         figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=layout)
         FigureCanvasAgg(figure)
         draw(figure)
-        for text in figure.findobj(
-            Text
-        ):  # names of runs and persons are seen as they are; numbers at an axis come later
-            if text.get_text():
-                text.set_text("\n".join(map(_short, printable(text.get_text(), keep="\n").split("\n"))))
+        for text in figure.findobj(Text):
+            if text.get_text():  # names of runs and persons are seen as they are; numbers at an axis come later
+                lines = printable(text.get_text(), keep="\n").split("\n")
+                text.set_text("\n".join(shortened(line, LONGEST_LINE) for line in lines))
                 text.set_parse_math(False)
         stream = io.BytesIO()
         figure.savefig(stream, format="png", metadata={"Software": None})
     return stream.getvalue()
-
-
-def _short(line: str) -> str:
-    if len(line) <= LONGEST_LINE:
-        return line
-    half = (LONGEST_LINE - 3) // 2
-    return f"{line[:half]}...{line[-half:]}"
 
 
 def check_size(width: float, height: float) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-import yaml
 from torch import Tensor
 
+from dcac_fastreid.config import read_config_text
 from dcac_fastreid.errors import InputError
 
 POSITIONS = ("positional_embedding", "pos_embed")  # how the names of positional embeddings end
@@ -38,8 +38,7 @@ def check_input_size(
 def _size(config: str | None) -> tuple[int, int] | None:
     """INPUT.SIZE_TEST of a config's text, None where it does not say it."""
     try:
-        content = yaml.safe_load(config or "")
-        height, width = content["INPUT"]["SIZE_TEST"]
-    except (yaml.YAMLError, TypeError, KeyError, ValueError, RecursionError):
+        height, width = read_config_text(config or "", "the config of the weights")["INPUT"]["SIZE_TEST"]
+    except (InputError, TypeError, KeyError, ValueError):
         return None
     return (height, width) if type(height) is type(width) is int else None

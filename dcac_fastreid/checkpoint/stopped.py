@@ -51,12 +51,10 @@ def evaluation_failed(trainer, sentence: str) -> InputError:
 
 def _learning_rate(trainer) -> str:
     optimizer = getattr(trainer, "optimizer", None)
-    rates = sorted({float(group["lr"]) for group in optimizer.param_groups}) if optimizer else []
-    return (
-        f", learning rate {' to '.join(f'{rate:.3g}' for rate in dict.fromkeys((rates[0], rates[-1])))}"
-        if rates
-        else ""
-    )
+    if not optimizer:
+        return ""
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    return ", learning rate " + " to ".join(f"{rate:.3g}" for rate in sorted({min(rates), max(rates)}))
 
 
 def _place(trainer) -> str:

@@ -90,9 +90,8 @@ HOST_KEYS = {
     "MODEL.LOSSES.COSFACE.GAMMA": whole(1, 10**6),
     "MODEL.LOSSES.COSFACE.SCALE": number(0),
     "MODEL.WEIGHTS": path(),
-    "MODEL.PIXEL_MEAN": several(
-        number(-255, 255), 0, 3
-    ),  # of a channel, in 0..255; []: of the model's own training images
+    # Of each channel, in 0..255; []: of the model's own training images.
+    "MODEL.PIXEL_MEAN": several(number(-255, 255), 0, 3),
     "MODEL.PIXEL_STD": several(number(1e-3, 255), 0, 3),
     # -- distillation, of fast-reid's Distiller alone --
     "KD.MODEL_CONFIG": several(path()),

@@ -9,9 +9,8 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import printable
+from dcac_fastreid.wrong_files import HEAD, what_else
 from fastreid.utils.file_io import PathManager
-
-HEAD = 64  # bytes that tell what a file is
 
 
 def read_image(path: str) -> Image.Image:
@@ -66,16 +65,11 @@ def _unreadable(path: str, reason: str, next_step: str = "copy it again") -> Inp
 
 def what_it_is(head: bytes) -> tuple[str, str]:
     """What a file is that Pillow does not know, by its first bytes, and the next step."""
-    if not head:
-        return "the file is empty", "copy it again"
     if head[4:8] == b"ftyp":
         kind = printable(head[8:12].decode("latin-1")).upper()
         return f"it is of no known picture format here ({kind}, whatever its name)", "convert it to .jpg or .png"
-    if head.lstrip()[:1] == b"<":
-        return "it is of no known picture format, a web page or other text with tags", "download the picture again"
-    if head.startswith(b"version https://git-lfs"):
-        return "it is of no known picture format, a pointer of Git LFS", "fetch the picture with git lfs pull"
-    return "it is of no known picture format", "copy it again"
+    what, next_step = what_else(head)
+    return what or "it is of no known picture format", next_step or "copy it again"
 
 
 def _too_large(error: Exception) -> tuple[str, str]:

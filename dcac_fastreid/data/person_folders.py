@@ -182,10 +182,10 @@ def _tested(splits: OwnSplits, persons: dict[str, int]) -> tuple[list[tuple], li
 
 
 def _numbers(names: set[str]) -> dict[str, int]:
-    if all(name.isdecimal() and len(name) <= DIGITS for name in names) and len({int(name) for name in names}) == len(
-        names
-    ):
-        return {name: int(name) for name in names}
+    if all(name.isdecimal() and len(name) <= DIGITS for name in names):
+        numbers = {name: int(name) for name in names}
+        if len(set(numbers.values())) == len(names):
+            return numbers
     return {name: number for number, name in enumerate(sorted(names))}
 
 

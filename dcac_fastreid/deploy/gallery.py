@@ -64,12 +64,8 @@ class Gallery:
                 f"finite; expected rows of {self._index.d} finite numbers by the encoder of the index"
             )
         similarities, numbers = self._index.search(np.ascontiguousarray(features, dtype=np.float32), k)
-        return [
-            [
-                (int(number), float(similarity)) for number, similarity in zip(*row, strict=True) if number >= 0
-            ]  # -1: no more
-            for row in zip(numbers, similarities, strict=True)
-        ]
+        rows = zip(numbers.tolist(), similarities.tolist(), strict=True)
+        return [[found for found in zip(*row, strict=True) if found[0] >= 0] for row in rows]  # -1: no more
 
 
 def check_same_encoder(stored: Identity, encoder: Identity, what: str, next_step: str) -> None:

@@ -60,9 +60,7 @@ def _parser(form) -> Callable[[object, str], Any]:
 def _scalar(kind: type, value: object, name: str) -> object:
     if kind is float and type(value) is int and abs(value) < 2**53:
         return float(value)
-    if type(value) is not kind or (
-        kind is float and not math.isfinite(value)
-    ):  # type(): a bool is an int to isinstance
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):  # isinstance takes a bool for an int
         raise _mismatch(name, value, WORDS[kind])
     return value
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from dcac_fastreid import data
 from dcac_fastreid.deploy.answers import Answer, Hit
-from dcac_fastreid.names import printable
+from dcac_fastreid.names import printable, shortened
 
 CELL, GAP, EDGE = (128, 256), 16, 4  # pixels: a photo, between two, its frame
 LINE, LINES, NAME_LINES = 18, 5, 2  # of text: its height, and how many lie below a photo, and of these for its name
@@ -77,14 +77,10 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def _name_lines(name: str) -> list[str]:
-    """What fits below a photo: of a longer name its beginning, often the person's, and its end."""
-    short, kept = name, len(name)
-    if kept > LONGEST_NAME:
-        kept = LONGEST_NAME
-        short = f"{name[: kept // 2]}...{name[-kept // 2 :]}"
-    while len(lines := _cut(short)) > NAME_LINES:
-        kept -= 1
-        short = f"{name[: kept - kept // 2]}...{name[len(name) - kept // 2 :]}"
+    """What fits below a photo."""
+    longest = min(len(name), LONGEST_NAME)
+    while len(lines := _cut(shortened(name, longest))) > NAME_LINES:
+        longest -= 1
     return lines
 
 

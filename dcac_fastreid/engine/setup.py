@@ -2,12 +2,12 @@
 
 import argparse
 import logging
+import os
 import re
 from pathlib import Path
 
-import yaml
-
 from dcac_fastreid.checkpoint import set_aside
+from dcac_fastreid.config import read_config
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.engine.preflight import check_cache, check_inputs
@@ -100,8 +100,8 @@ def _output_folder(cfg, args: argparse.Namespace) -> str:
 def _seed_of_run(folder: str) -> int:
     """The seed that the run in this folder has drawn, -1 where there is none; read before its config.yaml is written anew."""
     try:
-        settings = yaml.safe_load((Path(folder) / "config.yaml").read_text())
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # none, or damaged: the checkpoint will tell its seed
+        _, settings = read_config(os.path.join(folder, "config.yaml"))[-1]
+    except InputError:  # none, or damaged: the checkpoint will tell its seed
         return -1
-    seed = settings.get("SEED") if isinstance(settings, dict) else None
+    seed = settings.get("SEED")
     return seed if type(seed) is int and seed >= 0 else -1

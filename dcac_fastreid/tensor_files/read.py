@@ -8,14 +8,15 @@ from typing import Any
 from torch import Tensor
 
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files.not_weights import what_else
 from dcac_fastreid.tensor_files.old_format import read_old_format
 from dcac_fastreid.tensor_files.safetensors_file import LENGTH, read_safetensors, safetensors_metadata
 from dcac_fastreid.tensor_files.torch_archive import holds_torchscript, read_archive
 from dcac_fastreid.tensor_files.usable import check_tensors
 from dcac_fastreid.tensor_files.values import Skipped
+from dcac_fastreid.wrong_files import HEAD, what_else
 
 SAFETENSORS, ZIP, PICKLE = ".safetensors", b"PK\x03\x04", b"\x80"
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff")
 LISTED = 10
 logger = logging.getLogger("fastreid.dcac")
 
@@ -107,13 +108,21 @@ def _file(path: str | Path) -> Path:
 def _named(path: Path, read) -> Any:
     """What `read` gives; its errors as a sentence that names the file."""
     try:
-        if what := what_else(path):
+        if what := _what_else(path):
             raise ValueError(what)
         return read()
     except PermissionError:
         raise
     except Exception as error:  # the content is foreign: damaged and wrong files end in any exception
         raise InputError(f"{path} cannot be read as weights ({_reason(error)}); {_next_step(path)}") from error
+
+
+def _what_else(path: Path) -> str:
+    with open(path, "rb") as stream:
+        head = stream.read(HEAD)
+    if head.startswith(PICTURES):
+        return "it is a picture"
+    return ": ".join(filter(None, what_else(head)))
 
 
 def _begins_with(path: Path, begin: bytes, place: int = 0) -> bool:
@@ -125,8 +134,7 @@ def _begins_with(path: Path, begin: bytes, place: int = 0) -> bool:
 def _reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "what it holds is nested too deep"
-    text = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:300])
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")[:300]
 
 
 def _next_step(path: Path) -> str:

@@ -20,9 +20,8 @@ class Tensors:
     def __init__(self, storage_of: Callable[[StorageClaim], torch.UntypedStorage], only: Sequence[str] | None):
         self._storage_of, self._only = storage_of, None if only is None else tuple(only)
         self._storages: dict[str, torch.UntypedStorage] = {}
-        self._seen: dict[
-            int, tuple[Any, Any]
-        ] = {}  # by id: the value, so that it keeps its id, and what is in its place
+        # By id: the value, so that it keeps its id, and what is in its place.
+        self._seen: dict[int, tuple[Any, Any]] = {}
 
     def in_place_of_claims(self, value: Any) -> Any:
         """The value with tensors in it; lists and dictionaries are changed, not copied."""

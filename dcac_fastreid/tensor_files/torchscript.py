@@ -12,10 +12,10 @@ CLASS = re.compile(r"^class (\w+)(\(Module\))?:\n((?:  __parameters__ = \[.*\]\n
 
 
 class _Class(NamedTuple):
+    """weights: its parameters and buffers; other tensors are attributes, which are no part of a state dict."""
+
     is_module: bool
-    weights: tuple[
-        str, ...
-    ]  # its parameters and buffers; other tensors are attributes, which are no part of a state dict
+    weights: tuple[str, ...]
 
 
 def state_dict(root: Skipped, archive: Archive) -> dict[str, TensorClaim]:
