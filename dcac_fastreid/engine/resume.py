@@ -46,9 +46,11 @@ class Progress:
 
     def state_dict(self) -> dict:
         trainer = self._trainer
+        steps = trainer.storage.iter + 1
+        epoch, _ = trainer.epoch_steps.place(steps)
         return {
-            "steps": (steps := trainer.storage.iter + 1),
-            "steps_per_epoch": trainer.epoch_steps.described(trainer.epoch_steps.place(steps)[0] + 1),
+            "steps": steps,
+            "steps_per_epoch": trainer.epoch_steps.described(epoch + 1),
             "seed": trainer.cfg.SEED,
             "random": random_states(),
             "noise": feedback.random_state() if (feedback := _feedback(trainer)) else None,

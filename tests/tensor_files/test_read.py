@@ -18,6 +18,8 @@ from dcac_fastreid.reid import CLIPViT
 from dcac_fastreid.reid.clip_weights import load_image_tower
 from dcac_fastreid.tensor_files import is_torchscript, read_state_dict, read_tensor_file
 
+from .malicious import WritesAFile
+
 
 class Malicious:
     """Makes a folder when it is unpickled."""
@@ -27,26 +29,6 @@ class Malicious:
 
     def __reduce__(self):
         return os.mkdir, (str(self.marker),)
-
-
-class MaliciousScript(torch.nn.Module):
-    """Makes the file `marker` when torch.jit.load loads it: TorchScript calls __setstate__."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = torch.nn.Parameter(torch.zeros(2))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x
-
-    @torch.jit.export
-    def __getstate__(self):
-        return (self.weight, self.training)
-
-    @torch.jit.export
-    def __setstate__(self, state: tuple[torch.Tensor, bool]):
-        self.weight = torch.from_file("marker", True, 4)
-        self.training = state[1]
 
 
 class Plain(torch.nn.Linear):
@@ -72,7 +54,7 @@ def plain_pickle(file, marker):
 
 
 def torchscript(file, marker):
-    script(MaliciousScript(), file)
+    script(WritesAFile(), file)
 
 
 def pickle_in_a_torchscript(file, marker):
