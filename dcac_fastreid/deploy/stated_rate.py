@@ -65,7 +65,7 @@ def why_not(rate: float, pairs: int, persons: int, pictures: int, name: str) -> 
     needed = math.ceil(FEWEST_FALSE_MATCHES / rate - 1e-6)
     return (
         f"a false-match rate of {rate:g} cannot be told from the {pairs:,} pairs of two persons in {name}: it needs {needed:,} "
-        f"pairs, so that {FEWEST_FALSE_MATCHES} of them match: about {more_pictures(needed, pairs, persons, pictures):,} photos "
+        f"pairs, of which {FEWEST_FALSE_MATCHES} then match, so about {more_pictures(needed, pairs, persons, pictures):,} photos "
         "more, of other persons, as many of each as now"
     )
 

@@ -37,8 +37,8 @@ def test_a_rate_that_was_named_is_refused_with_what_it_needs():
     with pytest.raises(InputError) as error:
         check_people(people(*[6] * 20), 0.001)
     assert str(error.value) == (
-        "a false-match rate of 0.001 cannot be told from the 6,840 pairs of two persons in ours: it needs 30,000 pairs, so that "
-        "30 of them match: about 128 photos more, of other persons, as many of each as now; state 0.0044 or more, or add photos"
+        "a false-match rate of 0.001 cannot be told from the 6,840 pairs of two persons in ours: it needs 30,000 pairs, of which "
+        "30 then match, so about 128 photos more, of other persons, as many of each as now; state 0.0044 or more, or add photos"
     )
 
 
