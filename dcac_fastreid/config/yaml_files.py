@@ -164,6 +164,6 @@ def _text_of(file: str, wanted_by: str) -> str:
 
 def _too_large(source: str) -> str:
     return (
-        f"{source} is larger than any config: expected at most {LARGEST / 1e6:g} MB, {MOST_VALUES} values, what aliases repeat "
-        f"counted again, and {DEEPEST} sections in each other"
+        f"{source} is larger than any config: expected at most {LARGEST / 1e6:g} MB, {MOST_VALUES:,} values (one that an alias "
+        f"repeats counts each time) and {DEEPEST} levels of sections"
     )

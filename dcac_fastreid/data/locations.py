@@ -21,7 +21,7 @@ def cache_folder() -> Path:
         return Path(os.environ.get("DCAC_FASTREID_CACHE") or "~/.cache/dcac_fastreid").expanduser()
     except RuntimeError as error:
         raise InputError(
-            "the home folder is not known, in which the cache folder is by default; set the environment variable "
+            "the cache folder would lie in the home folder, which is not known; set the environment variable "
             "DCAC_FASTREID_CACHE to a folder that can be written"
         ) from error
 
