@@ -3,7 +3,10 @@ PYTHON ?= python3
 VENV := .venv/bin
 export OMP_NUM_THREADS ?= 2
 
-.PHONY: setup demo test test-slow rehearse lint world-sheet
+# A part of the slow tests; ends after 45 minutes, so that each can be run by itself where time is short.
+SLOW := OMP_NUM_THREADS=1 timeout 45m $(VENV)/python -m pytest -n 2 --durations 10 -m slow
+
+.PHONY: setup demo test test-slow slow-campaign slow-kills slow-configs slow-others rehearse lint world-sheet
 
 setup: .venv/installed
 
@@ -20,9 +23,19 @@ demo: setup
 test: setup
 	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --durations 10 -m "not slow"
 
-test-slow: setup
-	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --durations 10 -m slow
-	$(VENV)/python tools/rehearse.py
+test-slow: slow-campaign slow-kills slow-configs slow-others rehearse
+
+slow-campaign: setup
+	$(SLOW) tests/campaign
+
+slow-kills: setup
+	$(SLOW) tests/engine/test_kills.py
+
+slow-configs: setup
+	$(SLOW) tests/configs
+
+slow-others: setup
+	$(SLOW) tests --ignore tests/campaign --ignore tests/engine/test_kills.py --ignore tests/configs
 
 rehearse: setup
 	$(VENV)/python tools/rehearse.py
