@@ -26,7 +26,17 @@ from dcac_fastreid.profiling import machine
 from .case import Case, Ground, sample
 from .fork import run_case
 from .ground import make_shared
-from .groups import command_lines, data_folders, index_files, public_api, run_files, settings, weight_files, yaml_files
+from .groups import (
+    command_lines,
+    data_folders,
+    index_files,
+    places,
+    public_api,
+    run_files,
+    settings,
+    weight_files,
+    yaml_files,
+)
 from .judge import GOOD, OUTCOMES, judge
 
 SHOWN = 60  # bad ends that are told in full
@@ -64,6 +74,7 @@ def all_cases(ground: Ground) -> Iterator[Case]:
     yield from data_folders.cases()
     yield from index_files.cases(ground)
     yield from run_files.cases(ground)
+    yield from places.cases()
     yield from command_lines.cases()
     yield from public_api.cases()
 
