@@ -56,12 +56,12 @@ class DCACTrainer(DefaultTrainer):
 
     def __init__(self, cfg):
         check_settings(cfg, training=True, processes=comm.get_world_size())
+        data.check_leakage(cfg)
         self._run_folder = take(cfg.OUTPUT_DIR)
         weakref.finalize(self, self._run_folder.release)  # of a trainer that never trains
         cfg = _with_seed(cfg)
         seed_all_rng(cfg.SEED)
         logger.info(f"Seed {cfg.SEED}, data sets from {data.use_data_root(cfg)}")
-        data.check_leakage(cfg)
         self.progress = Progress(self)
         self.resumed_inside = False  # of an epoch
         super().__init__(cfg)

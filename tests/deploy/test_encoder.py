@@ -96,16 +96,16 @@ def test_the_test_transforms_crop_counts(host_file):
     ("written", "opts", "sentence"),
     [
         (None, OSNET, "model_0009.pth does not tell its architecture, and no config lies beside it; name the config"),
-        (RESNET, OSNET, "model_0009.pth does not fit the config .*: the checkpoint lacks [0-9]+ weights"),
+        (RESNET, OSNET, "model_0009.pth does not fit the config .*model_0009.pth lacks [0-9]+ weights"),
         (
             (*RESNET, "MODEL.BACKBONE.DEPTH", "34x"),
             RESNET,
-            "model_0009.pth does not fit the config .*: the checkpoint lacks [0-9]+ weights",
+            "model_0009.pth does not fit the config .*model_0009.pth lacks [0-9]+ weights",
         ),
         (
             RESNET,
             (*RESNET, "MODEL.BACKBONE.DEPTH", "34x"),
-            "model_0009.pth does not fit the config .*: the checkpoint has [0-9]+ weights for which",
+            "model_0009.pth does not fit the config .*model_0009.pth has [0-9]+ weights for which",
         ),
         ((*RESNET, "INPUT.SIZE_TEST", [128]), RESNET, "the config .* brings pictures to no common size"),
         ((*OSNET, "MODEL.HEADS.NAME", "ClasHead"), OSNET, "the config .* builds a model that gives no features"),

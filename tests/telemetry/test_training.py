@@ -102,7 +102,7 @@ def test_a_recorded_step_is_not_made(make_trainer, caplog, monkeypatch):
 @pytest.mark.parametrize(
     "opts, message",
     [
-        ((TELEMETRY, -1), "MODEL.DCAC.TELEMETRY is -1; expected a number of steps"),
+        ((TELEMETRY, -1), "MODEL.DCAC.TELEMETRY is -1; expected a whole number, 0 or more"),
         (
             (TELEMETRY, 5, "MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", ("TripletLoss",)),
             "5, which Baseline does not offer",
