@@ -26,6 +26,7 @@ from dcac_fastreid.engine.hooks import (
     TelemetrySampler,
 )
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
+from dcac_fastreid.engine.lost_folder import LostFolder
 from dcac_fastreid.engine.optimizer import build_optimizer
 from dcac_fastreid.engine.resume import Progress
 from dcac_fastreid.engine.run_folder import take
@@ -217,7 +218,7 @@ class DCACTrainer(DefaultTrainer):
             progress=self.progress,
             **self.scheduler,
         )
-        ours = []
+        ours = [LostFolder()] if comm.is_main_process() else []
         if isinstance(self.model, DCAC):
             ours.append(BeforeTrain(self._fill_latent_cache))
         if isinstance(self.model, PrototypicalBaseline):
