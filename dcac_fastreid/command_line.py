@@ -46,7 +46,11 @@ def one_sentence_errors() -> Iterator[None]:
         sys.stdout.reconfigure(errors="backslashreplace")  # as standard error: a file's name need be no text
     with _signals_and_logs_raise():
         try:
-            yield
+            try:
+                yield
+            except SystemExit:  # of --help, and of a tool that ends with a status of its own
+                sys.stdout.flush()
+                raise
             sys.stdout.flush()  # here: when the interpreter ends, a closed pipe is a traceback
         except BaseException as error:
             if interrupt := _interrupt_behind(error):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
+from dcac_fastreid.arguments import as_path
 from dcac_fastreid.errors import InputError
 
 # In temporary names, beside the process's number: a number may come again, in a container it does every time.
@@ -40,13 +41,42 @@ def check_writable(folder: str | Path, leads_to: str, next_step: str = "choose a
         raise InputError(f"{leads_to} {folder}, but {nearest} {why}; {next_step}")
 
 
+def check_output_file(file: str | Path, what: str) -> Path:
+    """Asks, before the work whose result it shall take, whether a file can be written; makes nothing.
+
+    Args: what: the file is, for the sentence: "--output".
+    Raises: InputError: no path, a folder, a device or the like, or a folder around it that cannot be made or written.
+    """
+    file = as_path(file, what)
+    refuse_no_files(file)
+    check_writable(file.absolute().parent, f"{what} is {file}, which leads to", "name another file")
+    return file
+
+
+def refuse_no_files(*targets: str | Path) -> None:
+    """Raises InputError where something lies that is no file, and that a file shall not replace: a folder, a device, a pipe.
+
+    What a link leads to counts, and all that lies in /dev: /dev/stdout is a link, to a file where the shell has redirected it.
+    """
+    for target in map(Path, targets):
+        if target.is_dir():
+            raise InputError(
+                f"{target} is a folder, where a file is to be written; name another, or move the folder away"
+            )
+        if (target.exists() and not target.is_file()) or Path("/dev") in target.absolute().parents:
+            raise InputError(
+                f"{target} is a device, a pipe or the like, which a file would replace; name an ordinary file instead"
+            )
+
+
 def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     """Writes beside the file and then puts it in its place: a reader sees the old content or the new, never a part.
 
     Of two that write one file at a time, the one that ends last is there, whole.
 
-    Raises: InputError: the file cannot be written; what was there before is as it was.
+    Raises: InputError: the file cannot be written, or something that is no file lies there; what was there is as it was.
     """
+    refuse_no_files(path)
     unfinished = unfinished_path(path)
     try:
         unfinished.parent.mkdir(parents=True, exist_ok=True)

@@ -25,6 +25,7 @@ ALLOWED = {
         "reid",
     },
     "__main__": {"scripts"},
+    "arguments": set(),
     "analysis": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "engine", "evaluation"},
     "command_line": set(),
     "config": {"conditioners", "diffusion"},  # their lists of names
@@ -55,6 +56,7 @@ ALLOWED = {
     "wrong_files": set(),
 }
 ANYWHERE = {
+    "arguments",
     "errors",
     "helper_processes",
     "json_files",

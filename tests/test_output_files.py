@@ -9,7 +9,7 @@ import time
 import pytest
 
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import check_writable, finished_name, left_unfinished, write_whole
+from dcac_fastreid.output_files import check_output_file, check_writable, finished_name, left_unfinished, write_whole
 
 
 def test_a_write_that_fails_leaves_what_was_there(tmp_path):
@@ -91,3 +91,29 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path, monke
         InputError, match=f"^it leads to {tmp_path}/new, but {tmp_path} cannot be written; say another$"
     ):
         check_writable(tmp_path / "new", "it leads to", "say another")
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("pipe")
+    before = {path: os.lstat(path) for path in tmp_path.iterdir()}
+    null = os.stat("/dev/null")
+    for name, what in (("folder", "is a folder"), ("pipe", "is a device, a pipe"), ("link", "is a device, a pipe")):
+        for write in (lambda path: write_whole(path, lambda stream: None), lambda path: check_output_file(path, "it")):
+            with pytest.raises(InputError, match=what):
+                write(tmp_path / name)
+    for device in ("/dev/null", "/dev/stdout", "/dev/new-here"):
+        with pytest.raises(InputError, match="is a device"):
+            check_output_file(device, "it")
+    assert {path: os.lstat(path) for path in tmp_path.iterdir()} == before and os.stat("/dev/null") == null
+
+
+def test_files_and_links_to_files_are_replaced(tmp_path):
+    (tmp_path / "old").write_text("old")
+    (tmp_path / "link").symlink_to("old")
+    (tmp_path / "nowhere").symlink_to("gone")
+    for name in ("old", "link", "nowhere", "new"):
+        check_output_file(tmp_path / name, "it")
+        write_whole(tmp_path / name, lambda stream: stream.write(b"new"))
+        assert (tmp_path / name).read_text() == "new" and not (tmp_path / name).is_symlink()

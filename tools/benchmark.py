@@ -20,8 +20,9 @@ import dcac_fastreid  # first: it makes fast-reid importable, and an import that
 import torch
 
 from dcac_fastreid import profiling
+from dcac_fastreid.arguments import as_device, whole_number
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.output_files import check_output_file, write_whole
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "DCAC"
 
@@ -29,23 +30,24 @@ CONFIGS = Path(__file__).parent.parent / "configs" / "DCAC"
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Speed and memory of this package on this machine")
     parser.add_argument("--output", metavar="FILE", help="writes the JSON here too")
-    parser.add_argument("--rounds", type=int, default=5, help="of the variants that are compared")
+    parser.add_argument("--rounds", type=whole_number(1, 1000), default=5, help="of the variants that are compared")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help=", ".join(profiling.SECTIONS))
     parser.add_argument("--size", choices=("real", "tiny"), default="real", help="the paper's sizes, or a test's")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--plan", action="store_true", help="memory and step time of a config, predicted and measured")
     parser.add_argument("--config-file", metavar="FILE", help="of the plan")
-    parser.add_argument("--num-classes", type=int, default=751, help="identities of the plan's training set")
+    parser.add_argument(
+        "--num-classes", type=whole_number(1, 10**6), default=751, help="identities of the plan's training set"
+    )
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE ... of the plan, as in tools/train_net.py")
     args = parser.parse_args()
     if args.plan and not args.config_file:
         raise InputError("--plan needs --config-file; the shipped ones are in configs/DCAC")
     if not args.plan and (args.config_file or args.opts):
         raise InputError("--config-file and KEY VALUE belong to --plan; the benchmark has its own configs")
-    if args.num_classes < 1:
-        raise InputError(f"--num-classes is {args.num_classes}; expected the number of identities")
-    if args.device == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device is cuda, but PyTorch finds no GPU on this machine; use --device cpu")
+    as_device(args.device, "--device")
+    if args.output is not None:
+        check_output_file(args.output, "--output")
     return args
 
 

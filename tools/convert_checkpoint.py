@@ -7,8 +7,10 @@ import argparse
 from pathlib import Path
 
 import dcac_fastreid  # first: it makes fast-reid importable
+from dcac_fastreid.arguments import as_path, whole_number
 from dcac_fastreid.checkpoint import encoder_config, released
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.output_files import check_output_file
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="A released checkpoint as a checkpoint of fast-reid")
@@ -17,7 +19,7 @@ if __name__ == "__main__":
     parser.add_argument("--format", choices=("auto", *released.FORMATS), default="auto", help="(default: auto)")
     parser.add_argument(
         "--image-size",
-        type=int,
+        type=whole_number(1, released.LARGEST_SIDE),
         nargs=2,
         default=(256, 128),
         metavar=("H", "W"),
@@ -36,10 +38,11 @@ if __name__ == "__main__":
         help="take what the diffusion model was trained with too (LoRA, q, k, v biases, the condition's transform), to train on "
         "from it or to look at it; its configs are those in configs/DCAC/authors",
     )
-    args = parser.parse_args()
     with dcac_fastreid.one_sentence_errors():
-        if Path(args.input).resolve() == Path(args.output).resolve():
+        args = parser.parse_args()
+        if as_path(args.input, "--input").resolve() == as_path(args.output, "--output").resolve():
             raise InputError(f"--output is the --input, {args.input}; name another file")
+        check_output_file(args.output, "--output")
         cfg = dcac_fastreid.load_config(args.config_file, ["MODEL.DEVICE", "cpu"]) if args.config_file else None
         conversion = released.convert(
             args.input,

@@ -33,8 +33,8 @@ if __name__ == "__main__":
         help="does not examine the pictures; else each is decoded once, and its hash kept in the cache folder",
     )
     parser.add_argument("--json", action="store_true", help="the report as JSON on standard output")
-    args = parser.parse_args()
     with dcac_fastreid.one_sentence_errors():
+        args = parser.parse_args()
         report, root = doctor.diagnose(args.path, link_to=args.link, quick=args.quick)
         print(json.dumps(doctor.as_json(report, root), indent=2) if args.json else doctor.as_text(report, root))
         sys.exit(0 if report.can_start else 1)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.analysis.kinds import write_pictures
+from dcac_fastreid.arguments import as_path
 from dcac_fastreid.engine.run_folder import take
 from dcac_fastreid.experiments import demo
 
@@ -43,6 +44,7 @@ if __name__ == "__main__":
     parser.add_argument(
         "--output", default="logs/demo", metavar="DIR", help="configs, metrics, checkpoints (default: logs/demo)"
     )
-    args = parser.parse_args()
-    with dcac_fastreid.one_sentence_errors(), take(args.output):
-        sys.exit(main(args.output))
+    with dcac_fastreid.one_sentence_errors():
+        args = parser.parse_args()
+        with take(str(as_path(args.output, "--output"))):
+            sys.exit(main(args.output))

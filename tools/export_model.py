@@ -6,6 +6,7 @@ python tools/export_model.py --checkpoint logs/ma_ms/model_final.pth --output ex
 import argparse
 
 import dcac_fastreid  # first: it makes fast-reid importable
+from dcac_fastreid.arguments import whole_number
 from dcac_fastreid.deploy.export_model import FORMATS, export_model
 from dcac_fastreid.deploy.exported_program import INSIDE, OUTSIDE
 from dcac_fastreid.deploy.onnx_file import HIGHEST_OPSET, OPSET
@@ -50,7 +51,10 @@ if __name__ == "__main__":
         help="of pixels. inside: the file takes RGB in [0, 255]; outside: who runs it normalises (default: inside)",
     )  # fmt: skip
     parser.add_argument(
-        "--opset", type=int, metavar="N", help=f"of ONNX, {OPSET} to {HIGHEST_OPSET} (default: {OPSET})"
+        "--opset",
+        type=whole_number(OPSET, HIGHEST_OPSET),
+        metavar="N",
+        help=f"of ONNX, {OPSET} to {HIGHEST_OPSET} (default: {OPSET})",
     )
     parser.add_argument(
         "--probe", metavar="FOLDER", help="of pictures to compare on, best of persons (default: random smooth ones)"
@@ -58,8 +62,8 @@ if __name__ == "__main__":
     parser.add_argument("--config-file", metavar="FILE", help="only of a checkpoint that does not tell its config")
     parser.add_argument("--data-license", default="", metavar="TEXT", help="of the training data, for the metadata")
     parser.add_argument("--weights-license", default="", metavar="TEXT", help="of the weights, for the metadata")
-    args = parser.parse_args()
     with dcac_fastreid.one_sentence_errors():
+        args = parser.parse_args()
         exported = export_model(
             args.checkpoint, args.output, formats=args.format, normalization=args.normalization, opset=args.opset,
             probe_folder=args.probe, config_file=args.config_file,

@@ -15,8 +15,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "opts", nargs=argparse.REMAINDER, help="MODEL.WEIGHTS FILE, and KEY VALUE ... as in train_net.py"
     )
-    args = parser.parse_args()
     with dcac_fastreid.one_sentence_errors():
+        args = parser.parse_args()
         exported, absent = export_weights(dcac_fastreid.load_config(args.config_file, args.opts), args.output)
         for file, what in exported:
             print(f"{file}: {file.stat().st_size / 1e6:.2f} MB, {what}")

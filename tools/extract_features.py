@@ -10,6 +10,7 @@ versions. These files are for NumPy, pandas and the like; to search photos, make
 import argparse
 
 import dcac_fastreid  # first: it makes fast-reid importable
+from dcac_fastreid.arguments import whole_number
 from dcac_fastreid.deploy.feature_folder import check_output, features_of_folder
 from dcac_fastreid.deploy.feature_tables import write_tables
 
@@ -24,11 +25,13 @@ if __name__ == "__main__":
         help="the encoder's config, where the checkpoint neither carries it nor has it beside",
     )
     parser.add_argument("--device", help="cuda or cpu (default: the GPU where there is one)")
-    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="pictures at a time (default: 64)")
+    parser.add_argument(
+        "--batch-size", type=whole_number(1, 10**6), default=64, metavar="N", help="pictures at a time (default: 64)"
+    )
     parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32", help="(default: fp32)")
     parser.add_argument("--skip-unreadable", action="store_true", help="go on without pictures that cannot be read")
-    args = parser.parse_args()
     with dcac_fastreid.one_sentence_errors():
+        args = parser.parse_args()
         check_output(args.output, args.input)  # before the encoder is built
         extract = dcac_fastreid.FeatureExtractor(
             args.checkpoint, args.device, args.batch_size, args.precision, args.config_file

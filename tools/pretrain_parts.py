@@ -5,7 +5,6 @@ python tools/pretrain_parts.py --output weights/small [--parts clip vae unet] [-
 
 import argparse
 import logging
-from pathlib import Path
 
 import dcac_fastreid  # first: it makes fast-reid importable, and an import that is interrupted quiet
 
@@ -13,10 +12,12 @@ import dcac_fastreid  # first: it makes fast-reid importable, and an import that
 
 import torch
 
+from dcac_fastreid.arguments import SEEDS, as_device, as_path, whole_number
 from dcac_fastreid.data import cache_folder
 from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.versions import describe_versions
+from dcac_fastreid.output_files import check_writable
 from dcac_fastreid.synthetic import card, pretraining
 
 if __name__ == "__main__":
@@ -26,19 +27,30 @@ if __name__ == "__main__":
         "--parts", nargs="*", choices=pretraining.PARTS, default=list(pretraining.PARTS),
         help="which to train; the U-Net takes the other two from DIR (default: all)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of weights, batches, captions and noise (default: 0)")
     parser.add_argument(
-        "--device", default="cuda" if torch.cuda.is_available() else "cpu", help="(default: a GPU if any)"
+        "--seed",
+        type=whole_number(0, SEEDS - 1),
+        default=0,
+        help="of weights, batches, captions and noise (default: 0)",
     )
-    args = parser.parse_args()
+    parser.add_argument(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cuda" if torch.cuda.is_available() else "cpu",
+        help="(default: a GPU if any)",
+    )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-    with dcac_fastreid.one_sentence_errors(), fast_linear_layers(args.device):
+    with dcac_fastreid.one_sentence_errors():
+        args = parser.parse_args()
+        as_device(args.device, "--device")
         if args.device == "cpu":
             keep_freed_memory()
-        folder = Path(args.output)
+        folder = as_path(args.output, "--output")
+        check_writable(folder, "--output leads to")
         pretraining.check_parts(args.parts, folder)
-        web = pretraining.Web(cache_folder(), pretraining.PICTURES)
-        for name in pretraining.PARTS:
-            if name in args.parts:
-                pretraining.pretrain(name, web, folder, args.seed, args.device, pretraining.PARTS[name])
-        print(card.write_card(folder, cache_folder(), describe_versions()))
+        with fast_linear_layers(args.device):
+            web = pretraining.Web(cache_folder(), pretraining.PICTURES)
+            for name in pretraining.PARTS:
+                if name in args.parts:
+                    pretraining.pretrain(name, web, folder, args.seed, args.device, pretraining.PARTS[name])
+            print(card.write_card(folder, cache_folder(), describe_versions()))

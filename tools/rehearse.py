@@ -23,7 +23,9 @@ import dcac_fastreid  # first: it makes fast-reid importable, and an import that
 import torch
 from tabulate import tabulate
 
+from dcac_fastreid.arguments import as_path
 from dcac_fastreid.diffusion import stable_diffusion
+from dcac_fastreid.output_files import check_writable
 from dcac_fastreid.synthetic.domains import Counts
 from dcac_fastreid.synthetic.world import draw_world
 
@@ -78,6 +80,7 @@ def rehearse(folder: Path, logs: Path) -> tuple[list[Stage], int]:
 
 def prepare(folder: Path) -> None:
     """Draws the pictures and writes the weights."""
+    check_writable(folder, "pictures and weights shall go to")
     draw_world(folder / DATASETS, SEED, counts=COUNTS, domains=("market1501", "msmt17"))
     write_clip(folder / CLIP)
     write_stable_diffusion(folder / STABLE_DIFFUSION)
@@ -189,11 +192,11 @@ def table(stages: Sequence[Stage], checkpoint: int) -> str:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="The main job at full size, with random weights")
-    parser.add_argument("--prepare", metavar="DIR", type=Path, help="only write pictures and weights into a folder")
-    args = parser.parse_args()
+    parser.add_argument("--prepare", metavar="DIR", help="only write pictures and weights into a folder")
     with dcac_fastreid.one_sentence_errors():
-        if args.prepare:
-            prepare(args.prepare)
+        args = parser.parse_args()
+        if args.prepare is not None:
+            prepare(as_path(args.prepare, "--prepare"))
             sys.exit()
         try:
             with tempfile.TemporaryDirectory(prefix="dcac-rehearsal-") as folder:

@@ -11,10 +11,13 @@ import sys
 from pathlib import Path
 
 import dcac_fastreid  # first: it makes fast-reid importable
+from dcac_fastreid.arguments import as_path, whole_number
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments import reproduce
 from dcac_fastreid.experiments.protocols import table_of
 from dcac_fastreid.experiments.runs import make_run, train
 from dcac_fastreid.helper_processes import end_with
+from dcac_fastreid.output_files import check_writable
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "DCAC"
 
@@ -32,26 +35,35 @@ def parse() -> argparse.Namespace:
     what.add_argument("--list", action="store_true", help="list the tables")
     what.add_argument("--run", nargs=4, metavar=("ROW", "SOURCE", "SEED", "PARENT"), help=argparse.SUPPRESS)
     parser.add_argument("--synthetic", action="store_true", help="on the drawn world, with small pre-trained parts")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)")
+    parser.add_argument(
+        "--seeds", type=whole_number(1, 1000), default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)"
+    )
     parser.add_argument("--output", default="logs/reproduce", metavar="DIR", help="(default: logs/reproduce)")
     parser.add_argument("--rows", type=names, default=[], metavar="A,B", help="train these rows alone")
     parser.add_argument("--sources", type=names, default=[], metavar="MA,MS", help="train on these sources alone")
     parser.add_argument("--dry-run", action="store_true", help="list the runs, and which of them are done")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="trainings at a time (default: 1)")
+    parser.add_argument(
+        "--jobs", type=whole_number(1, 1000), default=1, metavar="N", help="trainings at a time (default: 1)"
+    )
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE ... as in tools/train_net.py")
     return parser.parse_args()
 
 
 def main(args: argparse.Namespace) -> None:
-    configs, output = CONFIGS / "synthetic" if args.synthetic else CONFIGS, Path(args.output)
+    configs, output = CONFIGS / "synthetic" if args.synthetic else CONFIGS, as_path(args.output, "--output")
     if args.run:
         row, source, seed, parent = args.run
+        if not (seed + parent).isdecimal():
+            raise InputError(
+                f"--run is {' '.join(args.run)}; expected the seed and the parent's process as whole numbers"
+            )
         end_with(int(parent))
         train(make_run(configs, output, row, source, int(seed), args.opts))
         return
     if args.list or args.table == "6":
         print(reproduce.list_tables() if args.list else reproduce.COST)
         return
+    check_writable(output, "--output leads to")
     spec = table_of(args.table, synthetic=args.synthetic)
     runs = reproduce.runs_of(spec, configs, output, seeds=args.seeds, opts=args.opts)
     asked = reproduce.restrict(runs, spec, args.rows, args.sources)
@@ -76,6 +88,5 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = parse()
     with dcac_fastreid.one_sentence_errors():
-        main(arguments)
+        main(parse())

@@ -15,6 +15,7 @@ import sys
 
 import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.analysis.page import Picture, check_folder, write_page
+from dcac_fastreid.arguments import whole_number
 from dcac_fastreid.deploy.answers import describe_calibration
 from dcac_fastreid.deploy.feature_folder import check_output, check_outside, extract_folder, read_feature_folder
 from dcac_fastreid.deploy.known_people import people_in_folder, people_of_dataset
@@ -113,7 +114,9 @@ def parse():
     of_query = command(commands, query, "finds the gallery's most similar photos", checkpoint_needed=False)
     of_query.add_argument("--photos", required=True, nargs="+", metavar="FILE|DIR", help="photos of whom to look for")
     of_query.add_argument("--output", required=True, metavar="DIR", help="the folder of the page and its PNGs")
-    of_query.add_argument("--top", type=int, default=10, metavar="K", help="photos in a list (default: 10)")
+    of_query.add_argument(
+        "--top", type=whole_number(1, 10**9), default=10, metavar="K", help="photos in a list (default: 10)"
+    )
     of_query.add_argument(
         "--prior", type=float, metavar="P",
         help="probability, before looking, that a gallery photo shows the person (default: 1 / (photos + 1))",
@@ -124,6 +127,6 @@ def parse():
 
 
 if __name__ == "__main__":
-    args = parse()
     with dcac_fastreid.one_sentence_errors():
+        args = parse()
         args.run(args)

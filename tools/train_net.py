@@ -18,7 +18,7 @@ def main(args):
 
 
 if __name__ == "__main__":
-    args = default_argument_parser().parse_args()
     with dcac_fastreid.one_sentence_errors():
+        args = default_argument_parser().parse_args()
         dcac_fastreid.check_command(args)
     launch(main, args.num_gpus, args.num_machines, args.machine_rank, args.dist_url, args=(args,))

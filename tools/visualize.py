@@ -11,6 +11,9 @@ from collections.abc import Callable
 
 import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.analysis.kinds import KINDS, write_pictures
+from dcac_fastreid.arguments import SEEDS, whole_number
+
+number = whole_number(0, SEEDS - 1)
 
 
 def words(text: str) -> list[str]:
@@ -18,14 +21,14 @@ def words(text: str) -> list[str]:
 
 
 def numbers(text: str) -> list[int]:
-    return [int(word) for word in words(text)]
+    return [number(word) for word in words(text)]
 
 
 def reader(default) -> Callable:
     """Of an option's text, by the default's type."""
     if isinstance(default, tuple):
         return numbers if default else words
-    return type(default)
+    return number if isinstance(default, int) else type(default)
 
 
 def parse() -> argparse.Namespace:
@@ -82,6 +85,5 @@ def main(args: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    arguments = parse()
     with dcac_fastreid.one_sentence_errors():
-        main(arguments)
+        main(parse())

@@ -1,5 +1,6 @@
 """What does a run's diffusion model make of an identity?"""
 
+import math
 from collections.abc import Sequence
 
 from dcac_fastreid.analysis.diffusion_samples import samples_picture
@@ -35,6 +36,8 @@ def pictures(
         raise InputError(
             f"noise at timesteps {', '.join(map(str, timesteps)) or 'none'} is asked for; expected some of 0 to {last}"
         )
+    if not math.isfinite(guidance):
+        raise InputError(f"guidance {guidance} is asked for; expected a finite number, such as 1 or 1.5")
     if averaged < 2:
         raise InputError(
             f"a mean over {averaged} pictures is asked for; expected 2 or more, since one is another's of the other"

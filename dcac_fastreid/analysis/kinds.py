@@ -17,6 +17,7 @@ from dcac_fastreid.analysis import (
 )
 from dcac_fastreid.analysis.page import Picture, check_folder, write_page
 from dcac_fastreid.analysis.run import Run, name_apart
+from dcac_fastreid.arguments import SEEDS
 from dcac_fastreid.errors import InputError
 
 
@@ -46,7 +47,6 @@ class Kind:
 
 
 SEED = "seed of the choice"
-SEEDS = 2**32  # what NumPy, PyTorch and scikit-learn all take is below it
 KINDS = {
     "ranked-lists": Kind(
         "queries and their nearest gallery images, right or wrong, sorted by average precision",

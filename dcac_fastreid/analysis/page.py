@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import printable
-from dcac_fastreid.output_files import check_writable
+from dcac_fastreid.output_files import check_writable, refuse_no_files
 
 PAGE = "index.html"
 STYLE = """
@@ -45,8 +45,9 @@ class Picture:
 def check_folder(folder: str | Path) -> None:
     """Asks, before the work whose pictures it shall take, whether a page's folder can be made or written; makes nothing.
 
-    Raises: InputError: it cannot.
+    Raises: InputError: it cannot, or something that is no file has the page's name.
     """
+    refuse_no_files(Path(folder) / PAGE)
     check_writable(folder, "the pictures shall go to", "choose another folder with --output")
 
 
@@ -66,6 +67,7 @@ def write_page(folder: str | Path, title: str, pictures: Sequence[Picture], comm
     if not pictures or len(files) < len(pictures):
         raise ValueError(f"expected pictures of different names, got {[picture.name for picture in pictures]}")
     files[PAGE] = _page(title, pictures, command).encode()  # last: it takes its place when all pictures have theirs
+    refuse_no_files(*(folder / name for name in files))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".unfinished", dir=folder) as unfinished:

@@ -8,12 +8,19 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+from dcac_fastreid.arguments import as_path
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG, encoder_config
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
 from dcac_fastreid.tensor_files import check_weights, read_tensor_file
 
+FILES = ENCODER, CONFIG, PROMPTS, LORA = (
+    "encoder.safetensors",
+    "encoder.yml",
+    "prompts.safetensors",
+    "lora/pytorch_lora_weights.safetensors",
+)
 BIAS_KEY = re.compile(r"feedback\.denoiser\.unet\..+\.to_[qkv]\.base_layer\.bias$")
 LORA_KEY = re.compile(r"feedback\.denoiser\.unet\.(.+\.lora_[AB])\.default(\.weight)$")
 
@@ -35,6 +42,9 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
     Raises:
         InputError: no checkpoint of fast-reid, a LoRA of another rank than the cfg's, or a file that cannot be written.
     """
+    folder = as_path(folder, "the output folder")
+    check_writable(folder, "the weights shall go to")
+    refuse_no_files(*(folder / name for name in FILES))
     if not cfg.MODEL.WEIGHTS:
         raise InputError(
             "which checkpoint to export is not said; add MODEL.WEIGHTS path/to/model_final.pth to the command"
@@ -43,7 +53,6 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
     if not isinstance(model, Mapping) or not any(key.startswith("backbone.") for key in model):
         raise InputError(f"{cfg.MODEL.WEIGHTS} is no checkpoint of fast-reid: it has no entry 'model' with backbone.*")
     check_weights(model, None, cfg.MODEL.WEIGHTS)
-    folder = Path(folder)
     prompts = {
         key.removeprefix("conditioner."): weight for key, weight in model.items() if key.startswith("conditioner.")
     }
@@ -53,19 +62,17 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
     if picked_by := selected_on(cfg.MODEL.WEIGHTS):
         metadata[SELECTED_ON] = json.dumps(picked_by)
     exported = [
-        _save(folder / "encoder.safetensors", encoder, "encoder and BNNeck", **metadata),
-        _save_text(folder / "encoder.yml", config, "config that rebuilds the encoder"),
+        _save(folder / ENCODER, encoder, "encoder and BNNeck", **metadata),
+        _save_text(folder / CONFIG, config, "config that rebuilds the encoder"),
     ]
     absent = []
     if prompts:
         what = ", ".join(f"{name} {' x '.join(map(str, weight.shape))}" for name, weight in prompts.items())
-        exported.append(_save(folder / "prompts.safetensors", prompts, f"condition: {what}"))
+        exported.append(_save(folder / PROMPTS, prompts, f"condition: {what}"))
     else:
         absent.append("no ID prompts: the checkpoint holds none")
     if lora:
-        exported.append(
-            _save(folder / "lora" / "pytorch_lora_weights.safetensors", lora, f"LoRA of {len(lora) // 2} layers")
-        )
+        exported.append(_save(folder / LORA, lora, f"LoRA of {len(lora) // 2} layers"))
     else:
         trained = [weight for key, weight in model.items() if key.startswith("feedback.denoiser.")]
         absent.append(

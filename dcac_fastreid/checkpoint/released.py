@@ -10,12 +10,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dcac_fastreid.arguments import as_choice, as_count, shown_value
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
 from dcac_fastreid.checkpoint.released_formats import FORMATS, NECK, TOWER, UNET, UNKNOWN, Rule
 from dcac_fastreid.checkpoint.released_unet import ENDS, blocks_of_a_level, our_name
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.tensor_files import check_weights, read_state_dict
+
+LARGEST_SIDE = 8192  # as of INPUT.SIZE_TEST
 
 
 class Group(NamedTuple):
@@ -76,6 +79,11 @@ def convert(
         InputError: no such checkpoint, one without adapters whose training side is asked for, a weight of the encoder is
             missing or left over, or shapes that do not agree.
     """
+    as_choice(format, "the format", ("auto", *FORMATS))
+    if not isinstance(image_size, list | tuple) or len(image_size) != 2:
+        raise InputError(f"the image size is {shown_value(image_size)}; expected a height and a width")
+    for side in image_size:
+        as_count(side, "a side of the image size", LARGEST_SIDE)
     weights = read_state_dict(path)
     format = _format(weights, path) if format == "auto" else format
     sorted_out = [(key, *_apply(FORMATS[format].rules, key, training_side)) for key in weights]

@@ -134,8 +134,8 @@ def shown(value, longest: int = 80) -> str:
     """A value as a sentence shows it."""
     try:
         written = repr(value)
-    except ValueError:  # Python writes no number of so many digits
-        return "a number of thousands of digits"
+    except Exception:  # Python writes no number of 5,000 digits, and foreign code may do anything
+        return f"a value of type {type(value).__name__} that cannot be written"
     return written if len(written) <= longest else f"{written[:longest]}..."
 
 

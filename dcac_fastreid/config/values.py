@@ -5,6 +5,7 @@ from ast import literal_eval
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from dcac_fastreid.arguments import as_text, shown_value
 from dcac_fastreid.config.host_keys import HOST_KEYS
 from dcac_fastreid.config.our_keys import OUR_KEYS
 from dcac_fastreid.config.rules import shown
@@ -47,9 +48,13 @@ def leaves(tree: Mapping, prefix: str = "") -> Iterator[tuple[str, Any]]:
 def check_pairs(opts: Sequence) -> None:
     """Looks at KEY VALUE pairs of a command line.
 
-    Raises: InputError: a key without a value, or an option where a key should stand.
+    Raises: InputError: no list of words, a key without a value, or an option where a key should stand.
     """
-    option = next((word for word in map(str, opts[::2]) if word.startswith("--")), "")
+    if not isinstance(opts, list | tuple):
+        raise InputError(f"the settings are {shown_value(opts)}; expected a list of KEY, VALUE, KEY, VALUE, ...")
+    for key in opts[::2]:
+        as_text(key, "the name of a setting")
+    option = next((word for word in opts[::2] if word.startswith("--")), "")
     if option:
         raise InputError(f"{option} stands behind the settings, KEY VALUE; write it before the first of them")
     if len(opts) % 2:
@@ -61,7 +66,7 @@ def check_pairs(opts: Sequence) -> None:
 def pairs(opts: Sequence) -> Iterator[tuple[str, Any]]:
     """Keys and values of a command line; raises as `check_pairs`."""
     check_pairs(opts)
-    yield from ((str(key), value) for key, value in zip(opts[::2], opts[1::2], strict=True))
+    yield from zip(opts[::2], opts[1::2], strict=True)
 
 
 def set_values(cfg: CfgNode, named: Iterable[tuple[str, Any]], where: str, *, in_script: bool = False) -> None:
@@ -79,7 +84,7 @@ def set_values(cfg: CfgNode, named: Iterable[tuple[str, Any]], where: str, *, in
     for name, value in named:
         section, _, last = name.rpartition(".")
         node = _section(cfg, section)
-        if value == {} and isinstance(value, Mapping) and isinstance(_section(cfg, name), Mapping):
+        if isinstance(value, Mapping) and not value and isinstance(_section(cfg, name), Mapping):
             continue  # a section without keys
         if node is None or last not in node or isinstance(node[last], Mapping):
             raise InputError(_no_key(name, cfg, where))
@@ -99,7 +104,7 @@ def _fitting(name: str, written, default, where: str, in_script: bool):
     file = "" if where == COMMAND_LINE else f" ({where})"
     rule = RULES.get(name)
     if rule is None:  # a key that a script has added
-        if type(value) is not type(default) and None not in (value, default):
+        if type(value) is not type(default) and value is not None and default is not None:
             kinds = type(value).__name__, type(default).__name__
             raise InputError(f"{name} is {shown(value)}, a value of type {kinds[0]}; expected {kinds[1]}{file}")
         return value

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import fastreid.data.build
+from dcac_fastreid.arguments import SEEDS, as_path, as_text
 from dcac_fastreid.errors import InputError
 
 SYNTHETIC = "synthetic:"
-SEEDS = 2**32
 
 
 def cache_folder() -> Path:
@@ -32,12 +32,12 @@ def data_root(root: str) -> str:
     Args:
         root: "" for the environment variable FASTREID_DATASETS (else ./datasets); a path; "synthetic:SEED", the
             default world of that seed; or "synthetic:SEED:DIFFICULTY", with easy, default or hard.
-    Raises: InputError: a synthetic root of another form.
+    Raises: InputError: no text, a name that no folder can have, or a synthetic root of another form.
     """
-    if not root:
+    if not as_text(root, "DATASETS.ROOT"):
         return os.path.expanduser(os.environ.get("FASTREID_DATASETS") or "datasets")
     if not root.startswith(SYNTHETIC):
-        return os.path.expanduser(root)
+        return str(as_path(os.path.expanduser(root), "DATASETS.ROOT"))
     from dcac_fastreid.synthetic.world import cached_world  # late: most runs need no drawer
 
     return str(cached_world(cache_folder(), *_seed_and_difficulty(root)))

@@ -12,9 +12,9 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dcac_fastreid.arguments import as_device, as_path
 from dcac_fastreid.checkpoint import carried_config, config_beside, encoder_config, load_for_testing, selected_on
 from dcac_fastreid.data import file_hashes, test_transforms
-from dcac_fastreid.deploy.arguments import as_path
 from dcac_fastreid.deploy.schema import Must, Sha256
 from dcac_fastreid.engine.config_file import changed, load_config, load_config_text
 from dcac_fastreid.errors import InputError
@@ -98,7 +98,7 @@ def load_encoder(
             encoder encoder.yml).
     Raises: InputError: no such file, no checkpoint, no config, one of another architecture, or a device that is not there.
     """
-    file, device = as_path(checkpoint, "the checkpoint"), _checked(device)
+    file, device = as_path(checkpoint, "the checkpoint"), as_device(device, "the device")
     config_file = None if config_file is None else as_path(config_file, "the config file")
     cfg, used, source = _config(file, config_file, ["MODEL.DEVICE", device, "MODEL.WEIGHTS", str(file)])
     try:
@@ -108,23 +108,6 @@ def load_encoder(
     transform = test_transforms(cfg)
     size = _input_size(transform, source)
     return Encoder(model, cfg, file, used, transform, size, _feature_width(model, size, device, file, source))
-
-
-def _checked(device: str | torch.device | None) -> str:
-    if device is None:
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        asked = torch.device(device)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise InputError(f"the device is {device!r:.60}, which is no device; expected cuda or cpu") from error
-    if asked.type not in ("cpu", "cuda"):
-        raise InputError(f"the device is {str(device)!r:.60}; expected cuda or cpu")
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if asked.type == "cuda" and (asked.index or 0) >= gpus:
-        raise InputError(
-            f"the device is {device}, but PyTorch finds {gpus or 'no'} GPUs on this machine; take cpu, or name no device"
-        )
-    return str(asked)
 
 
 def _config(file: Path, config_file: str | Path | None, opts: list):

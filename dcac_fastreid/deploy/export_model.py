@@ -1,13 +1,12 @@
 """From a checkpoint to files that run without this package, each checked against PyTorch before it is written."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from tqdm import tqdm
 
-from dcac_fastreid.deploy.arguments import as_path
+from dcac_fastreid.arguments import as_choice, as_path, as_text, shown_value
 from dcac_fastreid.deploy.comparison import Comparison, Measured
 from dcac_fastreid.deploy.encoder import load_encoder
 from dcac_fastreid.deploy.export_metadata import describe_export
@@ -16,7 +15,7 @@ from dcac_fastreid.deploy.onnx_file import OPSET, check_opset, onnx_content, onn
 from dcac_fastreid.deploy.probe import pictures_of, smooth_pictures
 from dcac_fastreid.deploy.torch_export_file import torch_export_content, torch_export_runner
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import check_writable, write_whole
+from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
 
 ONNX, TORCH_EXPORT = "onnx", "torch-export"
 FORMATS = {ONNX: ".onnx", TORCH_EXPORT: ".pt2"}  # and their files' suffixes
@@ -60,7 +59,7 @@ def export_model(
     checkpoint: str | Path,
     output: str | Path,
     *,
-    formats: Sequence[str] = (),
+    formats: list[str] | tuple[str, ...] = (),
     normalization: str = INSIDE,
     opset: int | None = None,
     probe_folder: str | Path | None = None,
@@ -87,15 +86,18 @@ def export_model(
         InputError: a wrong path, an encoder that cannot be exported, or probe pictures that tell nothing.
         ImportError: the libraries for ONNX are not there.
     """
-    if normalization not in (INSIDE, OUTSIDE):
-        raise InputError(f"the normalization is {normalization!r:.60}; expected {INSIDE} or {OUTSIDE}")
+    as_choice(normalization, "the normalization", (INSIDE, OUTSIDE))
+    for license, of in ((data_license, "data"), (weights_license, "weights")):
+        as_text(license, f"the license of the {of}")
     files = output_files(output, formats)
     if ONNX in files:
         opset = OPSET if opset is None else opset
         check_opset(opset)
         require_onnx()
     elif opset is not None:
-        raise InputError(f"--opset {opset} is of ONNX, but what is asked for is {', '.join(files)}; leave --opset out")
+        raise InputError(
+            f"--opset {shown_value(opset)} is of ONNX, but what is asked for is {', '.join(files)}; leave --opset out"
+        )
     encoder = load_encoder(checkpoint, device="cpu", config_file=config_file)
     probe = pictures_of(probe_folder, encoder) if probe_folder is not None else smooth_pictures(encoder.input_size)
     comparison = Comparison(encoder, probe, normalization)
@@ -116,15 +118,17 @@ def export_model(
     return Export(written, probe.what, metadata)
 
 
-def output_files(output: str | Path, formats: Sequence[str] = ()) -> dict[str, Path]:
+def output_files(output: str | Path, formats: list[str] | tuple[str, ...] = ()) -> dict[str, Path]:
     """The file of each format; makes nothing.
 
     Raises: InputError: a file's suffix and the formats contradict each other, a suffix of no format, or a folder that cannot be
         made or written.
     """
     path = as_path(output, "--output")
-    if isinstance(formats, str) or any(format not in FORMATS for format in formats):
-        raise InputError(f"the formats are {formats!r:.60}; expected a list of {', '.join(FORMATS)}")
+    if not isinstance(formats, list | tuple):
+        raise InputError(f"the formats are {shown_value(formats)}; expected a list of {', '.join(FORMATS)}")
+    for format in formats:
+        as_choice(format, "a format", FORMATS)
     by_suffix = {suffix: format for format, suffix in FORMATS.items()}
     if path.suffix in by_suffix and not path.is_dir():
         format = by_suffix[path.suffix]
@@ -142,4 +146,5 @@ def output_files(output: str | Path, formats: Sequence[str] = ()) -> dict[str, P
         files = {format: path / f"{NAME}{FORMATS[format]}" for format in formats or FORMATS}
     folder = next(iter(files.values())).absolute().parent
     check_writable(folder, "--output leads to", f"name a folder, or a file that ends in {' or '.join(by_suffix)}")
+    refuse_no_files(*files.values())
     return files

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from dcac_fastreid.deploy.arguments import as_count
+from dcac_fastreid.arguments import as_choice, as_count
 from dcac_fastreid.deploy.encoder import load_encoder, unit_features
 from dcac_fastreid.deploy.pictures import Picture, as_list, encoder_input
 from dcac_fastreid.errors import InputError
@@ -43,8 +43,7 @@ class FeatureExtractor:
         config_file: str | Path | None = None,
     ):
         as_count(batch_size, "the batch size")
-        if not isinstance(precision, str) or precision not in PRECISIONS:
-            raise InputError(f"the precision is {precision!r:.60}; expected one of {', '.join(PRECISIONS)}")
+        as_choice(precision, "the precision", PRECISIONS)
         self.encoder = load_encoder(checkpoint, device, config_file)
         if precision == "fp16" and self.encoder.device.type == "cpu":
             raise InputError("fp16 needs a GPU; take fp32 or bf16 on the CPU")

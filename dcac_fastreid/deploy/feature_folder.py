@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from dcac_fastreid.arguments import as_path
 from dcac_fastreid.data import file_hashes
-from dcac_fastreid.deploy.arguments import as_path
 from dcac_fastreid.deploy.calibration_file import remove_calibration_of_others
 from dcac_fastreid.deploy.crop import describe_no_crops
 from dcac_fastreid.deploy.extractor import FeatureExtractor
@@ -19,7 +19,7 @@ from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.json_files import read_object
 from dcac_fastreid.names import printable, shown
-from dcac_fastreid.output_files import check_writable
+from dcac_fastreid.output_files import check_writable, refuse_no_files
 
 COLUMNS = ("paths", "bytes", "modified", "sha256")  # of the content: an item for each photo
 # An index of the first releases, and what tools/extract_features.py writes.
@@ -152,11 +152,12 @@ def index_command(folder: Path, content: Mapping | None = None, *, gallery: str 
 def check_output(folder: str | Path, pictures: str | Path) -> Path:
     """Asks, before the work whose result it shall take, whether a folder can be made or written; makes nothing.
 
-    Raises: InputError: it cannot, or it lies in the folder of the pictures.
+    Raises: InputError: it cannot, it lies in the folder of the pictures, or a name of ours is there and no file.
     """
     folder, pictures = as_path(folder, "the output folder"), as_path(pictures, "the folder of the pictures")
     check_writable(folder, "the features shall go to")
     check_outside(folder, "the features shall go to", pictures)
+    refuse_no_files(*(folder / name for name in (FILE, *TABLES)))
     return folder
 
 

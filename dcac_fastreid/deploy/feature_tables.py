@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from dcac_fastreid.deploy.feature_folder import COLUMNS, FEATURES, INFO, ROWS, FeatureFolder
-from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.output_files import refuse_no_files, write_whole
 
 HEADER = ("row", "path", "bytes", "modified", "sha256")
 NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be text
@@ -37,6 +37,7 @@ def write_tables(made: FeatureFolder) -> None:
         ROWS: lambda stream: stream.write(table.getvalue().encode(**NAMES)),
         INFO: lambda stream: stream.write((json.dumps(info, indent=2) + "\n").encode()),
     }
+    refuse_no_files(*(made.folder / name for name in contents))
     made.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".unfinished", dir=made.folder) as unfinished:
         for name, write in contents.items():

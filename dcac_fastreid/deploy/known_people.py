@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from dcac_fastreid import data
+from dcac_fastreid.arguments import as_path
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.data.near_duplicates import look_hashes, near_duplicate_groups
 from dcac_fastreid.data.photos import check_cameras, read_photos
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.data.walk import check_folder
 from dcac_fastreid.data.warn_once import warn_of_passed_over
-from dcac_fastreid.deploy.arguments import as_path
 from dcac_fastreid.deploy.pictures import readable
 from dcac_fastreid.errors import InputError
 

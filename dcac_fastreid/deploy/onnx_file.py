@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from dcac_fastreid.arguments import shown_value
 from dcac_fastreid.deploy.exported_program import BATCH, FEATURES, IMAGES, first_line
 from dcac_fastreid.errors import InputError
 
@@ -33,7 +34,7 @@ def check_opset(opset: int) -> None:
     """Raises InputError: one that cannot be written."""
     if type(opset) is not int or not OPSET <= opset <= HIGHEST_OPSET:
         raise InputError(
-            f"--opset is {opset!r:.60}; expected {OPSET} to {HIGHEST_OPSET}, which PyTorch's exporter writes"
+            f"--opset is {shown_value(opset)}; expected {OPSET} to {HIGHEST_OPSET}, which PyTorch's exporter writes"
         )
 
 

@@ -10,10 +10,10 @@ from PIL import Image
 from torch import Tensor
 
 from dcac_fastreid import data
+from dcac_fastreid.arguments import as_path, shown_value
 from dcac_fastreid.data.suffixes import PHOTOS
 from dcac_fastreid.data.walk import walk
 from dcac_fastreid.data.warn_once import warn_of_passed_over
-from dcac_fastreid.deploy.arguments import as_path
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 
@@ -134,7 +134,7 @@ def _checked(picture: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _no_picture(thing: object) -> InputError:
     return InputError(
-        f"expected a picture (a path, a PIL picture, an array or a tensor) or a list of pictures, got {thing!r:.60}"
+        f"expected a picture (a path, a PIL picture, an array or a tensor) or a list of pictures, got {shown_value(thing)}"
     )
 
 

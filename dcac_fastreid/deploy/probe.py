@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dcac_fastreid import data
-from dcac_fastreid.deploy.arguments import as_path
+from dcac_fastreid.arguments import as_path
 from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.pictures import encoder_input, pictures_in
 from dcac_fastreid.errors import InputError

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from dcac_fastreid.arguments import as_count, as_path, as_share
 from dcac_fastreid.deploy.answers import NOT_CALIBRATED, Answer, Hit, explain_calibration
-from dcac_fastreid.deploy.arguments import as_count, as_path, as_share
 from dcac_fastreid.deploy.calibration import Calibration, calibrate
-from dcac_fastreid.deploy.calibration_file import calibrate_command, read_calibration, write_calibration
+from dcac_fastreid.deploy.calibration_file import FILE, calibrate_command, read_calibration, write_calibration
 from dcac_fastreid.deploy.crop import hint
 from dcac_fastreid.deploy.extractor import FeatureExtractor
 from dcac_fastreid.deploy.feature_folder import index_command
@@ -16,6 +16,7 @@ from dcac_fastreid.deploy.known_people import KnownPeople
 from dcac_fastreid.deploy.stated_rate import check_people
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
+from dcac_fastreid.output_files import refuse_no_files
 
 
 class Search:
@@ -107,6 +108,7 @@ def calibrate_index(
     Raises: InputError: as Search and `calibrate`; an earlier calibration stays as it was.
     """
     check_people(people, false_match_rate)
+    refuse_no_files(as_path(index, "the index") / FILE)
     gallery = Gallery(index)
     extract = _encoder_of(gallery, checkpoint, config_file, device)
     features = extract(people.paths, progress=people.name).numpy()

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from dcac_fastreid.deploy.arguments import as_share
+from dcac_fastreid.arguments import as_share
 from dcac_fastreid.deploy.known_people import KnownPeople
 from dcac_fastreid.errors import InputError
 

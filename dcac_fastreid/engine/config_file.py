@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from dcac_fastreid.arguments import as_path
 from dcac_fastreid.config import (
     BASE,
     COMMAND_LINE,
@@ -23,7 +24,7 @@ from fastreid.config import CfgNode, get_cfg
 UNSAID = "unsaid"
 
 
-def load_config(config_file: str, opts: Sequence = ()) -> CfgNode:
+def load_config(config_file: str | os.PathLike, opts: Sequence = ()) -> CfgNode:
     """fast-reid's defaults, DCAC's keys, a yaml file ("" for none) and KEY VALUE pairs, in this order; frozen.
 
     MODEL.DEVICE, where neither file nor pairs say it, is "cuda"; without a GPU it is "cpu", and SOLVER.AMP.ENABLED is off
@@ -34,8 +35,8 @@ def load_config(config_file: str, opts: Sequence = ()) -> CfgNode:
         InputError: a file that cannot be read, a key that does not exist, a value of another type or outside of its key's
             range or choices, CUDA asked for and absent.
     """
-    if not isinstance(config_file, str | os.PathLike):
-        raise InputError(f"the config file is {config_file!r:.80}; expected the path of a file")
+    if not isinstance(config_file, str) or config_file:
+        config_file = as_path(config_file, "the config file")
     return _of_contents(read_config(os.path.expanduser(config_file)), opts)
 
 
@@ -58,7 +59,6 @@ def _of_contents(contents: Sequence[tuple[str, Mapping]], opts: Sequence) -> Cfg
     cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD = [], []
     for source, content in contents:
         set_values(cfg, leaves(content), source)
-    opts = list(opts)
     set_values(cfg, pairs(opts), COMMAND_LINE)
     choose_device(cfg, precision_asked="SOLVER.AMP.ENABLED" in opts[::2])
     choose_pixels(cfg, *defaults)

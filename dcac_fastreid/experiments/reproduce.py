@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dcac_fastreid.arguments import as_count
 from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.errors import InputError
@@ -35,8 +36,7 @@ def runs_of(spec: TableSpec, configs: Path, output: Path, *, seeds: int, opts: S
         seeds: how many, from 0 on.
         opts: KEY VALUE pairs for all of them.
     """
-    if seeds < 1:
-        raise InputError(f"--seeds is {seeds}; expected 1 or more")
+    as_count(seeds, "the number of seeds")
     return [
         make_run(configs, output, row, source, seed, opts)
         for seed in range(seeds)
@@ -82,8 +82,7 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
         InputError: a run that cannot be trained; what was finished before stays.
     """
     check_launcher()
-    if jobs < 1:
-        raise InputError(f"--jobs is {jobs}; expected 1 or more")
+    as_count(jobs, "the number of trainings at a time")
     results = [(run, run.result()) for run in runs]
     finished = [result for _, result in results if result]
     missing = [run for run, result in results if not result]

@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 import torch
 
+from dcac_fastreid.arguments import as_count
 from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.profiling.bars import check_bars
@@ -43,8 +44,7 @@ def benchmark(workload: Workload, *, rounds: int, only: Sequence[str] = (), comm
     unknown = [name for name in only if name not in SECTIONS]
     if unknown:
         raise InputError(f"--only names {', '.join(unknown)}; known are {', '.join(SECTIONS)}")
-    if rounds < 1:
-        raise InputError(f"--rounds is {rounds}; it must be 1 or more")
+    as_count(rounds, "the number of rounds")
     begin = time.perf_counter()
     chosen = [name for name in SECTIONS if name in only or not only]
     results = {

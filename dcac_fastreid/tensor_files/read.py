@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from dcac_fastreid.arguments import as_path
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files.old_format import read_old_format
 from dcac_fastreid.tensor_files.safetensors_file import LENGTH, read_safetensors, safetensors_metadata
@@ -97,7 +98,7 @@ def _read(path: Path, mapped: bool, only: Sequence[str] | None) -> Any:
 
 
 def _file(path: str | Path) -> Path:
-    path = Path(path)
+    path = as_path(path, "the file of weights")
     if path.is_dir():
         raise InputError(f"{path} is a folder; name a file of weights")
     if not path.is_file():

@@ -147,6 +147,7 @@ def test_a_baseline_is_one_sentence(baseline_run):
         ({"timesteps": ()}, "noise at timesteps none is asked for"),
         ({"steps": 0}, "sampling in 0 steps is asked for"),
         ({"number": 0}, "pictures of 0 identities are asked for"),
+        ({"guidance": float("nan")}, "guidance nan is asked for; expected a finite number"),
         ({"averaged": 1}, "a mean over 1 pictures is asked for; expected 2 or more"),
     ],
 )

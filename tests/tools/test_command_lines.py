@@ -1,0 +1,73 @@
+"""What the tools have in common: from the parsing on they end with one sentence, and a number has a range."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.profiling.machine import ALLOCATOR
+
+FOLDER = Path(__file__).parent.parent.parent / "tools"
+TOOLS = sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+@pytest.fixture(autouse=True)
+def allocator(monkeypatch):
+    """Else tools/benchmark.py would start again, and this process with it."""
+    for name, value in ALLOCATOR.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_what_is_wrong_is_one_sentence_from_the_parsing_on(tool, run_tool, monkeypatch):
+    def parse_args(*_):
+        raise InputError("found while parsing")
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parse_args)
+    assert run_tool(tool) == (2, "error: found while parsing\n")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_whole_numbers_are_read_with_their_range(tool):
+    assert "type=int" not in (FOLDER / f"{tool}.py").read_text(), "take arguments.whole_number"
+
+
+@pytest.mark.parametrize(
+    ("tool", "words", "sentence"),
+    [
+        ("reproduce", ["--table", "7", "--synthetic", "--seeds", "9" * 20, "--dry-run"], "--seeds: it is '9999"),
+        ("reproduce", ["--table", "7", "--jobs", "0"], "--jobs: it is '0'"),
+        ("reproduce", ["--run", "frozen", "MA", "x", "1"], "--run is frozen MA x 1"),
+        ("benchmark", ["--rounds", "0"], "--rounds: it is '0'"),
+        ("benchmark", ["--output", "{folder}"], "is a folder"),
+        ("benchmark", ["--output", ""], "--output is an empty name"),
+        ("demo", ["--output", "{file}"], "is a file"),
+        ("demo", ["--output", "{file}/below"], "is a file"),
+        ("demo", ["--output", ""], "--output is an empty name"),
+        ("rehearse", ["--prepare", "{file}"], "is a file"),
+        ("rehearse", ["--prepare", ""], "--prepare is an empty name"),
+        ("pretrain_parts", ["--output", "{file}"], "is a file"),
+        ("pretrain_parts", ["--output", ""], "--output is an empty name"),
+        ("pretrain_parts", ["--seed", "-1"], "--seed: it is '-1'"),
+        ("world_sheet", ["--output", "{folder}"], "is a folder"),
+        ("world_sheet", ["--output", "sheet.xyz"], "expected a file that ends in .png or .jpg"),
+        ("world_sheet", ["--output", ""], "--output is an empty name"),
+        ("world_sheet", ["--seed", "99999999999"], "--seed: it is '99999999999'"),
+        ("convert_checkpoint", ["--input", "{file}", "--output", "{folder}"], "is a folder"),
+        ("convert_checkpoint", ["--input", "{file}", "--output", "/dev/stdout"], "is a device"),
+        ("convert_checkpoint", ["--input", "", "--output", "x.pth"], "--input is an empty name"),
+        ("convert_checkpoint", ["--input", "x", "--output", "y", "--image-size", "0", "9"], "--image-size: it is '0'"),
+        ("visualize", ["diffusion", "--checkpoint", "x", "--timesteps", "1,x"], "--timesteps: it is 'x'"),
+    ],
+)
+def test_odd_options_are_one_sentence_and_leave_nothing(tool, words, sentence, run_tool, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "folder").mkdir()
+    words = [word.format(file=tmp_path / "file", folder=tmp_path / "folder") for word in words]
+    status, said = run_tool(tool, *words)
+    last = said.strip().splitlines()[-1]
+    assert status == 2 and sentence in last and "error: " in last
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+    assert (tmp_path / "file").read_text() == "a file"
