@@ -77,7 +77,10 @@ def read_metrics(file: Path) -> Curves:
         try:
             content = json.loads(line)
             iteration = content.pop("iteration")
-        except (ValueError, KeyError, AttributeError, TypeError) as error:
+            if type(iteration) is not int or any(type(value) not in (int, float) for value in content.values()):
+                raise TypeError("a step is a whole number, and what was measured at it are numbers")
+            content = {name: float(value) for name, value in content.items()}
+        except (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError) as error:
             raise InputError(f"{file} is no metrics.json of fast-reid: a line reads {line.strip()[:60]!r}") from error
         for name, value in content.items():
             curves.setdefault(name, {})[iteration] = value

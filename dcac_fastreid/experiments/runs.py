@@ -25,6 +25,7 @@ from dcac_fastreid.waiting import held
 from fastreid.config import CfgNode
 
 RESULT = "result.json"
+OF_A_RESULT = {"row": str, "source": str, "seed": int, "scores": dict, "seconds": float | int, "telemetry": dict}
 SCORES = ("mAP", "Rank-1", "mINP")
 # Where a run lies and is computed, how its pictures are loaded, what it saves and logs on the way: no part of its settings.
 # All but MODEL.DEVICE leave every number as it is. CPU and GPU do not compute the same bits, so that scores may differ; a
@@ -75,9 +76,12 @@ class Run:
         return (self.folder / "last_checkpoint").exists()
 
     def result(self) -> dict[str, Any] | None:
-        """What the finished training has written, under this row's name; None where none is finished."""
+        """What the finished training has written, under this row's name; None where none is finished.
+
+        Raises: InputError: the file is damaged.
+        """
         for file in sorted(self.output.glob(f"*/{self.key}/{RESULT}")):
-            return {**json.loads(file.read_text()), "row": self.row}
+            return {**_read_result(file), "row": self.row}
         return None
 
 
@@ -159,6 +163,18 @@ def train(run: Run) -> dict[str, Any]:
         }
         write_whole(run.folder / RESULT, lambda stream: stream.write(json.dumps(result).encode()))
         return result
+
+
+def _read_result(file: Path) -> dict[str, Any]:
+    """What `train` has written. Raises InputError: it is damaged."""
+    try:
+        result = json.loads(file.read_text())
+        fits = all(isinstance(result[name], form) for name, form in OF_A_RESULT.items())
+    except (ValueError, KeyError, TypeError, RecursionError):
+        fits = False
+    if not fits:
+        raise InputError(f"{file} is no result of a training, or damaged; remove it, and the run is trained again")
+    return result
 
 
 def _recording(evaluators: dict) -> type[DCACTrainer]:

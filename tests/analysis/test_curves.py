@@ -32,6 +32,22 @@ def test_a_repeated_step_counts_once_and_steps_are_in_order(tmp_path):
         (("no json\n",), "is no metrics.json of fast-reid: a line reads 'no json'"),
         (({"step": 1},), "is no metrics.json of fast-reid"),
         (("[1]\n",), "is no metrics.json of fast-reid"),
+        (("[" * 100_000 + "\n",), "is no metrics.json of fast-reid"),
+        *(
+            (({"iteration": 0, "loss_cls": 1.0}, odd), "is no metrics.json of fast-reid")
+            for odd in (
+                {"iteration": [1]},
+                {"iteration": "1"},
+                {"iteration": None},
+                {"iteration": 1.5},
+                {"iteration": True},
+                {"iteration": 1, "loss_cls": "x"},
+                {"iteration": 1, "loss_cls": None},
+                {"iteration": 1, "loss_cls": [1]},
+                {"iteration": 1, "loss_cls": 10**400},
+                {"iteration": 1, "loss_cls": {"a": 1}},
+            )
+        ),
     ],
 )
 def test_other_files_are_one_sentence(lines, message, tmp_path):

@@ -66,9 +66,9 @@ def test_half_precision_is_near(extract, checkpoint):
     ("settings", "sentence"),
     [
         ({"batch_size": 0}, "the batch size is 0"),
-        ({"precision": "int8"}, "the precision is 'int8'; expected one of fp32, fp16, bf16"),
+        ({"precision": "int8"}, "the precision is 'int8'; expected fp32 or fp16 or bf16"),
         ({"precision": "fp16"}, "fp16 needs a GPU"),
-        ({"device": "abacus"}, "^the device is 'abacus', which is no device"),
+        ({"device": "abacus"}, "^the device is 'abacus'; expected cuda or cpu"),
     ],
 )
 def test_wrong_settings_are_one_sentence(settings, sentence, checkpoint):

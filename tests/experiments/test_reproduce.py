@@ -184,9 +184,22 @@ def test_a_dry_run_tells_what_is_done(runs_of, trained):
     assert lines[4] == "4 runs: 1 done, 1 begun, 2 to train" and not trained
 
 
-@pytest.mark.parametrize(("option", "sentence"), [("seeds", "--seeds is 0"), ("jobs", "--jobs is 0")])
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"row": 1}', "[" * 100_000, "\0"])
+def test_a_damaged_result_is_one_sentence(runs_of, content):
+    run = runs_of("2")[0]
+    damaged = finish(run)
+    (run.folder / "result.json").write_text(content)
+    with pytest.raises(InputError, match="result.json is no result of a training, or damaged; remove it"):
+        reproduce.describe([run])
+    for name in damaged:
+        (run.folder / "result.json").write_text(json.dumps({**damaged, name: None}))
+        with pytest.raises(InputError, match="is no result of a training"):
+            run.result()
+
+
+@pytest.mark.parametrize(("option", "sentence"), [("seeds", "seeds"), ("jobs", "trainings at a time")])
 def test_nothing_of_nothing_is_refused(runs_of, option, sentence):
-    with pytest.raises(InputError, match=f"{sentence}; expected 1 or more"):
+    with pytest.raises(InputError, match=f"the number of {sentence} is 0; expected"):
         runs_of("2", seeds=0) if option == "seeds" else reproduce.train_missing(runs_of("2"), jobs=0)
 
 

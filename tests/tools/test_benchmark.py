@@ -75,12 +75,10 @@ def test_a_plan_that_does_not_fit_is_not_run(run_tool, tmp_path):
     ("arguments", "sentence"),
     [
         (["--only", "plane"], "--only names plane; known are plain, +latents"),
-        (["--rounds", 0], "--rounds is 0; it must be 1 or more"),
         (["--plan"], "--plan needs --config-file"),
         (["--config-file", "configs/DCAC/ma_ms.yml"], "--config-file and KEY VALUE belong to --plan"),
         ([*PLAN, f"{SYNTHETIC}/ma_ms.yml", "SOLVER.NONSENSE", 1], "there is no config key 'SOLVER.NONSENSE'"),
         ([*PLAN, "none.yml"], "there is no config file none.yml"),
-        (["--num-classes", 0], "--num-classes is 0"),
     ],
 )
 def test_wrong_input_is_one_sentence(run_tool, arguments, sentence):

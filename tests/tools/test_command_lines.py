@@ -42,6 +42,7 @@ def test_whole_numbers_are_read_with_their_range(tool):
         ("benchmark", ["--rounds", "0"], "--rounds: it is '0'"),
         ("benchmark", ["--output", "{folder}"], "is a folder"),
         ("benchmark", ["--output", ""], "--output is an empty name"),
+        ("search", ["query", "--index", "x", "--photos", "y", "--output", "z", "--top", "0"], "--top: it is '0'"),
         ("demo", ["--output", "{file}"], "is a file"),
         ("demo", ["--output", "{file}/below"], "is a file"),
         ("demo", ["--output", ""], "--output is an empty name"),

@@ -134,10 +134,6 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
             "1 of 1 picture cannot be read: .*model_final.pth",
         ),
         ("query --index {index} --photos {photos}/asked.jpg --output {run}/o", "the pictures shall go to .* is a file"),
-        (
-            "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --top 0",
-            "the number of photos that are asked for is 0; ",
-        ),
         ("query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --prior 2", "the prior is 2; expected"),
         (
             "index --checkpoint {run} --gallery {photos}/asked.jpg --index {tmp}/i",
