@@ -9,6 +9,7 @@ from dcac_fastreid.config.rules import (
     registered,
     several,
     side,
+    span,
     text,
     whole,
 )
@@ -103,8 +104,8 @@ HOST_KEYS = {
     "INPUT.SIZE_TEST": SIZE,
     "INPUT.CROP.ENABLED": flag(),
     "INPUT.CROP.SIZE": several(side(), 1, 2),
-    "INPUT.CROP.SCALE": several(number(1e-3, 1), 2, rising=True),  # share of the image's area, least and most
-    "INPUT.CROP.RATIO": several(number(1e-2, 100), 2, rising=True),  # width to height
+    "INPUT.CROP.SCALE": span(number(1e-3, 1)),  # share of the image's area, least and most
+    "INPUT.CROP.RATIO": span(number(1e-2, 100)),  # width to height
     "INPUT.FLIP.ENABLED": flag(),
     "INPUT.FLIP.PROB": probability(),
     "INPUT.PADDING.ENABLED": flag(),

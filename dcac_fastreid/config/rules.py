@@ -114,6 +114,18 @@ def several(each: Rule, *lengths: int, distinct: bool = False, rising: bool = Fa
     return Rule(fault, in_script=lambda value: fault(value, each.in_script or each.fault))
 
 
+def span(each: Rule) -> Rule:
+    """A list of two values, the least and the greatest of what is drawn between them; they may be the same."""
+    two = several(each, 2)
+
+    def fault(value) -> str:
+        if (wrong := two.fault(value)) or value[0] <= value[1]:
+            return wrong
+        return f"is {shown(value)}; expected the smaller value first"
+
+    return Rule(fault)
+
+
 def side(least: int = 1, multiple: int = 1) -> Rule:
     """The height or width of an image, in pixels, a multiple of what is named."""
     rule = whole(least, 8192)

@@ -8,6 +8,9 @@ from dcac_fastreid.tensor_files.values import Skipped, TensorClaim
 
 PREFIX = "__torch__."  # of the names of an archive's classes
 MOST_TEXT = 1 << 20  # bytes of code that are looked at
+# Letters of all names together, and so many more for every module: two names for one module, again and again within each
+# other, make more modules than there is time.
+MOST_LETTERS, OF_A_MODULE = 8 << 20, 20
 CLASS = re.compile(r"^class (\w+)(\(Module\))?:\n((?:  __parameters__ = \[.*\]\n)?(?:  __buffers__ = \[.*\]\n)?)", re.M)
 
 
@@ -15,7 +18,7 @@ class _Class(NamedTuple):
     """weights: its parameters and buffers; other tensors are attributes, which are no part of a state dict."""
 
     is_module: bool
-    weights: tuple[str, ...]
+    weights: frozenset[str]
 
 
 def state_dict(root: Skipped, archive: Archive) -> dict[str, TensorClaim]:
@@ -30,6 +33,7 @@ def state_dict(root: Skipped, archive: Archive) -> dict[str, TensorClaim]:
 class _Reader:
     def __init__(self, archive: Archive):
         self._archive, self._texts, self._left = archive, {}, MOST_TEXT
+        self._letters = MOST_LETTERS
 
     def below(self, module: Skipped, prefix: str) -> dict[str, TensorClaim]:
         known = self._class(module.what)
@@ -41,12 +45,18 @@ class _Reader:
                 "read, which is not run"
             )
         weights = {}
+        self._pay(OF_A_MODULE + len(prefix) * len(module.state) + sum(map(len, module.state)))
         for name, value in module.state.items():
             if isinstance(value, TensorClaim) and (known is None or name in known.weights):
                 weights[prefix + name] = value
             elif isinstance(value, Skipped) and value.what.startswith(PREFIX):
                 weights |= self.below(value, f"{prefix}{name}.")
         return weights
+
+    def _pay(self, letters: int) -> None:
+        self._letters -= letters
+        if self._letters < 0:
+            raise ValueError("its modules and their names are more than any model has")
 
     def _class(self, what: str) -> _Class | None:
         """What the text of a class says of it; None where it is too long to be looked at."""
@@ -59,6 +69,6 @@ class _Reader:
         text = self._archive.text(record, self._left)  # raises where it is missing
         self._left -= len(text)
         return {
-            name: _Class(bool(module), tuple(re.findall(r'"([^"]+)"', weights)))
+            name: _Class(bool(module), frozenset(re.findall(r'"([^"]+)"', weights)))
             for name, module, weights in CLASS.findall(text)
         }

@@ -19,6 +19,9 @@ COSTS = {
 }
 OF_ANY_OTHER = 40
 MOST_ARGUMENTS = 16
+LARGEST_PLACE = 1 << 32  # of the memo; the opcode in bytes has no more
+LOOKED_AT = 40  # as many bytes are counted for a value that a call looks at, so that there are no more than two million
+LOOKED_THROUGH = (list, tuple, dict, set, frozenset)
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 VALUES = {
     *("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "FLOAT", "BINFLOAT"),
@@ -102,7 +105,10 @@ class Unpickler:
         self._stack.append(self._stack[-1])
 
     def _put(self, number):
-        self._memo[int(number)] = self._stack[-1]
+        number = int(number)
+        if not 0 <= number < LARGEST_PLACE:
+            raise ValueError("its pickle numbers its objects as no file of weights does")
+        self._memo[number] = self._stack[-1]
 
     _binput = _long_binput = _put
 
@@ -190,10 +196,12 @@ class Unpickler:
             raise ValueError("its pickle names a class by what is no word")
         if module.split(".")[0] in HARMFUL or f"{module}.{name}" in HARMFUL:
             raise ValueError(f"it asks for {module}.{name} to be run, as no file of weights does; nothing was run")
+        self._pay(4 * (len(module) + len(name)))
         self._stack.append(Name(f"{module}.{name}"))
 
     def _binpersid(self, _):
         claim = storage_claim(self._stack.pop())
+        self._pay(4 * len(claim.what) if isinstance(claim, Skipped) else 0)
         if isinstance(claim, StorageClaim) and self.storages.setdefault(claim.key, claim) != claim:
             raise ValueError(f"its storage {claim.key} is said to be of two sizes or types")
         self._stack.append(claim)
@@ -230,7 +238,11 @@ class Unpickler:
         if called not in FUNCTIONS:
             self.skipped.add(called)
             return Skipped(called)
+        # For time: what is made of a long argument, a set of equal values say, may be short.
+        self._pay(LOOKED_AT * sum(len(argument) for argument in arguments if isinstance(argument, LOOKED_THROUGH)))
         made = FUNCTIONS[called](*arguments)
-        if hasattr(made, "__len__"):
+        if isinstance(made, Skipped):
+            self._pay(4 * len(made.what))
+        elif hasattr(made, "__len__"):
             self._pay((4 if isinstance(made, str | bytes) else FILLED) * len(made))
         return made

@@ -17,6 +17,7 @@ STORAGES = {
 }
 DTYPES = {str(value): value for value in vars(torch).values() if isinstance(value, torch.dtype)}
 MOST_DIMENSIONS = 32
+MOST_BITS = 60  # of the numbers in a key: among larger ones anybody can find thousands with one hash
 
 
 class Name(str):
@@ -76,13 +77,25 @@ def storage_claim(pid: Any) -> StorageClaim | Skipped:
 
 
 def as_key(key: Any) -> Any:
-    """What may be a key: numbers, words, names, and tuples of these. The hash of nested ones may take for ever."""
+    """What may be a key: words, names and numbers, and tuples of these.
+
+    Not nested tuples, whose hash may take for ever, nor many bits of numbers: a dictionary takes keys of one hash in quadratic
+    time.
+    """
+    if isinstance(key, str):
+        return key
     parts = key if isinstance(key, tuple) else (key,)
     if len(parts) > MOST_DIMENSIONS or not all(
         isinstance(part, str | int | float | bytes | Skipped | torch.dtype | None) for part in parts
     ):
         raise ValueError(f"its pickle has a key of type {type(key).__name__}")
+    if sum(map(_bits, parts)) > MOST_BITS:
+        raise ValueError("its pickle has numbers for keys as no file of weights has them")
     return key
+
+
+def _bits(part: Any) -> int:
+    return part.bit_length() if isinstance(part, int) else 53 if isinstance(part, float) else 0
 
 
 def _name(value: Any) -> Name:
@@ -162,5 +175,5 @@ FUNCTIONS: dict[str, Callable] = {
     **{f"{module}.bytearray": _bytes for module in ("builtins", "__builtin__")},
     **{f"{module}.set": lambda items=(): set(map(as_key, items)) for module in ("builtins", "__builtin__")},
     **{f"{module}.frozenset": lambda items=(): frozenset(map(as_key, items)) for module in ("builtins", "__builtin__")},
-    **{f"{module}.complex": lambda *parts: complex(*map(float, parts)) for module in ("builtins", "__builtin__")},
+    **{f"{module}.complex": lambda real=0.0, imag=0.0: complex(real, imag) for module in ("builtins", "__builtin__")},
 }

@@ -6,7 +6,7 @@ import pytest
 
 from dcac_fastreid.config import add_dcac_config, check_values, leaves
 from dcac_fastreid.config.host_keys import SAMPLERS, SCHEDULES
-from dcac_fastreid.config.rules import choice, flag, number, path, probability, several, shown, side, text, whole
+from dcac_fastreid.config.rules import choice, flag, number, path, probability, several, shown, side, span, text, whole
 from dcac_fastreid.config.values import RULES
 from dcac_fastreid.data import samplers
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE
@@ -80,6 +80,7 @@ def test_what_no_key_may_hold(name, cfg):
         (several(whole(), 2), ([1, 2], (1, 2)), ([1], [1, 2, 3], [1, 2.0], "12")),
         (several(text(), distinct=True), ([], ["a", "b"]), (["a", "a"],)),
         (several(whole(), rising=True), ([], [1, 2]), ([1, 1], [2, 1])),
+        (span(number(0, 2)), ([1, 2], (1.0, 1)), ([2, 1], [1], [1, 3], 1)),
     ],
 )
 def test_a_rule_knows_right_from_wrong(rule, right, wrong):

@@ -79,6 +79,19 @@ PICKLES = {
     + b"h\1h\2R" * (BIG // 5) + b"e.",
 }  # fmt: skip
 
+SAME_HASH = [at * (2**61 - 1) for at in range(1, 100_000)]
+# Short to read, and without end to put together.
+PICKLES |= {
+    "keys of one hash": PROTO + b"}(" + b"".join(number(key) + b"N" for key in SAME_HASH) + b"u.",
+    "keys of one hash in tuples": PROTO + b"}(" + b"".join(number(key) + b"\x85N" for key in SAME_HASH) + b"u.",
+    "a set of one hash": PROTO + b"\x8f(" + b"".join(map(number, SAME_HASH)) + b"\x90.",
+    "memo of one hash": PROTO + b"N" + b"".join(b"p%d\n" % key for key in SAME_HASH) + STOP,
+    "sets of equal values": PROTO + b"cbuiltins\nset\nq\1]q\0(" + b"N" * 99_999 + b"e" + b"0h\1h\0\x85R" * 20_000 + STOP,
+    "long names": PROTO + b"X" + struct.pack("<I", 1 << 20) + b"a" * (1 << 20) + b"q\0" + b"h\0h\0\x93" * 20_000 + STOP,
+    "numbers of long names": PROTO + b"cstorage\n" + b"A" * (1 << 20) + b"\nq\1" + b"".join(
+        b"(X\x07\0\0\0storageh\1X\1\0\0\x000X\3\0\0\0cpuK\4tQ" for _ in range(5_000)) + STOP,
+}  # fmt: skip
+
 
 def deflated(file):
     archive(file, {"data.pkl": tensor(2**28, (2**28,), (1,)), "data/0": bytes(2**20) * 300}, compressed={"data/0"})
@@ -91,6 +104,14 @@ def deflated_pickle(file):
 def deflated_code(file):
     content = PROTO + b"c__torch__\nA\n)\x81}X\1\0\0\0aNsb."
     archive(file, {"data.pkl": content, "code/__torch__.py": b"class A:\n" * (30 << 20)}, {"code/__torch__.py"})
+
+
+def modules_in_each_other(file):
+    """A TorchScript of sixty modules, each of which has the next one under two names."""
+    inner = b"h\1)\x81}bq\3" + b"h\1)\x81}(X\1\0\0\0ah\3X\1\0\0\0bh\3ubq\3" * 60
+    archive(
+        file, {"data.pkl": PROTO + b"c__torch__\nA\nq\1" + inner + b".", "code/__torch__.py": b"class A(Module):\n"}
+    )
 
 
 def many_records(file):
@@ -137,7 +158,8 @@ FILES = {
     **{f"{name}, zip": (lambda file, name=name: archive(file, {"data.pkl": PICKLES[name], "data/0": bytes(16)}))
        for name in PICKLES},
     **{f"{name}, old": (lambda file, name=name: file.write_bytes(old(PICKLES[name]))) for name in PICKLES},
-    **{make.__name__: make for make in (deflated, deflated_pickle, deflated_code, many_records, a_record_many_times)},
+    **{make.__name__: make for make in (deflated, deflated_pickle, deflated_code, many_records, a_record_many_times,
+                                        modules_in_each_other)},
     **{make.__name__: make for make in (safetensors_of_many, safetensors_of_a_long_shape, safetensors_beyond_the_file,
                                         safetensors_of_a_header_alone)},
 }  # fmt: skip
