@@ -128,5 +128,9 @@ def _is_being_written(name: str) -> bool:
     return True
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    if isinstance(error, RuntimeError) and isinstance(
+        error.__context__, OSError
+    ):  # torch.save's, about its own bookkeeping
+        return _reason(error.__context__)
     return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -1,5 +1,6 @@
 """A result is on the disk whole or not at all; a folder that cannot take it is named before the work."""
 
+import errno
 import multiprocessing
 import os
 import shutil
@@ -117,3 +118,14 @@ def test_files_and_links_to_files_are_replaced(tmp_path):
         check_output_file(tmp_path / name, "it")
         write_whole(tmp_path / name, lambda stream: stream.write(b"new"))
         assert (tmp_path / name).read_text() == "new" and not (tmp_path / name).is_symlink()
+
+
+def test_the_reason_is_the_full_disk_and_not_the_bookkeeping_of_torch_save(tmp_path):
+    def write(stream):
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError:
+            raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 704 vs 598")  # noqa: B904
+
+    with pytest.raises(InputError, match="could not be written .*No space left on device.; free some space"):
+        write_whole(tmp_path / "file", write)
