@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -168,29 +168,30 @@ class StrictCheckpointer(ReadableCheckpointer):
             self.get_checkpoint_file()
         except UnreadableCheckpoint as error:
             self.logger.warning(f"{error}: going on from the newest one")
-        files = self._candidates()
-        for file in files:
+        tried = []
+        for file in self._candidates():
+            tried.append(os.path.basename(file))
             try:
                 return self.load(file)
             except UnreadableCheckpoint as error:
                 self.logger.warning(f"{error}: going on from the checkpoint before it")
         raise InputError(
-            f"none of the checkpoints in {self.save_dir} can be read ({', '.join(os.path.basename(file) for file in files)}); "
-            "start again without --resume"
+            f"none of the checkpoints in {self.save_dir} can be read ({', '.join(tried)}); start again without --resume"
         )
 
-    def _candidates(self) -> list[str]:
+    def _candidates(self) -> Iterator[str]:
         """Checkpoints of the run: the one that last_checkpoint names, then the others from new to old."""
-        tagged = []
+        tagged = ""
         with suppress(UnreadableCheckpoint):
-            tagged = [file for file in [self.get_checkpoint_file()] if file]
+            tagged = self.get_checkpoint_file()
+        if tagged:
+            yield tagged
         found = {str(file) for file in Path(self.save_dir).glob("model_*.pth")} if self.save_dir else set()
-        others = found - {*tagged, self._file("model_best")}
-        return [*tagged, *sorted(others, key=os.path.getmtime, reverse=True)]
+        yield from sorted(sorted(found - {tagged, self._file("model_best")}), key=_steps, reverse=True)
 
     def has_checkpoint(self) -> bool:
         """Also where a kill came between the file and its tag."""
-        return bool(self._candidates())
+        return next(self._candidates(), None) is not None
 
     def load(self, path: str, checkpointables=None):
         if self._resuming and not os.path.isfile(path):
@@ -284,6 +285,20 @@ class TestingCheckpointer(ReadableCheckpointer):
                 f"({', '.join(left_over[:5])}, ...); is it of this architecture?"
             )
         return result
+
+
+def _steps(file: str) -> float:
+    """The steps that a checkpoint tells to have been done: its time is another one where a folder was copied.
+
+    Infinite for a file that cannot be read: it is tried, and named. -1 for one that is none of DCACTrainer's.
+    """
+    try:
+        steps = read_tensor_file(file, only=())["progress"]["steps"]
+    except (InputError, OSError):
+        return math.inf
+    except (KeyError, TypeError):
+        return -1
+    return steps if type(steps) is int else -1
 
 
 def load_for_testing(cfg) -> nn.Module:
