@@ -2,6 +2,7 @@
 
 from dcac_fastreid import command_line
 
+command_line.open_streams()  # before any file is opened
 command_line.expect_interrupts()  # before the imports that take seconds
 
 from dcac_fastreid import compat  # noqa: E402

@@ -11,36 +11,55 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dcac_fastreid.errors import one_sentence
+from dcac_fastreid.errors import Terminated, one_sentence
+from dcac_fastreid.helper_processes import end_with
 
-BAD_INPUT, STOPPED, NOBODY_READS = (
-    2,
-    130,
-    141,
-)  # exit statuses; the last two as a shell names the end by SIGINT and SIGPIPE
+# Exit statuses; all but the first as a shell names the end by SIGPIPE, SIGINT and SIGTERM.
+BAD_INPUT, NOBODY_READS = 2, 141
+STOPPED = {signal.SIGINT: ("Ctrl-C", 130), signal.SIGTERM: ("SIGTERM", 143)}
 host_handle_error = logging.Handler.handleError
 
 
 def expect_interrupts() -> None:
-    """From now on Ctrl-C ends a command of this package with one line, and its worker processes without any.
+    """From now on Ctrl-C and SIGTERM end a command of this package with one line, and its worker processes without any.
 
     For the time of the imports, which take seconds: an exception there may be turned into another one, or be lost. A program
     that imports this package as a library keeps Python's own ways.
     """
-    if not _is_command() or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+    if not _is_command() or threading.current_thread() is not threading.main_thread():
         return
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, signal.SIG_IGN if multiprocessing.parent_process() else _end_now)
-        # The terminal interrupts them too, each would show a traceback; this process ends them.
-        os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    parent = multiprocessing.parent_process()  # it has started this one by "spawn", as --num-gpus does
+    if parent:
+        end_with(parent.pid)
+    # One by one: in the background of a script Ctrl-C is ignored, and SIGTERM is not.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_IGN if parent else _end_now)
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _end_now)
+    os.register_at_fork(after_in_child=_leave_to_the_parent)
+
+
+def open_streams() -> None:
+    """Of standard input, output and error those that a command is started without (`>&-`, a service) lead nowhere.
+
+    Else the first files that it opens, a run's lock or its metrics, would be what libraries print to.
+    """
+    if not _is_command():
+        return
+    while (free := os.open(os.devnull, os.O_RDWR)) <= 2:  # each takes the place of a missing one
+        pass
+    os.close(free)
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))
 
 
 @contextmanager
 def one_sentence_errors() -> Iterator[None]:
     """What the user can put right ends the process with its sentence and status 2, without a traceback; see `one_sentence`.
 
-    Ctrl-C ends it with one line and status 130; a closed pipe (`| head`) with status 141 and no word. Any other exception is
-    a fault of the code and keeps its traceback.
+    Ctrl-C ends it with one line and status 130, SIGTERM, which clusters send before they kill, with 143; a closed pipe
+    (`| head`) with status 141 and no word. Any other exception is a fault of the code and keeps its traceback.
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # as standard error: a file's name need be no text
@@ -54,7 +73,8 @@ def one_sentence_errors() -> Iterator[None]:
             sys.stdout.flush()  # here: when the interpreter ends, a closed pipe is a traceback
         except BaseException as error:
             if interrupt := _interrupt_behind(error):
-                _end(str(interrupt) or "stopped by Ctrl-C", STOPPED)
+                by, status = STOPPED[signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT]
+                _end(str(interrupt) or f"stopped by {by}", status)
             if isinstance(error, BrokenPipeError) and _nobody_reads():
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
                 sys.exit(NOBODY_READS)
@@ -70,31 +90,53 @@ def _is_command() -> bool:
     return Path(sys.argv[0] if sys.argv else "").resolve().parent in (package, package.parent / "tools")
 
 
-def _end_now(*_) -> None:
-    os.write(2, b"stopped by Ctrl-C\n")
-    os._exit(STOPPED)
+def _leave_to_the_parent() -> None:
+    """The terminal interrupts this process too, which would show a traceback; its parent ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+def _end_now(number: int, _) -> None:
+    by, status = STOPPED[number]
+    with suppress(OSError):  # nobody may be reading that
+        os.write(2, f"stopped by {by}\n".encode())
+    os._exit(status)
+
+
+def _terminate(*_) -> None:
+    raise Terminated
 
 
 def _end(sentence: str, status: int) -> None:
     with suppress(OSError):  # nobody may be reading that either
         print(sentence, file=sys.stderr, flush=True)
+    if _is_command():  # what was half made when it failed, such as a loader, may fail again when it is given up
+        sys.unraisablehook = lambda _: None
     sys.exit(status)
 
 
 @contextmanager
 def _signals_and_logs_raise() -> Iterator[None]:
-    """Ctrl-C is a KeyboardInterrupt, and a log that cannot be written an error, in place of a traceback for each line."""
-    before = signal.getsignal(signal.SIGINT)
-    ours = before is _end_now and threading.current_thread() is threading.main_thread()
-    if ours:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Ctrl-C and SIGTERM raise, and a log that cannot be written is an error, in place of a traceback for each line.
+
+    A thread that the system refuses something shows none: TensorBoard's, on a full disk, whose error its writer raises again.
+    """
+    raising = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminate}
+    ours = [number for number in raising if signal.getsignal(number) is _end_now]
+    if threading.current_thread() is not threading.main_thread():
+        ours = []
+    for number in ours:
+        signal.signal(number, raising[number])
     logging.Handler.handleError = _raise_what_the_system_refuses
+    of_threads = threading.excepthook
+    threading.excepthook = lambda thread: None if issubclass(thread.exc_type, OSError) else of_threads(thread)
     try:
         yield
     finally:
+        threading.excepthook = of_threads
         logging.Handler.handleError = host_handle_error
-        if ours:
-            signal.signal(signal.SIGINT, before)
+        for number in ours:
+            signal.signal(number, _end_now)
 
 
 def _raise_what_the_system_refuses(handler: logging.Handler, record: logging.LogRecord) -> None:
@@ -104,7 +146,7 @@ def _raise_what_the_system_refuses(handler: logging.Handler, record: logging.Log
 
 
 def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The Ctrl-C that an exception is, or that a library has turned into it."""
+    """The Ctrl-C or SIGTERM that an exception is, or that a library has turned into it."""
     seen = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, KeyboardInterrupt):

@@ -45,6 +45,10 @@ class DivergenceError(InputError, FloatingPointError):
     """A training whose losses or weights are NaN or infinite; the host raises FloatingPointError for it."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, with which a cluster asks a process to end before it kills it: all is left as after Ctrl-C."""
+
+
 def one_sentence(error: BaseException) -> str | None:
     """The sentence with which a command ends at this exception; None for a fault of the code, whose traceback is wanted.
 

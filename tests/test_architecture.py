@@ -27,7 +27,7 @@ ALLOWED = {
     "__main__": {"scripts"},
     "arguments": set(),
     "analysis": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "engine", "evaluation"},
-    "command_line": set(),
+    "command_line": {"helper_processes"},
     "config": {"conditioners", "diffusion"},  # their lists of names
     "compat": {"checkpoint", "data", "evaluation"},
     "dcac": {"reid", "conditioners", "diffusion"},

@@ -4,11 +4,14 @@ import errno
 import io
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +20,9 @@ from PIL import UnidentifiedImageError
 from torch.utils.data import DataLoader
 
 from dcac_fastreid import command_line, one_sentence_errors
-from dcac_fastreid.errors import DivergenceError, InputError
+from dcac_fastreid.engine.run_folder import HOLDER
+from dcac_fastreid.errors import DivergenceError, InputError, Terminated
+from fastreid.engine.train_loop import HookBase
 
 ROOT = Path(__file__).parent.parent
 
@@ -107,6 +112,40 @@ def test_ctrl_c(end):
     assert end(KeyboardInterrupt("stopped at step 3")) == (130, "stopped at step 3\n")
 
 
+def test_sigterm(end):
+    assert end(Terminated()) == (143, "stopped by SIGTERM\n")
+
+
+class Signalled(HookBase):
+    """Sends this process a signal behind the second step."""
+
+    def __init__(self, number):
+        self._number = number
+
+    def after_step(self):
+        if self.trainer.iter == 1:
+            os.kill(os.getpid(), self._number)
+
+
+@pytest.mark.parametrize("number, by, status", [(signal.SIGINT, "Ctrl-C", 130), (signal.SIGTERM, "SIGTERM", 143)])
+def test_a_training_that_is_stopped_leaves_its_folder_free(make_trainer, tmp_path, capsys, number, by, status):
+    """Else a job that is put in the queue again, on another machine, would be refused for the note of its holder."""
+    trainer = make_trainer("baseline/ma_ms.yml", "SOLVER.CHECKPOINT_STEPS", 1)
+    trainer.register_hooks([Signalled(number)])
+    before = signal.signal(number, command_line._end_now)
+    try:
+        with pytest.raises(SystemExit) as stopped, one_sentence_errors():
+            assert (tmp_path / "out" / HOLDER).exists()
+            trainer.train()
+        assert signal.getsignal(number) is command_line._end_now
+    finally:
+        signal.signal(number, before)
+    file = tmp_path / "out" / "model_steps.pth"
+    line = f"stopped by {by} at epoch/iter 0/1; go on with --resume, from {file}\n"
+    assert stopped.value.code == status and capsys.readouterr().err.endswith(line)
+    assert not (tmp_path / "out" / HOLDER).exists()
+
+
 def test_ctrl_c_that_a_library_turns_into_another_error(end):
     try:
         try:
@@ -129,6 +168,21 @@ def test_a_log_that_cannot_be_written_is_an_error(end, capsys):
     assert "No space left on device" in written and "Logging error" not in written
 
 
+@pytest.mark.parametrize("error, shown", [(OSError(errno.ENOSPC, "full"), 0), (ValueError("a fault"), 1)])
+def test_a_thread_that_the_system_refuses_something_shows_no_traceback(monkeypatch, error, shown):
+    seen = []
+    monkeypatch.setattr(threading, "excepthook", seen.append)
+
+    def work():
+        raise error
+
+    with one_sentence_errors():
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    assert len(seen) == shown and threading.excepthook == seen.append
+
+
 def run(*words, stdout=subprocess.PIPE) -> subprocess.Popen:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     # A group of its own, as a terminal gives each command: Ctrl-C goes to all its processes.
@@ -138,14 +192,29 @@ def run(*words, stdout=subprocess.PIPE) -> subprocess.Popen:
     )  # fmt: skip
 
 
+def is_caught(process: subprocess.Popen, number: int) -> bool:
+    """Whether a process has a handler of its own for a signal; also once it has ended."""
+    if process.poll() is not None:
+        return True
+    caught = re.search(r"^SigCgt:\s+(\w+)", Path(f"/proc/{process.pid}/status").read_text(), re.MULTILINE)
+    return bool(int(caught[1], 16) >> (number - 1) & 1)
+
+
 @pytest.mark.parametrize(
-    "words", [["tools/model_stats.py"], ["tools/rehearse.py"], ["-m", "dcac_fastreid", "tools/x.py"]], ids=str
+    "words, number, by, status",
+    [
+        (["tools/model_stats.py"], signal.SIGINT, "Ctrl-C", 130),
+        (["tools/rehearse.py"], signal.SIGTERM, "SIGTERM", 143),
+        (["-m", "dcac_fastreid", "tools/x.py"], signal.SIGINT, "Ctrl-C", 130),
+    ],
+    ids=str,
 )
-def test_ctrl_c_during_the_imports(words):
+def test_a_signal_during_the_imports(words, number, by, status):
     process = run(*words)
-    time.sleep(0.6)
-    os.killpg(process.pid, signal.SIGINT)
-    assert process.communicate()[1] == "stopped by Ctrl-C\n" and process.returncode == 130
+    while not is_caught(process, signal.SIGTERM):  # the interpreter itself starts before
+        time.sleep(0.02)
+    os.killpg(process.pid, number)
+    assert process.communicate()[1] == f"stopped by {by}\n" and process.returncode == status
 
 
 @pytest.mark.parametrize(
@@ -164,12 +233,19 @@ def test_a_program_that_imports_the_package_keeps_its_own_ways(monkeypatch, word
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "dcac_fastreid"] if words == ["-m"] else ["python", *words])
     monkeypatch.setattr(os, "register_at_fork", lambda **hooks: None)
     monkeypatch.chdir(ROOT)
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    defaults = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in defaults.items()}
     try:
         command_line.expect_interrupts()
-        assert (signal.getsignal(signal.SIGINT) is not signal.default_int_handler) is ours
+        assert all((signal.getsignal(number) is not handler) is ours for number, handler in defaults.items())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # in the background of a script
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        command_line.expect_interrupts()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert (signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL) is ours
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_pipe_that_nobody_reads(tmp_path):
@@ -178,3 +254,46 @@ def test_a_pipe_that_nobody_reads(tmp_path):
     os.close(begin)
     os.close(end)
     assert process.communicate()[1] == "" and process.returncode == 141
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
+def test_a_command_without_standard_streams(closed):
+    words = [sys.executable, "tools/reproduce.py", "--list"]
+    process = subprocess.run(
+        ["sh", "-c", f'exec "$@" {closed}', "sh", *words], stderr=subprocess.PIPE, cwd=ROOT, text=True
+    )
+    assert (process.returncode, process.stderr) == (0, "")
+
+
+PARENT = """
+import multiprocessing, os, sys, time
+
+def work(ready):
+    import dcac_fastreid
+    ready.put(os.getpid())
+    time.sleep(600)
+
+if __name__ == "__main__":
+    sys.argv[0] = sys.argv[1]
+    context = multiprocessing.get_context("spawn")
+    ready = context.SimpleQueue()
+    context.Process(target=work, args=(ready,)).start()
+    print(ready.get(), flush=True)
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.slow
+def test_the_processes_of_num_gpus_end_with_the_one_that_is_killed(tmp_path):
+    """PyTorch sends them SIGINT then, which they leave to their parent."""
+    (tmp_path / "parent.py").write_text(PARENT)
+    process = run(tmp_path / "parent.py", ROOT / "tools" / "train_net.py")
+    helper = int(process.stdout.readline())
+    try:
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{helper}").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert not Path(f"/proc/{helper}").exists()
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(helper, signal.SIGKILL)

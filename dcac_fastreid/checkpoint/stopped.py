@@ -3,7 +3,7 @@
 import os
 from contextlib import suppress
 
-from dcac_fastreid.errors import DivergenceError, InputError
+from dcac_fastreid.errors import DivergenceError, InputError, Terminated
 
 ADVICE = (
     "try a lower SOLVER.BASE_LR, a longer warm-up (SOLVER.WARMUP_EPOCHS or WARMUP_ITERS), SOLVER.AMP.DTYPE bf16 or no "
@@ -19,11 +19,12 @@ def last_saved(trainer) -> str:
     return file if os.path.isfile(file) else ""
 
 
-def interrupted(trainer) -> KeyboardInterrupt:
-    """The Ctrl-C that met a training, with the line for it."""
+def interrupted(trainer, error: KeyboardInterrupt) -> KeyboardInterrupt:
+    """The Ctrl-C or SIGTERM that met a training, with the line for it."""
     file = last_saved(trainer)
     how = f"go on with --resume, from {file}" if file else "it had saved no checkpoint yet"
-    return KeyboardInterrupt(f"stopped by Ctrl-C at {_place(trainer)}; {how}")
+    by = "SIGTERM" if isinstance(error, Terminated) else "Ctrl-C"
+    return type(error)(f"stopped by {by} at {_place(trainer)}; {how}")
 
 
 def diverged(trainer, error: DivergenceError) -> DivergenceError:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from filelock import FileLock, SoftFileLock, Timeout
 
+from dcac_fastreid.checkpoint.earlier_run import CONFIG
 from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.json_files import read_object
@@ -43,6 +44,7 @@ class Claim:
         self._folder, self._place = folder, place
         self._lock: FileLock | SoftFileLock | None = None
         self._since = ""
+        self._config: bytes | None = None  # config.yaml, as it was when the folder was taken
         self.under_way = False
 
     def __enter__(self) -> "Claim":
@@ -69,12 +71,18 @@ class Claim:
         self._lock.release()
         self._lock = None
 
+    def put_config_back(self) -> None:
+        """config.yaml is what it was when the folder was taken: the run that wrote its own there does not begin."""
+        if (content := self._config) is not None and _claims.get(self._place) is self:
+            write_whole(Path(self._place, CONFIG), lambda stream: stream.write(content))
+
     def _hold(self) -> None:
         if not self._place or self._lock:
             return
         before = _claims.get(self._place)
         if before:
-            self._lock, self._since, before._lock = before._lock, before._since, None
+            self._lock, self._since, self._config = before._lock, before._since, before._config
+            before._lock = None
         else:
             self._lock = _acquired(self._folder, self._place)
             self._since = time.strftime("%Y-%m-%d %H:%M:%S %z")
@@ -86,6 +94,8 @@ class Claim:
             except BaseException:
                 self._lock.release()
                 raise
+            with suppress(OSError):  # there is none
+                self._config = Path(self._place, CONFIG).read_bytes()
         _claims[self._place] = self
 
 

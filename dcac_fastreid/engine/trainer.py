@@ -34,7 +34,7 @@ from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.stamp import write_stamp
-from dcac_fastreid.errors import DivergenceError, one_sentence
+from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
 from dcac_fastreid.telemetry import StepTelemetry
 from fastreid.engine import DefaultTrainer, hooks
@@ -77,7 +77,12 @@ class DCACTrainer(DefaultTrainer):
             InputError: no checkpoint of the run can be read, or it is of another run, of fast-reid's own trainer for instance.
         """
         self.progress.resuming = resume
-        super().resume_or_load(resume)
+        try:
+            super().resume_or_load(resume)
+        except InputError:
+            if resume:
+                self._run_folder.put_config_back()
+            raise
         forget_capture(self.optimizer)
 
     def train(self):
@@ -106,8 +111,8 @@ class DCACTrainer(DefaultTrainer):
                 self._run(first_step)
             except DivergenceError as error:
                 raise diverged(self, error) from error
-            except KeyboardInterrupt:
-                raise interrupted(self) from None
+            except KeyboardInterrupt as error:
+                raise interrupted(self, error) from None
             except Exception as error:
                 if not one_sentence(error):
                     logger.exception("Exception during training:")

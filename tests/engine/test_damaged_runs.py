@@ -3,16 +3,19 @@
 import copy
 import json
 import logging
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+import dcac_fastreid
 from dcac_fastreid.engine.resume import cut_lines
 from dcac_fastreid.engine.setup import _seed_of_run
 from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.errors import InputError
+from fastreid.engine import default_argument_parser
 from fastreid.utils.events import EventStorage
 
 OPTS = ("SOLVER.MAX_EPOCH", 2, "DATASETS.TESTS", (), "TEST.EVAL_PERIOD", 0)
@@ -147,6 +150,17 @@ def test_a_checkpoint_that_is_a_folder(run, resumed_at):
     assert resumed_at(trainer)[0] == 3
 
 
+def test_the_newest_checkpoint_is_the_one_of_the_most_steps_whatever_their_times(run, resumed_at):
+    """A folder that is copied has others, and a clock may jump back."""
+    trainer, folder = run
+    (folder / "last_checkpoint").unlink()
+    os.utime(folder / "model_0000.pth", (2**32, 2**32))
+    assert resumed_at(trainer)[0] == 6
+    (folder / "model_final.pth").write_bytes(b"")
+    steps, log = resumed_at(trainer)
+    assert steps == 3 and "model_final.pth" in log and "going on from the checkpoint before it" in log
+
+
 @pytest.mark.parametrize(
     "content",
     [b"", b"\xff\xfe\x00", b"../run/model_0000.pth", b"/etc/passwd", b"x" * 10**6, b"a.txt", b"m\x1b[1m.pth", None],
@@ -177,6 +191,21 @@ def test_other_settings_are_no_continuation(run, make_trainer, opts, message):
     trainer = make_trainer("ma_ms.yml", *OPTS, "OUTPUT_DIR", str(folder), *opts)
     with pytest.raises(InputError, match=f"does not fit this config.*({message}).*MODEL.WEIGHTS in another OUTPUT_DIR"):
         trainer.resume_or_load(resume=True)
+
+
+def test_a_run_that_cannot_be_resumed_keeps_its_config(run, configs, tiny_world):
+    """Its checkpoints are used by it, also where the command, which writes its own there, asks for another model."""
+    folder = run[1]
+    (folder / "config.yaml").write_text("# of the run\nMODEL: {}\n")
+    words = [
+        "--resume", "--config-file", str(configs / "synthetic" / "ma_ms.yml"), *map(str, OPTS), "OUTPUT_DIR", str(folder),
+        "DATASETS.ROOT", str(tiny_world), "MODEL.DEVICE", "cpu", "SOLVER.IMS_PER_BATCH", "16", "SOLVER.OPT", "SGD",
+    ]  # fmt: skip
+    trainer = dcac_fastreid.DCACTrainer(dcac_fastreid.setup(default_argument_parser().parse_args(words)))
+    assert "SGD" in (folder / "config.yaml").read_text()
+    with pytest.raises(InputError, match="does not fit this config"):
+        trainer.resume_or_load(resume=True)
+    assert (folder / "config.yaml").read_text() == "# of the run\nMODEL: {}\n"
 
 
 def test_another_optimizer_is_seen_without_the_settings_that_are_saved_beside_it(run, make_trainer):
