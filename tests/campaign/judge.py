@@ -19,8 +19,8 @@ SENTENCE, FINE, TRACEBACK, HANG, HALF_WRITTEN, OTHER = OUTCOMES = (
 )
 GOOD = (SENTENCE, FINE)
 REPORTS = {"dataset_doctor": (1,)}  # tools whose report ends with a status of its own
-# May change although a case is refused: a checkpoint is read when the run's log and config are written.
-GROWS = re.compile(r"(^|/)(log\.txt|config\.yaml|events\.out.*|file-hashes\.sqlite.*|.*\.lock)$")
+# May change although a case is refused.
+GROWS = re.compile(r"(^|/)(log\.txt|events\.out.*|file-hashes\.sqlite.*|.*\.lock)$")
 
 
 def judge(case: Case, ground: Ground, ended: Ended) -> tuple[str, str]:
