@@ -50,7 +50,7 @@ def test_features_can_be_trained_on(extract):
 
 def test_an_unreadable_picture_is_named(extract, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"none")
-    with pytest.raises(InputError, match="broken.jpg cannot be read as a picture: [^;]*; copy it anew$"):
+    with pytest.raises(InputError, match="broken.jpg cannot be read as a picture: [^;]*; copy it again$"):
         extract([np.zeros((8, 4, 3), dtype=np.uint8), tmp_path / "broken.jpg"])
 
 

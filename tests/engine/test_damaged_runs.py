@@ -200,6 +200,7 @@ def test_a_run_that_cannot_be_resumed_keeps_its_config(run, configs, tiny_world)
     words = [
         "--resume", "--config-file", str(configs / "synthetic" / "ma_ms.yml"), *map(str, OPTS), "OUTPUT_DIR", str(folder),
         "DATASETS.ROOT", str(tiny_world), "MODEL.DEVICE", "cpu", "SOLVER.IMS_PER_BATCH", "16", "SOLVER.OPT", "SGD",
+        "SOLVER.AMP.ENABLED", "False",
     ]  # fmt: skip
     trainer = dcac_fastreid.DCACTrainer(dcac_fastreid.setup(default_argument_parser().parse_args(words)))
     assert "SGD" in (folder / "config.yaml").read_text()
