@@ -187,7 +187,8 @@ class StrictCheckpointer(ReadableCheckpointer):
         if tagged:
             yield tagged
         found = {str(file) for file in Path(self.save_dir).glob("model_*.pth")} if self.save_dir else set()
-        yield from sorted(sorted(found - {tagged, self._file("model_best")}), key=_steps, reverse=True)
+        others = found - {tagged, self._file("model_best")}
+        yield from sorted(others, key=lambda file: (_steps(file), os.path.getmtime(file)), reverse=True)
 
     def has_checkpoint(self) -> bool:
         """Also where a kill came between the file and its tag."""

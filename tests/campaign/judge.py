@@ -70,7 +70,8 @@ def _half_written(ground: Ground, ended: Ended) -> str:
         lost = [path for path, was in ended.before.items() if after.get(path) != was and not GROWS.search(path)]
         if lost:
             return f"{lost[0]} is {'changed' if lost[0] in after else 'gone'}"
-    new = [path for path in after if path not in ended.before and after[path] not in ("folder", "special")]
+    known = {"folder", "special", *ended.before.values()}  # what was damaged before may have been moved
+    new = [path for path in after if path not in ended.before and after[path] not in known]
     broken = [path for path in new if not _is_whole(ground.own / path)]
     return f"{broken[0]} cannot be read" if broken else ""
 

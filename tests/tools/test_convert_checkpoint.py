@@ -100,7 +100,7 @@ def leave(file):
         (leave, (*SIZE, "--format", "clip-reid"), "no complete checkpoint"),
         (leave, (*SIZE, "--output", "{input}"), "--output is the --input"),
         (leave, (*SIZE, "--config-file", "none.yml"), "there is no config file none.yml"),
-        (leave, (*SIZE, "--output", "{input}/below/a/file.pth"), "could not be written"),
+        (leave, (*SIZE, "--output", "{input}/below/a/file.pth"), "is a file; name another file"),
     ],
 )
 def test_what_cannot_be_converted_ends_in_one_sentence(spoil, arguments, message, released_file, run_tool, tmp_path):

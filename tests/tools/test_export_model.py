@@ -48,8 +48,8 @@ def test_what_cannot_be_done_is_one_sentence(run_folder, run_tool, monkeypatch):
             "1 of 3 pictures cannot be read: .*b.png",
         ),
         (
-            ("--checkpoint", checkpoint, *pt2, "--opset", 17),
-            "--opset 17 is of ONNX, but what is asked for is torch-export",
+            ("--checkpoint", checkpoint, *pt2, "--opset", 18),
+            "--opset 18 is of ONNX, but what is asked for is torch-export",
         ),
         (("--checkpoint", checkpoint), "pip install onnx onnxruntime onnxscript"),
     ):
