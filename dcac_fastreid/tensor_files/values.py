@@ -108,9 +108,13 @@ def _is_size(value: Any) -> bool:
     return type(value) is int and 0 <= value < 2**62
 
 
-def _tensor(storage, offset, shape, stride, *_, dtype: torch.dtype | None = None) -> TensorClaim | Skipped:
+def _tensor(
+    storage, offset, shape, stride, requires_grad=False, hooks=None, marks=None, *_, dtype: torch.dtype | None = None
+) -> TensorClaim | Skipped:
     if isinstance(storage, Skipped):
         return Skipped(f"a tensor with {storage.what}")
+    if isinstance(marks, dict) and (marks.get("conj") or marks.get("neg")):  # its numbers are others than those stored
+        return Skipped("a tensor that is marked as conjugated or negated")
     if not isinstance(storage, StorageClaim) or not _is_size(offset):
         raise ValueError("a tensor has no storage, or no place in it")
     for sizes in (shape, stride):
@@ -119,15 +123,20 @@ def _tensor(storage, offset, shape, stride, *_, dtype: torch.dtype | None = None
     dtype = dtype or storage.dtype
     held = storage.numel * storage.dtype.itemsize // dtype.itemsize
     last = offset + sum((size - 1) * step for size, step in zip(shape, stride, strict=True))
+    if prod(shape) > held > last:
+        raise ValueError(
+            f"a tensor of shape {tuple(shape)} repeats the {held} numbers that are there for it, as expand() does; save it "
+            "after clone()"
+        )
     if prod(shape) > held or (prod(shape) and last >= held):
         raise ValueError(f"a tensor of shape {tuple(shape)} reaches beyond the {held} numbers that are there for it")
     return TensorClaim(storage, dtype, offset, tuple(shape), tuple(stride))
 
 
-def _tensor_v3(storage, offset, shape, stride, requires_grad, hooks, dtype, *_) -> TensorClaim | Skipped:
+def _tensor_v3(storage, offset, shape, stride, requires_grad, hooks, dtype, marks=None, *_) -> TensorClaim | Skipped:
     if _name(dtype) not in DTYPES:
         return Skipped(f"a tensor of {dtype}")
-    return _tensor(storage, offset, shape, stride, dtype=DTYPES[dtype])
+    return _tensor(storage, offset, shape, stride, requires_grad, hooks, marks, dtype=DTYPES[dtype])
 
 
 def _of_type(function, type_, arguments, *_):

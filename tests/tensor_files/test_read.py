@@ -162,3 +162,17 @@ def test_what_holds_no_weights_is_refused(tmp_path):
         read_state_dict(tmp_path / "epoch.pt")
     with pytest.raises(InputError, match="no file"):
         read_state_dict(tmp_path / "none.pt")
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_tensor_whose_numbers_are_not_those_stored_is_refused_with_the_reason(zipped, tmp_path):
+    marked = torch.randn(2, dtype=torch.complex64).conj()
+    tensors = {
+        "is a tensor that is marked as conj": marked,
+        "is a tensor that is marked as conjugated or neg": marked.imag,
+        "repeats the 4 numbers": torch.randn(1, 4).expand(3, 4),
+    }
+    for sentence, tensor in tensors.items():
+        torch.save({"a.weight": tensor}, tmp_path / "a.pt", _use_new_zipfile_serialization=zipped)
+        with pytest.raises(InputError, match=sentence):
+            read_state_dict(tmp_path / "a.pt")
