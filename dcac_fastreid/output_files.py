@@ -35,9 +35,10 @@ def check_writable(folder: str | Path, leads_to: str, next_step: str = "choose a
                 f"{leads_to} {os.fspath(folder)!r:.60}, which no folder can be called; {next_step}"
             ) from error
     path = Path(folder).absolute()
-    nearest = next(parent for parent in (path, *path.parents) if os.path.exists(parent))
+    nearest = next(parent for parent in (path, *path.parents) if os.path.lexists(parent))
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        why = "cannot be written" if nearest.is_dir() else "is a file"
+        leads_nowhere = "is a link that leads nowhere" if nearest.is_symlink() and not nearest.exists() else "is a file"
+        why = "cannot be written" if nearest.is_dir() else leads_nowhere
         raise InputError(f"{leads_to} {folder}, but {nearest} {why}; {next_step}")
 
 

@@ -87,6 +87,10 @@ def test_a_folder_that_cannot_be_written_is_told_before_the_work(tmp_path, monke
             match=f"^the results shall go to {folder}, but {tmp_path}/file is a file; choose another folder$",
         ):
             check_writable(folder, "the results shall go to")
+    (tmp_path / "link").symlink_to("nowhere")
+    for folder in (tmp_path / "link", tmp_path / "link" / "deep"):
+        with pytest.raises(InputError, match=f"but {tmp_path}/link is a link that leads nowhere; choose"):
+            check_writable(folder, "the results shall go to")
     monkeypatch.setattr(os, "access", lambda path, mode: False)  # as root, every folder may be written
     with pytest.raises(
         InputError, match=f"^it leads to {tmp_path}/new, but {tmp_path} cannot be written; say another$"
