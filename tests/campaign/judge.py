@@ -18,6 +18,7 @@ SENTENCE, FINE, TRACEBACK, HANG, HALF_WRITTEN, OTHER = OUTCOMES = (
     "other",
 )
 GOOD = (SENTENCE, FINE)
+MARKERS = ("ran", "marker")  # made by code that malicious files and configs carry
 REPORTS = {"dataset_doctor": (1,)}  # tools whose report ends with a status of its own
 # May change although a case is refused.
 GROWS = re.compile(r"(^|/)(log\.txt|events\.out.*|file-hashes\.sqlite.*|.*\.lock)$")
@@ -29,6 +30,8 @@ def judge(case: Case, ground: Ground, ended: Ended) -> tuple[str, str]:
         return HANG, f"did not end in time: {ended.written[-300:]}"
     if ended.status == NOT_ARRANGED:
         return OTHER, f"the case could not be prepared: {ended.written[-600:]}"
+    if any((ground.own / name).exists() for name in MARKERS):
+        return OTHER, "code that a file carries has run"
     if "Traceback (most recent call last)" in ended.written:
         return TRACEBACK, ended.written[-700:]
     if ended.left:

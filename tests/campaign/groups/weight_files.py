@@ -108,29 +108,14 @@ def saved(value: Callable[[], object], **options) -> Make:
 
 
 def script_that_writes(folder: str) -> Make:
-    """A TorchScript archive with a __setstate__ that writes the file "ran", its code below a folder of this name."""
+    """A TorchScript archive with a __setstate__ that writes the file "marker", its code below a folder of this name."""
 
     def make(ground: Ground, file: Path) -> None:
         import torch
 
-        class Module(torch.nn.Module):
-            def __init__(self):
-                super().__init__()
-                self.weight = torch.nn.Parameter(torch.zeros(2))
+        from ...tensor_files.malicious import WritesAFile
 
-            def forward(self, x: torch.Tensor) -> torch.Tensor:
-                return x
-
-            @torch.jit.export
-            def __getstate__(self):
-                return (self.weight, self.training)
-
-            @torch.jit.export
-            def __setstate__(self, state: tuple[torch.Tensor, bool]):
-                self.weight = torch.from_file("ran", True, 4)
-                self.training = state[1]
-
-        torch.jit.save(torch.jit.script(Module()), str(file))
+        torch.jit.save(torch.jit.script(WritesAFile()), str(file))
         with zipfile.ZipFile(file) as archive:
             found = {name: archive.read(name) for name in archive.namelist()}
         with zipfile.ZipFile(file, "w") as archive:
