@@ -43,7 +43,7 @@ def check_command(args: argparse.Namespace) -> None:
     if (
         _begins_anew(args)
         and cfg.MODEL.WEIGHTS
-        and Path(cfg.MODEL.WEIGHTS).parent.resolve() == Path(cfg.OUTPUT_DIR).resolve()
+        and os.path.realpath(Path(cfg.MODEL.WEIGHTS).parent) == os.path.realpath(cfg.OUTPUT_DIR)
     ):
         raise InputError(
             f"MODEL.WEIGHTS {cfg.MODEL.WEIGHTS} lies in OUTPUT_DIR, whose earlier run is set aside when another one begins; "

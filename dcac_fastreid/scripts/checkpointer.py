@@ -15,7 +15,7 @@ class ScriptCheckpointer(ReadableCheckpointer):
     def load(self, path: str, checkpointables=None):
         if not path and checkpointables is None:
             raise InputError("no checkpoint to test is named; add MODEL.WEIGHTS path/to/model_final.pth to the command")
-        if path and "://" not in path and not Path(path).is_file():
+        if path and not Path(path).is_file() and not Path(self.path_manager.get_local_path(path)).is_file():
             raise InputError(f"there is no checkpoint {path}; set MODEL.WEIGHTS to the file to load")
         return super().load(path, checkpointables)
 

@@ -109,3 +109,11 @@ def test_the_baseline_is_planned_too(configs, whole):
 def test_settings_that_cannot_train_are_refused(configs):
     with pytest.raises(InputError, match="SOLVER.MAX_EPOCH is 0"):
         plan(small(configs, "SOLVER.MAX_EPOCH", 0), NUM_CLASSES)
+
+
+def test_a_model_that_decides_by_values_is_refused():
+    cfg = load_config("", ["MODEL.DEVICE", "cpu", "MODEL.BACKBONE.DEPTH", "18x", "SOLVER.IMS_PER_BATCH", 4])
+    with pytest.raises(
+        InputError, match="META_ARCHITECTURE Baseline cannot be planned: which operations it runs depends"
+    ):
+        plan(cfg, NUM_CLASSES)
