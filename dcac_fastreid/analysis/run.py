@@ -103,8 +103,14 @@ class Run:
         """
         model = load_for_testing(self.cfg)
         if self.num_classes:
+            classifier, width = self._weights[CLASSIFIER], model.heads.weight.shape[1]
+            if classifier.shape[1] != width:
+                raise InputError(
+                    f"the classifier of {self.checkpoint} takes features {classifier.shape[1]} wide, the config's model has {width}; "
+                    "give the config.yaml of its run"
+                )
             with torch.no_grad():
-                model.heads.weight.copy_(self._weights[CLASSIFIER])  # left out in a test
+                model.heads.weight.copy_(classifier)  # left out in a test
         return model
 
     @cached_property
@@ -223,4 +229,9 @@ def _weights(checkpoint: Path) -> Mapping[str, Tensor]:
     if not isinstance(weights, Mapping) or not any(key.startswith("backbone.") for key in weights):
         raise InputError(f"{checkpoint} is no checkpoint of fast-reid: it has no entry 'model' with backbone.*")
     check_weights(weights, None, checkpoint)
+    if CLASSIFIER in weights and weights[CLASSIFIER].ndim != 2:
+        raise InputError(
+            f"{checkpoint} has a classifier ({CLASSIFIER}) of shape {tuple(weights[CLASSIFIER].shape)}; expected (identities, "
+            "feature width); is it complete?"
+        )
     return weights

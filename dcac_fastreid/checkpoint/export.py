@@ -108,7 +108,7 @@ def diffusers_lora(model: Mapping[str, Tensor], *, rank: int, alpha: float) -> d
     """
     found = {match: weight for key, weight in model.items() if (match := LORA_KEY.match(key))}
     lora = {f"unet.{match[1]}{match[2]}": weight.float() for match, weight in found.items()}
-    ranks = {weight.shape[0] for key, weight in lora.items() if ".lora_A." in key}
+    ranks = {weight.shape[0] if weight.ndim else 0 for key, weight in lora.items() if ".lora_A." in key}
     if ranks - {rank}:
         raise InputError(
             f"the checkpoint's LoRA has rank {', '.join(map(str, sorted(ranks)))}, the config's MODEL.DCAC.LORA.RANK is {rank}; "
