@@ -5,15 +5,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import DataDependentOutputException, DynamicOutputShapeException, FakeTensorMode
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from dcac_fastreid.dcac import DCAC
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.settings import autocast_dtype
-from dcac_fastreid.errors import InputError
 from dcac_fastreid.profiling.build import build
+from dcac_fastreid.profiling.known_by_shapes import known_by_shapes
 from dcac_fastreid.profiling.model_stats import NoEvents, latents_on_meta
 from dcac_fastreid.profiling.step_parts import StepClock, is_view, stamped
 
@@ -63,16 +63,10 @@ def run_on_shapes(cfg, num_classes: int) -> ShapeRun:
 
     Nothing is computed and no memory is taken: PyTorch's fake tensors choose the operations that real ones would.
 
-    Raises: InputError: a model whose operations depend on the values of its tensors, as those of fast-reid's Baseline do.
+    Raises: InputError: as `known_by_shapes`.
     """
-    try:
+    with known_by_shapes(cfg):
         return _run_on_shapes(cfg, num_classes)
-    except (DataDependentOutputException, DynamicOutputShapeException) as error:
-        raise InputError(
-            f"a training step of MODEL.META_ARCHITECTURE {cfg.MODEL.META_ARCHITECTURE} cannot be planned: which operations it "
-            "runs depends on the values of its tensors, and a plan knows shapes alone; plan DCAC or PrototypicalBaseline, "
-            "or measure a short training"
-        ) from error
 
 
 def _run_on_shapes(cfg, num_classes: int) -> ShapeRun:
