@@ -9,9 +9,10 @@ from dcac_fastreid.arguments import as_count
 from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.fingerprint import changes_scores
 from dcac_fastreid.experiments.protocols import TABLES, TableSpec
 from dcac_fastreid.experiments.render import as_text, write_table
-from dcac_fastreid.experiments.runs import Run, changes_scores, make_run, train
+from dcac_fastreid.experiments.runs import Run, make_run, train
 from dcac_fastreid.experiments.side_by_side import train_side_by_side
 from dcac_fastreid.experiments.table import build_table
 

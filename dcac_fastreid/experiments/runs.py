@@ -1,10 +1,9 @@
 """One training of a row on a source with a seed: its settings, its folder, its result."""
 
-import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,11 @@ from typing import Any
 
 from filelock import FileLock
 
-from dcac_fastreid import data
 from dcac_fastreid.checkpoint import marks
-from dcac_fastreid.data.locations import SYNTHETIC
 from dcac_fastreid.engine import DCACTrainer, load_config
 from dcac_fastreid.engine.stamp import FILE as STAMP
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.fingerprint import fingerprint, first_fingerprint, settings_of
 from dcac_fastreid.experiments.protocols import DATASETS, all_targets, config_file
 from dcac_fastreid.experiments.rows import ROWS, check_row
 from dcac_fastreid.output_files import write_whole
@@ -27,15 +25,6 @@ from fastreid.config import CfgNode
 RESULT = "result.json"
 OF_A_RESULT = {"row": str, "source": str, "seed": int, "scores": dict, "seconds": float | int, "telemetry": dict}
 SCORES = ("mAP", "Rank-1", "mINP")
-# Where a run lies and is computed, how its pictures are loaded, what it saves and logs on the way: no part of its settings.
-# All but MODEL.DEVICE leave every number as it is. CPU and GPU do not compute the same bits, so that scores may differ; a
-# result is taken from either all the same, its stamp tells the device, and a table that mixes them says so.
-WITHOUT_EFFECT = (
-    "OUTPUT_DIR", "MODEL.DEVICE", "DATALOADER.NUM_WORKERS", "DATALOADER.CACHE_IMAGES", "SOLVER.CHECKPOINT_PERIOD",
-    "SOLVER.CHECKPOINT_STEPS", "MODEL.DCAC.TELEMETRY",
-)  # fmt: skip
-# What only the diffusion branch reads. So a baseline serves every setting of DCAC.
-OF_DCAC = ("MODEL.DCAC", "SOLVER.PROMPTS_LR_FACTOR", "SOLVER.LORA_LR_FACTOR")
 # What the table says, and KEY VALUE pairs must not.
 OF_THE_TABLE = {
     "SEED": "--seeds", "OUTPUT_DIR": "--output", "DATASETS.NAMES": "--sources", "DATASETS.TESTS": "--table",
@@ -52,6 +41,7 @@ class Run:
         output: the folder of all runs.
         cfg: with this run's folder as OUTPUT_DIR.
         key: equal for runs that are the same training, whatever their rows are called.
+        keys: under which such a run may lie: its key, and what it was called while fingerprints had the defaults in them.
         opts: values of the keys that were given as KEY VALUE pairs, where they can change a score of this run.
     """
 
@@ -61,6 +51,7 @@ class Run:
     output: Path
     cfg: CfgNode
     key: str
+    keys: tuple[str, ...]
     opts: Mapping[str, Any]
 
     def __str__(self) -> str:
@@ -80,8 +71,9 @@ class Run:
 
         Raises: InputError: the file is damaged.
         """
-        for file in sorted(self.output.glob(f"*/{self.key}/{RESULT}")):
-            return {**_read_result(file), "row": self.row}
+        for key in self.keys:
+            for file in sorted(self.output.glob(f"*/{key}/{RESULT}")):
+                return {**_read_result(file), "row": self.row}
         return None
 
 
@@ -103,25 +95,13 @@ def make_run(configs: Path, output: Path, row: str, source: str, seed: int, opts
     cfg = load_config(file, [*opts, *of_row, "DATASETS.TESTS", tests, "SEED", seed]).clone()
     cfg.defrost()
     cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH  # no look at a target before the last epoch
-    settings = _settings(cfg)
+    settings = settings_of(cfg)
     given = {key: settings[key] for key in opts[::2] if key in settings}
-    key = f"{source}/seed{seed}-{fingerprint(cfg)}"
-    cfg.OUTPUT_DIR = str(output / row / key)
+    keys = tuple(f"{source}/seed{seed}-{name}" for name in (fingerprint(cfg), first_fingerprint(cfg)) if name)
+    begun = [folder for key in keys if (folder := output / row / key).exists()]
+    cfg.OUTPUT_DIR = str((begun or [output / row / keys[0]])[0])
     cfg.freeze()
-    return Run(row, source, seed, output, cfg, key, given)
-
-
-def fingerprint(cfg: CfgNode) -> str:
-    """Ten hexadecimal digits that differ where a setting differs that can change a score."""
-    settings = _settings(cfg)
-    if any(str(value).startswith(SYNTHETIC) for value in settings.values()):
-        settings["synthetic"] = data.synthetic_version()
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
-
-
-def changes_scores(key: str) -> bool:
-    """Whether a key can change a score of any run."""
-    return not _within(key, WITHOUT_EFFECT)
+    return Run(row, source, seed, output, cfg, keys[0], keys, given)
 
 
 def train(run: Run) -> dict[str, Any]:
@@ -189,16 +169,6 @@ def _recording(evaluators: dict) -> type[DCACTrainer]:
     return Recording
 
 
-def _settings(cfg: CfgNode) -> dict[str, Any]:
-    """Dotted key -> value, of what can change a score of this run."""
-    ignored = WITHOUT_EFFECT if cfg.MODEL.META_ARCHITECTURE == "DCAC" else WITHOUT_EFFECT + OF_DCAC
-    return {key: value for key, value in _leaves(cfg) if not _within(key, ignored)}
-
-
-def _within(key: str, names: Iterable[str]) -> bool:
-    return any(key == name or key.startswith(name + ".") for name in names)
-
-
 def _marks(weights: str, tests: Iterable[str]) -> dict[str, list[str]]:
     """Target, by its short name -> the sentences about its own scores; a target without any is left out."""
     short = {dataset: name for name, dataset in DATASETS.items()}
@@ -228,14 +198,6 @@ def _telemetry(metrics: Path) -> dict[str, float]:
 
 def _rounded(value: float) -> float:
     return round(float(value), 4)
-
-
-def _leaves(node: Mapping, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 @contextmanager
