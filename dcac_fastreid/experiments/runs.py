@@ -6,24 +6,25 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from dcac_fastreid.checkpoint import marks
+from dcac_fastreid.data.locations import SYNTHETIC
 from dcac_fastreid.engine import DCACTrainer, load_config
 from dcac_fastreid.engine.stamp import FILE as STAMP
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.fingerprint import fingerprint, first_fingerprint, settings_of
 from dcac_fastreid.experiments.protocols import DATASETS, all_targets, config_file
+from dcac_fastreid.experiments.results import read_result, rounded_ap, write_result
 from dcac_fastreid.experiments.rows import ROWS, check_row
-from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.waiting import held
 from fastreid.config import CfgNode
 
 RESULT = "result.json"
-OF_A_RESULT = {"row": str, "source": str, "seed": int, "scores": dict, "seconds": float | int, "telemetry": dict}
 SCORES = ("mAP", "Rank-1", "mINP")
 # What the table says, and KEY VALUE pairs must not.
 OF_THE_TABLE = {
@@ -39,6 +40,7 @@ class Run:
     Attributes:
         source: the paper's short name, "MA", or several, "MA+D+C3".
         output: the folder of all runs.
+        results: a folder of results that were kept, from this or another machine; None: there is none.
         cfg: with this run's folder as OUTPUT_DIR.
         key: equal for runs that are the same training, whatever their rows are called.
         keys: under which such a run may lie: its key, and what it was called while fingerprints had the defaults in them.
@@ -49,13 +51,15 @@ class Run:
     source: str
     seed: int
     output: Path
+    results: Path | None
     cfg: CfgNode
     key: str
     keys: tuple[str, ...]
     opts: Mapping[str, Any]
 
     def __str__(self) -> str:
-        return f"{self.row} on {self.source}, seed {self.seed}"
+        root = str(self.opts.get("DATASETS.ROOT", ""))
+        return f"{self.row} on {self.source}, seed {self.seed}" + f", {root}" * root.startswith(SYNTHETIC)
 
     @property
     def folder(self) -> Path:
@@ -71,13 +75,24 @@ class Run:
 
         Raises: InputError: the file is damaged.
         """
-        for key in self.keys:
-            for file in sorted(self.output.glob(f"*/{key}/{RESULT}")):
-                return {**_read_result(file), "row": self.row}
+        places = [self.output.glob(f"*/{key}/{RESULT}") for key in self.keys]
+        places += [self.results.glob(f"*/{key}.json") for key in self.keys if self.results]
+        for file in chain.from_iterable(map(sorted, places)):
+            return {**read_result(file), "row": self.row}
         return None
 
+    def keep(self) -> None:
+        """Puts the result, where there is one, into the folder of results as well; not one without the queries' persons."""
+        if not self.results or any(self.results.glob(f"*/{self.key}.json")):
+            return
+        result = self.result()
+        if result and all("person" in of_target for of_target in result["queries"].values()):
+            write_result(self.results / self.row / f"{self.key}.json", result)
 
-def make_run(configs: Path, output: Path, row: str, source: str, seed: int, opts: Sequence = ()) -> Run:
+
+def make_run(
+    configs: Path, output: Path, row: str, source: str, seed: int, opts: Sequence = (), results: Path | None = None
+) -> Run:
     """The run with its settings.
 
     Args:
@@ -101,7 +116,7 @@ def make_run(configs: Path, output: Path, row: str, source: str, seed: int, opts
     begun = [folder for key in keys if (folder := output / row / key).exists()]
     cfg.OUTPUT_DIR = str((begun or [output / row / keys[0]])[0])
     cfg.freeze()
-    return Run(row, source, seed, output, cfg, keys[0], keys, given)
+    return Run(row, source, seed, output, results, cfg, keys[0], keys, given)
 
 
 def train(run: Run) -> dict[str, Any]:
@@ -126,35 +141,32 @@ def train(run: Run) -> dict[str, Any]:
         if len(tests) == 1:  # then fast-reid gives its scores alone
             scores = {tests[0]: scores}
         short = {dataset: name for name, dataset in DATASETS.items()}
+        stamp = json.loads((run.folder / STAMP).read_text())
         result = {
             "row": run.row,
             "source": run.source,
             "seed": run.seed,
+            "data_seed": (stamp["drawn_world"] or {}).get("seed"),
+            "fingerprint": run.key.rpartition("-")[2],
             "scores": {short[test]: {name: _rounded(scores[test][name]) for name in SCORES} for test in tests},
-            "queries": {
-                short[test]: {name: [_rounded(value) for value in values] for name, values in of_queries.items()}
-                for test, of_queries in ((test, evaluators[test].of_queries) for test in tests)
-            },
-            "stamp": json.loads((run.folder / STAMP).read_text()),
+            "queries": {short[test]: _of_queries(evaluators[test].of_queries) for test in tests},
+            "stamp": stamp,
             "opts": run.opts,
             "marks": found,
             "seconds": _rounded(time.perf_counter() - begun),
             "telemetry": _telemetry(run.folder / "metrics.json"),
         }
-        write_whole(run.folder / RESULT, lambda stream: stream.write(json.dumps(result).encode()))
+        write_result(run.folder / RESULT, result)
         return result
 
 
-def _read_result(file: Path) -> dict[str, Any]:
-    """What `train` has written. Raises InputError: it is damaged."""
-    try:
-        result = json.loads(file.read_text())
-        fits = all(isinstance(result[name], form) for name, form in OF_A_RESULT.items())
-    except (ValueError, KeyError, TypeError, RecursionError):
-        fits = False
-    if not fits:
-        raise InputError(f"{file} is no result of a training, or damaged; remove it, and the run is trained again")
-    return result
+def _of_queries(of_queries: Mapping[str, Iterable]) -> dict[str, list]:
+    """AP and Rank-1 in per cent, and the person, of each query that has a match."""
+    return {
+        "AP": rounded_ap(of_queries["AP"]),
+        "Rank-1": [float(value) for value in of_queries["Rank-1"]],
+        "person": [int(person) for person in of_queries["person"]],
+    }
 
 
 def _recording(evaluators: dict) -> type[DCACTrainer]:
