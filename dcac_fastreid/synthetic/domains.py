@@ -38,8 +38,8 @@ class Domain:
     junk: float = 0.0  # badly boxed pictures of the test people, per gallery picture
 
 
-# Many queries for few people: measured on differences between encoders, what queries of one person do each by themselves
-# makes an average uncertain, people hardly do. More people would make the gallery larger, and all scores others.
+# Many queries for each of few people: between two encoders, single queries make the average difference uncertain, and people hardly
+# do (docs/synthetic-benchmark.md). More people would also make the galleries larger and all scores lower.
 DOMAINS = {
     "market1501": Domain(
         number=1,

@@ -275,6 +275,28 @@ def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_world, tmp_path, 
     assert len({next(files).read_text().partition("Made by")[0] for files in texts}) == 1
 
 
+def test_data_seeds_on_the_command_line(tmp_path, cache_folder):
+    asked = [
+        sys.executable,
+        "tools/reproduce.py",
+        "--table",
+        "2",
+        "--seeds",
+        "1",
+        "--output",
+        str(tmp_path),
+        "--dry-run",
+    ]
+    lines = tool([*asked, "--synthetic", "--data-seeds", "4,7"], cache_folder).stdout.splitlines()
+    assert lines[4].startswith("to train baseline on MA, seed 0, synthetic:7: ") and lines[-1].startswith(
+        "8 runs: 0 done"
+    )
+    refused = tool([*asked, "--data-seeds", "4"], cache_folder)
+    assert refused.returncode == 2
+    assert "--data-seeds names synthetic data sets; add --synthetic, or leave it out" in refused.stderr
+    assert tool([*asked, "--synthetic", "--data-seeds", "1,x"], cache_folder).returncode == 2
+
+
 def test_a_process_that_fails_ends_the_others_with_its_sentence(tiny_world, tmp_path, cache_folder):
     world = shutil.copytree(tiny_world, tmp_path / "nowhere")
     for number, picture in enumerate((world / "Market-1501-v15.09.15" / "bounding_box_train").iterdir()):
