@@ -31,6 +31,7 @@ setup(
     packages=find_packages(include=["dcac_fastreid", "dcac_fastreid.*"]),
     package_data={
         "dcac_fastreid": [
+            "experiments/first_defaults.json",
             "reid/clip_architectures/*.json",
             "diffusion/sd15/*/*.json",
             "synthetic/weights/*",

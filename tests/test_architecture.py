@@ -48,7 +48,7 @@ ALLOWED = {
     "errors": set(),
     "helper_processes": set(),
     "json_files": set(),
-    "experiments": {"checkpoint", "data", "engine"},
+    "experiments": {"checkpoint", "config", "data", "engine"},
     "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
     "scripts": {"checkpoint", "compat", "config", "data", "engine", "reid"},
     "telemetry": {"conditioners"},

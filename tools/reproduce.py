@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import dcac_fastreid  # first: it makes fast-reid importable
-from dcac_fastreid.arguments import as_path, whole_number
+from dcac_fastreid.arguments import SEEDS, as_path, whole_number
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments import reproduce
 from dcac_fastreid.experiments.protocols import table_of
-from dcac_fastreid.experiments.runs import make_run, train
+from dcac_fastreid.experiments.runs import Run, make_run, train
 from dcac_fastreid.helper_processes import end_with
 from dcac_fastreid.output_files import check_writable
 
@@ -24,6 +24,11 @@ CONFIGS = Path(__file__).parent.parent / "configs" / "DCAC"
 
 def names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
+
+
+def data_seeds(text: str) -> list[int]:
+    read = whole_number(0, SEEDS - 1)
+    return [read(name) for name in names(text)]
 
 
 def parse() -> argparse.Namespace:
@@ -38,7 +43,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--seeds", type=whole_number(1, 1000), default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)"
     )
+    parser.add_argument(
+        "--data-seeds", type=data_seeds, default=[], metavar="A,B",
+        help="train and test on the synthetic data sets of these seeds, and judge over all of them (default: 0 alone)",
+    )  # fmt: skip
     parser.add_argument("--output", default="logs/reproduce", metavar="DIR", help="(default: logs/reproduce)")
+    parser.add_argument(
+        "--results", metavar="DIR",
+        help="folder of small result files, such as benchmarks/results: a run that has one there is finished, others leave one",
+    )  # fmt: skip
     parser.add_argument("--rows", type=names, default=[], metavar="A,B", help="train these rows alone")
     parser.add_argument("--sources", type=names, default=[], metavar="MA,MS", help="train on these sources alone")
     parser.add_argument("--dry-run", action="store_true", help="list the runs, and which of them are done")
@@ -47,6 +60,10 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("opts", nargs=argparse.REMAINDER, help="KEY VALUE ... as in tools/train_net.py")
     return parser.parse_args()
+
+
+def opts_of(run: Run, args: argparse.Namespace) -> list[str]:
+    return [*args.opts, *([reproduce.ROOT, run.cfg.DATASETS.ROOT] if args.data_seeds else [])]
 
 
 def main(args: argparse.Namespace) -> None:
@@ -64,8 +81,15 @@ def main(args: argparse.Namespace) -> None:
         print(reproduce.list_tables() if args.list else reproduce.COST)
         return
     check_writable(output, "--output leads to")
+    results = as_path(args.results, "--results") if args.results is not None else None
+    if results:
+        check_writable(results, "--results leads to")
+    if args.data_seeds and not args.synthetic:
+        raise InputError("--data-seeds names synthetic data sets; add --synthetic, or leave it out")
     spec = table_of(args.table, synthetic=args.synthetic)
-    runs = reproduce.runs_of(spec, configs, output, seeds=args.seeds, opts=args.opts)
+    runs = reproduce.runs_of(
+        spec, configs, output, seeds=args.seeds, data_seeds=args.data_seeds, opts=args.opts, results=results
+    )
     asked = reproduce.restrict(runs, spec, args.rows, args.sources)
     if args.dry_run:
         print(reproduce.describe(asked))
@@ -77,13 +101,13 @@ def main(args: argparse.Namespace) -> None:
         reproduce.train_missing(
             asked,
             jobs=args.jobs,
-            command=lambda run: [*single, run.row, run.source, str(run.seed), str(os.getpid()), *args.opts],
+            command=lambda run: [*single, run.row, run.source, str(run.seed), str(os.getpid()), *opts_of(run, args)],
         )
     except KeyboardInterrupt:
         done = sum(run.result() is not None for run in asked)
         print(f"\nStopped; {done} of {len(asked)} runs are done. To go on: {again}", file=sys.stderr)
         sys.exit(130)
-    stem = reproduce.stem(spec, args.opts, synthetic=args.synthetic)
+    stem = reproduce.stem(spec, args.opts, synthetic=args.synthetic, data_seeds=args.data_seeds)
     print("\n" + reproduce.write(spec, runs, output / "tables", stem, published=not args.synthetic, command=again))
 
 

@@ -14,13 +14,15 @@ logger = logging.getLogger("fastreid.dcac")
 
 SPLITS = ("train", "query", "gallery")
 DRAWN_WORLD = "drawn-world.json"  # in the root of a drawn world, whose domains are smaller than the real ones
+VALIDATION = "validation"  # folder of a synthetic data set: people neither trained on nor tested
 
 
 class NamedFilesDataset(ImageDataset):
     """A data set whose file names tell person and camera, as fast-reid's datasets deliver it, in sorted order.
 
     Training: (path, "NAME_PERSON", "NAME_CAMERA"), so that no person of another data set, or of the test, has that label;
-    query and gallery: (path, person, camera), numbers, cameras from 0. Junk (person -1) is left out.
+    query and gallery: (path, person, camera), numbers, cameras from 0. Junk (person -1) is left out. `validation`, as training:
+    of a synthetic data set, images of people who are in no other split; else empty.
 
     Args:
         root: the data root; the folder below it is the first complete one in KNOWN_DATASETS.
@@ -40,15 +42,20 @@ class NamedFilesDataset(ImageDataset):
         if located.lacking:
             raise InputError(f"{name} is not complete: {located.what_lacks()}; get it from {known.source}")
         splits = dict(zip(SPLITS, self.read(located), strict=True))
+        synthetic = (Path(root) / DRAWN_WORLD).exists()
         if verbose:
             logger.info(f"{name} is read from {located.folder}")
-            if not (Path(root) / DRAWN_WORLD).exists():
+            if not synthetic:
                 compare_counts(name, splits)
-        train = [
-            (path, f"{self.dataset_name}_{person}", f"{self.dataset_name}_{camera}")
-            for path, person, camera in splits["train"]
-        ]
+        folder = located.folder / VALIDATION
+        self.validation = self._labelled(read_folder(folder, self.naming) if synthetic and folder.is_dir() else [])
+        train = self._labelled(splits["train"])
         super().__init__(train, splits["query"], splits["gallery"], verbose=verbose, **kwargs)
+
+    def _labelled(self, items: list[tuple[str, int, int]]) -> list[tuple[str, str, str]]:
+        return [
+            (path, f"{self.dataset_name}_{person}", f"{self.dataset_name}_{camera}") for path, person, camera in items
+        ]
 
     def read(self, located: Located) -> list[list[tuple[str, int, int]]]:
         """(path, person, camera from 0) of train, query and gallery, from the folders that the parts name in this order."""

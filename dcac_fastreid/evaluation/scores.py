@@ -35,7 +35,8 @@ def scores(
         num_query: of N.
         metric, device, expansion, reranking: see ranking_distances.
         roc: whether TPR@FPR is reported.
-        of_queries: takes AP and Rank-1 in per cent, under these names, of every query that has a match, in their order.
+        of_queries: takes AP and Rank-1 in per cent and the person, under these names and "person", of every query that has a
+            match, in their order.
     Raises: InputError: a feature is not finite, no query has a match, or a setting does not fit the number of images.
     """
     distances = ranking_distances(
@@ -47,6 +48,8 @@ def scores(
     if of_queries is not None:
         of_queries["AP"] = all_AP * 100
         of_queries["Rank-1"] = np.array([nearest[0] == 0 for nearest in ranks]) * 100.0
+        matched = [query for query in range(num_query) if not matches.of(query)[1].all()]
+        of_queries["person"] = np.asarray(pids)[matched]
 
     results = OrderedDict((f"Rank-{k}", cmc[k - 1] * 100) for k in (1, 5, 10))
     results["mAP"], results["mINP"] = np.mean(all_AP) * 100, np.mean(all_INP) * 100

@@ -15,6 +15,7 @@ from dcac_fastreid.experiments.layout import (
     score_lines,
     telemetry_names,
     telemetry_texts,
+    uncertainty_grids,
 )
 from dcac_fastreid.experiments.plots import forest_plot, seed_plot
 from dcac_fastreid.experiments.table import METRICS, Cell, Table
@@ -55,6 +56,7 @@ def _section(table: Table) -> str:
     if compared_rows(table):
         parts += [f"<h2>Against {escape(labels(table)[table.reference])}</h2>", _comparisons(table)]
         parts += [forest_plot(table, metric) for metric in METRICS]
+        parts += [_plain_grid(header, lines) for header, lines in uncertainty_grids(table)]
     if telemetry_names(table):
         parts += ["<h2>Telemetry</h2>", _telemetry(table)]
     parts += ["<h2>How to read it</h2>", *(f"<p>{escape(sentence)}</p>" for sentence in explanations(table))]
@@ -96,13 +98,15 @@ def _grid(table: Table, lines: list[str]) -> str:
 
 
 def _telemetry(table: Table) -> str:
-    lines = []
-    for row in table.rows:
-        texts = "".join(f"<td>{escape(text)}</td>" for text in (row.label, *telemetry_texts(table, row)))
-        lines.append(f"<tr>{texts}</tr>")
-    names = "".join(f"<th>{escape(name)}</th>" for name in telemetry_names(table))
-    head = f"<thead><tr><th></th>{names}</tr></thead>"
-    return f'<div class="wide"><table>{head}<tbody>\n' + "\n".join(lines) + "\n</tbody></table></div>"
+    lines = [[row.label, *telemetry_texts(table, row)] for row in table.rows]
+    return _plain_grid(["", *telemetry_names(table)], lines)
+
+
+def _plain_grid(header: list[str], lines: list[list[str]]) -> str:
+    rows = ["<tr>" + "".join(f"<td>{escape(text)}</td>" for text in line) + "</tr>" for line in lines]
+    names = "".join(f"<th>{escape(name)}</th>" for name in header)
+    head = f"<thead><tr>{names}</tr></thead>"
+    return f'<div class="wide"><table>{head}<tbody>\n' + "\n".join(rows) + "\n</tbody></table></div>"
 
 
 def _runs(table: Table) -> str:

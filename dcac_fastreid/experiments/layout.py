@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from string import ascii_lowercase
 
 from dcac_fastreid.experiments.protocols import Column
-from dcac_fastreid.experiments.statistics import Comparison
+from dcac_fastreid.experiments.statistics import DATA_SETS, Comparison, OnDataSet
 from dcac_fastreid.experiments.table import METRICS, Cell, Row, Table
 from dcac_fastreid.experiments.telemetry_means import NAMES
 
@@ -67,7 +67,7 @@ def comparison_text(cell: Cell, metric: str, letters: Mapping[str, str]) -> str:
     return f"{interval_text(comparison)} {comparison.verdict}{references(cell.comparison_marks, letters)}"
 
 
-def interval_text(comparison: Comparison) -> str:
+def interval_text(comparison: Comparison | OnDataSet) -> str:
     return f"{comparison.difference:+.1f} [{comparison.low:+.1f}, {comparison.high:+.1f}]"
 
 
@@ -78,6 +78,39 @@ def minus_reference(table: Table) -> str:
 
 def compared_rows(table: Table) -> list[Row]:
     return [row for row in table.rows if row.name != table.reference]
+
+
+def uncertainty_grids(table: Table) -> list[tuple[list[str], list[list[str]]]]:
+    """Header and lines of the grids below the comparisons, metric by metric: where the average's uncertainty comes from.
+
+    First, where there are several data sets, each data set's own difference; then the parts of the variance.
+    """
+    grids = []
+    for metric in METRICS:
+        found = [(row.label, row.average.scores[metric].comparison) for row in compared_rows(table)]
+        compared = [(label, comparison) for label, comparison in found if comparison]
+        average = f"{HEADINGS[metric]} {minus_reference(table)}, average"
+        if compared and len(table.data_seeds) > 1:
+            header = [average, *(f"data set {data_seed}" for data_seed in table.data_seeds)]
+            grids.append((header, [[label, *_on_data_sets(table, comparison)] for label, comparison in compared]))
+        if compared:
+            names = list(dict.fromkeys(name for _, comparison in compared for name in comparison.variance))
+            lines = [[label, *_shares(names, comparison)] for label, comparison in compared]
+            grids.append(([average, "standard error", *names], lines))
+    return grids
+
+
+def _on_data_sets(table: Table, comparison: Comparison) -> list[str]:
+    own = {on.data_seed: interval_text(on) for on in comparison.data_sets}
+    return [own.get(data_seed, NOT_RUN) for data_seed in table.data_seeds]
+
+
+def _shares(names: list[str], comparison: Comparison) -> list[str]:
+    """The standard error in percentage points, without what drawing the data sets would add; then each part of the variance."""
+    variance, total = comparison.variance, sum(comparison.variance.values())
+    error = sum(value for name, value in variance.items() if name != DATA_SETS) ** 0.5
+    shares = [f"{100 * variance[name] / total:.0f} %" if total and name in variance else NOT_COMPARED for name in names]
+    return [f"{error:.2f}", *shares]
 
 
 def telemetry_names(table: Table) -> list[str]:
@@ -110,9 +143,18 @@ def explanations(table: Table) -> list[str]:
     sentences = [f"mAP and Rank-1 (R1) in per cent{_over_seeds(_seed_numbers(table))}; the last epoch counts."]
     if len(table.rows) > 1:
         sentences.append(
-            f"Comparisons: row {minus_reference(table)} in percentage points, paired by seed and query, [95 % interval]; "
-            "better or worse where the interval excludes 0, else within noise. Of 20 comparisons without any true difference about "
-            "one is expected to exclude 0: read the average first."
+            f"Comparisons: row {minus_reference(table)} in percentage points, paired by seed and query, [95 % interval] over "
+            f"training seeds and persons, for {_these_data_sets(table)}; better or worse where the interval excludes 0, else "
+            "within noise. Of 20 comparisons without any true difference about one is expected to exclude 0: read the average "
+            "first."
+        )
+    if uncertainty_grids(table):
+        sentences.append(
+            "Standard error: of the average difference, in percentage points. Behind it the parts of the average's variance: "
+            "training seeds, persons, queries of one person, and single pairs of seed and query (where a source has one seed, "
+            "these count among queries and the part of the seeds is unknown). More of each makes its own part smaller."
+            + " Data sets: what drawing other ones would add; the interval and the standard error do not cover it."
+            * (len(table.data_seeds) > 1)
         )
     if telemetry_names(table):
         sentences.append(
@@ -123,6 +165,12 @@ def explanations(table: Table) -> list[str]:
         )
     letters = footnote_letters(table)
     return [*sentences, *table.notes, *(f"[{letter}] {mark}" for mark, letter in letters.items())]
+
+
+def _these_data_sets(table: Table) -> str:
+    if len(table.data_seeds) > 1:
+        return f"the given data sets ({', '.join(map(str, table.data_seeds))})"
+    return "this data set" if table.data_seeds and table.data_seeds[0] is not None else "these data sets"
 
 
 def _over_seeds(numbers: set[int]) -> str:

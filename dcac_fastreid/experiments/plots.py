@@ -12,11 +12,16 @@ from dcac_fastreid.experiments.layout import (
     minus_reference,
     references,
 )
-from dcac_fastreid.experiments.statistics import BETTER, WITHIN_NOISE, WORSE
+from dcac_fastreid.experiments.statistics import BETTER, NO_VERDICT, WITHIN_NOISE, WORSE
 from dcac_fastreid.experiments.table import Table
 
 # Verdict -> colour and marker: told apart without colours too.
-LOOKS = {BETTER: ("#1a7f37", "^"), WORSE: ("#b3261e", "v"), WITHIN_NOISE: ("#6e7781", "o")}
+LOOKS = {
+    BETTER: ("#1a7f37", "^"),
+    WORSE: ("#b3261e", "v"),
+    WITHIN_NOISE: ("#6e7781", "o"),
+    NO_VERDICT: ("#6e7781", "x"),
+}
 PANELS_SIDE_BY_SIDE = 4
 PANEL_WIDTH, LETTER_WIDTH, ROW_HEIGHT, MARGIN_HEIGHT = 3.0, 0.065, 0.28, 0.9  # inches
 SETTINGS = {

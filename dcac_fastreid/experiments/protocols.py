@@ -20,6 +20,8 @@ class TableSpec:
         name: as --table takes it, "single-source" or "7".
         rows: names of ROWS, in order.
         reference: the row that all others are compared with.
+        controls: rows that are known to be better than the reference; where one of them does not show, the table gives no verdict
+            on the others.
         published: mAP and Rank-1 in per cent that the paper prints for a row and a column; absent where it prints none.
     """
 
@@ -29,6 +31,7 @@ class TableSpec:
     reference: str
     columns: tuple[Column, ...]
     published: Mapping[tuple[str, Column], tuple[float, float]]
+    controls: tuple[str, ...] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -69,12 +72,12 @@ def _towards_all(columns: Sequence[Column]) -> tuple[Column, ...]:
     return tuple((source, target) for source in sources for target in all_targets(source) if target != source)
 
 
-def _table(name: str, title: str, rows: str, columns: Sequence[Column]) -> TableSpec:
-    """Its first row is the reference."""
-    names = tuple(rows.split())
+def _table(name: str, title: str, rows: str, columns: Sequence[Column], controls: str = "") -> TableSpec:
+    """Its first row is the reference; its controls are the last."""
+    names = (*rows.split(), *controls.split())
     cells = {(row, column) for row in names for column in columns}
     published = {cell: numbers for cell, numbers in PUBLISHED.items() if cell in cells}
-    return TableSpec(name, title, names, names[0], tuple(columns), published)
+    return TableSpec(name, title, names, names[0], tuple(columns), published, tuple(controls.split()))
 
 
 _PAIRS = tuple(permutations(DATASETS, 2))

@@ -20,6 +20,7 @@ from dcac_fastreid.experiments.layout import (
     score_lines,
     telemetry_names,
     telemetry_texts,
+    uncertainty_grids,
 )
 from dcac_fastreid.experiments.plots import forest_plot
 from dcac_fastreid.experiments.table import METRICS, Table
@@ -76,6 +77,7 @@ def _document(table: Table, tablefmt: str, *, title: str, item: str) -> str:
     grids = [
         *_score_grids(table, tablefmt),
         *_comparison_grids(table, tablefmt),
+        *(_grid(lines, header, tablefmt) for header, lines in uncertainty_grids(table)),
         *_telemetry_grids(table, tablefmt),
     ]
     return "\n\n".join([title, *grids, "\n".join(item + sentence for sentence in explanations(table))]) + "\n"

@@ -6,15 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from dcac_fastreid.arguments import as_count
+from dcac_fastreid.data.locations import SYNTHETIC
 from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.fingerprint import changes_scores
 from dcac_fastreid.experiments.protocols import TABLES, TableSpec
 from dcac_fastreid.experiments.render import as_text, write_table
-from dcac_fastreid.experiments.runs import Run, changes_scores, make_run, train
+from dcac_fastreid.experiments.runs import Run, make_run, train
 from dcac_fastreid.experiments.side_by_side import train_side_by_side
 from dcac_fastreid.experiments.table import build_table
 
+ROOT = "DATASETS.ROOT"
 COST = (
     "Table 6 is cost, nothing is trained for it: tools/model_stats.py counts parameters and FLOPs of each row, as in "
     "python tools/model_stats.py --config-file configs/DCAC/ablation/ma_ms/frozen.yml --num-classes 751, and "
@@ -28,17 +31,35 @@ def list_tables() -> str:
     return "\n".join([*lines, f"{'6':<14} {COST}"])
 
 
-def runs_of(spec: TableSpec, configs: Path, output: Path, *, seeds: int, opts: Sequence = ()) -> list[Run]:
+def runs_of(
+    spec: TableSpec,
+    configs: Path,
+    output: Path,
+    *,
+    seeds: int,
+    data_seeds: Sequence[int] = (),
+    opts: Sequence = (),
+    results: Path | None = None,
+) -> list[Run]:
     """Every run of a table, seed by seed, the rows of a source beside each other; a run may stand there under two rows.
 
     Args:
         configs: the folder configs/DCAC, or configs/DCAC/synthetic.
         seeds: how many, from 0 on.
+        data_seeds: seeds of the synthetic data sets, all runs on each of them; (): on what configs and opts say.
         opts: KEY VALUE pairs for all of them.
+        results: see Run.
+    Raises: InputError: data_seeds together with DATASETS.ROOT, or one of them twice.
     """
     as_count(seeds, "the number of seeds")
+    if data_seeds and ROOT in opts[::2]:
+        raise InputError(f"{ROOT} and --data-seeds both say the data set; leave one of them out")
+    if len(set(data_seeds)) < len(data_seeds):
+        raise InputError(f"--data-seeds has one twice: {', '.join(map(str, data_seeds))}; name each once")
+    roots = [[ROOT, f"{SYNTHETIC}{data_seed}"] for data_seed in data_seeds] or [[]]
     return [
-        make_run(configs, output, row, source, seed, opts)
+        make_run(configs, output, row, source, seed, [*opts, *root], results)
+        for root in roots
         for seed in range(seeds)
         for source in spec.sources
         for row in spec.rows
@@ -86,6 +107,8 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
     results = [(run, run.result()) for run in runs]
     finished = [result for _, result in results if result]
     missing = [run for run, result in results if not result]
+    for run in runs:
+        run.keep()
     print(f"{len(runs)} runs, {len(finished)} done, {len(missing)} to train", flush=True)
     without = sum(not result["telemetry"] for run, result in results if result and run.cfg.MODEL.DCAC.TELEMETRY)
     if without:
@@ -94,9 +117,10 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
             "without it, and are not trained again for it; another --output would train them with it",
             flush=True,
         )
-    for run in {(run.row, run.source): run for run in missing}.values():  # seeds read the same
+    for run in {(run.row, run.source, run.cfg.DATASETS.ROOT): run for run in missing}.values():  # seeds read the same
         check_inputs(run.cfg, training=True)
     for run in _train_here(missing) if jobs == 1 else train_side_by_side(missing, jobs, command):
+        run.keep()
         result = run.result()
         finished.append(result)
         missing.remove(run)
@@ -124,9 +148,9 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def stem(spec: TableSpec, opts: Sequence = (), *, synthetic: bool) -> str:
-    """The name of a table's files: another one for each set of KEY VALUE pairs that can change a score."""
-    name = f"table-{spec.name}" + "-synthetic" * synthetic
+def stem(spec: TableSpec, opts: Sequence = (), *, synthetic: bool, data_seeds: Sequence[int] = ()) -> str:
+    """The name of a table's files: another one for other data sets, and for each set of pairs that can change a score."""
+    name = f"table-{spec.name}" + "-synthetic" * synthetic + "".join(f"-{seed}" for seed in data_seeds)
     pairs = {key: value for key, value in zip(opts[::2], opts[1::2], strict=True) if changes_scores(key)}
     if pairs:
         text = " ".join(f"{key} {pairs[key]}" for key in sorted(pairs))

@@ -1,41 +1,31 @@
 """One training of a row on a source with a seed: its settings, its folder, its result."""
 
-import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
-from dcac_fastreid import data
 from dcac_fastreid.checkpoint import marks
 from dcac_fastreid.data.locations import SYNTHETIC
 from dcac_fastreid.engine import DCACTrainer, load_config
 from dcac_fastreid.engine.stamp import FILE as STAMP
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.fingerprint import fingerprint, first_fingerprint, settings_of
 from dcac_fastreid.experiments.protocols import DATASETS, all_targets, config_file
+from dcac_fastreid.experiments.results import read_result, rounded_ap, write_result
 from dcac_fastreid.experiments.rows import ROWS, check_row
-from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.waiting import held
 from fastreid.config import CfgNode
 
 RESULT = "result.json"
-OF_A_RESULT = {"row": str, "source": str, "seed": int, "scores": dict, "seconds": float | int, "telemetry": dict}
 SCORES = ("mAP", "Rank-1", "mINP")
-# Where a run lies and is computed, how its pictures are loaded, what it saves and logs on the way: no part of its settings.
-# All but MODEL.DEVICE leave every number as it is. CPU and GPU do not compute the same bits, so that scores may differ; a
-# result is taken from either all the same, its stamp tells the device, and a table that mixes them says so.
-WITHOUT_EFFECT = (
-    "OUTPUT_DIR", "MODEL.DEVICE", "DATALOADER.NUM_WORKERS", "DATALOADER.CACHE_IMAGES", "SOLVER.CHECKPOINT_PERIOD",
-    "SOLVER.CHECKPOINT_STEPS", "MODEL.DCAC.TELEMETRY",
-)  # fmt: skip
-# What only the diffusion branch reads. So a baseline serves every setting of DCAC.
-OF_DCAC = ("MODEL.DCAC", "SOLVER.PROMPTS_LR_FACTOR", "SOLVER.LORA_LR_FACTOR")
 # What the table says, and KEY VALUE pairs must not.
 OF_THE_TABLE = {
     "SEED": "--seeds", "OUTPUT_DIR": "--output", "DATASETS.NAMES": "--sources", "DATASETS.TESTS": "--table",
@@ -50,8 +40,10 @@ class Run:
     Attributes:
         source: the paper's short name, "MA", or several, "MA+D+C3".
         output: the folder of all runs.
+        results: a folder of results that were kept, from this or another machine; None: there is none.
         cfg: with this run's folder as OUTPUT_DIR.
         key: equal for runs that are the same training, whatever their rows are called.
+        keys: under which such a run may lie: its key, and what it was called while fingerprints had the defaults in them.
         opts: values of the keys that were given as KEY VALUE pairs, where they can change a score of this run.
     """
 
@@ -59,12 +51,15 @@ class Run:
     source: str
     seed: int
     output: Path
+    results: Path | None
     cfg: CfgNode
     key: str
+    keys: tuple[str, ...]
     opts: Mapping[str, Any]
 
     def __str__(self) -> str:
-        return f"{self.row} on {self.source}, seed {self.seed}"
+        root = str(self.opts.get("DATASETS.ROOT", ""))
+        return f"{self.row} on {self.source}, seed {self.seed}" + f", {root}" * root.startswith(SYNTHETIC)
 
     @property
     def folder(self) -> Path:
@@ -80,12 +75,24 @@ class Run:
 
         Raises: InputError: the file is damaged.
         """
-        for file in sorted(self.output.glob(f"*/{self.key}/{RESULT}")):
-            return {**_read_result(file), "row": self.row}
+        places = [self.output.glob(f"*/{key}/{RESULT}") for key in self.keys]
+        places += [self.results.glob(f"*/{key}.json") for key in self.keys if self.results]
+        for file in chain.from_iterable(map(sorted, places)):
+            return {**read_result(file), "row": self.row}
         return None
 
+    def keep(self) -> None:
+        """Puts the result, where there is one, into the folder of results as well; not one without the queries' persons."""
+        if not self.results or any(self.results.glob(f"*/{self.key}.json")):
+            return
+        result = self.result()
+        if result and all("person" in of_target for of_target in result["queries"].values()):
+            write_result(self.results / self.row / f"{self.key}.json", result)
 
-def make_run(configs: Path, output: Path, row: str, source: str, seed: int, opts: Sequence = ()) -> Run:
+
+def make_run(
+    configs: Path, output: Path, row: str, source: str, seed: int, opts: Sequence = (), results: Path | None = None
+) -> Run:
     """The run with its settings.
 
     Args:
@@ -103,25 +110,13 @@ def make_run(configs: Path, output: Path, row: str, source: str, seed: int, opts
     cfg = load_config(file, [*opts, *of_row, "DATASETS.TESTS", tests, "SEED", seed]).clone()
     cfg.defrost()
     cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH  # no look at a target before the last epoch
-    settings = _settings(cfg)
+    settings = settings_of(cfg)
     given = {key: settings[key] for key in opts[::2] if key in settings}
-    key = f"{source}/seed{seed}-{fingerprint(cfg)}"
-    cfg.OUTPUT_DIR = str(output / row / key)
+    keys = tuple(f"{source}/seed{seed}-{name}" for name in (fingerprint(cfg), first_fingerprint(cfg)) if name)
+    begun = [folder for key in keys if (folder := output / row / key).exists()]
+    cfg.OUTPUT_DIR = str((begun or [output / row / keys[0]])[0])
     cfg.freeze()
-    return Run(row, source, seed, output, cfg, key, given)
-
-
-def fingerprint(cfg: CfgNode) -> str:
-    """Ten hexadecimal digits that differ where a setting differs that can change a score."""
-    settings = _settings(cfg)
-    if any(str(value).startswith(SYNTHETIC) for value in settings.values()):
-        settings["synthetic"] = data.synthetic_version()
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
-
-
-def changes_scores(key: str) -> bool:
-    """Whether a key can change a score of any run."""
-    return not _within(key, WITHOUT_EFFECT)
+    return Run(row, source, seed, output, results, cfg, keys[0], keys, given)
 
 
 def train(run: Run) -> dict[str, Any]:
@@ -146,35 +141,32 @@ def train(run: Run) -> dict[str, Any]:
         if len(tests) == 1:  # then fast-reid gives its scores alone
             scores = {tests[0]: scores}
         short = {dataset: name for name, dataset in DATASETS.items()}
+        stamp = json.loads((run.folder / STAMP).read_text())
         result = {
             "row": run.row,
             "source": run.source,
             "seed": run.seed,
+            "data_seed": (stamp["drawn_world"] or {}).get("seed"),
+            "fingerprint": run.key.rpartition("-")[2],
             "scores": {short[test]: {name: _rounded(scores[test][name]) for name in SCORES} for test in tests},
-            "queries": {
-                short[test]: {name: [_rounded(value) for value in values] for name, values in of_queries.items()}
-                for test, of_queries in ((test, evaluators[test].of_queries) for test in tests)
-            },
-            "stamp": json.loads((run.folder / STAMP).read_text()),
+            "queries": {short[test]: _of_queries(evaluators[test].of_queries) for test in tests},
+            "stamp": stamp,
             "opts": run.opts,
             "marks": found,
             "seconds": _rounded(time.perf_counter() - begun),
             "telemetry": _telemetry(run.folder / "metrics.json"),
         }
-        write_whole(run.folder / RESULT, lambda stream: stream.write(json.dumps(result).encode()))
+        write_result(run.folder / RESULT, result)
         return result
 
 
-def _read_result(file: Path) -> dict[str, Any]:
-    """What `train` has written. Raises InputError: it is damaged."""
-    try:
-        result = json.loads(file.read_text())
-        fits = all(isinstance(result[name], form) for name, form in OF_A_RESULT.items())
-    except (ValueError, KeyError, TypeError, RecursionError):
-        fits = False
-    if not fits:
-        raise InputError(f"{file} is no result of a training, or damaged; remove it, and the run is trained again")
-    return result
+def _of_queries(of_queries: Mapping[str, Iterable]) -> dict[str, list]:
+    """AP and Rank-1 in per cent, and the person, of each query that has a match."""
+    return {
+        "AP": rounded_ap(of_queries["AP"]),
+        "Rank-1": [float(value) for value in of_queries["Rank-1"]],
+        "person": [int(person) for person in of_queries["person"]],
+    }
 
 
 def _recording(evaluators: dict) -> type[DCACTrainer]:
@@ -187,16 +179,6 @@ def _recording(evaluators: dict) -> type[DCACTrainer]:
             return loader, evaluators[dataset_name]
 
     return Recording
-
-
-def _settings(cfg: CfgNode) -> dict[str, Any]:
-    """Dotted key -> value, of what can change a score of this run."""
-    ignored = WITHOUT_EFFECT if cfg.MODEL.META_ARCHITECTURE == "DCAC" else WITHOUT_EFFECT + OF_DCAC
-    return {key: value for key, value in _leaves(cfg) if not _within(key, ignored)}
-
-
-def _within(key: str, names: Iterable[str]) -> bool:
-    return any(key == name or key.startswith(name + ".") for name in names)
 
 
 def _marks(weights: str, tests: Iterable[str]) -> dict[str, list[str]]:
@@ -228,14 +210,6 @@ def _telemetry(metrics: Path) -> dict[str, float]:
 
 def _rounded(value: float) -> float:
     return round(float(value), 4)
-
-
-def _leaves(node: Mapping, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in node.items():
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
 
 
 @contextmanager

@@ -1,24 +1,37 @@
-"""How sure is the difference between two rows? Paired, over the seeds of training and the queries of the test.
+"""How sure is the difference between two rows? Paired, over training seeds and over the persons of the test sets.
 
-Shapes: S seeds, Q queries, R draws of the bootstrap.
+Shapes: S seeds, Q queries.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.protocols import Column
+from dcac_fastreid.experiments.variance import Place, TestSet, variance_between, variance_of_mean
 
-DRAWS = 10_000
 CONFIDENCE = 0.95
-BETTER, WORSE, WITHIN_NOISE = "better", "worse", "within noise"
+BETTER, WORSE, WITHIN_NOISE, NO_VERDICT = "better", "worse", "within noise", "no verdict"
 ROUNDING = 1e-9  # percentage points: an interval that ends at 0 may be computed to end beside it
-COUNTS_AT_ONCE = 4_000_000  # draws times queries that are in memory together: 32 MB
+SEEDS, PERSONS, QUERIES, PAIRS, DATA_SETS = "training seeds", "persons", "queries", "seed and query", "data sets"
 
-QueryScores = Mapping[Column, Mapping[int, Sequence[float]]]  # column -> seed -> a score for each query, in per cent
+QueryScores = Mapping[Place, Mapping[int, Sequence[float]]]  # place -> seed -> a score for each query, in per cent
+
+
+@dataclass(frozen=True)
+class OnDataSet:
+    """The difference on one data set, in percentage points, with its own 95 % interval.
+
+    data_seed: of the synthetic data set; None: real data.
+    """
+
+    data_seed: int | None
+    difference: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True)
@@ -26,12 +39,17 @@ class Comparison:
     """A row against the reference row, in percentage points.
 
     Attributes:
-        difference: row minus reference, the mean over columns, seeds and queries.
-        low, high: ends of the 95 % interval.
-        verdict: BETTER or WORSE where the interval excludes 0, else WITHIN_NOISE.
+        difference: row minus reference, the mean over data sets, columns, seeds and queries.
+        low, high: ends of the 95 % interval, for these data sets.
+        verdict: BETTER or WORSE where the interval excludes 0, else WITHIN_NOISE; NO_VERDICT in a table whose controls do
+            not show.
         columns: those that both rows have.
-        seeds: by source, how many seeds both rows have. Where it is 1, the interval covers the queries alone.
-        queries: by target.
+        seeds: by source, how many seeds both rows have, on the data set that has the fewest. Where it is 1, the interval
+            covers the persons alone.
+        queries, persons: by target, how many, on the data set that has the fewest.
+        data_sets: the same difference on each data set by itself.
+        variance: its parts, in squared percentage points: SEEDS, PERSONS, QUERIES and PAIRS, which the interval covers; and
+            where there are several data sets DATA_SETS, what drawing them would add, which it does not cover.
     """
 
     difference: float
@@ -41,6 +59,9 @@ class Comparison:
     columns: tuple[Column, ...]
     seeds: Mapping[str, int]
     queries: Mapping[str, int]
+    persons: Mapping[str, int]
+    data_sets: tuple[OnDataSet, ...]
+    variance: Mapping[str, float]
 
 
 def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
@@ -48,137 +69,115 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def paired_comparison(row: QueryScores, reference: QueryScores, *, draws: int = DRAWS, rng_seed: int = 0) -> Comparison:
-    """Difference of two rows and its 95 % interval, over all columns that both have, each with the same weight.
+def paired_comparison(
+    row: QueryScores, reference: QueryScores, persons: Mapping[TestSet, Sequence[int]] | None = None
+) -> Comparison:
+    """Difference of two rows and its 95 % interval, over all places that both have, each with the same weight.
 
-    Element [s, q] of both rows belongs together: the same seed, source and query. Their difference is taken first, so
-    that what a seed or a query does to both rows alike drops out.
+    Element [s, q] of both rows belongs together: the same data set, seed, source and query. Their difference is taken
+    first, so that what a seed or a query does to both rows alike drops out.
 
-    The interval is a percentile bootstrap with crossed resampling: in every draw the seeds of each source and the queries
-    of each target are drawn with replacement, independently; columns of one source share its seeds, columns of one target
-    its queries. For two crossed factors this errs on the safe side: noise that belongs to single (seed, query) pairs
-    counts up to three times (A. B. Owen, The pigeonhole bootstrap, Annals of Applied Statistics 1(2), 2007).
+    The interval is Student's t with the variance and the degrees of freedom of `variance_of_mean`: other trainings and
+    other persons could have been drawn, persons with all of their queries. A crossed bootstrap would say much the same but
+    counts the noise of single (seed, query) pairs up to three times (A. B. Owen, The pigeonhole bootstrap, Annals of Applied
+    Statistics 1(2), 2007), and needs a correction for few seeds. Simulated without any effect, with 2 to 5 seeds, 4
+    sources, 30 or 40 persons, whatever part of the variance prevails, 93 to 99.5 % of the intervals contain 0; with a
+    single column, 20 persons and 2 seeds, whose noise prevails, 90 %.
 
-    Five seeds are too few for a plain percentile interval: without any effect it excludes 0 in about 17 % of all tables
-    (25 % with three seeds) where the seeds' noise prevails. Resampled deviations are too small by sqrt((S - 1) / S), the
-    "narrowness bias", and normal tails stand where Student's t belongs. Both are put right as T. Hesterberg proposes (What
-    Teachers Should Know About the Bootstrap, The American Statistician 69(4), 2015), on the deviations rather than on the
-    percentiles because those of three seeds cannot move outwards: each seed's mean deviation is multiplied by
-    sqrt(S / (S - 1)) * t / z, with the degrees of freedom of the seeds' part of the variance (Satterthwaite, over the
-    sources). Queries need no correction: they number 72 to 96 on the drawn world, where the same factor would be below 1.03, and
-    1,400 to 11,659 on the paper's data sets. Simulated without any effect, with 2, 3 and 5 seeds, at most
-    7 % of the intervals exclude 0; hardly any where the noise of single (seed, query) pairs prevails.
+    The interval is for these data sets: that others would be drawn is not in it. How far theirs lie apart is told by the
+    difference on each of them, and by the variance's part DATA_SETS. Trainings on two data sets count as independent,
+    although a seed gives both the same draws.
 
-    The interval is conditional on these persons and this world (or data set): only seeds and queries are drawn. Queries of one
-    person are not independent, but are drawn as if they were: for other persons or another world the interval is too narrow.
-
+    Args:
+        persons: of the queries of each test set; without them each query counts as a person of its own.
     Raises:
-        InputError: no column in common; no seed in common on a source; numbers of queries that differ.
+        InputError: no place in common; no seed in common on a source; numbers of queries that differ.
     """
     differences = _paired_differences(row, reference)
-    centred = _corrected_for_few_seeds(differences)
-    difference = float(np.mean([values.mean() for values in differences.values()]))
-    tail = (1 - CONFIDENCE) / 2
-    low, high = difference + np.quantile(_resampled_means(centred, draws, rng_seed), [tail, 1 - tail])
+    persons = {
+        (data, target): (persons or {}).get((data, target), range(values.shape[1]))
+        for (data, _, target), values in differences.items()
+    }
+    difference, low, high, parts = _interval(differences, persons)
+    by_data = {
+        data: {place: values for place, values in differences.items() if place[0] == data}
+        for data in dict.fromkeys(place[0] for place in differences)
+    }
+    own = {data: _interval(of_data, persons) for data, of_data in by_data.items()}
+    if len(own) > 1:
+        between = variance_between(
+            [mean for mean, *_ in own.values()], [sum(of_own.values()) for *_, of_own in own.values()]
+        )
+        parts[DATA_SETS] = between / len(own)
     return Comparison(
         difference,
-        float(low),
-        float(high),
+        low,
+        high,
         verdict=BETTER if low > ROUNDING else WORSE if high < -ROUNDING else WITHIN_NOISE,
-        columns=tuple(differences),
-        seeds={source: len(values) for (source, _), values in differences.items()},
-        queries={target: values.shape[1] for (_, target), values in differences.items()},
+        columns=tuple(dict.fromkeys((source, target) for _, source, target in differences)),
+        seeds=_fewest((source, len(values)) for (_, source, _), values in differences.items()),
+        queries=_fewest((target, len(of)) for (_, target), of in persons.items()),
+        persons=_fewest((target, len(set(of))) for (_, target), of in persons.items()),
+        data_sets=tuple(OnDataSet(data, *interval[:3]) for data, interval in own.items()),
+        variance=parts,
     )
 
 
-def _paired_differences(row: QueryScores, reference: QueryScores) -> dict[Column, np.ndarray]:
-    """(S, Q) of each column, over the seeds that both rows have on all of a source's columns."""
-    columns = [column for column in row if column in reference]
-    if not columns:
+def _interval(differences: Mapping[Place, np.ndarray], persons) -> tuple[float, float, float, dict[str, float]]:
+    """Mean, both ends, and the parts of the variance."""
+    mean = float(np.mean([values.mean() for values in differences.values()]))
+    variance = variance_of_mean(differences, persons)
+    half = float(stdtrit(variance.freedom, (1 + CONFIDENCE) / 2)) * variance.total**0.5
+    parts = {SEEDS: variance.seeds, PERSONS: variance.persons, QUERIES: variance.queries, PAIRS: variance.pairs}
+    return mean, mean - half, mean + half, parts
+
+
+def _fewest(numbers) -> dict[str, int]:
+    fewest: dict[str, int] = {}
+    for name, number in numbers:
+        fewest[name] = min(number, fewest.get(name, number))
+    return fewest
+
+
+def _paired_differences(row: QueryScores, reference: QueryScores) -> dict[Place, np.ndarray]:
+    """(S, Q) of each place, over the seeds that both rows have on all places of a data set and source."""
+    places = [place for place in row if place in reference]
+    if not places:
         raise InputError(
             f"the rows have no column in common ({_listed(row)} and {_listed(reference)}); train both on one source"
         )
     seeds = {
-        source: sorted(
-            set.intersection(*(set(side[c]) for side in (row, reference) for c in columns if c[0] == source))
+        trained: sorted(
+            set.intersection(*(set(side[p]) for side in (row, reference) for p in places if p[:2] == trained))
         )
-        for source, _ in columns
+        for trained in dict.fromkeys(place[:2] for place in places)
     }
     differences, queries = {}, {}
-    for column in columns:
-        source, target = column
-        name = f"{source} -> {target}"
-        if not seeds[source]:
+    for place in places:
+        data, source, target = place
+        if not seeds[data, source]:
             raise InputError(
-                f"{name}: the rows have no seed in common (seeds {_listed(row[column])} and {_listed(reference[column])}); "
-                "train both with the same seeds"
+                f"{_name(place)}: the rows have no seed in common (seeds {_listed(row[place])} and "
+                f"{_listed(reference[place])}); train both with the same seeds"
             )
-        pairs = [(row[column][seed], reference[column][seed]) for seed in seeds[source]]
-        numbers = {len(scores) for pair in pairs for scores in pair} | {queries.get(target, len(pairs[0][0]))}
+        pairs = [(row[place][seed], reference[place][seed]) for seed in seeds[data, source]]
+        numbers = {len(scores) for pair in pairs for scores in pair}
+        numbers |= {queries.get((data, target), len(pairs[0][0]))}
         if len(numbers) > 1:
             raise InputError(
-                f"{name}: the numbers of queries on {target} differ ({_listed(sorted(numbers))}), expected the same in every "
-                "result; test all on the same data set"
+                f"{_name(place)}: the numbers of queries on {target} differ ({_listed(sorted(numbers))}), expected the same in "
+                "every result; test all on the same data set"
             )
-        queries[target] = numbers.pop()
+        queries[data, target] = numbers.pop()
         ours, theirs = np.asarray(pairs, dtype=float).swapaxes(0, 1)
-        differences[column] = ours - theirs
+        differences[place] = ours - theirs
     return differences
 
 
-def _corrected_for_few_seeds(differences: Mapping[Column, np.ndarray]) -> dict[Column, np.ndarray]:
-    """Deviations from each column's mean, the seeds' part of them widened (see `paired_comparison`)."""
-    factors = _seed_factors(differences)
-    corrected = {}
-    for column, values in differences.items():
-        deviations = values - values.mean()
-        of_seeds = deviations.mean(axis=1, keepdims=True)
-        corrected[column] = deviations + (factors[column[0]] - 1) * of_seeds
-    return corrected
-
-
-def _seed_factors(differences: Mapping[Column, np.ndarray]) -> dict[str, float]:
-    """By source: sqrt(S / (S - 1)) * t / z; 1 for a single seed, whose deviation is 0."""
-    numbers = {source: len(values) for (source, _), values in differences.items()}
-    parts = {}  # source with several seeds -> its part of the mean's variance, and the degrees of freedom of that
-    for source, number in numbers.items():
-        if number > 1:
-            means = sum(values.mean(axis=1) for (of, _), values in differences.items() if of == source) / len(
-                differences
-            )
-            parts[source] = means.var(ddof=1) / number, number - 1
-    variance = sum(part for part, _ in parts.values())
-    if variance == 0:
-        return dict.fromkeys(numbers, 1.0)
-    freedom = variance**2 / sum(part**2 / freedom for part, freedom in parts.values())
-    tail = (1 + CONFIDENCE) / 2
-    tails = stdtrit(freedom, tail) / ndtri(tail)
-    return {source: tails * np.sqrt(n / (n - 1)) if n > 1 else 1.0 for source, n in numbers.items()}
-
-
-def _resampled_means(columns: Mapping[Column, np.ndarray], draws: int, rng_seed: int) -> np.ndarray:
-    """(R,): the mean over columns of each draw, the columns' seeds and queries drawn with replacement."""
-    rng = np.random.default_rng(rng_seed)
-    seeds = {source: len(values) for (source, _), values in columns.items()}
-    weights = {source: rng.multinomial(n, [1 / n] * n, size=draws) / n for source, n in seeds.items()}
-    total = np.zeros(draws)
-    for target, queries in {target: values.shape[1] for (_, target), values in columns.items()}.items():
-        step = max(1, COUNTS_AT_ONCE // queries)
-        for start in range(0, draws, step):
-            part = slice(start, min(start + step, draws))
-            counts = _counts(rng, part.stop - part.start, queries)
-            for (source, of), values in columns.items():
-                if of == target:
-                    by_seed = counts @ values.T / queries
-                    total[part] += (by_seed * weights[source][part]).sum(axis=1)
-    return total / len(columns)
-
-
-def _counts(rng: np.random.Generator, draws: int, queries: int) -> np.ndarray:
-    """(draws, Q): how often each query is drawn in Q draws with replacement."""
-    drawn = rng.integers(queries, size=(draws, queries)) + queries * np.arange(draws)[:, None]
-    return np.bincount(drawn.ravel(), minlength=draws * queries).reshape(draws, queries).astype(float)
+def _name(place: Place) -> str:
+    data, source, target = place
+    return f"{source} -> {target}" + ("" if data is None else f" on data set {data}")
 
 
 def _listed(names) -> str:
-    return ", ".join(" -> ".join(name) if isinstance(name, tuple) else str(name) for name in names) or "none"
+    return ", ".join(_name(name) if isinstance(name, tuple) else str(name) for name in names) or "none"

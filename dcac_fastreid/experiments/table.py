@@ -1,14 +1,17 @@
 """From a table's specification and the results of its runs to the filled table."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.controls import judged_by_controls
 from dcac_fastreid.experiments.protocols import Column, TableSpec
 from dcac_fastreid.experiments.rows import ROWS
 from dcac_fastreid.experiments.stamps import combined_stamp, describe_differences
 from dcac_fastreid.experiments.statistics import Comparison, mean_and_deviation, paired_comparison
 from dcac_fastreid.experiments.telemetry_means import telemetry_means
+from dcac_fastreid.experiments.variance import Place, TestSet
 
 METRICS = {"mAP": "AP", "Rank-1": "Rank-1"}  # name in a result's scores -> name in its scores of single queries
 
@@ -19,7 +22,7 @@ class Score:
 
     Attributes:
         mean, deviation: over seeds. No mean: not run. No deviation: fewer than two seeds.
-        by_seed: each run's own score. Of an average over columns: the seeds that all columns have.
+        by_seed: each run's own score. Of an average over columns and data sets: the seeds that all of them have.
         published: what the paper prints; None where it prints nothing or is not comparable.
         to_published: mean minus published.
         comparison: with the reference row; None for the reference itself, and where one of the two has not run.
@@ -55,11 +58,13 @@ class Row:
     Attributes:
         name: its key in ROWS.
         label: its name in the paper, which a reader sees.
+        control: whether it is known to be better than the reference: a table that does not show that says nothing of others.
         telemetry: mean over the row's runs by name; empty where none has any.
     """
 
     name: str
     label: str
+    control: bool
     cells: tuple[Cell, ...]
     average: Cell
     telemetry: Mapping[str, float]
@@ -71,6 +76,7 @@ class Table:
 
     Attributes:
         reference: name of the row that all others are compared with.
+        data_seeds: of the synthetic data sets that the runs are on, ascending; (None,) on real data.
         stamp: dotted name -> the distinct values that the runs have.
         notes: sentences about the table as a whole.
         runs: the results that it was made from, without the scores of single queries.
@@ -80,6 +86,7 @@ class Table:
     title: str
     reference: str
     columns: tuple[Column, ...]
+    data_seeds: tuple[int | None, ...]
     rows: tuple[Row, ...]
     stamp: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...]
@@ -90,29 +97,36 @@ def build_table(spec: TableSpec, results: Iterable[Mapping], *, published: bool)
     """Fills a table; results of other rows and sources are left aside, and what did not run stays "not run".
 
     Args:
-        results: one for each training: {"row", "source", "seed", "scores", "queries", "stamp", "marks", "seconds",
-            "telemetry"}; marks by target, {"D": ["picked by its result on D"]}.
+        results: one for each training: {"row", "source", "seed", "data_seed", "scores", "queries", "stamp", "marks",
+            "seconds", "telemetry"}; marks by target, {"D": ["picked by its result on D"]}.
         published: whether the paper's numbers are comparable; not so on the synthetic world.
     Raises:
-        InputError: two results of one row, source and seed; rows that were tested on different numbers of queries.
+        InputError: two results of one row, source, seed and data set; rows that were tested on different queries.
     """
     sources = {source for source, _ in spec.columns}
     used = [result for result in results if result["row"] in spec.rows and result["source"] in sources]
     _refuse_duplicates(used)
     runs = {row: [result for result in used if result["row"] == row] for row in spec.rows}
-    notes: dict[str, None] = dict.fromkeys(_stamp_differences(used))  # a dict: each once, in order
+    data_seeds = tuple(sorted({_data_seed(result) for result in used}, key=lambda seed: -1 if seed is None else seed))
+    persons, notes = _persons(used, {target for _, target in spec.columns})
+    notes = dict.fromkeys([*notes, *_stamp_differences(used)])  # a dict: each once, in order
     rows = []
     for name in spec.rows:
         paper = {column: spec.published.get((name, column)) for column in spec.columns} if published else {}
         other = None if name == spec.reference else runs[spec.reference]
-        cells = tuple(_cell(runs[name], other, (column,), spec.reference, paper, notes) for column in spec.columns)
-        average = _cell(runs[name], other, spec.columns, spec.reference, paper, notes)
-        rows.append(Row(name, ROWS[name].label, cells, average, telemetry_means(runs[name])))
+        fill = partial(_cell, runs[name], other, data_seeds, persons, spec.reference, paper, notes)
+        cells, average = tuple(fill((column,)) for column in spec.columns), fill(spec.columns)
+        control = name in spec.controls
+        label = ROWS[name].label + " (control)" * control
+        rows.append(Row(name, label, control, cells, average, telemetry_means(runs[name])))
+    rows, unseen = judged_by_controls(rows, ROWS[spec.reference].label)
+    notes = {**dict.fromkeys(unseen), **notes}
     return Table(
         spec.name,
         spec.title,
         spec.reference,
         spec.columns,
+        data_seeds,
         tuple(rows),
         combined_stamp(used),
         tuple(notes),
@@ -121,115 +135,177 @@ def build_table(spec: TableSpec, results: Iterable[Mapping], *, published: bool)
 
 
 def _stamp_differences(results: Sequence[Mapping]) -> list[str]:
-    """Sentences in which a row has its label."""
-    return describe_differences([{**result, "row": ROWS[result["row"]].label} for result in results])
+    """Sentences in which a row has its label, about the runs of each data set."""
+    by_data: dict[int | None, list[Mapping]] = {}
+    for result in results:
+        by_data.setdefault(_data_seed(result), []).append({**result, "row": ROWS[result["row"]].label})
+    return [sentence for of_data in by_data.values() for sentence in describe_differences(of_data)]
 
 
 def _refuse_duplicates(results: Sequence[Mapping]) -> None:
     seen = set()
     for result in results:
-        key = (result["row"], result["source"], result["seed"])
+        key = (result["row"], result["source"], result["seed"], _data_seed(result))
         if key in seen:
-            row, source, seed = key
+            row, source, seed, data_seed = key
+            where = "" if data_seed is None else f" on data set {data_seed}"
             raise InputError(
-                f"there are two results of row {row}, source {source}, seed {seed}; expected one, remove the other"
+                f"there are two results of row {row}, source {source}, seed {seed}{where}; expected one, remove the other"
             )
         seen.add(key)
 
 
-def _cell(runs, reference_runs, columns: Sequence[Column], reference: str, paper: Mapping, notes: dict) -> Cell:
-    """A cell over one column, or the average over several.
+def _persons(results: Sequence[Mapping], targets: Collection[str]) -> tuple[dict[TestSet, Sequence[int]], list[str]]:
+    """Persons of the queries of each test set, and a sentence about targets of which not every result tells them."""
+    persons, unknown = {}, {}
+    for result in results:
+        for target, of_target in result["queries"].items():
+            test_set = (_data_seed(result), target)
+            if target not in targets:
+                continue
+            if "person" not in of_target:
+                unknown[target] = None
+            elif persons.setdefault(test_set, of_target["person"]) != of_target["person"]:
+                raise InputError(
+                    f"the persons of the queries on {target} differ between the results; test all on the same data set"
+                )
+    if not unknown:
+        return persons, []
+    of_known = {test_set: of for test_set, of in persons.items() if test_set[1] not in unknown}
+    return of_known, [
+        f"Who the queries on {', '.join(unknown)} show is not told by every result: there each query counts as a person of its own."
+    ]
+
+
+def _cell(
+    runs,
+    reference_runs,
+    data_seeds: Sequence[int | None],
+    persons: Mapping[TestSet, Sequence[int]],
+    reference: str,
+    paper: Mapping,
+    notes: dict,
+    columns: Sequence[Column],
+) -> Cell:
+    """A cell over one column, or the average over several; over all data sets.
 
     Args:
         runs, reference_runs: results of the row and of the reference row; None for the reference row itself.
         paper: column -> published mAP and Rank-1, or None.
         notes: receives what has no place in a cell.
     """
-    ran = [column for column in columns if _scores(runs, column, "mAP")]
+    places = [(data_seed, *column) for data_seed in data_seeds for column in columns]
+    ran = [place for place in places if _scores(runs, place, "mAP")]
     marks = _marks(runs, ran)
-    if 0 < len(ran) < len(columns):
-        marks += (f"average over {len(ran)} of {len(columns)} columns",)
+    if 0 < len(ran) < len(places):
+        marks += (f"average over {len(ran)} of {len(places)} {_of_what(data_seeds)}",)
     scores, comparison_marks = {}, ()
-    for place, (metric, query_metric) in enumerate(METRICS.items()):
+    for number, (metric, query_metric) in enumerate(METRICS.items()):
         comparison = None
         if reference_runs is not None:
-            comparison = _compared(runs, reference_runs, ran, query_metric, reference, notes)
+            row, other = _common(runs, reference_runs, ran, query_metric, reference, notes)
+            comparison = paired_comparison(row, other, persons) if row else None
         if comparison:
-            touched = [*_marks(runs, comparison.columns), *_marks(reference_runs, comparison.columns)]
-            caveats = _caveats(comparison, runs, reference_runs, columns, reference)
+            touched = [*_marks(runs, row), *_marks(reference_runs, row)]
+            caveats = _caveats(comparison, len(row), places, runs, reference_runs, reference)
             comparison_marks = tuple(dict.fromkeys([*touched, *caveats]))
-        printed = [pair[place] for column in columns if (pair := paper.get(column))]
+        printed = [pair[number] for column in columns if (pair := paper.get(column))]
         published = sum(printed) / len(columns) if len(printed) == len(columns) else None
-        scores[metric] = _score(runs, ran, metric, published if len(ran) in (0, len(columns)) else None, comparison)
+        scores[metric] = _score(runs, ran, metric, published if len(ran) in (0, len(places)) else None, comparison)
     return Cell(scores, marks, comparison_marks)
 
 
-def _score(runs, ran: Sequence[Column], metric: str, published: float | None, comparison: Comparison | None) -> Score:
+def _score(runs, ran: Sequence[Place], metric: str, published: float | None, comparison: Comparison | None) -> Score:
     if not ran:
         return Score(None, None, {}, published, None, None)
-    columns = [_scores(runs, column, metric) for column in ran]
+    places = [_scores(runs, place, metric) for place in ran]
     by_seed = {
-        seed: sum(column[seed] for column in columns) / len(columns)
-        for seed in sorted(set.intersection(*(set(column) for column in columns)))
+        seed: sum(place[seed] for place in places) / len(places)
+        for seed in sorted(set.intersection(*(set(place) for place in places)))
     }
-    mean = sum(mean_and_deviation(list(column.values()))[0] for column in columns) / len(columns)
+    mean = sum(mean_and_deviation(list(place.values()))[0] for place in places) / len(places)
     deviation = mean_and_deviation(list(by_seed.values()))[1] if by_seed else None
     return Score(mean, deviation, by_seed, published, None if published is None else mean - published, comparison)
 
 
-def _compared(runs, reference_runs, ran, query_metric: str, reference: str, notes: dict) -> Comparison | None:
-    """The comparison over the columns that both rows have with a common seed; a note where only the seeds are in the way."""
+def _common(runs, reference_runs, ran, query_metric: str, reference: str, notes: dict) -> tuple[dict, dict]:
+    """Scores of both rows on the places that they have with a common seed; a note where only the seeds are in the way."""
     row, other = {}, {}
-    for column in ran:
-        ours, theirs = _queries(runs, column, query_metric), _queries(reference_runs, column, query_metric)
+    for place in ran:
+        ours, theirs = _queries(runs, place, query_metric), _queries(reference_runs, place, query_metric)
         if ours.keys() & theirs.keys():
-            row[column], other[column] = ours, theirs
+            row[place], other[place] = ours, theirs
         elif theirs:
-            source, target = column
+            data_seed, source, target = place
+            where = "" if data_seed is None else f" on data set {data_seed}"
             notes[
-                f"{ROWS[runs[0]['row']].label}, {source} -> {target}: not compared, because no seed ({_numbers(ours)}) is "
+                f"{ROWS[runs[0]['row']].label}, {source} -> {target}{where}: not compared, because no seed ({_numbers(ours)}) is "
                 f"among those of {ROWS[reference].label} ({_numbers(theirs)})."
             ] = None
-    return paired_comparison(row, other) if row else None
+    return row, other
 
 
-def _caveats(comparison: Comparison, runs, reference_runs, columns: Sequence[Column], reference: str) -> list[str]:
-    """What limits a comparison: columns left out, a single seed, seeds that only one of the rows has."""
+def _caveats(
+    comparison: Comparison, compared: int, places: Sequence[Place], runs, reference_runs, reference: str
+) -> list[str]:
+    """What limits a comparison: places left out, a single seed, seeds that only one of the rows has."""
     caveats = []
-    if len(comparison.columns) < len(columns):
-        caveats.append(f"compared over {len(comparison.columns)} of {len(columns)} columns")
+    if compared < len(places):
+        caveats.append(f"compared over {compared} of {len(places)} {_of_what({place[0] for place in places})}")
     single = [source for source, number in comparison.seeds.items() if number == 1]
     if single:
         where = "" if len(single) == len(comparison.seeds) else f" on {', '.join(single)}"
-        caveats.append(f"one seed{where}: the interval covers the queries, not the noise of training")
+        caveats.append(f"one seed{where}: the interval covers the persons, not the noise of training")
     fewer = [
         f"{number} on {source}"
         for source, number in comparison.seeds.items()
-        if any(len(_seeds(side, source)) > number for side in (runs, reference_runs))
+        if any(_most_seeds(side, source) > number for side in (runs, reference_runs))
     ]
     if fewer:
         caveats.append(f"paired over the seeds in common with {ROWS[reference].label}: {', '.join(fewer)}")
     return caveats
 
 
-def _marks(runs, columns: Iterable[Column]) -> tuple[str, ...]:
-    """Marks of the results that the columns' scores come from, each once; a column has those of its own target alone."""
-    touched = [run["marks"].get(target, ()) for source, target in columns for run in runs if run["source"] == source]
+def _of_what(data_seeds) -> str:
+    return "columns" if len(data_seeds) == 1 else "columns and data sets"
+
+
+def _marks(runs, places: Iterable[Place]) -> tuple[str, ...]:
+    """Marks of the results that the places' scores come from, each once; a place has those of its own target alone."""
+    touched = [
+        run["marks"].get(target, ())
+        for data_seed, source, target in places
+        for run in runs
+        if (_data_seed(run), run["source"]) == (data_seed, source)
+    ]
     return tuple(dict.fromkeys(mark for of_target in touched for mark in of_target))
 
 
-def _scores(runs, column: Column, metric: str) -> dict[int, float]:
-    source, target = column
-    return {r["seed"]: r["scores"][target][metric] for r in runs if r["source"] == source and target in r["scores"]}
+def _scores(runs, place: Place, metric: str) -> dict[int, float]:
+    return {run["seed"]: run["scores"][place[2]][metric] for run in _on(runs, place, "scores")}
 
 
-def _queries(runs, column: Column, metric: str) -> dict[int, Sequence[float]]:
-    source, target = column
-    return {r["seed"]: r["queries"][target][metric] for r in runs if r["source"] == source and target in r["queries"]}
+def _queries(runs, place: Place, metric: str) -> dict[int, Sequence[float]]:
+    return {run["seed"]: run["queries"][place[2]][metric] for run in _on(runs, place, "queries")}
 
 
-def _seeds(runs, source: str) -> set[int]:
-    return {run["seed"] for run in runs if run["source"] == source}
+def _on(runs, place: Place, of: str) -> list[Mapping]:
+    data_seed, source, target = place
+    return [run for run in runs if (_data_seed(run), run["source"]) == (data_seed, source) and target in run[of]]
+
+
+def _data_seed(run: Mapping) -> int | None:
+    """Of the synthetic data set; results of before they told it have it in their stamp."""
+    return run.get("data_seed", (run["stamp"].get("drawn_world") or {}).get("seed"))
+
+
+def _most_seeds(runs, source: str) -> int:
+    """That a source has on a data set."""
+    seeds: dict[int | None, set[int]] = {}
+    for run in runs:
+        if run["source"] == source:
+            seeds.setdefault(_data_seed(run), set()).add(run["seed"])
+    return max((len(of) for of in seeds.values()), default=0)
 
 
 def _numbers(seeds: Iterable[int]) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from dcac_fastreid.synthetic.sensor import TIMES
 
 NOBODY = -1
+VALIDATION = "validation"  # folder of the validation people, which no real data set has
 FOLDERS = {  # of the splits, in all data sets but MSMT17
     "train": "bounding_box_train",
     "query": "query",
     "gallery": "bounding_box_test",
     "distractors": "bounding_box_test",
     "junk": "bounding_box_test",
+    "validation": VALIDATION,
 }
 
 
@@ -21,9 +24,11 @@ FOLDERS = {  # of the splits, in all data sets but MSMT17
 class Shot:
     """One picture to be taken."""
 
-    split: str  # train, val, query, gallery, distractors, junk
-    person: int  # unique within the domain: training people, then test people, then all distractors as one
-    label: int  # the person's number among the training people or among the test people; NOBODY for distractors
+    split: str  # train, val (other pictures of the training people), query, gallery, distractors, junk, validation
+    person: (
+        int  # unique within the domain: training people, test people, validation people, then all distractors as one
+    )
+    label: int  # the person's number among the test people, of others `person`; NOBODY for distractors
     camera: int  # from 0
     number: int  # of the picture among the person's pictures
     time: str  # of day; see sensor.TIMES
@@ -99,8 +104,8 @@ class CUHK03NPLayout(_NamedPictures):
 class MSMT17Layout:
     """train/0000/0000_000_01_0303morning_0008_0.jpg: person, picture, camera, day and time, frame, part.
 
-    Persons are counted from 0 in train and again from 0 in test. A line of a list file is the path inside train
-    or test, a blank and the person.
+    Persons are counted from 0 in train and again from 0 in test; those of validation, which no list names, go on after all of
+    these. A line of a list file is the path inside train or test, a blank and the person.
     """
 
     folder = "MSMT17_V1"
@@ -110,6 +115,8 @@ class MSMT17Layout:
     splits = ("train", "val", "query", "gallery")
 
     def path(self, shot: Shot) -> str:
+        if shot.split == "validation":
+            return f"{VALIDATION}/{Path(self._listed(shot)).name}"
         return f"{'train' if shot.split in ('train', 'val') else 'test'}/{self._listed(shot)}"
 
     def lists(self, shots: list[Shot]) -> dict[str, str]:

@@ -21,15 +21,18 @@ def plan(name: str, seed: int, counts: Counts | None = None) -> list[Shot]:
         raise ValueError(f"a query needs at least 2 gallery pictures of its identity, got {counts.gallery}")
     train = ["train"] * counts.train_images + ["val"] * domain.layout.val_images
     test = ["query"] * counts.queries + ["gallery"] * counts.gallery + ["junk"] * round(domain.junk * counts.gallery)
-    people = counts.train_ids + counts.test_ids
-    for person in range(people):
+    validation = ["validation"] * counts.validation_images
+    # In this order, so that the training people stay who they are, whatever the numbers of the others.
+    numbers = (counts.train_ids, train), (counts.test_ids, test), (counts.validation_ids, validation)
+    splits_of = [splits for number, splits in numbers for _ in range(number)]
+    for person, splits in enumerate(splits_of):
         rng = stream(seed, domain.number, PLAN, person)
         # The cameras take turns, so that the gallery has every test person from at least two.
         seen = rng.permutation(domain.cameras)[: rng.integers(domain.seen_by[0], domain.seen_by[1] + 1)]
-        trains = person < counts.train_ids
-        label = person if trains else person - counts.train_ids
-        for number, split in enumerate(train if trains else test):
+        label = person - counts.train_ids if splits is test else person
+        for number, split in enumerate(splits):
             shots.append(Shot(split, person, label, int(seen[number % len(seen)]), number, _time(rng)))
+    people = len(splits_of)
     rng = stream(seed, domain.number, PLAN, people)
     for number in range(round(domain.distractors * counts.test_ids * counts.gallery)):
         camera = int(rng.integers(domain.cameras))

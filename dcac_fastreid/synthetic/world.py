@@ -25,7 +25,7 @@ from dcac_fastreid.synthetic.picture import take_picture
 from dcac_fastreid.synthetic.plan import plan, summary
 from dcac_fastreid.synthetic.streams import CAMERA, PERSON, PICTURE, stream
 
-VERSION = 5  # raise it whenever a picture or a list changes, so that an old cache is not taken for the new world
+VERSION = 6  # raise it whenever a picture or a list changes, so that an old cache is not taken for the new world
 MARK = "drawn-world.json"  # in the world's root: what was drawn; a data root without it is real or unfinished
 
 

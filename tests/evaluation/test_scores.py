@@ -14,5 +14,6 @@ def test_scores_of_single_queries_are_those_of_the_mean():
     of_queries = {}
     results = scores(features, pids, camids, 3, metric="cosine", of_queries=of_queries)
     assert of_queries["AP"].tolist() == [100, 50] and of_queries["Rank-1"].tolist() == [100, 0]
+    assert of_queries["person"].tolist() == [1, 2]
     assert (results["mAP"], results["Rank-1"]) == (75, 50)
     assert scores(features, pids, camids, 3, metric="cosine") == results

@@ -11,7 +11,7 @@ PUBLISHED = {("dcac", column): (50.0, 60.0) for column in COLUMNS}
 
 @pytest.fixture(scope="session")
 def make_result():
-    """A result as reproduce.py writes it, tested on D and MS, four queries each.
+    """A result as reproduce.py writes it, tested on D and MS, four queries each, of two persons.
 
     Args:
         level: mAP on D; MS is 10 higher, Rank-1 is 25.
@@ -19,18 +19,25 @@ def make_result():
         telemetry: by name without the prefix; what a baseline has where none is given.
     """
 
-    def make(row: str, seed: int, level: float, source: str = "MA", *, marks=None, stamp=None, telemetry=None):
+    def make(
+        row: str, seed: int, level: float, source: str = "MA", *, data_seed=None, marks=None, stamp=None, telemetry=None
+    ):
         scores = {
             target: {"mAP": level + plus, "Rank-1": 25.0, "mINP": 5.0} for target, plus in (("D", 0.0), ("MS", 10.0))
         }
         queries = {
-            target: {"AP": [of["mAP"] + step for step in (-3.0, -1.0, 1.0, 3.0)], "Rank-1": [0.0, 0.0, 0.0, 100.0]}
+            target: {
+                "AP": [of["mAP"] + step for step in (-3.0, -1.0, 1.0, 3.0)],
+                "Rank-1": [0.0, 0.0, 0.0, 100.0],
+                "person": [1, 1, 2, 2],
+            }
             for target, of in scores.items()
         }
         numbers = {"reid_gradient": 0.25} if telemetry is None else telemetry
         return {
-            "row": row, "source": source, "seed": seed, "scores": scores, "queries": queries, "stamp": stamp or {},
-            "marks": marks or {}, "seconds": 41.2, "telemetry": {f"telemetry/{name}": number for name, number in numbers.items()},
+            "row": row, "source": source, "seed": seed, "data_seed": data_seed, "scores": scores, "queries": queries,
+            "stamp": stamp or {}, "marks": marks or {}, "seconds": 41.2,
+            "telemetry": {f"telemetry/{name}": number for name, number in numbers.items()},
         }  # fmt: skip
 
     return make

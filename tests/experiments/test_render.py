@@ -6,6 +6,7 @@ import pytest
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments import render
+from dcac_fastreid.experiments.html import as_html
 from dcac_fastreid.experiments.protocols import TableSpec
 from dcac_fastreid.experiments.render import as_json, as_markdown, as_text, write_table
 from dcac_fastreid.experiments.table import build_table
@@ -42,6 +43,33 @@ def test_verdicts_stand_with_their_intervals(table):
     assert compared[0] == "+2.0 [+2.0, +2.0] better [a]"
     assert compared[2:] == ["not run", "+2.0 [+2.0, +2.0] better [a,c]"]
     assert "| mAP minus Baseline " in as_markdown(table)
+
+
+def test_each_data_set_and_the_parts_of_the_variance_stand_below(spec, make_result):
+    levels = {("baseline", 1): 30.0, ("baseline", 2): 40.0, ("dcac", 1): 32.0, ("dcac", 2): 45.0}
+    results = [
+        make_result(name, seed, level + seed * (name == "dcac"), data_seed=data_seed)
+        for (name, data_seed), level in levels.items()
+        for seed in (-1, 1)
+    ]
+    table = build_table(spec, results, published=False)
+    text = as_markdown(table)
+    heads = [line for line in text.splitlines() if line.startswith("| mAP minus Baseline, average ")]
+    names = [[cell.strip() for cell in head.split("|")[2:-1]] for head in heads]
+    parts = ["training seeds", "persons", "queries", "seed and query", "data sets"]
+    assert names == [["data set 1", "data set 2"], ["standard error", *parts]]
+    # Trainings 1 and -1: variance 2 of the difference, half of that on each data set, a quarter over both. Data sets 2 and 5
+    # have 4.5, of which 1 is theirs by the trainings, and half of 3.5 is left.
+    assert [cell.split(" [")[0] for cell in line_of(text, "DCAC", 3)] == ["+2.0", "+5.0"]
+    assert line_of(text, "DCAC", 4) == ["0.71", "22 %", "0 %", "0 %", "0 %", "78 %"]
+    assert "for the given data sets (1, 2)" in text and "the standard error do not cover it" in text
+    page = as_html(table, "again")
+    assert "<th>data set 2</th>" in page and "<td>78 %</td>" in page and "<th>standard error</th>" in page
+
+
+def test_one_data_set_has_no_column_of_its_own(table):
+    text = as_markdown(table)
+    assert "data set" not in text.replace("these data sets", "") and "| standard error " in text
 
 
 @pytest.mark.parametrize("form", [as_text, as_markdown])

@@ -102,6 +102,42 @@ def test_only_what_has_no_result_is_trained(runs_of, trained, capsys):
     assert len(trained) == 3 and capsys.readouterr().out == "4 runs, 4 done, 0 to train\n"
 
 
+def test_a_queue_goes_on_on_another_machine_from_the_results_that_were_kept(configs, tmp_path, trained, capsys):
+    def runs(machine):
+        return reproduce.runs_of(
+            table_of("2", synthetic=True), configs / "synthetic", tmp_path / machine, seeds=1, results=tmp_path / "kept"
+        )
+
+    finish(runs("first")[1])
+    reproduce.train_missing(runs("first")[:2])
+    kept = {path.relative_to(tmp_path / "kept").as_posix() for path in (tmp_path / "kept").rglob("*.json")}
+    assert kept == {f"{run.row}/{run.key}.json" for run in runs("first")[:2]}
+    assert len(trained) == 1
+    reproduce.train_missing(runs("second"))
+    assert [run.output.name for run in trained] == ["first", "second", "second"]
+    assert "4 runs, 2 done, 2 to train" in capsys.readouterr().out
+    assert [run.result() for run in runs("third")] == [run.result() for run in runs("second")]
+
+
+def test_data_seeds_are_runs_on_other_data_sets(configs, tmp_path):
+    def runs(data_seeds, *opts):
+        return reproduce.runs_of(
+            table_of("2"), configs / "synthetic", tmp_path, seeds=2, data_seeds=data_seeds, opts=opts
+        )
+
+    both, one = runs([0, 3]), runs([], "DATASETS.ROOT", "synthetic:3")
+    assert [run.cfg.DATASETS.ROOT for run in both] == 8 * ["synthetic:0"] + 8 * ["synthetic:3"]
+    assert [run.key for run in both[8:]] == [run.key for run in one] and len({run.key for run in both}) == 16
+    assert [run.key for run in both[:8]] == [run.key for run in runs([])]
+    assert str(both[8]) == "baseline on MA, seed 0, synthetic:3"
+    with pytest.raises(InputError, match="DATASETS.ROOT and --data-seeds both say the data set"):
+        runs([1], "DATASETS.ROOT", "synthetic:3")
+    with pytest.raises(InputError, match="--data-seeds has one twice: 1, 1"):
+        runs([1, 1])
+    stems = {reproduce.stem(table_of("2"), synthetic=True, data_seeds=seeds) for seeds in ([], [0], [0, 3])}
+    assert stems == {"table-2-synthetic", "table-2-synthetic-0", "table-2-synthetic-0-3"}
+
+
 def test_missing_weights_of_a_later_row_are_found_before_anything_is_trained(
     configs, tiny_world, tmp_path, monkeypatch
 ):
@@ -221,7 +257,8 @@ def tool(words, cache) -> subprocess.CompletedProcess:
 
 
 def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_world, tmp_path, cache_folder):
-    words = command(tiny_world, tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2")
+    asked = ("--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2", "--results", str(tmp_path / "kept"))
+    words = command(tiny_world, tmp_path, *asked)
     first = tool(words, cache_folder)
     assert first.returncode == 0, first.stdout + first.stderr
     lines = first.stdout.splitlines()
@@ -230,9 +267,33 @@ def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_world, tmp_path, 
     assert "not run" in first.stdout, "D was not trained on"
     suffixes = {file.suffix for file in (tmp_path / "tables").iterdir()}
     assert suffixes == {".svg", ".txt", ".md", ".json", ".html"}
-    again = tool(words, cache_folder)
+    assert len(list((tmp_path / "kept").glob("*/MA/seed0-*.json"))) == 2
+    (tmp_path / "elsewhere").mkdir()
+    again = tool(command(tiny_world, tmp_path / "elsewhere", *asked), cache_folder)
     assert again.returncode == 0 and again.stdout.startswith("2 runs, 2 done, 0 to train\n")
-    assert again.stdout.partition("Table 2")[2] == first.stdout.partition("Table 2")[2] != ""
+    texts = [(folder / "tables").glob("*.txt") for folder in (tmp_path, tmp_path / "elsewhere")]
+    assert len({next(files).read_text().partition("Made by")[0] for files in texts}) == 1
+
+
+def test_data_seeds_on_the_command_line(tmp_path, cache_folder):
+    asked = [
+        sys.executable,
+        "tools/reproduce.py",
+        "--table",
+        "2",
+        "--seeds",
+        "1",
+        "--output",
+        str(tmp_path),
+        "--dry-run",
+    ]
+    lines = tool([*asked, "--synthetic", "--data-seeds", "4,7"], cache_folder).stdout.splitlines()
+    assert lines[4].startswith("to train baseline on MA, seed 0, synthetic:7: ") and lines[-1].startswith(
+        "8 runs: 0 done"
+    )
+    refused = tool([*asked, "--data-seeds", "4"], cache_folder)
+    assert refused.returncode == 2
+    assert "--data-seeds names synthetic data sets; add --synthetic, or leave it out" in refused.stderr
 
 
 def test_a_process_that_fails_ends_the_others_with_its_sentence(tiny_world, tmp_path, cache_folder):

@@ -140,17 +140,19 @@ def test_one_training_is_tested_on_all_its_targets(make, monkeypatch):
     run = make("dcac", "MA", 0, "SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1])
     result = train(run)
     assert len(evaluations) == 1, "no look at a target before the last epoch"
-    assert result == run.result() == json.loads((run.folder / "result.json").read_text())
+    assert result == run.result()
     assert (result["row"], result["source"], result["seed"], result["marks"]) == ("dcac", "MA", 0, {})
     assert result["opts"]["SOLVER.MAX_EPOCH"] == 2
+    assert (result["data_seed"], result["fingerprint"]) == (1, run.folder.name.removeprefix("seed0-"))
     assert list(result["scores"]) == list(result["queries"]) == ["MA", "D", "MS", "C3"]
     assert result["seconds"] > 0 and result["stamp"]["data_sets"].keys() == set(run.cfg.DATASETS.TESTS)
     for target, scores in result["scores"].items():
         of_queries = result["queries"][target]
         assert scores.keys() == {"mAP", "Rank-1", "mINP"} and set(of_queries["Rank-1"]) <= {0, 100}
-        assert len(of_queries["AP"]) == len(of_queries["Rank-1"]) > 1
+        assert len(of_queries["AP"]) == len(of_queries["Rank-1"]) == len(of_queries["person"]) > 1
+        assert len(set(of_queries["person"])) == 6, "test identities of the tiny data set"
         for name, score in (("AP", scores["mAP"]), ("Rank-1", scores["Rank-1"])):
-            assert sum(of_queries[name]) / len(of_queries[name]) == pytest.approx(score, abs=1e-3), target
+            assert sum(of_queries[name]) / len(of_queries[name]) == pytest.approx(score, abs=5e-3), target
     assert "Evaluation results for DG_CUHK03NP" in (run.folder / "log.txt").read_text()
 
 

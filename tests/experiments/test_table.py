@@ -114,7 +114,7 @@ def test_one_seed_is_said(spec, make_result):
     table = build_table(spec, [make_result(name, 0, 30.0) for name in ("baseline", "dcac")], published=False)
     cell = row(table, "dcac").cells[0]
     assert cell.scores["mAP"].deviation is None
-    assert cell.comparison_marks == ("one seed: the interval covers the queries, not the noise of training",)
+    assert cell.comparison_marks == ("one seed: the interval covers the persons, not the noise of training",)
 
 
 def test_seeds_that_one_row_lacks_are_said(spec, make_result):
@@ -175,3 +175,52 @@ def test_runs_resumed_under_another_version_are_counted(spec, make_result):
         "device.",
     )
     assert table.stamp == {"commit": ("a",)}
+
+
+def test_a_cell_is_the_mean_over_data_sets_and_its_comparison_knows_each(spec, make_result):
+    gains = {1: 2.0, 2: 4.0}
+    results = [
+        make_result(name, seed, 30.0 + 10 * data_seed + gains[data_seed] * (name == "dcac"), data_seed=data_seed)
+        for name in ("baseline", "dcac")
+        for data_seed in gains
+        for seed in range(2)
+    ]
+    table = build_table(spec, results, published=False)
+    score = row(table, "dcac").cells[0].scores["mAP"]
+    assert table.data_seeds == (1, 2) and (score.mean, score.by_seed) == (48.0, {0: 48.0, 1: 48.0})
+    own = [(on.data_seed, on.difference) for on in score.comparison.data_sets]
+    assert (own, score.comparison.difference) == ([(1, 2.0), (2, 4.0)], 3.0)
+    assert (score.comparison.persons, score.comparison.queries) == ({"D": 2}, {"D": 4})
+    assert row(table, "dcac").average.marks == ("average over 4 of 6 columns and data sets",)
+
+
+def test_a_data_set_that_one_row_lacks_is_said(spec, make_result):
+    results = [make_result("baseline", 0, 30.0, data_seed=data_seed) for data_seed in (1, 2)]
+    cell = row(build_table(spec, [*results, make_result("dcac", 0, 31.0, data_seed=2)], published=False), "dcac").cells[
+        0
+    ]
+    assert cell.marks == ("average over 1 of 2 columns and data sets",)
+    assert "compared over 1 of 2 columns and data sets" in cell.comparison_marks
+
+
+def test_stamps_of_different_data_sets_do_not_differ(spec, make_result):
+    results = [make_result("dcac", 0, 30.0, data_seed=seed, stamp={"drawn_world": {"seed": seed}}) for seed in (1, 2)]
+    assert build_table(spec, results, published=False).notes == ()
+    results.append(make_result("dcac", 1, 30.0, data_seed=2, stamp={"drawn_world": {"seed": 9}}))
+    assert "Stamps differ in drawn_world.seed" in build_table(spec, results, published=False).notes[0]
+
+
+def test_results_without_persons_count_queries_alone_and_say_so(spec, make_result):
+    results = [make_result(name, seed, 30.0) for name in ("baseline", "dcac") for seed in range(2)]
+    for of_target in results[0]["queries"].values():
+        del of_target["person"]
+    table = build_table(spec, results, published=False)
+    assert row(table, "dcac").cells[0].scores["mAP"].comparison.persons == {"D": 4}
+    assert table.notes[0].startswith("Who the queries on D, MS show is not told by every result")
+
+
+def test_other_persons_are_an_error(spec, make_result):
+    results = [make_result("dcac", seed, 30.0) for seed in range(2)]
+    results[0]["queries"]["D"]["person"] = [1, 2, 2, 2]
+    with pytest.raises(InputError, match="the persons of the queries on D differ between the results"):
+        build_table(spec, results, published=False)

@@ -8,7 +8,7 @@ from dcac_fastreid.synthetic.world import draw_world
 
 @pytest.fixture(scope="session")
 def small_counts():
-    return Counts(train_ids=5, train_images=6, test_ids=4, queries=2, gallery=5)
+    return Counts(train_ids=5, train_images=6, test_ids=4, queries=2, gallery=5, validation_ids=2, validation_images=3)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 import dcac_fastreid  # noqa: F401  first: it makes fast-reid importable
-from dcac_fastreid.synthetic.domains import DOMAINS
+from dcac_fastreid.data import dg_datasets
+from dcac_fastreid.synthetic import layouts
+from dcac_fastreid.synthetic.domains import DOMAINS, Counts
 from dcac_fastreid.synthetic.plan import plan
 from fastreid.data.datasets import DATASET_REGISTRY
 
@@ -62,6 +64,33 @@ def test_training_and_test_people_are_different_people(small_world, name):
     persons = {split: {number(pid) for _, pid, _ in items[split]} for split in SPLITS}
     assert persons["train"].isdisjoint(persons["query"] | persons["gallery"])
     assert persons["query"] <= persons["gallery"]
+
+
+@pytest.mark.parametrize(
+    "name, ours", list(zip(DOMAINS, ("DG_Market1501", "DG_DukeMTMC", "DG_CUHK03NP", "DG_MSMT17"), strict=True))
+)
+def test_validation_people_are_read_by_our_classes_and_are_in_no_other_split(small_world, tmp_path, name, ours):
+    dataset = DATASET_REGISTRY.get(ours)(root=str(small_world))
+    planned = {str(shot.person) for shot in plan(name, 3, Counts(5, 6, 4, 2, 5, 2, 3)) if shot.split == "validation"}
+    first = 0 if name == "msmt17" else 1
+    assert Counter(number(person) - first for _, person, _ in dataset.validation) == {
+        int(person): 3 for person in planned
+    }
+    labels = [{person for _, person, _ in items} for items in (dataset.train, dataset.validation)]
+    assert len(labels[1]) == 2 and labels[0].isdisjoint(labels[1])
+    paths = [
+        {path for path, *_ in items} for items in (dataset.train + dataset.query + dataset.gallery, dataset.validation)
+    ]
+    assert paths[0].isdisjoint(paths[1])
+    (tmp_path / DOMAINS[name].layout.folder).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / DOMAINS[name].layout.folder).symlink_to(small_world / DOMAINS[name].layout.folder)
+    assert DATASET_REGISTRY.get(ours)(root=str(tmp_path)).validation == [], (
+        "a data root that is not marked as synthetic"
+    )
+
+
+def test_readers_know_the_folder_of_the_validation_people():
+    assert dg_datasets.VALIDATION == layouts.VALIDATION
 
 
 @pytest.mark.parametrize("name", DOMAINS)

@@ -31,6 +31,8 @@ def test_domains_have_sizes_of_their_own_within_a_minute_of_training():
     sizes = {name: summary(plan(name, 0)) for name in DOMAINS}
     assert all(560 <= size["train"]["images"] <= 900 for size in sizes.values())
     assert all(30 <= size["query"]["identities"] <= 50 for size in sizes.values())
+    assert all(300 <= size["query"]["images"] <= 500 for size in sizes.values())
+    assert all(size["validation"] == {"identities": 32, "images": 256} for size in sizes.values())
     assert len({size["train"]["identities"] for size in sizes.values()}) == len(DOMAINS)
     assert sizes["market1501"]["train"] == {"identities": 60, "images": 720}
 
@@ -41,6 +43,23 @@ def test_distractors_and_junk_are_in_the_proportions_of_the_real_gallery():
     assert size["distractors"] == {"identities": 0, "images": 80}  # the real one: 2,798 of 13,115
     assert size["junk"] == {"identities": 40, "images": 120}  # 3,819 of 13,115
     assert not any({"distractors", "junk"} & set(summary(plan(name, 0))) for name in DOMAINS if name != "market1501")
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_training_pictures_stay_whatever_the_numbers_of_other_people(name):
+    few = plan(name, 0, Counts(8, 6, test_ids=3, queries=1, gallery=2))
+    many = plan(name, 0, Counts(8, 6, test_ids=9, queries=4, gallery=5, validation_ids=4))
+    trained = [[shot for shot in shots if shot.split in ("train", "val")] for shots in (few, many)]
+    assert trained[0] == trained[1] and len({shot.person for shot in trained[0]}) == 8
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_people_of_different_splits_are_different_people(name):
+    splits = ({"train", "val"}, {"query", "gallery", "junk"}, {"validation"}, {"distractors"})
+    people = [{shot.person for shot in plan(name, 0) if shot.split in group} for group in splits]
+    assert len(set.union(*people)) == sum(map(len, people))
+    labels = [{shot.label for shot in plan(name, 0) if shot.split == split} for split in ("train", "validation")]
+    assert labels[0].isdisjoint(labels[1])
 
 
 def test_too_small_a_gallery_is_refused():

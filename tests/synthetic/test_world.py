@@ -67,6 +67,7 @@ def test_the_mark_tells_what_was_drawn(small_world):
         "train": {"identities": 5, "images": 30},
         "query": {"identities": 4, "images": 8},
         "gallery": {"identities": 4, "images": 20},
+        "validation": {"identities": 2, "images": 6},
     }
     for name, splits in mark["domains"].items():
         files = list((small_world / DOMAINS[name].layout.folder).rglob("*.[jp][pn]g"))

@@ -38,6 +38,7 @@ def test_whole_numbers_are_read_with_their_range(tool):
     [
         ("reproduce", ["--table", "7", "--synthetic", "--seeds", "9" * 20, "--dry-run"], "--seeds: it is '9999"),
         ("reproduce", ["--table", "7", "--jobs", "0"], "--jobs: it is '0'"),
+        ("reproduce", ["--table", "7", "--synthetic", "--data-seeds", "1,x", "--dry-run"], "--data-seeds: it is 'x'"),
         ("reproduce", ["--run", "frozen", "MA", "x", "1"], "--run is frozen MA x 1"),
         ("benchmark", ["--rounds", "0"], "--rounds: it is '0'"),
         ("benchmark", ["--output", "{folder}"], "is a folder"),

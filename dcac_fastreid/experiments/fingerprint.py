@@ -1,0 +1,83 @@
+"""Which settings make a training another training? A name of ten digits for them, which keys that are added later do not change."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from dcac_fastreid import data
+from dcac_fastreid.config import add_dcac_config, leaves
+from dcac_fastreid.data.locations import SYNTHETIC
+from fastreid.config import CfgNode, get_cfg
+
+# Key -> default, of all keys that there were when fingerprints began to leave defaults out. It stays as it is: a run in which
+# a key has another value than here is another run, also where that value has become the key's default. A key that is
+# added later is compared with its own default; before that default is changed, the old one must be entered here.
+FIRST_DEFAULTS = Path(__file__).with_name("first_defaults.json")
+# Where a run lies and is computed, how its pictures are loaded, what it saves and logs on the way: no part of its settings.
+# All but MODEL.DEVICE leave every number as it is. CPU and GPU do not compute the same bits, so that scores may differ; a
+# result is taken from either all the same, its stamp tells the device, and a table that mixes them says so.
+WITHOUT_EFFECT = (
+    "OUTPUT_DIR", "MODEL.DEVICE", "DATALOADER.NUM_WORKERS", "DATALOADER.CACHE_IMAGES", "SOLVER.CHECKPOINT_PERIOD",
+    "SOLVER.CHECKPOINT_STEPS", "MODEL.DCAC.TELEMETRY",
+)  # fmt: skip
+# What only the diffusion branch reads. So a baseline serves every setting of DCAC.
+OF_DCAC = ("MODEL.DCAC", "SOLVER.PROMPTS_LR_FACTOR", "SOLVER.LORA_LR_FACTOR")
+
+
+def settings_of(cfg: CfgNode) -> dict[str, Any]:
+    """Dotted key -> value, of what can change a score of this run."""
+    ignored = WITHOUT_EFFECT if cfg.MODEL.META_ARCHITECTURE == "DCAC" else WITHOUT_EFFECT + OF_DCAC
+    return {key: value for key, value in leaves(cfg) if not _within(key, ignored)}
+
+
+def fingerprint(cfg: CfgNode) -> str:
+    """Ten hexadecimal digits that differ where a setting differs that can change a score."""
+    return _digits({"format": 2, **_not_at_default(settings_of(cfg))})
+
+
+def first_fingerprint(cfg: CfgNode) -> str | None:
+    """What the same run was called while defaults were not left out; None where it needs a key that there was not then."""
+    settings, first = settings_of(cfg), _first_defaults()
+    if any(key not in first for key in _not_at_default(settings)):
+        return None
+    return _digits({key: value for key, value in settings.items() if key in first})
+
+
+def changes_scores(key: str) -> bool:
+    """Whether a key can change a score of any run."""
+    return not _within(key, WITHOUT_EFFECT)
+
+
+def _not_at_default(settings: Mapping[str, Any]) -> dict[str, Any]:
+    defaults = {**_defaults(), **_first_defaults()}
+    return {key: value for key, value in settings.items() if _plain(value) != _plain(defaults[key])}
+
+
+def _digits(settings: Mapping[str, Any]) -> str:
+    settings = dict(settings)
+    if any(str(value).startswith(SYNTHETIC) for value in settings.values()):
+        settings["synthetic"] = data.synthetic_version()
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _defaults() -> dict[str, Any]:
+    cfg = get_cfg()
+    add_dcac_config(cfg)
+    return dict(leaves(cfg))
+
+
+@cache
+def _first_defaults() -> dict[str, Any]:
+    return json.loads(FIRST_DEFAULTS.read_text())
+
+
+def _plain(value):
+    """As JSON has it: a tuple is a list."""
+    return json.loads(json.dumps(value))
+
+
+def _within(key: str, names: Iterable[str]) -> bool:
+    return any(key == name or key.startswith(name + ".") for name in names)

@@ -1,0 +1,114 @@
+"""What makes a mean difference uncertain? Training seeds, persons, queries, pairs of them: a mixed-model analysis of variance.
+
+Shapes: S seeds, Q queries, P persons.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+Place = tuple[int | None, str, str]  # seed of the synthetic data set (None: real data), source, target
+TestSet = tuple[int | None, str]  # seed of the data set, target
+
+
+@dataclass(frozen=True)
+class Variance:
+    """Of the mean over all places, each with the same weight.
+
+    Attributes:
+        seeds, persons, queries, pairs: its parts, which add up to it.
+        freedom: degrees of freedom that the estimate of the sum has.
+    """
+
+    seeds: float
+    persons: float
+    queries: float
+    pairs: float
+    freedom: float
+
+    @property
+    def total(self) -> float:
+        return self.seeds + self.persons + self.queries + self.pairs
+
+
+def variance_of_mean(differences: Mapping[Place, np.ndarray], persons: Mapping[TestSet, Sequence[int]]) -> Variance:
+    """Estimates the variance of the mean over places, seeds and queries, and its parts.
+
+    The model, for one place: difference [s, q] = mean + training s + person of q + query q + pair [s, q], each drawn at
+    random but the mean. Places of one data set and source share their trainings, places of one test set its persons and
+    queries, whatever else those do on each place; data sets, sources and targets are given, not drawn. That is the design
+    of studies in which several readers judge the same cases, with trainings for readers and persons for clusters of
+    cases, and the estimate is theirs (Dorfman, Berbaum and Metz 1992; Hillis, Statistics in Medicine 26(3), 2007): the
+    spread between trainings estimates seeds + pairs, the spread between persons (sums over their queries) persons +
+    queries + pairs, and what is left when both are taken off estimates the pairs. Degrees of freedom: Satterthwaite.
+
+    Where a source has one training its seeds' and pairs' parts are not known: seeds are left out, pairs counted among queries.
+
+    Args:
+        differences: (S, Q) each, in percentage points.
+        persons: of the queries, (Q,); a person may have any number of queries.
+    """
+    number = len(differences)
+    between_seeds = _between_seeds(differences, number)
+    between_persons, within_persons = {}, 0.0
+    for test_set, groups in ((test_set, _Groups(of)) for test_set, of in persons.items()):
+        of_set = [values for (data, _, target), values in differences.items() if (data, target) == test_set]
+        if of_set and groups.number > 1:
+            means = sum(values.mean(axis=0) - values.mean() for values in of_set) / (number * groups.of.size)
+            between_persons[groups.number - 1, test_set] = groups.variance_of_sum(means[None])
+            within_persons += groups.variance_within(means[None])
+    pairs = pairs_within = 0.0
+    for (data, _, target), values in differences.items():
+        seeds, groups = len(values), _Groups(persons[data, target])
+        if seeds > 1 and groups.number > 1:
+            means = values.mean(axis=0), values.mean(axis=1, keepdims=True)
+            left = (values - means[0] - means[1] + values.mean()) / (number * values.shape[1])
+            pairs += groups.variance_of_sum(left) / (seeds * (seeds - 1))
+            pairs_within += groups.variance_within(left) / (seeds * (seeds - 1))
+    of_seeds, of_persons = sum(between_seeds.values()), sum(between_persons.values())
+    rest = max(of_persons - pairs, 0.0)  # persons and queries
+    queries = min(max(within_persons - pairs_within, 0.0), rest)
+    parts = max(of_seeds - pairs, 0.0), rest - queries, queries, pairs
+    squares = sum(part**2 / freedom for (freedom, _), part in {**between_seeds, **between_persons}.items())
+    return Variance(*parts, freedom=sum(parts) ** 2 / squares if squares else np.inf)
+
+
+def variance_between(differences: Sequence[float], variances: Sequence[float]) -> float:
+    """Variance of the data sets' true differences: what their spread has beyond the variances of the single estimates."""
+    return max(float(np.var(differences, ddof=1)) - float(np.mean(variances)), 0.0)
+
+
+def _between_seeds(differences: Mapping[Place, np.ndarray], number: int) -> dict[tuple, float]:
+    """(degrees of freedom, data set and source) -> variance of the trainings' share in the mean; of one training nothing."""
+    shares: dict[tuple, np.ndarray] = {}
+    for (data, source, _), values in differences.items():
+        shares[data, source] = shares.get((data, source), 0) + values.mean(axis=1) / number
+    return {
+        (share.size - 1, (data, source)): float(share.var(ddof=1)) / share.size
+        for (data, source), share in shares.items()
+        if share.size > 1
+    }
+
+
+class _Groups:
+    """Queries by their persons."""
+
+    def __init__(self, persons: Sequence[int]):
+        _, self.of = np.unique(np.asarray(persons), return_inverse=True)
+        self.sizes = np.bincount(self.of)
+        self.number = self.sizes.size
+
+    def variance_of_sum(self, values: np.ndarray) -> float:
+        """Of the sum over queries, persons being drawn; added over the lines of values (lines, Q), whose sums are 0."""
+        return self.number / (self.number - 1) * float((self._sums(values) ** 2).sum())
+
+    def variance_within(self, values: np.ndarray) -> float:
+        """Likewise, each person's queries being drawn; a person with a single query tells nothing."""
+        squares = self._sums(values**2) - self._sums(values) ** 2 / self.sizes
+        several = self.sizes > 1
+        return float((squares * self.sizes / np.maximum(self.sizes - 1, 1))[:, several].sum())
+
+    def _sums(self, values: np.ndarray) -> np.ndarray:
+        """(lines, P)"""
+        return np.stack([np.bincount(self.of, weights=line, minlength=self.number) for line in values])
