@@ -5,6 +5,7 @@ from typing import Any
 
 from torch import Tensor
 
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import check_tensors
 
 # Entry of a checkpoint, by the model's names: the weights that train, where "model" has others to test in their place.

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
