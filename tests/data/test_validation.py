@@ -20,7 +20,9 @@ def test_a_tenth_is_held_out_and_two_at_least(persons, expected):
 
 
 def test_training_and_validation_share_nobody(make_cfg):
-    train = [(f"{person}_{number}.jpg", f"x_{person}", f"x_{number % 2}") for person in range(30) for number in range(4)]
+    train = [
+        (f"{person}_{number}.jpg", f"x_{person}", f"x_{number % 2}") for person in range(30) for number in range(4)
+    ]
     cfg, dataset = make_cfg("baseline/ma_ms.yml", *CHOOSE), SimpleNamespace(train=train)
     kept, held_out = training_items(cfg, dataset), validation_items(dataset)
     assert sorted(kept + held_out) == sorted(train)
@@ -58,6 +60,8 @@ def test_the_loaders_of_a_run(make_cfg):
 def test_sources_without_people_to_choose_by_are_refused_before_a_run(make_cfg, monkeypatch):
     cfg = make_cfg("baseline/ma_ms.yml", *CHOOSE)
     data.check_datasets(cfg, training=True)
-    monkeypatch.setattr("dcac_fastreid.data.validation.held_out_identities", lambda persons: set(sorted(set(persons))[:1]))
+    monkeypatch.setattr(
+        "dcac_fastreid.data.validation.held_out_identities", lambda persons: set(sorted(set(persons))[:1])
+    )
     with pytest.raises(InputError, match="has 1 validation identities, of whom fewer than 2 are seen by two cameras"):
         data.check_datasets(cfg, training=True)

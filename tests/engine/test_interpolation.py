@@ -142,7 +142,14 @@ def test_a_resume_with_another_start_is_refused(run, make_trainer, tmp_path):
 def test_a_backbone_of_fast_reid(make_trainer, tmp_path):
     """Its start are the pre-trained weights as they are built, running statistics of batch normalisation with them."""
     resnet = (
-        *("MODEL.BACKBONE.NAME", "build_resnet_backbone", "MODEL.BACKBONE.DEPTH", "18x", "MODEL.BACKBONE.FEAT_DIM", 512),
+        *(
+            "MODEL.BACKBONE.NAME",
+            "build_resnet_backbone",
+            "MODEL.BACKBONE.DEPTH",
+            "18x",
+            "MODEL.BACKBONE.FEAT_DIM",
+            512,
+        ),
         *("MODEL.HEADS.POOL_LAYER", "GlobalAvgPool", "SOLVER.MAX_EPOCH", 1, "MODEL.BACKBONE.PRETRAIN", False),
     )
     weights = tmp_path / "imagenet.pth"
