@@ -20,6 +20,7 @@ from dcac_fastreid.engine.stamp import FILE as STAMP
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.protocols import DATASETS, all_targets, config_file
 from dcac_fastreid.experiments.rows import ROWS, check_row
+from dcac_fastreid.experiments.shared_training import take_over, trained_alike
 from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.waiting import held
 from fastreid.config import CfgNode
@@ -80,7 +81,7 @@ class Run:
 
         Raises: InputError: the file is damaged.
         """
-        for file in sorted(self.output.glob(f"*/{self.key}/{RESULT}")):
+        for file in _results(self.output, self.key):
             return {**_read_result(file), "row": self.row}
         return None
 
@@ -105,7 +106,7 @@ def make_run(configs: Path, output: Path, row: str, source: str, seed: int, opts
     cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH  # no look at a target before the last epoch
     settings = _settings(cfg)
     given = {key: settings[key] for key in opts[::2] if key in settings}
-    key = f"{source}/seed{seed}-{fingerprint(cfg)}"
+    key = _key(source, seed, cfg)
     cfg.OUTPUT_DIR = str(output / row / key)
     cfg.freeze()
     return Run(row, source, seed, output, cfg, key, given)
@@ -127,7 +128,8 @@ def changes_scores(key: str) -> bool:
 def train(run: Run) -> dict[str, Any]:
     """Trains in this process, from the run's last checkpoint on, and tests the last epoch on all of its targets.
 
-    Where the result is there it is only read; where another process trains this run, it is waited for.
+    Where the result is there it is only read; where another process trains this run, it is waited for. Where a finished run has
+    had the same training, this one goes on from its end.
 
     Returns: the content of result.json, which is written at the very end. Its seconds are those since the last interruption.
     """
@@ -140,6 +142,9 @@ def train(run: Run) -> dict[str, Any]:
         evaluators, tests = {}, run.cfg.DATASETS.TESTS
         found = _marks(run.cfg.MODEL.WEIGHTS, tests)  # now: the file may be gone when the training ends
         with _log_in(run.folder / "log.txt"):
+            if (alike := trained_alike(run.cfg)) and not run.begun:
+                for file in _results(run.output, _key(run.source, run.seed, alike)):
+                    take_over(file.parent, run.folder)
             trainer = _recording(evaluators)(run.cfg)
             trainer.resume_or_load(resume=True)
             scores = trainer.train()
@@ -163,6 +168,14 @@ def train(run: Run) -> dict[str, Any]:
         }
         write_whole(run.folder / RESULT, lambda stream: stream.write(json.dumps(result).encode()))
         return result
+
+
+def _key(source: str, seed: int, cfg: CfgNode) -> str:
+    return f"{source}/seed{seed}-{fingerprint(cfg)}"
+
+
+def _results(output: Path, key: str) -> list[Path]:
+    return sorted(output.glob(f"*/{key}/{RESULT}"))
 
 
 def _read_result(file: Path) -> dict[str, Any]:
