@@ -139,7 +139,7 @@ def test_a_resume_with_another_start_is_refused(run, make_trainer, tmp_path):
         begin(make_trainer, folder, "MODEL.WEIGHTS", str(run[0] / "model_final.pth"), resume=True)
 
 
-def test_a_backbone_of_fast_reid(make_trainer, tmp_path):
+def test_a_backbone_of_fast_reid(make_trainer, make_cfg, tmp_path):
     """Its start are the pre-trained weights as they are built, running statistics of batch normalisation with them."""
     resnet = (
         *(
@@ -151,9 +151,11 @@ def test_a_backbone_of_fast_reid(make_trainer, tmp_path):
             512,
         ),
         *("MODEL.HEADS.POOL_LAYER", "GlobalAvgPool", "SOLVER.MAX_EPOCH", 1, "MODEL.BACKBONE.PRETRAIN", False),
+        *("INPUT.SIZE_TRAIN", [64, 32], "INPUT.SIZE_TEST", [64, 32]),
     )
     weights = tmp_path / "imagenet.pth"
-    torch.save(make_trainer(CONFIG, *resnet).model.backbone.state_dict(), weights)
+    built = dcac_fastreid.DCACTrainer.build_model(make_cfg(CONFIG, *resnet, "MODEL.HEADS.NUM_CLASSES", 8))
+    torch.save(built.backbone.state_dict(), weights)
     pretrained = ("MODEL.BACKBONE.PRETRAIN", True, "MODEL.BACKBONE.PRETRAIN_PATH", str(weights))
     begin(make_trainer, tmp_path / "run", *resnet, *pretrained, "SEED", 1).train()
     saved, start = torch.load(tmp_path / "run" / "model_final.pth"), torch.load(weights)
