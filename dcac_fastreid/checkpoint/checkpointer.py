@@ -15,7 +15,7 @@ from dcac_fastreid.checkpoint.earlier_run import OF_A_RUN
 from dcac_fastreid.checkpoint.entries import check_optimizer, check_schedule
 from dcac_fastreid.checkpoint.input_size import check_input_size
 from dcac_fastreid.checkpoint.interpolation import INTERPOLATED
-from dcac_fastreid.checkpoint.resuming import weights_to_resume
+from dcac_fastreid.checkpoint.resuming import AVERAGE, weights_to_resume
 from dcac_fastreid.checkpoint.saving import check_finite, save_checkpoint
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.config import check_values
@@ -233,7 +233,7 @@ class StrictCheckpointer(ReadableCheckpointer):
         return checkpoint
 
     def _check_entries(self, file: str, checkpoint) -> None:
-        missing = self.checkpointables.keys() - checkpoint.keys()
+        missing = self.checkpointables.keys() - checkpoint.keys() - {AVERAGE}
         if missing:
             raise InputError(
                 f"{file} does not tell where its run stands, as those of DCACTrainer do, it lacks {', '.join(sorted(missing))}; "
@@ -246,7 +246,7 @@ class StrictCheckpointer(ReadableCheckpointer):
             parts = self.checkpointables.items()
             for name, part in parts:
                 if hasattr(part, "check"):  # first: where the config differs, it knows the key
-                    part.check(checkpoint[name])
+                    part.check(checkpoint.get(name))
             for name, part in parts:
                 if hasattr(part, "check"):
                     continue

@@ -10,6 +10,8 @@ from dcac_fastreid.tensor_files import check_tensors
 
 # Entry of a checkpoint, by the model's names: the weights that train, where "model" has others to test in their place.
 TRAINED = "trained"
+AVERAGE = "average"  # entry: the moving average of the weights, as torch's AveragedModel keeps it
+AVERAGED = "module."  # how the names of weights begin in it, before the model's names
 
 
 def weights_to_resume(checkpoint: Mapping[str, Any], file: str) -> dict[str, Tensor]:

@@ -33,8 +33,10 @@ class WeightAverage:
     def state_dict(self) -> dict:
         return self._averaged.state_dict()
 
-    def check(self, state: Mapping) -> None:
-        """Raises InputError: an average of other weights; of a malformed one, whatever comes."""
+    def check(self, state: Mapping | None) -> None:
+        """Raises InputError: none, or one of other weights; of a malformed one, whatever comes."""
+        if state is None:
+            raise InputError("it has no average of the weights, which SOLVER.EMA.EPOCHS asks for")
         ours = self._averaged.state_dict()
         wrong = sorted(state.keys() ^ ours.keys())
         wrong += [name for name in ours if name in state and state[name].shape != ours[name].shape]

@@ -21,7 +21,7 @@ from dcac_fastreid.checkpoint.interpolation import (
     interpolate,
     weights_hash,
 )
-from dcac_fastreid.checkpoint.resuming import TRAINED
+from dcac_fastreid.checkpoint.resuming import AVERAGE, AVERAGED, TRAINED
 from dcac_fastreid.checkpoint.saving import check_finite
 from dcac_fastreid.checkpoint.selection import SELECTED_ON
 from dcac_fastreid.config import check_values
@@ -33,8 +33,6 @@ from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
 from dcac_fastreid.reid import build_reid_model
 from dcac_fastreid.tensor_files import check_weights, read_state_dict, read_tensor_file
-
-AVERAGED = "module."  # how names begin in the entry "average"
 
 
 def interpolate_checkpoint(
@@ -133,7 +131,7 @@ def _trained_encoder(content: Mapping[str, Any], checkpoint, model: nn.Module) -
     loaded = {name: weight.clone() for name, weight in model.backbone.state_dict().items()}
     if INTERPOLATED not in content:
         return loaded
-    beside, prefix = content.get("average", content.get(TRAINED)), AVERAGED if "average" in content else ""
+    beside, prefix = content.get(AVERAGE, content.get(TRAINED)), AVERAGED if AVERAGE in content else ""
     if not isinstance(beside, Mapping):
         raise InputError(
             f"{checkpoint} is interpolated already and does not hold its trained encoder; name the checkpoint that it was made of"

@@ -9,6 +9,7 @@ import torch
 
 from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config, marks
+from dcac_fastreid.checkpoint.resuming import AVERAGE
 from dcac_fastreid.checkpoint.stopped import diverged, interrupted
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
@@ -245,7 +246,7 @@ class DCACTrainer(DefaultTrainer):
             optimizer=self.optimizer,
             progress=self.progress,
             **self.scheduler,
-            **({"average": average} if average else {}),
+            **({AVERAGE: average} if average else {}),
         )
         ours = [WeightsToTrain(tested)] + ([LostFolder()] if comm.is_main_process() else [])
         if average:

@@ -90,7 +90,7 @@ def test_the_weights_that_train_are_those_of_a_run_without_an_average(run, make_
     begin(make_trainer, tmp_path, "SOLVER.EMA.EPOCHS", 0.0).train()
     plain, averaged = torch.load(tmp_path / "model_final.pth"), torch.load(run[0] / "model_final.pth")
     assert plain.keys() & {"trained", "average"} == set()
-    trained = {name: weight for name, weight in averaged["trained"].items()}
+    trained = averaged["trained"]
     assert same_run.differences({name: plain["model"][name] for name in trained}, trained) == []
     assert same_run.differences(plain["optimizer"], averaged["optimizer"]) == []
 
@@ -105,6 +105,18 @@ def test_features_of_the_file_are_those_of_the_average(run, make_cfg):
     assert all(
         torch.equal(ours[name], saved[name]) for name in ours if name.startswith(("backbone.", "heads.bottleneck."))
     )
+
+
+def test_an_average_cannot_begin_in_the_middle_of_a_run(make_trainer, tmp_path):
+    opts = ("SOLVER.EMA.EPOCHS", 0.0, "SOLVER.MAX_EPOCH", 1)
+    begin(make_trainer, tmp_path, *opts).train()
+    with pytest.raises(InputError, match=r"started with SOLVER.EMA.EPOCHS 0.0, got 1.0"):
+        begin(make_trainer, tmp_path, resume=True)
+    saved = torch.load(tmp_path / "model_final.pth")
+    del saved["progress"]["solver"]["EMA.EPOCHS"]  # as of a version that did not know it
+    torch.save(saved, tmp_path / "model_final.pth")
+    with pytest.raises(InputError, match=r"it has no average of the weights, which SOLVER.EMA.EPOCHS asks for"):
+        begin(make_trainer, tmp_path, resume=True)
 
 
 @pytest.mark.parametrize("epochs", [0.0, 2.0])

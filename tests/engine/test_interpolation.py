@@ -139,7 +139,7 @@ def test_a_resume_with_another_start_is_refused(run, make_trainer, tmp_path):
         begin(make_trainer, folder, "MODEL.WEIGHTS", str(run[0] / "model_final.pth"), resume=True)
 
 
-def test_a_backbone_of_fast_reid(make_trainer, make_cfg, tmp_path):
+def test_a_backbone_and_an_architecture_of_fast_reid(make_trainer, make_cfg, tmp_path):
     """Its start are the pre-trained weights as they are built, running statistics of batch normalisation with them."""
     resnet = (
         *(
@@ -151,6 +151,7 @@ def test_a_backbone_of_fast_reid(make_trainer, make_cfg, tmp_path):
             512,
         ),
         *("MODEL.HEADS.POOL_LAYER", "GlobalAvgPool", "SOLVER.MAX_EPOCH", 1, "MODEL.BACKBONE.PRETRAIN", False),
+        *("MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", ("CrossEntropyLoss",)),
         *("INPUT.SIZE_TRAIN", [64, 32], "INPUT.SIZE_TEST", [64, 32]),
     )
     weights = tmp_path / "imagenet.pth"
