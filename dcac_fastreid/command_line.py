@@ -84,10 +84,10 @@ def one_sentence_errors() -> Iterator[None]:
 
 
 def _is_command() -> bool:
-    package = Path(__file__).resolve().parent
+    package = Path(os.path.realpath(__file__)).parent
     if sys.argv[:1] == ["-m"]:  # while the package is imported
         return package.name in sys.orig_argv
-    return Path(sys.argv[0] if sys.argv else "").resolve().parent in (package, package.parent / "tools")
+    return Path(os.path.realpath(sys.argv[0] if sys.argv else "")).parent in (package, package.parent / "tools")
 
 
 def _leave_to_the_parent() -> None:

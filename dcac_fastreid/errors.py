@@ -13,6 +13,7 @@ OUT_OF_MEMORY = re.compile(
 )
 LOST_WORKER = re.compile(r"DataLoader worker \(pid.* (exited unexpectedly|is killed by signal)", re.DOTALL)
 HINTS = {
+    errno.ENOENT: "check the name, and whether something was moved or deleted meanwhile",
     errno.ENOSPC: "free some space; a training goes on with --resume",
     errno.EDQUOT: "free some space; a training goes on with --resume",
     errno.EMFILE: "raise the limit (ulimit -n), or lower DATALOADER.NUM_WORKERS",

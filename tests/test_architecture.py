@@ -9,6 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "dcac_fastreid"
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+TOOLS = sorted(PACKAGE.parent.glob("tools/*.py"))
 
 # Room -> rooms whose modules it may import. Not listed: may be imported by tools and tests alone.
 ALLOWED = {
@@ -142,3 +143,9 @@ def test_diffusers_reads_only_what_was_checked():
     """diffusers_layout.py reads every file with read_tensor_file first; the small parts come with the package."""
     users = {str(path) for path in MODULES if ".from_pretrained(" in (PACKAGE / path).read_text()}
     assert users == {"diffusion/diffusers_layout.py", "synthetic/parts.py"}
+
+
+@pytest.mark.parametrize("path", [*MODULES, *TOOLS], ids=str)
+def test_real_paths_are_asked_of_os(path):
+    """Path.resolve raises RuntimeError for links that lead to each other, before Python 3.13; os.path.realpath does not."""
+    assert ".resolve(" not in (PACKAGE / path).read_text()

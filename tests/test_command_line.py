@@ -65,7 +65,10 @@ def from_worker(error) -> Exception:
         (InputError("a setting"), "a setting"),
         (InputError("2 things are missing:", "ab"), "2 things are missing:\n  - a\n  - b"),
         (DivergenceError("the loss"), "the loss"),
-        (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.jpg"), "No such file or directory: 'a.jpg'"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "a.jpg"),
+            "No such file: 'a.jpg'; check the name, and whether",
+        ),
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device; free some space"),
         (OSError(errno.EIO), "Input/output error"),
         (OSError(errno.EIO, None), "Input/output error"),

@@ -225,10 +225,12 @@ def test_names_of_the_host_are_its_own_again(tmp_path):
 
 
 def test_wrong_calls_are_told_in_a_sentence(tmp_path):
+    (tmp_path / "notes.txt").write_text("hello\n")
     for words, expected in (
         ((), "required: SCRIPT\n"),
         (("gone.py",), f"there is no script gone.py in {tmp_path}"),
         ((tmp_path,), f"{tmp_path} is a folder; name the script"),
+        (("notes.txt",), "notes.txt is no script; expected the path of a Python file, whose name ends in .py"),
     ):
         status, output = run(tmp_path, *words)
         assert status == 2 and expected in output and "Traceback" not in output

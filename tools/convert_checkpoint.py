@@ -4,6 +4,7 @@ python tools/convert_checkpoint.py --input ViT-B-16_stage2_60.pth --output weigh
 """
 
 import argparse
+import os
 from pathlib import Path
 
 import dcac_fastreid  # first: it makes fast-reid importable
@@ -40,7 +41,7 @@ if __name__ == "__main__":
     )
     with dcac_fastreid.one_sentence_errors():
         args = parser.parse_args()
-        if as_path(args.input, "--input").resolve() == as_path(args.output, "--output").resolve():
+        if os.path.realpath(as_path(args.input, "--input")) == os.path.realpath(as_path(args.output, "--output")):
             raise InputError(f"--output is the --input, {args.input}; name another file")
         check_output_file(args.output, "--output")
         cfg = dcac_fastreid.load_config(args.config_file, ["MODEL.DEVICE", "cpu"]) if args.config_file else None

@@ -25,7 +25,7 @@ from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.engine.settings import check_settings
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.tensor_files import check_weights, read_tensor_file
+from dcac_fastreid.tensor_files import are_named, check_weights, read_tensor_file
 from fastreid.data.build import fast_batch_collator
 from fastreid.data.common import CommDataset
 from fastreid.data.transforms import build_transforms
@@ -103,8 +103,14 @@ class Run:
         """
         model = load_for_testing(self.cfg)
         if self.num_classes:
+            classifier, width = self._weights[CLASSIFIER], model.heads.weight.shape[1]
+            if classifier.shape[1] != width:
+                raise InputError(
+                    f"the classifier of {self.checkpoint} takes features {classifier.shape[1]} wide, the config's model has "
+                    f"{width}; give the config.yaml of its run"
+                )
             with torch.no_grad():
-                model.heads.weight.copy_(self._weights[CLASSIFIER])  # left out in a test
+                model.heads.weight.copy_(classifier)  # left out in a test
         return model
 
     @cached_property
@@ -220,7 +226,12 @@ def _weights(checkpoint: Path) -> Mapping[str, Tensor]:
     """Raises InputError: no checkpoint of fast-reid, nor an exported encoder."""
     content = read_tensor_file(checkpoint)
     weights = content if checkpoint.suffix == ".safetensors" else content.get("model")
-    if not isinstance(weights, Mapping) or not any(key.startswith("backbone.") for key in weights):
+    if not are_named(weights, "backbone."):
         raise InputError(f"{checkpoint} is no checkpoint of fast-reid: it has no entry 'model' with backbone.*")
     check_weights(weights, None, checkpoint)
+    if CLASSIFIER in weights and weights[CLASSIFIER].ndim != 2:
+        raise InputError(
+            f"{checkpoint} has a classifier ({CLASSIFIER}) of shape {tuple(weights[CLASSIFIER].shape)}; expected (identities, "
+            "feature width); is it complete?"
+        )
     return weights

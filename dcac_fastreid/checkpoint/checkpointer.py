@@ -59,6 +59,8 @@ class ReadableCheckpointer(Checkpointer):
         self._encoder_config, self._image_size, self._entries = encoder_config, image_size, entries
 
     def load(self, path: str, checkpointables=None):
+        if path and not os.path.isfile(path) and not os.path.isfile(self.path_manager.get_local_path(path)):
+            raise UnreadableCheckpoint(f"there is no checkpoint {path}; set MODEL.WEIGHTS to the file to load")
         rest = super().load(path, checkpointables)
         self.selected_on = selected_on(path)
         if self.selected_on:

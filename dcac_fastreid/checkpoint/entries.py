@@ -50,6 +50,9 @@ def check_schedule(state: Mapping, schedule) -> None:
     if not isinstance(state["last_epoch"], int) or state["last_epoch"] < 0:
         raise ValueError(f"last_epoch {state['last_epoch']}")
     ours = schedule.state_dict()
+    for name in MOVES & ours.keys() & state.keys():
+        if type(_plain(state[name])) is not type(_plain(ours[name])):
+            raise TypeError(f"{name} is a {type(state[name]).__name__}")
     if foreign := state.keys() - ours.keys() - MOVES:
         raise InputError(f"its schedule is another one, which has {', '.join(sorted(foreign))}")
     for rates in (state.get(name, []) for name in ("base_lrs", "_last_lr")):

@@ -13,7 +13,7 @@ from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG, encoder_config
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
-from dcac_fastreid.tensor_files import check_weights, read_tensor_file
+from dcac_fastreid.tensor_files import are_named, check_weights, read_tensor_file
 
 FILES = ENCODER, CONFIG, PROMPTS, LORA = (
     "encoder.safetensors",
@@ -50,7 +50,7 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
             "which checkpoint to export is not said; add MODEL.WEIGHTS path/to/model_final.pth to the command"
         )
     model = read_tensor_file(cfg.MODEL.WEIGHTS).get("model")
-    if not isinstance(model, Mapping) or not any(key.startswith("backbone.") for key in model):
+    if not are_named(model, "backbone."):
         raise InputError(f"{cfg.MODEL.WEIGHTS} is no checkpoint of fast-reid: it has no entry 'model' with backbone.*")
     check_weights(model, None, cfg.MODEL.WEIGHTS)
     prompts = {
@@ -108,7 +108,7 @@ def diffusers_lora(model: Mapping[str, Tensor], *, rank: int, alpha: float) -> d
     """
     found = {match: weight for key, weight in model.items() if (match := LORA_KEY.match(key))}
     lora = {f"unet.{match[1]}{match[2]}": weight.float() for match, weight in found.items()}
-    ranks = {weight.shape[0] for key, weight in lora.items() if ".lora_A." in key}
+    ranks = {weight.shape[0] if weight.ndim else 0 for key, weight in lora.items() if ".lora_A." in key}
     if ranks - {rank}:
         raise InputError(
             f"the checkpoint's LoRA has rank {', '.join(map(str, sorted(ranks)))}, the config's MODEL.DCAC.LORA.RANK is {rank}; "

@@ -16,6 +16,8 @@ PATCHES = (
     ("imports.restore_collections_mapping", "collections.Mapping, gone since Python 3.10"),
     ("imports.restore_torch_six", "torch._six.string_classes and container_abcs, gone since PyTorch 2.0"),
     ("warnings.silence_void_warnings", "two host warnings that these patches make void"),
+    ("late_imports.import_torchvision_without_compiler", "PyTorch's compiler is imported by what compiles"),
+    ("late_imports.import_scikit_learn_late", "scikit-learn is imported by the first ROC curve"),
     ("log_lines.show_names", "names of files in log lines are seen, and do nothing else"),
     ("solver.keep_parameters_separate", "the optimizer trains: no contiguous parameters, which zero_grad now detaches"),
     ("solver.find_lamb", "SOLVER.OPT Lamb"),

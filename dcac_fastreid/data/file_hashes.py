@@ -36,7 +36,7 @@ def file_hashes(paths: Iterable[str | Path], *, keep: bool = True) -> dict[str, 
 
     Args:
         keep: else the cache folder is neither read nor made.
-    Raises: FileNotFoundError and other OSError: a file that cannot be read.
+    Raises: FileNotFoundError and other OSError: a file that cannot be read. InputError: a folder, a device or a pipe.
     """
     return kept_hashes(paths, BYTES, _of_bytes) if keep else _computed(map(str, paths), _of_bytes)
 
@@ -109,6 +109,8 @@ def _computed(paths: Iterable[str], compute: Callable[[str], str | None]) -> dic
 
 
 def _of_bytes(path: str) -> str:
+    if not os.path.isfile(path) and os.path.exists(path):  # a device has no end, and a pipe may never begin
+        raise InputError(f"{path} is a folder, a device or a pipe; expected a file")
     digest = hashlib.sha256()
     with open(path, "rb") as stream:
         while chunk := stream.read(CHUNK):

@@ -1,5 +1,6 @@
 """The index of a folder of photos: made, read, and what to do where it cannot be used. N photos, D feature width."""
 
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -101,9 +102,9 @@ def features_of_folder(
         "encoder": encoder.identity(),
         "selected_on": encoder.selected_on,  # data sets whose test metric picked the checkpoint: no fair test on them
         "precision": extract.precision,
-        "pictures": str(pictures.resolve()),
-        "checkpoint_file": str(encoder.file.resolve()),
-        "config_file": str(encoder.config_file.resolve()) if encoder.config_file else None,
+        "pictures": os.path.realpath(pictures),
+        "checkpoint_file": os.path.realpath(encoder.file),
+        "config_file": os.path.realpath(encoder.config_file) if encoder.config_file else None,
         "versions": describe_versions(),
         "unreadable": [file.relative_to(pictures).as_posix() for file in left_out],
         "paths": [file.relative_to(pictures).as_posix() for file in files],
@@ -167,7 +168,7 @@ def check_outside(folder: str | Path, leads_to: str, *others: str | Path) -> Non
     Args: leads_to: the sentence's beginning, such as "the features shall go to".
     """
     for other in others:
-        if Path(folder).resolve().is_relative_to(Path(other).resolve()):
+        if Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(other)):
             raise InputError(f"{leads_to} {folder}, which lies in {other}; choose a folder outside of it")
 
 

@@ -1,5 +1,6 @@
 """Pictures of which it is known who is on them, to calibrate on. n pictures."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ def people_in_folder(folder: str | Path, *, skip_unreadable: bool = False) -> Kn
     warn_of_passed_over(notes)
     check_cameras(folder, photos)
     items = [(photo.path, photo.person, photo.camera) for photo in photos]
-    return _known(folder.resolve().name, items, skip_unreadable)
+    return _known(os.path.basename(os.path.realpath(folder)), items, skip_unreadable)
 
 
 def people_of_dataset(name: str, root: str = "", *, skip_unreadable: bool = False) -> KnownPeople:

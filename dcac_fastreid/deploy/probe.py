@@ -1,5 +1,6 @@
 """The pictures on which an exported encoder must agree with PyTorch. N pictures, (H, W) input size."""
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,4 +57,4 @@ def pictures_of(folder: str | Path, encoder: Encoder) -> Probe:
         )
     images = [encoder_input(file, encoder.transform, encoder.input_size) for file in chosen]
     of = "" if count == len(files) else f" of the {len(files)}"
-    return Probe(torch.stack(images), f"{count}{of} pictures in {Path(folder).resolve().name}")
+    return Probe(torch.stack(images), f"{count}{of} pictures in {os.path.basename(os.path.realpath(folder))}")

@@ -3,6 +3,7 @@
 import functools
 import json
 import logging
+import os
 from pathlib import Path
 
 import torch
@@ -60,7 +61,7 @@ def warn_of_average(lacking: str, taken: str) -> None:
 
 def _ships_with_us(folder: Path) -> bool:
     """Whether it is the package's own small model, of which there is no average."""
-    return Path(__file__).parents[1] in folder.resolve().parents
+    return Path(__file__).parents[1] in Path(os.path.realpath(folder)).parents
 
 
 def load_part(model_class, folder: Path, part: str, *, ema: bool) -> nn.Module:

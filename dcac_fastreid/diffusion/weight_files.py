@@ -35,7 +35,7 @@ def missing_parts(folder: Path) -> list[str]:
     """What a folder in diffusers' layout lacks; empty where it can be loaded."""
     missing = [name for name in CONFIGS if not (folder / name).is_file()]
     for part in PARTS:
-        if not any(path.suffix in SUFFIXES for path in folder.glob(f"{part}/{STEM}*")):
+        if not any(path.suffix in SUFFIXES and path.is_file() for path in folder.glob(f"{part}/{STEM}*")):
             missing.append(f"{part}/*.safetensors")
     return missing
 

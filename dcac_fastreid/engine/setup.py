@@ -16,9 +16,11 @@ from dcac_fastreid.engine.settings import check_gpus, check_settings
 from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.engine.trial_model import check_model
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import check_writable
+from dcac_fastreid.output_files import check_writable, refuse_no_files
 from fastreid.engine import default_setup
 from fastreid.utils import comm
+
+STAYING = ("config.yaml", "log.txt")  # what a run writes and does not move out of the way of another one that begins
 
 
 def check_command(args: argparse.Namespace) -> None:
@@ -40,10 +42,12 @@ def check_command(args: argparse.Namespace) -> None:
     check_inputs(cfg, training=not args.eval_only)
     if folder:
         check_writable(folder, "OUTPUT_DIR leads to")
+        written = STAYING if _begins_anew(args) else (*STAYING, "metrics.json", "stamp.json")
+        refuse_no_files(*(Path(folder) / name for name in written))
     if (
         _begins_anew(args)
         and cfg.MODEL.WEIGHTS
-        and Path(cfg.MODEL.WEIGHTS).parent.resolve() == Path(cfg.OUTPUT_DIR).resolve()
+        and os.path.realpath(Path(cfg.MODEL.WEIGHTS).parent) == os.path.realpath(cfg.OUTPUT_DIR)
     ):
         raise InputError(
             f"MODEL.WEIGHTS {cfg.MODEL.WEIGHTS} lies in OUTPUT_DIR, whose earlier run is set aside when another one begins; "

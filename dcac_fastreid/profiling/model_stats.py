@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from dcac_fastreid.profiling.build import build, build_encoder
+from dcac_fastreid.profiling.known_by_shapes import known_by_shapes
 from dcac_fastreid.profiling.variants import Latents, Variants
 from fastreid.utils.events import EventStorage
 
@@ -70,14 +71,14 @@ class NoEvents(EventStorage):
 
 
 def count_flops(model: nn.Module, cfg, backward: bool = True) -> tuple[int, int]:
-    """Of one training step of a model on the meta device: the forward pass, and both passes."""
+    """Of one training step of a model on the meta device: the forward pass, and both passes; raises as `known_by_shapes`."""
     size = cfg.SOLVER.IMS_PER_BATCH
     batch = {
         "images": torch.empty(size, 3, *cfg.INPUT.SIZE_TRAIN, device="meta"),
         "targets": torch.zeros(size, dtype=torch.int64, device="meta"),
         "img_paths": [""] * size,
     }
-    with NoEvents(), FlopCounterMode(display=False) as counter:
+    with known_by_shapes(cfg), NoEvents(), FlopCounterMode(display=False) as counter:
         loss = sum(model.train()(batch).values())
         forward = counter.get_total_flops()
         if backward:

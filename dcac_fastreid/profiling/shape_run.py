@@ -13,6 +13,7 @@ from dcac_fastreid.dcac import DCAC
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.settings import autocast_dtype
 from dcac_fastreid.profiling.build import build
+from dcac_fastreid.profiling.known_by_shapes import known_by_shapes
 from dcac_fastreid.profiling.model_stats import NoEvents, latents_on_meta
 from dcac_fastreid.profiling.step_parts import StepClock, is_view, stamped
 
@@ -61,7 +62,14 @@ def run_on_shapes(cfg, num_classes: int) -> ShapeRun:
     """Forward and backward pass of a config on its own device, not compiled.
 
     Nothing is computed and no memory is taken: PyTorch's fake tensors choose the operations that real ones would.
+
+    Raises: InputError: as `known_by_shapes`.
     """
+    with known_by_shapes(cfg):
+        return _run_on_shapes(cfg, num_classes)
+
+
+def _run_on_shapes(cfg, num_classes: int) -> ShapeRun:
     autocast, device, size = autocast_dtype(cfg), torch.device(cfg.MODEL.DEVICE), cfg.SOLVER.IMS_PER_BATCH
     model = build(cfg, num_classes, autocast=autocast)
     moments = latents_on_meta(cfg)[1]([]).shape if isinstance(model, DCAC) else ()

@@ -1,7 +1,5 @@
 """How a script loads checkpoints: as fast-reid does, with a sentence where it would fail or load nothing."""
 
-from pathlib import Path
-
 from dcac_fastreid.checkpoint.checkpointer import ReadableCheckpointer
 from dcac_fastreid.errors import InputError
 
@@ -15,8 +13,6 @@ class ScriptCheckpointer(ReadableCheckpointer):
     def load(self, path: str, checkpointables=None):
         if not path and checkpointables is None:
             raise InputError("no checkpoint to test is named; add MODEL.WEIGHTS path/to/model_final.pth to the command")
-        if path and "://" not in path and not Path(path).is_file():
-            raise InputError(f"there is no checkpoint {path}; set MODEL.WEIGHTS to the file to load")
         return super().load(path, checkpointables)
 
     def _load_model(self, checkpoint):

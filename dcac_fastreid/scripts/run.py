@@ -36,13 +36,15 @@ def run_script(script: str, arguments: Sequence[str]) -> None:
     `__name__` is "__main__", sys.argv holds the script and its arguments, sys.path begins with the script's folder, the
     working directory stays. Afterwards all of this, and fast-reid's names, are as they were.
 
-    Raises: InputError: there is no such script.
+    Raises: InputError: there is no such script, or its name does not end in .py.
     """
     path = Path(script)
     if path.is_dir():
         raise InputError(f"{script} is a folder; name the script in it, such as {path / 'train_net.py'}")
     if not path.is_file():
         raise InputError(f"there is no script {script} in {os.getcwd()}; expected the path of a Python file")
+    if path.suffix != ".py":
+        raise InputError(f"{script} is no script; expected the path of a Python file, whose name ends in .py")
     main = ModuleType("__main__")
     main.__file__ = os.path.abspath(path)
     main.__spec__ = find_spec(PROCESS)  # what multiprocessing runs in a process that is started by "spawn"

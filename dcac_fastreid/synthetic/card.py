@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.synthetic import parts, quality
 from dcac_fastreid.synthetic.pretraining import PARTS, SOURCES, UNSEEN, UNSEEN_SEED, Web
 
@@ -58,7 +59,7 @@ def write_card(folder: Path, cache_folder: Path, versions: Mapping) -> str:
         "sha256": {parts.FILES[name]: hashes[name] for name in PARTS},
     }
     text = json.dumps(_rounded(card), indent=2) + "\n"
-    (folder / CARD).write_text(text)
+    write_whole(folder / CARD, lambda stream: stream.write(text.encode()))
     return text
 
 

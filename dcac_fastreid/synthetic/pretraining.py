@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.output_files import unfinished_path, write_whole
 from dcac_fastreid.synthetic import parts
 from dcac_fastreid.synthetic.build_once import build_once
 from dcac_fastreid.synthetic.captions import caption, tokenize, traits
@@ -229,21 +231,33 @@ def check_parts(names: Sequence[str], folder: Path) -> None:
 
 
 def pretrain(name: str, web: Web, folder: Path, seed: int, device: str, schedule: Schedule) -> None:
-    """Trains a part of PARTS and writes it into a folder of weights, from which the U-Net takes the other two."""
+    """Trains a part of PARTS and writes it into a folder of weights, from which the U-Net takes the other two.
+
+    What lay there is replaced when the training has ended, by whole files.
+    """
     from safetensors.torch import save_file
 
-    begin, target, sources = time.perf_counter(), folder / parts.STABLE_DIFFUSION, {}
     folder.mkdir(parents=True, exist_ok=True)
-    if name == "clip":
-        state = train_clip(web, schedule, seed, device).state_dict()
-        save_file({key: value.cpu().contiguous() for key, value in state.items()}, parts.part("clip", folder))
-    elif name == "vae":
-        train_vae(web, schedule, seed, device).cpu().save_pretrained(target / "vae")
-    else:
-        clip, vae = parts.load_clip(folder).to(device), parts.load_vae(folder).to(device)
-        sources = {SOURCES: {source: parts.fingerprint(source, folder) for source in ("clip", "vae")}}
-        train_unet(web, clip, vae, schedule, seed, device).cpu().save_pretrained(target / "unet")
-        parts.new_scheduler().save_pretrained(target / "scheduler")
+    made = unfinished_path(folder / name)
+    begin, target, sources = time.perf_counter(), made / parts.STABLE_DIFFUSION, {}
+    made.mkdir()
+    try:
+        if name == "clip":
+            state = train_clip(web, schedule, seed, device).state_dict()
+            save_file({key: value.cpu().contiguous() for key, value in state.items()}, parts.part("clip", made))
+        elif name == "vae":
+            train_vae(web, schedule, seed, device).cpu().save_pretrained(target / "vae")
+        else:
+            clip, vae = parts.load_clip(folder).to(device), parts.load_vae(folder).to(device)
+            sources = {SOURCES: {source: parts.fingerprint(source, folder) for source in ("clip", "vae")}}
+            train_unet(web, clip, vae, schedule, seed, device).cpu().save_pretrained(target / "unet")
+            parts.new_scheduler().save_pretrained(target / "scheduler")
+        for file in sorted(file for file in made.rglob("*") if file.is_file()):
+            place = folder / file.relative_to(made)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            file.replace(place)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
     record = {
         "seed": seed,
         **asdict(schedule),
@@ -255,4 +269,5 @@ def pretrain(name: str, web: Web, folder: Path, seed: int, device: str, schedule
         "web": f"version {WEB_VERSION}, seed {WEB_SEED}",
         **sources,
     }
-    (folder / f"{name}.training.json").write_text(json.dumps(record, indent=2) + "\n")
+    text = json.dumps(record, indent=2) + "\n"
+    write_whole(folder / f"{name}.training.json", lambda stream: stream.write(text.encode()))

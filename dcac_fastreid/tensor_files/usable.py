@@ -39,6 +39,13 @@ def check_weights(found: Mapping[str, Any], expected: Mapping[str, Tensor] | Non
         )
 
 
+def are_named(weights: Any, beginning: str) -> bool:
+    """Whether what a file holds is weights by name, all names text, and that of one begins so."""
+    if not isinstance(weights, Mapping) or not all(isinstance(name, str) for name in weights):
+        return False
+    return any(name.startswith(beginning) for name in weights)
+
+
 def check_tensors(found: Mapping[str, Any], source: str | Path) -> None:
     """Raises InputError: a value is no tensor."""
     wrong = {name: value for name, value in found.items() if not isinstance(value, Tensor)}

@@ -95,6 +95,18 @@ def test_a_config_of_another_rank_is_one_sentence(trained):
         run.training_model  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    "shape, message",
+    [((), "has a classifier .* of shape \\(\\); expected"), ((8, 3), "takes features 3 wide, the config's model has")],
+)
+def test_a_classifier_of_another_shape_is_one_sentence(shape, message, trained, tmp_path):
+    content = dict(read_tensor_file(trained["baseline"]))
+    content["model"] = {**content["model"], "heads.weight": torch.zeros(shape)}
+    torch.save(content, tmp_path / "odd.pth")
+    with pytest.raises(InputError, match=message):
+        Run(tmp_path / "odd.pth", trained["baseline"].parent / "config.yaml").model  # noqa: B018
+
+
 def test_what_is_not_there_is_one_sentence(trained, tmp_path):
     with pytest.raises(InputError, match="there is no file"):
         Run(tmp_path / "none.pth")

@@ -141,8 +141,13 @@ def test_another_rank_than_the_configs_is_refused(trained, make_cfg, tmp_path):
     assert not (tmp_path / "exported").exists()
 
 
-def test_what_is_no_checkpoint_is_refused(make_cfg, tmp_path):
-    torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
+@pytest.mark.parametrize(
+    "content",
+    [{"weight": torch.zeros(1)}, {"model": {1: torch.zeros(1), "backbone.a": torch.zeros(1)}}],
+    ids=["no entry", "a number for a name"],
+)
+def test_what_is_no_checkpoint_is_refused(content, make_cfg, tmp_path):
+    torch.save(content, tmp_path / "other.pth")
     with pytest.raises(ValueError, match="no entry 'model'"):
         export_weights(make_cfg("ma_ms.yml", "MODEL.WEIGHTS", str(tmp_path / "other.pth")), tmp_path / "exported")
     with pytest.raises(ValueError, match="add MODEL.WEIGHTS"):

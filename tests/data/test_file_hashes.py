@@ -10,6 +10,7 @@ import pytest
 from dcac_fastreid.data import file_hashes
 from dcac_fastreid.data.file_hashes import BYTES, FILE, kept_hashes, picture_hashes
 from dcac_fastreid.data.warn_once import warn_once
+from dcac_fastreid.errors import InputError
 
 MODULE = sys.modules["dcac_fastreid.data.file_hashes"]  # the package has a function of that name
 ONE = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"  # printf one | sha256sum
@@ -73,3 +74,8 @@ def test_a_name_that_is_no_text_is_kept_too(file, paint, monkeypatch):
     first = picture_hashes([name])
     monkeypatch.setattr("hashlib.sha256", lambda content: pytest.fail("decoded again"))
     assert picture_hashes([name]) == first and list(first) == [str(name)]
+
+
+def test_a_device_is_not_read_without_end():
+    with pytest.raises(InputError, match="/dev/zero is a folder, a device or a pipe"):
+        file_hashes(["/dev/zero"], keep=False)

@@ -200,3 +200,9 @@ def test_two_who_index_into_one_folder_leave_a_whole_index(extract, photos, tmp_
         list(pool.map(lambda name: extract_folder(extract, photos / name, tmp_path / "out"), 4 * names))
     assert Path(read_feature_folder(tmp_path / "out").content["pictures"]).name in names
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["index.safetensors"]
+
+
+def test_links_that_lead_to_each_other_are_no_folder(extract, tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(InputError, match="the folder .*loop cannot be opened"):
+        extract_folder(extract, tmp_path / "loop", tmp_path / "out")

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from dcac_fastreid.diffusion.weight_files import choose_files, is_hub_id, missing_parts
@@ -28,6 +30,16 @@ def test_sharded_weights_belong_together():
 
 def test_no_weights():
     assert choose_files(["config.json", "other.safetensors", "diffusion_pytorch_model.msgpack"], ema=False) is None
+
+
+def test_a_device_is_no_weights(sd_folder, tmp_path):
+    """Else a training reads it without end."""
+    shutil.copytree(sd_folder, tmp_path / "sd")
+    assert not missing_parts(tmp_path / "sd")
+    file = tmp_path / "sd" / "vae" / "diffusion_pytorch_model.safetensors"
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    assert missing_parts(tmp_path / "sd") == ["vae/*.safetensors"]
 
 
 @pytest.mark.parametrize(

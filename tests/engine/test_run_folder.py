@@ -64,6 +64,14 @@ def command(configs, tiny_world, tmp_path):
     return command
 
 
+@pytest.mark.parametrize("name", ["metrics.json", "log.txt", "stamp.json", "config.yaml"])
+def test_a_folder_in_the_place_of_a_file_of_the_run_is_told_before_anything_is_written(command, tmp_path, name):
+    (tmp_path / "out" / name).mkdir(parents=True)
+    with pytest.raises(InputError, match=f"{name} is a folder, where a file is to be written"):
+        dcac_fastreid.check_command(command("--resume"))
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [name]
+
+
 @pytest.mark.parametrize("options", [(), ("--resume",)], ids=["training", "resumed"])
 def test_a_second_run_is_refused_before_anything_is_moved_or_written(command, tmp_path, options):
     args = command(*options)

@@ -9,6 +9,7 @@ from torch import nn
 from dcac_fastreid import load_config
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.profiling.build import build
+from dcac_fastreid.profiling.model_stats import model_stats
 from dcac_fastreid.profiling.plan import plan
 from dcac_fastreid.profiling.shape_run import Recorder, run_on_shapes
 from dcac_fastreid.profiling.step_parts import StepClock
@@ -109,3 +110,21 @@ def test_the_baseline_is_planned_too(configs, whole):
 def test_settings_that_cannot_train_are_refused(configs):
     with pytest.raises(InputError, match="SOLVER.MAX_EPOCH is 0"):
         plan(small(configs, "SOLVER.MAX_EPOCH", 0), NUM_CLASSES)
+
+
+@pytest.mark.parametrize("count", [plan, model_stats])
+def test_a_model_that_decides_by_values_is_refused(count):
+    opts = [
+        "MODEL.DEVICE",
+        "cpu",
+        "SOLVER.AMP.ENABLED",
+        False,
+        "SOLVER.IMS_PER_BATCH",
+        4,
+        "MODEL.BACKBONE.DEPTH",
+        "18x",
+    ]
+    with pytest.raises(
+        InputError, match="Baseline cannot be counted on shapes alone: which operations it runs depends"
+    ):
+        count(load_config("", opts), NUM_CLASSES)

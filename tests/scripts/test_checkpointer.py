@@ -37,3 +37,9 @@ def test_without_a_file_a_script_may_train_but_not_test(model, tmp_path):
     assert checkpointer.resume_or_load("", resume=True) == {}
     with pytest.raises(InputError, match="add MODEL.WEIGHTS"):
         checkpointer.load("")
+
+
+@pytest.mark.parametrize("name", ["nowhere.pth", "https://example.com/model.pth"])  # fast-reid fetches no addresses
+def test_a_checkpoint_that_is_not_there(name, model):
+    with pytest.raises(InputError, match=f"there is no checkpoint {name}; set MODEL.WEIGHTS"):
+        ScriptCheckpointer(model).load(name)

@@ -28,7 +28,7 @@ def link(report: Report, folder: str | Path) -> Path:
     folder = Path(os.path.abspath(folder))
     linked = linked_before(folder)
     for found in report.data_sets:
-        if folder.resolve() == found.folder.resolve() or found.folder.resolve() in folder.resolve().parents:
+        if Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(found.folder)):
             raise InputError(
                 f"--link {folder} lies in {found.folder}, whose content is not touched; name another folder"
             )
