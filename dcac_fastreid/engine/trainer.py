@@ -39,7 +39,7 @@ from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.stamp import write_stamp
-from dcac_fastreid.engine.tested_weights import uses_interpolation
+from dcac_fastreid.engine.tested_weights import uses_average, uses_interpolation
 from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
 from dcac_fastreid.telemetry import StepTelemetry
@@ -231,7 +231,9 @@ class DCACTrainer(DefaultTrainer):
     def build_hooks(self):
         self._count_steps()
         model = self.checkpointer.model  # not wrapped for several processes
-        plain_loader = data.build_plain_train_loader(self.cfg, self.data_loader)
+        plain_loader = ()  # a script's own training loader may not be one that such a pass could be made of
+        if isinstance(model, PrototypicalBaseline) or uses_average(self.cfg) or uses_interpolation(self.cfg):
+            plain_loader = data.build_plain_train_loader(self.cfg, self.data_loader)
         average = build_average(self.cfg, model, self.epoch_steps.of(0))
         self.start_of_encoder = build_start(self.cfg, model)
         tested = build_tested_weights(self.cfg, model, plain_loader, average, self.start_of_encoder)
