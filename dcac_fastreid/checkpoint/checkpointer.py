@@ -2,9 +2,10 @@
 
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
@@ -13,6 +14,8 @@ from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG, checked_config
 from dcac_fastreid.checkpoint.earlier_run import OF_A_RUN
 from dcac_fastreid.checkpoint.entries import check_optimizer, check_schedule
 from dcac_fastreid.checkpoint.input_size import check_input_size
+from dcac_fastreid.checkpoint.interpolation import INTERPOLATED
+from dcac_fastreid.checkpoint.resuming import AVERAGE, weights_to_resume
 from dcac_fastreid.checkpoint.saving import check_finite, save_checkpoint
 from dcac_fastreid.checkpoint.selection import SELECTED_ON, selected_on
 from dcac_fastreid.config import check_values
@@ -35,6 +38,7 @@ class ReadableCheckpointer(Checkpointer):
     Args:
         encoder_config: a config that rebuilds the encoder, which every file carries; "" for none.
         image_size: see save_checkpoint.
+        entries: asked at every save for what the file shall hold besides.
         others: those of fast-reid's.
     Attributes:
         selected_on: the data sets whose test metric picked what was loaded; logged; what is saved afterwards tells it too.
@@ -43,9 +47,16 @@ class ReadableCheckpointer(Checkpointer):
     selected_on: Sequence[str] = ()
     _loaded_from = ""
 
-    def __init__(self, *others, encoder_config: str = "", image_size: tuple[int, int] | None = None, **named):
+    def __init__(
+        self,
+        *others,
+        encoder_config: str = "",
+        image_size: tuple[int, int] | None = None,
+        entries: Callable[[], Mapping[str, Any]] = dict,
+        **named,
+    ):
         super().__init__(*others, **named)
-        self._encoder_config, self._image_size = encoder_config, image_size
+        self._encoder_config, self._image_size, self._entries = encoder_config, image_size, entries
 
     def load(self, path: str, checkpointables=None):
         if path and not os.path.isfile(path) and not os.path.isfile(self.path_manager.get_local_path(path)):
@@ -111,6 +122,7 @@ class ReadableCheckpointer(Checkpointer):
             extra[SELECTED_ON] = picked_by
         if self._encoder_config:
             extra[ENCODER_CONFIG] = self._encoder_config
+        extra.update(self._entries())
         file = self._file(name)
         self.logger.info(f"Saving checkpoint to {file}")
         save_checkpoint(file, self.model, self.checkpointables, image_size=self._image_size, **extra)
@@ -137,11 +149,15 @@ class ReadableCheckpointer(Checkpointer):
 
 
 class StrictCheckpointer(ReadableCheckpointer):
-    """A resumed run must find every weight: fast-reid's Checkpointer would go on with random ones and a log line."""
+    """A resumed run must find every weight: fast-reid's Checkpointer would go on with random ones and a log line.
+
+    Attributes: interpolated: whether the model of the checkpoint from which a run goes on was interpolated.
+    """
 
     def __init__(self, *others, **named):
         super().__init__(*others, **named)
         self._resuming = False
+        self.interpolated = False
 
     def saved_metric(self, name: str) -> float | None:
         """The metric that a saved file was saved with; None where there is no such file."""
@@ -211,10 +227,15 @@ class StrictCheckpointer(ReadableCheckpointer):
         checkpoint = super()._load_file(f)
         if self._resuming:
             self._check_entries(f, checkpoint)
+            try:
+                checkpoint["model"] = weights_to_resume(checkpoint, f)
+            except InputError as error:
+                raise UnreadableCheckpoint(str(error)) from error
+            self.interpolated = INTERPOLATED in checkpoint
         return checkpoint
 
     def _check_entries(self, file: str, checkpoint) -> None:
-        missing = self.checkpointables.keys() - checkpoint.keys()
+        missing = self.checkpointables.keys() - checkpoint.keys() - {AVERAGE}
         if missing:
             raise InputError(
                 f"{file} does not tell where its run stands, as those of DCACTrainer do, it lacks {', '.join(sorted(missing))}; "
@@ -227,7 +248,7 @@ class StrictCheckpointer(ReadableCheckpointer):
             parts = self.checkpointables.items()
             for name, part in parts:
                 if hasattr(part, "check"):  # first: where the config differs, it knows the key
-                    part.check(checkpoint[name])
+                    part.check(checkpoint.get(name))
             for name, part in parts:
                 if hasattr(part, "check"):
                     continue

@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from dcac_fastreid.checkpoint.resuming import AVERAGE, AVERAGED, TRAINED
 from dcac_fastreid.errors import DivergenceError, InputError
 from dcac_fastreid.output_files import write_whole
 
@@ -42,12 +43,12 @@ def check_finite(state: Mapping, masks: set[str] = frozenset()) -> None:
     """Raises DivergenceError where a tensor in a checkpoint is NaN or infinite.
 
     Args:
-        masks: names in "model" that may hold -inf, as attention masks do: the model's buffers.
+        masks: names in the model that may hold -inf, as attention masks do: its buffers.
     """
     bad = []
     for part, entry in state.items():
         for name, tensor in _tensors(entry):
-            may_be_mask = part == "model" and name in masks
+            may_be_mask = part in ("model", TRAINED, AVERAGE) and name.removeprefix(AVERAGED) in masks
             wrong = tensor.isnan() | tensor.isposinf() if may_be_mask else ~tensor.isfinite()
             bad += [(part, name, wrong.any())]
     named = [f"{part} {name}" for part, name, wrong in bad if wrong]

@@ -149,6 +149,20 @@ OUR_KEYS = (
     # On a GPU, without fp16: a step is recorded once as a CUDA graph and then replayed, its learning rate rounded to fp32.
     # Where that cannot be, the ordinary step runs and the log says why.
     Key("SOLVER.CUDA_GRAPH", False, flag()),
+    # -- which weights are tested and exported: levers beyond the paper. A checkpoint's "model" is what is tested; where the
+    # weights that train are others, it has them beside it ("trained"), and --resume goes on with those. The BNNeck's running
+    # statistics are then estimated anew over the training images, resized as in training and not augmented. --
+    # Exponential moving average of encoder and head, updated at every step: its length in epochs, 0 for none. Its decay is
+    # 1 - 1 / (EPOCHS x steps of an epoch), so that a length means the same whatever the data set's size. Every checkpoint
+    # takes a pass over the training images for the statistics.
+    Key("SOLVER.EMA.EPOCHS", 0.0, number(0, 1e4)),
+    # At the end of a training, encoder = start + ALPHA (trained - start), where the start is pre-trained or of MODEL.WEIGHTS,
+    # and trained is the average where SOLVER.EMA is on; in [0, 1], 1.0 for none (WiSE-FT, Wortsman et al., CVPR 2022). A
+    # resumed run may have another one: resumed when it is finished, it is interpolated anew from its trained weights.
+    Key("SOLVER.INTERPOLATE.ALPHA", 1.0, number(0, 1)),
+    # "source": in place of ALPHA the best of 0.3, 0.5, 0.7, 0.85 and 1 by mAP on validation identities of the sources: the data
+    # set's own, or else a tenth of the training identities, which are then not trained on. "": ALPHA.
+    Key("SOLVER.INTERPOLATE.CHOOSE", "", choice("", "source")),
     # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the release, or "bf16". On CPU only "bf16".
     Key("SOLVER.AMP.DTYPE", "fp16", choice("bf16", "fp16")),
 )

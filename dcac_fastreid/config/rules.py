@@ -89,7 +89,7 @@ def registered(names: Callable[[], Collection[str]]) -> Rule:
         known = names()
         if type(value) is str and value in known:
             return ""
-        return f"is {shown(value)}; known are {', '.join(sorted(known))}"
+        return f"is {shown(value)}; known are {', '.join(name or repr(name) for name in sorted(known))}"
 
     return Rule(fault, in_script=text(empty=False).fault)
 

@@ -8,7 +8,12 @@ from dcac_fastreid.data.epoch_sampler import EpochSampler
 from dcac_fastreid.data.file_hashes import file_hashes
 from dcac_fastreid.data.images import read_image, upright_rgb
 from dcac_fastreid.data.leakage import check_leakage
-from dcac_fastreid.data.loaders import build_plain_train_loader, build_test_loader, build_train_loader
+from dcac_fastreid.data.loaders import (
+    build_plain_train_loader,
+    build_test_loader,
+    build_train_loader,
+    build_validation_loaders,
+)
 from dcac_fastreid.data.locations import (
     cache_folder,
     data_root,
@@ -30,6 +35,7 @@ __all__ = [
     "build_plain_train_loader",
     "build_test_loader",
     "build_train_loader",
+    "build_validation_loaders",
     "cache_folder",
     "check_datasets",
     "check_leakage",

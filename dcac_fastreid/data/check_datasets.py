@@ -5,6 +5,7 @@ from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.data.samplers import check_batch
 from dcac_fastreid.data.see_doctor import pointing_to_doctor
 from dcac_fastreid.data.test_split import check_test_split, warn_of_one_identity
+from dcac_fastreid.data.validation import check_validation, training_items
 from dcac_fastreid.errors import InputError
 
 
@@ -18,7 +19,8 @@ def check_datasets(cfg, *, training: bool) -> None:
     names = cfg.DATASETS.NAMES if training else ()
     root = data_root(cfg.DATASETS.ROOT)
     with pointing_to_doctor(root):
-        train = [item for name in names for item in read_dataset(name, root, combineall=cfg.DATASETS.COMBINEALL).train]
+        sources = [read_dataset(name, root, combineall=cfg.DATASETS.COMBINEALL) for name in names]
+        train = [item for dataset in sources for item in training_items(cfg, dataset)]
         tested = {name: read_dataset(name, root) for name in cfg.DATASETS.TESTS}
         for name, dataset in tested.items():
             check_test_split(name, dataset.query, dataset.gallery)
@@ -27,6 +29,7 @@ def check_datasets(cfg, *, training: bool) -> None:
         _check_neighbours(cfg, name, len(dataset.query) + len(dataset.gallery))
     if names:
         check_batch(cfg, train)
+        check_validation(cfg)
 
 
 def _check_neighbours(cfg, name: str, images: int) -> None:

@@ -16,6 +16,7 @@ from dcac_fastreid.data.samplers import build_epoch_sampler, check_batch, check_
 from dcac_fastreid.data.test_split import check_test_split, warn_of_lonely_queries, warn_of_one_identity
 from dcac_fastreid.data.train_set import TrainSet
 from dcac_fastreid.data.transforms import test_transforms, train_transforms
+from dcac_fastreid.data.validation import training_items, validation_split
 from fastreid.data.build import build_reid_test_loader, build_reid_train_loader, fast_batch_collator
 from fastreid.data.common import CommDataset
 from fastreid.data.datasets import DATASET_REGISTRY
@@ -55,7 +56,8 @@ def build_train_loader(cfg) -> DataLoader | CachedTrainLoader:
     fast-reid's own loader, which gives the same batches, where DATALOADER.CACHE_IMAGES is False or INPUT asks for an
     augmentation that is not made on batches, which is logged.
 
-    The loader's `batch_sampler.sampler` is an EpochSampler. Pictures that DATALOADER.SKIP_CORRUPT leaves out are in neither
+    The loader's `batch_sampler.sampler` is an EpochSampler. Validation identities that SOLVER.INTERPOLATE.CHOOSE holds out are
+    in no batch. Pictures that DATALOADER.SKIP_CORRUPT leaves out are in neither
     the loader's `dataset` nor its class numbers.
 
     Raises: InputError: a sampler setting, too few pictures for a batch, or a data set of ours that is not complete.
@@ -67,7 +69,7 @@ def build_train_loader(cfg) -> DataLoader | CachedTrainLoader:
         dataset = DATASET_REGISTRY.get(name)(root=root, combineall=cfg.DATASETS.COMBINEALL)
         if comm.is_main_process():
             dataset.show_train()
-        items += _readable(cfg, dataset.train, f"{name}, train")
+        items += _readable(cfg, training_items(cfg, dataset), f"{name}, train")
     check_batch(cfg, items)
     train_set = TrainSet(items, train_transforms(cfg), relabel=True)
     sampler = build_epoch_sampler(cfg, items)
@@ -112,14 +114,29 @@ def build_test_loader(cfg, dataset_name: str):
     if cfg.DATALOADER.SKIP_CORRUPT:
         warn_of_lonely_queries(dataset_name, query, gallery)
     warn_of_one_identity(dataset_name, query, gallery)
-    test_set = CommDataset(query + gallery, test_transforms(cfg), relabel=False)
+    return _test_loader(cfg, query, gallery, f"testing on {dataset_name}")
+
+
+def build_validation_loaders(cfg) -> list[tuple[ProgressLoader, int]]:
+    """For every data set of DATASETS.NAMES a test loader over its validation identities, and its number of query images.
+
+    Raises: InputError: a data set that has too few of them.
+    """
+    loaders = []
+    for name in cfg.DATASETS.NAMES:
+        query, gallery = (_readable(cfg, items, f"{name}, validation") for items in validation_split(cfg, name))
+        loaders.append(_test_loader(cfg, query, gallery, f"validation on {name}"))
+    return loaders
+
+
+def _test_loader(cfg, query: list[tuple], gallery: list[tuple], description: str) -> tuple[ProgressLoader, int]:
     loader, num_query = build_reid_test_loader(
-        test_set=test_set,
+        test_set=CommDataset(query + gallery, test_transforms(cfg), relabel=False),
         test_batch_size=cfg.TEST.IMS_PER_BATCH,
         num_query=len(query),
         num_workers=cfg.DATALOADER.NUM_WORKERS,
     )
-    return ProgressLoader(loader, f"testing on {dataset_name}"), num_query
+    return ProgressLoader(loader, description), num_query
 
 
 def build_plain_train_loader(cfg, train_loader: DataLoader | CachedTrainLoader) -> ProgressLoader:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 import torch
 from tqdm import tqdm
 
+from dcac_fastreid.engine.average import WeightAverage
+from dcac_fastreid.engine.tested_weights import TestedWeights
 from dcac_fastreid.telemetry import FeedbackVerdict, StepTelemetry
 from fastreid.engine import hooks
 from fastreid.engine.train_loop import HookBase
@@ -55,6 +57,41 @@ class PrototypeReset(HookBase):
                 targets.append(batch["targets"].to(self._model.device))
         self._model.train()
         self._model.memory.reset(torch.cat(features), torch.cat(targets))
+
+
+class AverageUpdate(HookBase):
+    """After every step the average of the weights takes them in; before a checkpoint is saved."""
+
+    def __init__(self, average: WeightAverage):
+        self._average = average
+
+    def after_step(self):
+        self._average.update()
+
+
+class WeightsToTrain(HookBase):
+    """Before an epoch the model has the weights that train; stands first."""
+
+    def __init__(self, tested: TestedWeights):
+        self._tested = tested
+
+    def before_epoch(self):
+        self._tested.take_out()
+
+
+class WeightsToTest(HookBase):
+    """At the end of an epoch that is saved or tested the model gets the weights for it; stands before both.
+
+    Args:
+        due: the epoch, from 0, to whether one of both is due.
+    """
+
+    def __init__(self, tested: TestedWeights, due: Callable[[int], bool]):
+        self._tested, self._due = tested, due
+
+    def after_epoch(self):
+        if self._due(self.trainer.epoch):
+            self._tested.put_in(last=self.trainer.epoch + 1 == self.trainer.max_epoch)
 
 
 class TelemetrySampler(HookBase):
@@ -119,14 +156,22 @@ class LastEpochCheckpointer(hooks.PeriodicCheckpointer):
     def before_train(self):
         self.max_epoch = self.trainer.max_epoch  # fast-reid's also looks for a metric, by the name of the first test
 
+    def due(self, epoch: int) -> bool:
+        """Whether the end of an epoch is saved, as it is wherever it is tested."""
+        return self._of_its_own(epoch) or self._as_steps(epoch)
+
     def after_epoch(self):
         epoch = self.trainer.epoch
         self.step(epoch, metric=-1.0)  # no metric is below its initial best, so none is "better"
-        saved = (epoch + 1) % self.period == 0 or epoch + 1 == self.max_epoch
-        due = self._steps and self.trainer.iter % self._steps == 0
-        evaluated = self._evaluations and (epoch + 1) % self._evaluations == 0
-        if (due or evaluated) and not saved:
+        if self._as_steps(epoch) and not self._of_its_own(epoch):
             self.checkpointer.save("model_steps", epoch=epoch)
+
+    def _of_its_own(self, epoch: int) -> bool:
+        return (epoch + 1) % self.period == 0 or epoch + 1 == self.max_epoch
+
+    def _as_steps(self, epoch: int) -> bool:
+        counted = self._steps and self.trainer.iter % self._steps == 0
+        return bool(counted or (self._evaluations and (epoch + 1) % self._evaluations == 0))
 
 
 class StepCheckpointer(HookBase):
@@ -135,14 +180,17 @@ class StepCheckpointer(HookBase):
     The last step of an epoch is left out: its checkpoint is LastEpochCheckpointer's.
     """
 
-    def __init__(self, checkpointer, period: int):
+    def __init__(self, checkpointer, period: int, tested: TestedWeights):
         self._checkpointer = checkpointer
         self._period = period
+        self._tested = tested
 
     def after_step(self):
         done = self.trainer.iter + 1
         if done % self._period == 0 and not self.trainer.epoch_steps.ends(done):
+            self._tested.put_in(last=False)
             self._checkpointer.save("model_steps", epoch=self.trainer.epoch - 1)
+            self._tested.take_out()
 
 
 class BestCheckpointer(HookBase):

@@ -44,6 +44,11 @@ class Progress:
         """Steps done when the loaded checkpoint was saved; 0 without one."""
         return self._loaded.get("steps", 0)
 
+    @property
+    def start(self) -> str | None:
+        """The hash of the encoder that the loaded checkpoint's run began with; None where it does not tell."""
+        return self._loaded.get("start")
+
     def state_dict(self) -> dict:
         trainer = self._trainer
         steps = trainer.storage.iter + 1
@@ -59,6 +64,7 @@ class Progress:
             "logged": logged_values(trainer.storage),
             "written": [writer._last_write for writer in _json_writers(trainer)],
             "solver": _settings(trainer.cfg),
+            "start": trainer.start_of_encoder.hash if trainer.start_of_encoder else None,
         }
 
     def check(self, state: dict) -> None:
@@ -76,6 +82,8 @@ class Progress:
             numbers = [number for pair in storage.latest_with_smoothing_hint(1).values() for number in pair]
         if any(isinstance(number, bool) or not isinstance(number, int | float) for number in numbers):
             raise TypeError("logged values")
+        if not isinstance(state.get("start"), str | None):
+            raise TypeError(f"start {state['start']!r}")
         if any(type(step) is not int for step in state["written"]):
             raise TypeError(f"written {state['written']!r}")
         if state["scaler"] is not None:
@@ -170,7 +178,10 @@ def _step_of(line: bytes) -> int | None:
 
 def _settings(cfg) -> dict:
     """What SOLVER says of the course of a training, by key: it stays that of the run."""
-    return {key: _plain(value) for key, value in cfg.SOLVER.items() if key not in FREE and not isinstance(value, dict)}
+    of_run = {
+        key: _plain(value) for key, value in cfg.SOLVER.items() if key not in FREE and not isinstance(value, dict)
+    }
+    return of_run | {"EMA.EPOCHS": cfg.SOLVER.EMA.EPOCHS}
 
 
 def _plain(value):

@@ -112,7 +112,22 @@ def _check_solver(cfg) -> None:
         raise InputError(
             "SOLVER.NESTEROV is True, but SOLVER.MOMENTUM 0; set a momentum, such as 0.9, or NESTEROV False"
         )
+    _check_interpolation(cfg)
     check_schedule(cfg)
+
+
+def _check_interpolation(cfg) -> None:
+    wanted = cfg.SOLVER.INTERPOLATE
+    if wanted.CHOOSE and wanted.ALPHA != 1:
+        raise InputError(
+            f"SOLVER.INTERPOLATE.ALPHA is {wanted.ALPHA} and CHOOSE {wanted.CHOOSE!r}, which would choose another one; leave ALPHA "
+            "at 1.0, or CHOOSE at ''"
+        )
+    if (wanted.CHOOSE or wanted.ALPHA != 1) and not (cfg.MODEL.BACKBONE.PRETRAIN or cfg.MODEL.WEIGHTS):
+        raise InputError(
+            "SOLVER.INTERPOLATE is on, but the encoder begins with random weights, between which and trained ones nothing works; "
+            "set MODEL.BACKBONE.PRETRAIN True, or MODEL.WEIGHTS"
+        )
 
 
 def _check_precision(cfg) -> None:

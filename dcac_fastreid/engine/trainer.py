@@ -9,14 +9,17 @@ import torch
 
 from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config, marks
+from dcac_fastreid.checkpoint.resuming import AVERAGE
 from dcac_fastreid.checkpoint.stopped import diverged, interrupted
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine.allocator import keep_freed_memory
+from dcac_fastreid.engine.build_tested_weights import build_average, build_start, build_tested_weights
 from dcac_fastreid.engine.captured_step import CapturedStep, forget_capture, why_not_captured
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.epoch_steps import EpochSteps
 from dcac_fastreid.engine.hooks import (
+    AverageUpdate,
     BeforeTrain,
     BestCheckpointer,
     EpochProgress,
@@ -24,6 +27,8 @@ from dcac_fastreid.engine.hooks import (
     PrototypeReset,
     StepCheckpointer,
     TelemetrySampler,
+    WeightsToTest,
+    WeightsToTrain,
 )
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.lost_folder import LostFolder
@@ -34,6 +39,7 @@ from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.stamp import write_stamp
+from dcac_fastreid.engine.tested_weights import uses_average, uses_interpolation
 from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
 from dcac_fastreid.telemetry import StepTelemetry
@@ -74,11 +80,14 @@ class DCACTrainer(DefaultTrainer):
         """As fast-reid's: weights, optimizer and all else that the run needs to go on, or weights alone.
 
         Raises:
-            InputError: no checkpoint of the run can be read, or it is of another run, of fast-reid's own trainer for instance.
+            InputError: no checkpoint of the run can be read, or it is of another run, of fast-reid's own trainer for instance;
+                or the encoder with which it began is needed and is not there.
         """
         self.progress.resuming = resume
         try:
             super().resume_or_load(resume)
+            if self.start_of_encoder and self.progress.steps:
+                self.start_of_encoder.go_on(self.progress.start)
         except InputError:
             if resume:
                 self._run_folder.put_config_back()
@@ -102,6 +111,8 @@ class DCACTrainer(DefaultTrainer):
             keep_freed_memory()
         self._error_before_training = sys.exc_info()[1]  # for the host's after_train, see compat/training_errors.py
         self.iter = self.start_iter = self.progress.steps
+        if self.start_of_encoder and not self.iter:
+            self.start_of_encoder.begin()
         write_stamp(self.cfg, resumed=self.iter > 0)
         self.start_epoch, first_step = self.epoch_steps.place(self.iter)
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
@@ -157,12 +168,19 @@ class DCACTrainer(DefaultTrainer):
             self._train_on_batch = CapturedStep(self._trainer, autocast_dtype(self.cfg))
 
     def _finish_epoch(self) -> None:
-        """What comes after the checkpoint of the epoch that was done last."""
+        """What comes after the checkpoint of the epoch that was done last.
+
+        A run that is over saves its last one again where it is, or was, of interpolated weights: SOLVER.INTERPOLATE may be
+        another one by now.
+        """
         self.epoch = self.storage.epoch = self.start_epoch - 1
         self.storage.iter = self.iter - 1
         logger.info(f"Epoch {self.epoch} is done; its evaluation, where one is due, is made again")
+        again = [WeightsToTest, hooks.EvalHook, BestCheckpointer, hooks.PeriodicWriter]
+        if self.start_epoch == self.max_epoch and (self.checkpointer.interpolated or uses_interpolation(self.cfg)):
+            again.append(LastEpochCheckpointer)
         for hook in self._hooks:
-            if isinstance(hook, (hooks.EvalHook, BestCheckpointer, hooks.PeriodicWriter)):
+            if isinstance(hook, tuple(again)):
                 hook.after_epoch()
 
     def _batch_of_process(self) -> int:
@@ -212,6 +230,13 @@ class DCACTrainer(DefaultTrainer):
 
     def build_hooks(self):
         self._count_steps()
+        model = self.checkpointer.model  # not wrapped for several processes
+        plain_loader = ()  # a script's own training loader may not be one that such a pass could be made of
+        if isinstance(model, PrototypicalBaseline) or uses_average(self.cfg) or uses_interpolation(self.cfg):
+            plain_loader = data.build_plain_train_loader(self.cfg, self.data_loader)
+        average = build_average(self.cfg, model, self.epoch_steps.of(0))
+        self.start_of_encoder = build_start(self.cfg, model)
+        tested = build_tested_weights(self.cfg, model, plain_loader, average, self.start_of_encoder)
         # The last thing that fast-reid's __init__ does; from here on, hooks and resume_or_load use this checkpointer.
         self.checkpointer = StrictCheckpointer(
             self.model,
@@ -219,15 +244,18 @@ class DCACTrainer(DefaultTrainer):
             save_to_disk=comm.is_main_process(),
             encoder_config=encoder_config(self.cfg),
             image_size=data.test_size(self.cfg),
+            entries=tested.entries,
             optimizer=self.optimizer,
             progress=self.progress,
             **self.scheduler,
+            **({AVERAGE: average} if average else {}),
         )
-        ours = [LostFolder()] if comm.is_main_process() else []
+        ours = [WeightsToTrain(tested)] + ([LostFolder()] if comm.is_main_process() else [])
+        if average:
+            ours.append(AverageUpdate(average))
         if isinstance(self.model, DCAC):
             ours.append(BeforeTrain(self._fill_latent_cache))
         if isinstance(self.model, PrototypicalBaseline):
-            plain_loader = data.build_plain_train_loader(self.cfg, self.data_loader)
             ours.append(PrototypeReset(self.model, plain_loader, autocast_dtype(self.cfg)))
         if self.cfg.MODEL.DCAC.TELEMETRY:
             ours.append(self._telemetry_sampler())
@@ -240,12 +268,13 @@ class DCACTrainer(DefaultTrainer):
             next(hook for hook in host if isinstance(hook, hooks.LRScheduler))._best_param_group_id = 0
         evaluation = next(index for index, hook in enumerate(host) if isinstance(hook, hooks.EvalHook))
         epochs, steps = self.cfg.SOLVER.CHECKPOINT_PERIOD, self.cfg.SOLVER.CHECKPOINT_STEPS
-        host.insert(evaluation, LastEpochCheckpointer(self.checkpointer, epochs, steps, self.cfg.TEST.EVAL_PERIOD))
+        last_of_epoch = LastEpochCheckpointer(self.checkpointer, epochs, steps, self.cfg.TEST.EVAL_PERIOD)
+        host[evaluation:evaluation] = [WeightsToTest(tested, last_of_epoch.due), last_of_epoch]
         if steps:
-            host.append(StepCheckpointer(self.checkpointer, steps))
+            host.append(StepCheckpointer(self.checkpointer, steps, tested))
         tests = set(self.cfg.DATASETS.TESTS)
         if tests and tests <= set(self.cfg.DATASETS.NAMES):
-            host.insert(evaluation + 2, BestCheckpointer(self.checkpointer))
+            host.insert(evaluation + 3, BestCheckpointer(self.checkpointer))
         return ours + host + [EpochProgress()]
 
     def _count_steps(self) -> None:

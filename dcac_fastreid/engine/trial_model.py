@@ -9,6 +9,7 @@ from dcac_fastreid import data
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import stable_diffusion
 from dcac_fastreid.engine.solver_settings import check_solver_settings
+from dcac_fastreid.engine.tested_weights import check_parts
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid import parts_that_fit
 from fastreid.modeling import build_model
@@ -49,6 +50,7 @@ def _try(cfg, device: str, training: bool) -> None:
         model = build_model(cfg)
         if training:
             check_solver_settings(cfg, model.backbone)
+            check_parts(cfg, model)
         if training and isinstance(model, DCAC):
             weights = Path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
             folder = weights if weights.is_dir() else stable_diffusion.SD15_ARCHITECTURE

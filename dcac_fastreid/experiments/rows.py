@@ -8,6 +8,8 @@ from dcac_fastreid.errors import InputError
 _TUNING = "MODEL.DCAC.DIFFUSION.TUNING"
 _CONDITIONER = "MODEL.DCAC.CONDITIONER."
 _RANK = "MODEL.DCAC.LORA.RANK"
+_BASELINE = {"MODEL.META_ARCHITECTURE": "PrototypicalBaseline"}
+_INTERPOLATED, _AVERAGED = {"SOLVER.INTERPOLATE.ALPHA": 0.7}, {"SOLVER.EMA.EPOCHS": 3.0}
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Row:
 
 
 ROWS = {
-    "baseline": Row("Baseline", {"MODEL.META_ARCHITECTURE": "PrototypicalBaseline"}),
+    "baseline": Row("Baseline", _BASELINE),
     "dcac": Row("DCAC"),
     # Table 5
     "frozen": Row("DCAC (Frozen)", {_TUNING: "frozen"}),
@@ -54,6 +56,11 @@ ROWS = {
     # controls that the paper lacks
     "random_unet": Row("DCAC (random U-Net, frozen)", {_TUNING: "random"}),
     "shuffled": Row("DCAC (condition shuffled)", {_CONDITIONER + "SHUFFLE": True}),
+    # which weights are tested: levers beyond the paper
+    "baseline_interpolated": Row("Baseline, interpolated (0.7)", {**_BASELINE, **_INTERPOLATED}),
+    "interpolated": Row("DCAC, interpolated (0.7)", _INTERPOLATED),
+    "baseline_averaged": Row("Baseline, averaged (3 epochs)", {**_BASELINE, **_AVERAGED}),
+    "averaged": Row("DCAC, averaged (3 epochs)", _AVERAGED),
 }
 
 

@@ -21,6 +21,7 @@ from dcac_fastreid.experiments.fingerprint import fingerprint, first_fingerprint
 from dcac_fastreid.experiments.protocols import DATASETS, all_targets, config_file
 from dcac_fastreid.experiments.results import read_result, rounded_ap, write_result
 from dcac_fastreid.experiments.rows import ROWS, check_row
+from dcac_fastreid.experiments.shared_training import take_over, trained_alike
 from dcac_fastreid.waiting import held
 from fastreid.config import CfgNode
 
@@ -75,9 +76,8 @@ class Run:
 
         Raises: InputError: the file is damaged.
         """
-        places = [self.output.glob(f"*/{key}/{RESULT}") for key in self.keys]
-        places += [self.results.glob(f"*/{key}.json") for key in self.keys if self.results]
-        for file in chain.from_iterable(map(sorted, places)):
+        kept = [self.results.glob(f"*/{key}.json") for key in self.keys if self.results]
+        for file in chain(_results(self.output, self.keys), *map(sorted, kept)):
             return {**read_result(file), "row": self.row}
         return None
 
@@ -112,7 +112,7 @@ def make_run(
     cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH  # no look at a target before the last epoch
     settings = settings_of(cfg)
     given = {key: settings[key] for key in opts[::2] if key in settings}
-    keys = tuple(f"{source}/seed{seed}-{name}" for name in (fingerprint(cfg), first_fingerprint(cfg)) if name)
+    keys = _keys(source, seed, cfg)
     begun = [folder for key in keys if (folder := output / row / key).exists()]
     cfg.OUTPUT_DIR = str((begun or [output / row / keys[0]])[0])
     cfg.freeze()
@@ -122,7 +122,8 @@ def make_run(
 def train(run: Run) -> dict[str, Any]:
     """Trains in this process, from the run's last checkpoint on, and tests the last epoch on all of its targets.
 
-    Where the result is there it is only read; where another process trains this run, it is waited for.
+    Where the result is there it is only read; where another process trains this run, it is waited for. Where a finished run has
+    had the same training, this one goes on from its end.
 
     Returns: the content of result.json, which is written at the very end. Its seconds are those since the last interruption.
     """
@@ -135,6 +136,9 @@ def train(run: Run) -> dict[str, Any]:
         evaluators, tests = {}, run.cfg.DATASETS.TESTS
         found = _marks(run.cfg.MODEL.WEIGHTS, tests)  # now: the file may be gone when the training ends
         with _log_in(run.folder / "log.txt"):
+            if (alike := trained_alike(run.cfg)) and not run.begun:
+                for file in _results(run.output, _keys(run.source, run.seed, alike)):
+                    take_over(file.parent, run.folder)
             trainer = _recording(evaluators)(run.cfg)
             trainer.resume_or_load(resume=True)
             scores = trainer.train()
@@ -158,6 +162,16 @@ def train(run: Run) -> dict[str, Any]:
         }
         write_result(run.folder / RESULT, result)
         return result
+
+
+def _keys(source: str, seed: int, cfg: CfgNode) -> tuple[str, ...]:
+    """Where a run lies in its row's folder: as it is called today, and as it was called first."""
+    return tuple(f"{source}/seed{seed}-{name}" for name in (fingerprint(cfg), first_fingerprint(cfg)) if name)
+
+
+def _results(output: Path, keys: Iterable[str]) -> list[Path]:
+    """Of the run with one of these keys, under any row's name."""
+    return [file for key in keys for file in sorted(output.glob(f"*/{key}/{RESULT}"))]
 
 
 def _of_queries(of_queries: Mapping[str, Iterable]) -> dict[str, list]:

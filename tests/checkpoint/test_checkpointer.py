@@ -1,10 +1,13 @@
+import math
+
 import pytest
 import torch
 from torch import nn
 
 from dcac_fastreid.checkpoint import StrictCheckpointer, load_for_testing
+from dcac_fastreid.checkpoint.saving import check_finite
 from dcac_fastreid.compat import checkpoints
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.errors import DivergenceError, InputError
 from dcac_fastreid.scripts.checkpointer import ScriptCheckpointer
 from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
@@ -140,3 +143,12 @@ def test_what_is_saved_is_loaded(tmp_path):
     extra = StrictCheckpointer(other, str(tmp_path), optimizer=again).resume_or_load("", resume=True)
     assert extra["epoch"] == 7 and again.param_groups[0]["lr"] == 0.25
     assert torch.equal(model.weight, other.weight)
+
+
+@pytest.mark.parametrize(("part", "prefix"), [("model", ""), ("trained", ""), ("average", "module.")])
+def test_a_mask_may_be_infinite_wherever_the_model_is_saved(part, prefix):
+    bad = torch.tensor([0.0, -math.inf])
+    check_finite({part: {f"{prefix}backbone.attn_mask": bad}}, masks={"backbone.attn_mask"})
+    for other in ({part: {f"{prefix}backbone.proj": bad}}, {"optimizer": {"backbone.attn_mask": bad}}):
+        with pytest.raises(DivergenceError, match="NaN or infinite numbers in"):
+            check_finite(other, masks={"backbone.attn_mask"})

@@ -13,7 +13,9 @@ from dcac_fastreid.experiments.rows import ROWS, check_row
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs" / "DCAC"
 FOLDERS = ("", "synthetic/")
-ABLATIONS = sorted(str(file.relative_to(CONFIGS)) for file in CONFIGS.glob("ablation/*/*.yml"))
+ABLATIONS = sorted(
+    str(file.relative_to(CONFIGS)) for folder in ("ablation", "plus") for file in CONFIGS.glob(f"{folder}/*/*.yml")
+)
 SOURCES = sorted({source for spec in TABLES.values() for source in spec.sources})
 
 
@@ -32,6 +34,7 @@ def test_the_protocols_have_their_columns():
     left_out = (("D+MS+C3", "MA"), ("MA+MS+C3", "D"), ("MA+D+C3", "MS"), ("MA+D+MS", "C3"))
     assert TABLES["leave-one-out"].columns == TABLES["4"].columns == left_out
     assert TABLES["source"].columns == (("MA", "MA"), ("D", "D"), ("MS", "MS"), ("C3", "C3"))
+    assert TABLES["weights"].columns == TABLES["controls"].columns and TABLES["weights"].reference == "baseline"
     assert TABLES["controls"].rows == ("baseline", "dcac", "random_unet", "shuffled")
     assert all(TABLES[name].columns == (("MA", "MS"), ("MS", "MA")) for name in ("5", "7", "9", "10"))
 

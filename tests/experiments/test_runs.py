@@ -13,6 +13,8 @@ from dcac_fastreid.experiments.runs import make_run, train
 from dcac_fastreid.synthetic import parts, world
 from fastreid.engine.hooks import EvalHook
 
+from ..engine.same_run import differences
+
 
 @pytest.fixture
 def make(configs, tiny_world, tmp_path):
@@ -227,3 +229,29 @@ def test_telemetry_is_the_mean_over_the_second_half_of_the_samples(tmp_path):
     ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert runs._telemetry(file) == {"telemetry/a": 2e-5, "telemetry/b": 3.5, "telemetry/once": -3.0}
+
+
+def test_an_interpolated_row_takes_the_training_of_the_row_that_is_not(make, monkeypatch, tmp_path):
+    """And ends as one that is trained by itself."""
+    (tmp_path / "alone").mkdir()
+    alone = train(make("baseline_interpolated", "MA", 0, output=tmp_path / "alone"))
+    plain = train(make())
+    monkeypatch.setattr(DCACTrainer, "run_step", lambda trainer: pytest.fail("trained again"))
+    run = make("baseline_interpolated")
+    shared = train(run)
+    same = ("row", "scores", "queries", "telemetry", "opts")
+    assert {name: shared[name] for name in same} == {name: alone[name] for name in same}
+    assert shared["queries"] != plain["queries"]
+    ends = [
+        torch.load(of.folder / "model_final.pth")
+        for of in (run, make("baseline_interpolated", output=tmp_path / "alone"))
+    ]
+    assert differences(*(end["model"] for end in ends)) == [] and ends[0]["interpolated"] == ends[1]["interpolated"]
+
+
+def test_other_settings_beside_are_another_training(make):
+    """An average is made while the training goes on."""
+    train(make())
+    for other in (make("baseline_interpolated", "MA", 0, "SOLVER.BASE_LR", 3e-5), make("baseline_averaged")):
+        train(other)
+        assert "the training is that of" not in (other.folder / "log.txt").read_text().lower()
