@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 from dcac_fastreid.conditioners import build_conditioner
 from dcac_fastreid.diffusion import DiffusionFeedback, adapt, lora_parameters, store_frozen_in
 from dcac_fastreid.diffusion.denoiser import Denoiser
+from dcac_fastreid.diffusion.feedback import ANY
 from dcac_fastreid.reid import PrototypicalBaseline
 from fastreid.config import configurable
 from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
@@ -71,7 +72,9 @@ class DCAC(PrototypicalBaseline):
             targets=targets,
             prototypes=self.memory.read(),
         )
-        losses["loss_diffusion"] = self.diffusion_weight * self.feedback(condition, batched_inputs["img_paths"])
+        cameras = batched_inputs["camids"].to(self.device) if self.feedback.view == "camera" else None
+        feedback = self.feedback(condition, batched_inputs["img_paths"], targets, cameras)
+        losses["loss_diffusion"] = self.diffusion_weight * feedback
         return losses
 
 
@@ -100,7 +103,7 @@ def attach_training_side(model: DCAC, cfg, denoiser: Denoiser, *, autocast: torc
         denoiser,
         seed=cfg.SEED,
         micro_batch=cfg.SOLVER.MICRO_BATCH,
-        shuffle=cfg.MODEL.DCAC.CONDITIONER.SHUFFLE,
+        view=ANY if cfg.MODEL.DCAC.CONDITIONER.SHUFFLE else cfg.MODEL.DCAC.CONDITIONER.VIEW,
     )
     model.attach_training_side(conditioner.to(model.device), feedback.to(model.device))
 

@@ -8,6 +8,7 @@ from dcac_fastreid.conditioners.probabilities import SOURCES
 from dcac_fastreid.conditioners.transforms import CONDITION_NET_INITS, TRANSFORMS
 from dcac_fastreid.config.rules import Rule, choice, flag, number, path, registered, several, side, text, whole
 from dcac_fastreid.diffusion.adaptation import TRAINED_PARTS
+from dcac_fastreid.diffusion.views import VIEWS
 
 TEMPERATURE = number(1e-6)  # nearer to zero, fp32 overflows in the softmax
 
@@ -85,6 +86,10 @@ OUR_KEYS = (
     # How the two linear layers of "condition_net" start. "default": as PyTorch starts them, the condition then has a standard
     # deviation of 0.36. "normal": N(0, 1), as in the release, 5.78; a learning rate of 5e-6 does not close that gap.
     Key("MODEL.DCAC.CONDITIONER.CONDITION_NET_INIT", "default", choice(*CONDITION_NET_INITS)),
+    # Whose condition an image denoises; beyond the paper. "same": its own, as in the paper. "identity": that of another image
+    # of the same identity in the batch, so that the condition can hold only what the two images share: the person. "camera":
+    # the same, by another camera wherever the batch allows it. See diffusion/views.py. Drawn anew at each step.
+    Key("MODEL.DCAC.CONDITIONER.VIEW", "same", choice(*VIEWS)),
     # A control that is not in the paper. True: in training every picture gets the condition of another one of its batch, drawn
     # anew at each step. The feedback still reaches the encoder, but says nothing about the picture.
     Key("MODEL.DCAC.CONDITIONER.SHUFFLE", False, flag()),

@@ -36,6 +36,7 @@ def check_settings(cfg, *, training: bool, processes: int) -> None:
         _check_solver(cfg)
         _check_precision(cfg)
         _check_telemetry(cfg)
+        _check_view(cfg)
 
 
 def autocast_dtype(cfg) -> torch.dtype | None:
@@ -61,6 +62,15 @@ def _check_model(cfg) -> None:
         raise InputError(
             f"MODEL.HEADS.NECK_FEAT is {model.HEADS.NECK_FEAT!r}; "
             "the prototypes are made of features after the BNNeck: set 'after'"
+        )
+
+
+def _check_view(cfg) -> None:
+    conditioner = cfg.MODEL.DCAC.CONDITIONER
+    if conditioner.VIEW != "same" and conditioner.SHUFFLE:
+        raise InputError(
+            f"MODEL.DCAC.CONDITIONER.VIEW is {conditioner.VIEW!r}, but SHUFFLE True gives every image the condition of any "
+            "other; set VIEW 'same' or SHUFFLE False"
         )
 
 
