@@ -66,7 +66,7 @@ OUR_KEYS = (
     Key("MODEL.LOSSES.PCL.TAU", 0.01, TEMPERATURE),
     # Momentum m of Eq. 7, the share of the old prototype that is kept, in [0, 1].
     Key("MODEL.LOSSES.PCL.MOMENTUM", 0.2, number(0, 1)),
-    # Weight λ of the diffusion loss in Eq. 13.
+    # Weight λ of the diffusion loss in Eq. 13. (MODEL.LOSSES.NAME () leaves this loss alone, without any Re-ID loss.)
     Key("MODEL.DCAC.LAMBDA", 1.0, number(0)),
     # -- the bridge --
     # Table 7: "CorrelationAwareConditioner" (Eq. 12), "ClassWiseConditioner" or "InstanceWiseConditioner".

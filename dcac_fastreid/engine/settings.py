@@ -36,7 +36,7 @@ def check_settings(cfg, *, training: bool, processes: int) -> None:
         _check_solver(cfg)
         _check_precision(cfg)
         _check_telemetry(cfg)
-        _check_view(cfg)
+        _check_feedback(cfg)
 
 
 def autocast_dtype(cfg) -> torch.dtype | None:
@@ -65,8 +65,13 @@ def _check_model(cfg) -> None:
         )
 
 
-def _check_view(cfg) -> None:
+def _check_feedback(cfg) -> None:
     conditioner = cfg.MODEL.DCAC.CONDITIONER
+    if not cfg.MODEL.LOSSES.NAME and not cfg.MODEL.DCAC.LAMBDA:
+        raise InputError(
+            "MODEL.LOSSES.NAME is empty and MODEL.DCAC.LAMBDA 0, so there is nothing to learn from; name a loss, such as IDLoss, "
+            "or set LAMBDA above 0"
+        )
     if conditioner.VIEW != "same" and conditioner.SHUFFLE:
         raise InputError(
             f"MODEL.DCAC.CONDITIONER.VIEW is {conditioner.VIEW!r}, but SHUFFLE True gives every image the condition of any "

@@ -90,6 +90,12 @@ TABLES = {
         _table("leave-one-out", "Multi-source generalisation: trained on the other three", "baseline dcac", _LEFT_OUT),
         _table("source", "On the source's own test set", "baseline dcac", _OWN),
         _table("controls", "Controls that the paper lacks", "baseline dcac random_unet shuffled", _PAIRS),
+        _table(
+            "views",
+            "Beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them",
+            "baseline dcac view_identity view_camera feedback_alone_same feedback_alone feedback_alone_camera",
+            _PAIRS,
+        ),
         _table("2", "Table 2: single-source, from MA and D", "baseline dcac", _PAIRS[:6]),
         _table("3", "Table 3: single-source, from MS and C3", "baseline dcac", _PAIRS[6:]),
         _table("4", "Table 4: multi-source, leave one out", "dcac", _LEFT_OUT),

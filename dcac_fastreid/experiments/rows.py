@@ -10,6 +10,14 @@ _CONDITIONER = "MODEL.DCAC.CONDITIONER."
 _RANK = "MODEL.DCAC.LORA.RANK"
 
 
+_VIEW = _CONDITIONER + "VIEW"
+# Without any Re-ID loss: nothing else pulls at the weights, and the rates are those that suit the small parts.
+_ALONE = {
+    "MODEL.LOSSES.NAME": (), "MODEL.DCAC.LAMBDA": 1000.0, "SOLVER.BASE_LR": 1e-4, "SOLVER.PROMPTS_LR_FACTOR": 30.0,
+    "SOLVER.WEIGHT_DECAY": 0.0, "SOLVER.WEIGHT_DECAY_NORM": 0.0, "SOLVER.WEIGHT_DECAY_BIAS": 0.0,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of a table.
@@ -54,6 +62,12 @@ ROWS = {
     # controls that the paper lacks
     "random_unet": Row("DCAC (random U-Net, frozen)", {_TUNING: "random"}),
     "shuffled": Row("DCAC (condition shuffled)", {_CONDITIONER + "SHUFFLE": True}),
+    # beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them
+    "view_identity": Row("DCAC (another image's condition)", {_VIEW: "identity"}),
+    "view_camera": Row("DCAC (another camera's condition)", {_VIEW: "camera"}),
+    "feedback_alone_same": Row("Feedback alone (own condition)", _ALONE),
+    "feedback_alone": Row("Feedback alone (another image's condition)", {**_ALONE, _VIEW: "identity"}),
+    "feedback_alone_camera": Row("Feedback alone (another camera's condition)", {**_ALONE, _VIEW: "camera"}),
 }
 
 

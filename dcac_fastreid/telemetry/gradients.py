@@ -54,7 +54,8 @@ class GradientSplit:
             loss_scale: by which mixed precision has multiplied the loss; taken out again.
         Returns:
             reid_gradient, diffusion_gradient: their norms at the features.
-            gradient_ratio: the second by the first. gradient_cosine: of the two; 0 where one of them is 0.
+            gradient_ratio: the second by the first; NaN without Re-ID gradient, as where MODEL.LOSSES.NAME is empty.
+            gradient_cosine: of the two; 0 where one of them is 0.
             classifier_share: |g_d| / (|g_r| + |g_d|) of the classifier's weight, 0 where the condition does not read it.
             Without a diffusion branch reid_gradient alone.
         """
@@ -67,7 +68,8 @@ class GradientSplit:
         if self._has_branch:
             least = torch.finfo(total.dtype).tiny
             numbers["diffusion_gradient"] = norm_diffusion / scale
-            numbers["gradient_ratio"] = norm_diffusion / norm_reid.clamp_min(least)
+            ratio = norm_diffusion / norm_reid.clamp_min(least)
+            numbers["gradient_ratio"] = torch.where(norm_reid > 0, ratio, torch.nan)
             # by unit vectors: the product of two small norms is 0
             cosine = (reid / norm_reid.clamp_min(least) * (diffusion / norm_diffusion.clamp_min(least))).sum()
             numbers["gradient_cosine"] = cosine
