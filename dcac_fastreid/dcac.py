@@ -6,6 +6,7 @@ B batch, N identities, D feature width; L condition tokens, C their width.
 from collections.abc import Iterator, Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -43,6 +44,16 @@ class DCAC(PrototypicalBaseline):
         self.conditioner = conditioner
         self.feedback = feedback
 
+    @torch.no_grad()
+    def conditions(self, features: Tensor, targets: Tensor) -> Tensor:
+        """The conditions (B, L, C) of features (B, D) as an evaluation gives them, after the BNNeck with its running statistics."""
+        return self.conditioner(
+            features=features,
+            logits=class_logits(self.heads, features),
+            targets=targets,
+            prototypes=self.memory.read(),
+        )
+
     def unused_parameters(self) -> Iterator[nn.Parameter]:
         """Weights that count as trainable, but that no gradient reaches under conditions of this conditioner's length."""
         return self.feedback.denoiser.unused_parameters(self.conditioner.num_tokens)
@@ -76,6 +87,13 @@ class DCAC(PrototypicalBaseline):
         feedback = self.feedback(condition, batched_inputs["img_paths"], targets, cameras)
         losses["loss_diffusion"] = self.diffusion_weight * feedback
         return losses
+
+
+def class_logits(head: nn.Module, features: Tensor) -> Tensor:
+    """(B, N), as fast-reid's EmbeddingHead gives them in training as `pred_class_logits`: without a margin."""
+    if type(head.cls_layer).__name__ == "Linear":  # the other kinds are subclasses of it
+        return F.linear(features, head.weight) * head.cls_layer.s
+    return F.linear(F.normalize(features), F.normalize(head.weight)) * head.cls_layer.s
 
 
 def attach_training_side(model: DCAC, cfg, denoiser: Denoiser, *, autocast: torch.dtype | None = None) -> None:

@@ -16,14 +16,9 @@ def picture_conditions(run: Run, images: Sequence[TrainingImage]) -> Tensor:
 
     Raises: InputError: the run has no diffusion side.
     """
-    model = run.training_model
-    classified = classify(run, images)
-    return model.conditioner(
-        features=classified.features,
-        logits=classified.logits,
-        targets=torch.tensor([image.label for image in images], device=classified.logits.device),
-        prototypes=model.memory.read(),
-    )
+    features = classify(run, images).features
+    labels = torch.tensor([image.label for image in images], device=features.device)
+    return run.training_model.conditions(features, labels)
 
 
 def has_prompts(run: Run) -> bool:
