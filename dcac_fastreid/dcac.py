@@ -45,14 +45,20 @@ class DCAC(PrototypicalBaseline):
         self.feedback = feedback
 
     @torch.no_grad()
-    def conditions(self, features: Tensor, targets: Tensor) -> Tensor:
-        """The conditions (B, L, C) of features (B, D) as an evaluation gives them, after the BNNeck with its running statistics."""
+    def conditions(self, batched_inputs: Mapping, targets: Tensor) -> Tensor:
+        """The conditions (B, L, C) of images, in evaluation mode: with the BNNeck's running statistics."""
+        feature_map = self.backbone(self.preprocess_image(batched_inputs))
+        features = self.heads(feature_map)
         return self.conditioner(
-            features=features,
+            features=self._read(features, feature_map),
             logits=class_logits(self.heads, features),
             targets=targets,
             prototypes=self.memory.read(),
         )
+
+    def _read(self, features: Tensor, feature_map: Tensor) -> Tensor:
+        """Which features (B, D) the conditioner reads."""
+        return feature_map[..., 0, 0] if self.conditioner.reads_embeddings else features
 
     def unused_parameters(self) -> Iterator[nn.Parameter]:
         """Weights that count as trainable, but that no gradient reaches under conditions of this conditioner's length."""
@@ -78,7 +84,7 @@ class DCAC(PrototypicalBaseline):
             )
         losses = super().training_losses(outputs, targets, batched_inputs)
         condition = self.conditioner(
-            features=outputs["features"],
+            features=self._read(outputs["features"], outputs["feature_map"]),
             logits=outputs["pred_class_logits"],  # NOT detached: the feedback's only way back, Section 4.3
             targets=targets,
             prototypes=self.memory.read(),

@@ -69,7 +69,9 @@ OUR_KEYS = (
     # Weight λ of the diffusion loss in Eq. 13. (MODEL.LOSSES.NAME () leaves this loss alone, without any Re-ID loss.)
     Key("MODEL.DCAC.LAMBDA", 1.0, number(0)),
     # -- the bridge --
-    # Table 7: "CorrelationAwareConditioner" (Eq. 12), "ClassWiseConditioner" or "InstanceWiseConditioner".
+    # Table 7: "CorrelationAwareConditioner" (Eq. 12), "ClassWiseConditioner" or "InstanceWiseConditioner". Beyond the paper:
+    # "ImageEmbeddingConditioner", CLIP's image embedding itself, for a denoiser that was pre-trained on it, such as Stable
+    # Diffusion image variations (lambdalabs/sd-image-variations-diffusers) on that of CLIP ViT-L/14.
     Key(
         "MODEL.DCAC.CONDITIONER.NAME", "CorrelationAwareConditioner", registered(lambda: CONDITIONER_REGISTRY._obj_map)
     ),

@@ -64,8 +64,10 @@ class ConditionValue(HookBase):
         model, denoiser = self._model.eval(), self._model.feedback.denoiser
         noise, timesteps = self._draws(denoiser.num_timesteps)
         with self._autocast:
-            features = model({"images": self._held_out.images.to(model.device)})
-            conditions = model.conditions(features, torch.zeros(len(features), dtype=torch.int64, device=model.device))
+            images = self._held_out.images.to(model.device)
+            conditions = model.conditions(
+                {"images": images}, torch.zeros(len(images), dtype=torch.int64).to(model.device)
+            )
             compared = {name: of.repeat(DRAWS, 1, 1) for name, of in pair_conditions(conditions).items()}
             errors = errors_under(denoiser, self._latents, noise, timesteps, compared)
         model.train()

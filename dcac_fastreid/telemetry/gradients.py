@@ -17,7 +17,7 @@ class GradientSplit:
     """The gradients of one step's backward pass, by branch.
 
     Args:
-        outputs: of fast-reid's head.
+        outputs: of fast-reid's head; "features", (B, D) or (B, D, 1, 1), are those that the conditioner reads.
         weight: (N, D), the classifier's.
         complete: called in the backward pass, when the gradient at the features is complete.
     """
@@ -59,8 +59,9 @@ class GradientSplit:
             classifier_share: |g_d| / (|g_r| + |g_d|) of the classifier's weight, 0 where the condition does not read it.
             Without a diffusion branch reid_gradient alone.
         """
-        total = self._total.float()
-        diffusion = sum((gradient.float() for gradient in self._of_diffusion), torch.zeros_like(total))
+        total = self._total.flatten(1).float()
+        gradients = [gradient.flatten(1).float() for gradient in self._of_diffusion]
+        diffusion = sum(gradients, torch.zeros_like(total))
         reid = total - diffusion
         norm_reid, norm_diffusion = reid.norm(), diffusion.norm()
         scale = 1 if loss_scale is None else loss_scale

@@ -67,6 +67,8 @@ class StepTelemetry:
         return {name: number for name, number in numbers if math.isfinite(number)}
 
     def _on_outputs(self, heads: nn.Module, inputs: tuple, outputs: Mapping[str, Tensor]) -> None:
+        if self._conditioner is not None and self._conditioner.reads_embeddings:
+            outputs = {**outputs, "features": inputs[0]}  # the place where both branches meet
         self._split = GradientSplit(outputs, heads.weight, self._on_gradients)
 
     def _on_condition(self, conditioner: nn.Module, inputs: tuple, read: dict) -> tuple[tuple, dict]:
