@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from dcac_fastreid.balance import balanced_weight
 from dcac_fastreid.conditioners import build_conditioner
 from dcac_fastreid.diffusion import DiffusionFeedback, adapt, lora_parameters, store_frozen_in
 from dcac_fastreid.diffusion.denoiser import Denoiser
@@ -17,6 +18,7 @@ from dcac_fastreid.diffusion.feedback import ANY
 from dcac_fastreid.reid import PrototypicalBaseline
 from fastreid.config import configurable
 from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
+from fastreid.utils.events import get_event_storage
 
 
 @META_ARCH_REGISTRY.register()
@@ -25,19 +27,22 @@ class DCAC(PrototypicalBaseline):
 
     Args:
         diffusion_weight: λ of Eq. 13.
+        balance: r > 0 sets λ anew at every step, in the place of diffusion_weight; see balance.py. 0 does not.
         baseline: the arguments of PrototypicalBaseline.
     """
 
     @configurable
-    def __init__(self, *, diffusion_weight: float, **baseline):
+    def __init__(self, *, diffusion_weight: float, balance: float = 0.0, **baseline):
         super().__init__(**baseline)
         self.diffusion_weight = diffusion_weight
+        self.balance = balance
         self.conditioner: nn.Module | None = None
         self.feedback: DiffusionFeedback | None = None
 
     @classmethod
     def from_config(cls, cfg):
-        return {**super().from_config(cfg), "diffusion_weight": cfg.MODEL.DCAC.LAMBDA}
+        dcac = cfg.MODEL.DCAC
+        return {**super().from_config(cfg), "diffusion_weight": dcac.LAMBDA, "balance": dcac.BALANCE}
 
     def attach_training_side(self, conditioner: nn.Module, feedback: DiffusionFeedback) -> None:
         """Makes the model trainable. build_model(cfg) alone, which is all that testing calls, needs no diffusion model."""
@@ -91,7 +96,12 @@ class DCAC(PrototypicalBaseline):
         )
         cameras = batched_inputs["camids"].to(self.device) if self.feedback.view == "camera" else None
         feedback = self.feedback(condition, batched_inputs["img_paths"], targets, cameras)
-        losses["loss_diffusion"] = self.diffusion_weight * feedback
+        weight = self.diffusion_weight
+        if self.balance:
+            read = outputs["feature_map" if self.conditioner.reads_embeddings else "features"]
+            weight = balanced_weight(sum(losses.values()), feedback, read, self.balance)
+            get_event_storage().put_scalar("lambda", weight)
+        losses["loss_diffusion"] = weight * feedback
         return losses
 
 

@@ -68,6 +68,10 @@ OUR_KEYS = (
     Key("MODEL.LOSSES.PCL.MOMENTUM", 0.2, number(0, 1)),
     # Weight λ of the diffusion loss in Eq. 13. (MODEL.LOSSES.NAME () leaves this loss alone, without any Re-ID loss.)
     Key("MODEL.DCAC.LAMBDA", 1.0, number(0)),
+    # Beyond the paper; 0 is off. r > 0: λ is set anew at every step, so that the norm of the feedback's gradient at the features
+    # is r times that of the Re-ID losses' there; LAMBDA is then not read. Costs one more backward pass of the denoiser. Not in
+    # fp16, in which the gradients that it compares would be lost before they are scaled.
+    Key("MODEL.DCAC.BALANCE", 0.0, number(0)),
     # -- the bridge --
     # Table 7: "CorrelationAwareConditioner" (Eq. 12), "ClassWiseConditioner" or "InstanceWiseConditioner". Beyond the paper:
     # "ImageEmbeddingConditioner", CLIP's image embedding itself, for a denoiser that was pre-trained on it, such as Stable

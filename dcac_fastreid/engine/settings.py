@@ -66,7 +66,17 @@ def _check_model(cfg) -> None:
 
 
 def _check_feedback(cfg) -> None:
-    conditioner = cfg.MODEL.DCAC.CONDITIONER
+    conditioner, balance = cfg.MODEL.DCAC.CONDITIONER, cfg.MODEL.DCAC.BALANCE
+    if cfg.MODEL.META_ARCHITECTURE != "DCAC":
+        return
+    if balance and not cfg.MODEL.LOSSES.NAME:
+        raise InputError(
+            f"MODEL.DCAC.BALANCE is {balance}, but MODEL.LOSSES.NAME empty, so there is no Re-ID gradient to balance; set it to 0"
+        )
+    if balance and autocast_dtype(cfg) == torch.float16:
+        raise InputError(
+            f"MODEL.DCAC.BALANCE is {balance}, which fp16 cannot; set SOLVER.AMP.DTYPE bf16, or SOLVER.AMP.ENABLED False"
+        )
     if not cfg.MODEL.LOSSES.NAME and not cfg.MODEL.DCAC.LAMBDA:
         raise InputError(
             "MODEL.LOSSES.NAME is empty and MODEL.DCAC.LAMBDA 0, so there is nothing to learn from; name a loss, such as IDLoss, "

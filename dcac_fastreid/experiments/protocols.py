@@ -93,7 +93,8 @@ TABLES = {
         _table(
             "views",
             "Beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them",
-            "baseline dcac view_identity view_camera feedback_alone_same feedback_alone feedback_alone_camera",
+            "baseline dcac view_identity view_camera view_identity_balanced "
+            "feedback_alone_same feedback_alone feedback_alone_camera",
             _PAIRS,
         ),
         _table("2", "Table 2: single-source, from MA and D", "baseline dcac", _PAIRS[:6]),

@@ -65,6 +65,9 @@ ROWS = {
     # beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them
     "view_identity": Row("DCAC (another image's condition)", {_VIEW: "identity"}),
     "view_camera": Row("DCAC (another camera's condition)", {_VIEW: "camera"}),
+    "view_identity_balanced": Row(
+        "DCAC (another image's condition, balanced)", {_VIEW: "identity", "MODEL.DCAC.BALANCE": 0.3}
+    ),
     "feedback_alone_same": Row("Feedback alone (own condition)", _ALONE),
     "feedback_alone": Row("Feedback alone (another image's condition)", {**_ALONE, _VIEW: "identity"}),
     "feedback_alone_camera": Row("Feedback alone (another camera's condition)", {**_ALONE, _VIEW: "camera"}),

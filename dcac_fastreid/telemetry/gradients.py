@@ -97,6 +97,7 @@ class GradientSplit:
         if not self._inside:
             self._total = gradient
             self._complete()
+            self._of_diffusion.clear()  # under MODEL.DCAC.BALANCE other passes come first; the last one is the training's
 
     def _through_classifier(self, outputs: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """What a gradient at the classifier's outputs gives at the features and at the weight: the classifier's backward pass."""

@@ -218,6 +218,12 @@ CASES = [
         config=DCAC,
     ),
     Case(
+        "nothing to balance",
+        "BALANCE is 0.3, but MODEL.LOSSES.NAME empty",
+        "MODEL.LOSSES.NAME () MODEL.DCAC.BALANCE 0.3",
+        config=DCAC,
+    ),
+    Case(
         "unknown tuning",
         "TUNING is 'loar'; known are frozen, full, lora",
         "MODEL.DCAC.DIFFUSION.TUNING loar",
