@@ -6,15 +6,19 @@ B batch, N identities, D feature width; L condition tokens, C their width.
 from collections.abc import Iterator, Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from dcac_fastreid.balance import balanced_weight
 from dcac_fastreid.conditioners import build_conditioner
 from dcac_fastreid.diffusion import DiffusionFeedback, adapt, lora_parameters, store_frozen_in
 from dcac_fastreid.diffusion.denoiser import Denoiser
+from dcac_fastreid.diffusion.feedback import ANY
 from dcac_fastreid.reid import PrototypicalBaseline
 from fastreid.config import configurable
 from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
+from fastreid.utils.events import get_event_storage
 
 
 @META_ARCH_REGISTRY.register()
@@ -23,24 +27,43 @@ class DCAC(PrototypicalBaseline):
 
     Args:
         diffusion_weight: λ of Eq. 13.
+        balance: r > 0 sets λ anew at every step, in the place of diffusion_weight; see balance.py. 0 does not.
         baseline: the arguments of PrototypicalBaseline.
     """
 
     @configurable
-    def __init__(self, *, diffusion_weight: float, **baseline):
+    def __init__(self, *, diffusion_weight: float, balance: float = 0.0, **baseline):
         super().__init__(**baseline)
         self.diffusion_weight = diffusion_weight
+        self.balance = balance
         self.conditioner: nn.Module | None = None
         self.feedback: DiffusionFeedback | None = None
 
     @classmethod
     def from_config(cls, cfg):
-        return {**super().from_config(cfg), "diffusion_weight": cfg.MODEL.DCAC.LAMBDA}
+        dcac = cfg.MODEL.DCAC
+        return {**super().from_config(cfg), "diffusion_weight": dcac.LAMBDA, "balance": dcac.BALANCE}
 
     def attach_training_side(self, conditioner: nn.Module, feedback: DiffusionFeedback) -> None:
         """Makes the model trainable. build_model(cfg) alone, which is all that testing calls, needs no diffusion model."""
         self.conditioner = conditioner
         self.feedback = feedback
+
+    @torch.no_grad()
+    def conditions(self, batched_inputs: Mapping, targets: Tensor) -> Tensor:
+        """The conditions (B, L, C) of images, in evaluation mode: with the BNNeck's running statistics."""
+        feature_map = self.backbone(self.preprocess_image(batched_inputs))
+        features = self.heads(feature_map)
+        return self.conditioner(
+            features=self._read(features, feature_map),
+            logits=class_logits(self.heads, features),
+            targets=targets,
+            prototypes=self.memory.read(),
+        )
+
+    def _read(self, features: Tensor, feature_map: Tensor) -> Tensor:
+        """Which features (B, D) the conditioner reads."""
+        return feature_map[..., 0, 0] if self.conditioner.reads_embeddings else features
 
     def unused_parameters(self) -> Iterator[nn.Parameter]:
         """Weights that count as trainable, but that no gradient reaches under conditions of this conditioner's length."""
@@ -66,13 +89,27 @@ class DCAC(PrototypicalBaseline):
             )
         losses = super().training_losses(outputs, targets, batched_inputs)
         condition = self.conditioner(
-            features=outputs["features"],
+            features=self._read(outputs["features"], outputs["feature_map"]),
             logits=outputs["pred_class_logits"],  # NOT detached: the feedback's only way back, Section 4.3
             targets=targets,
             prototypes=self.memory.read(),
         )
-        losses["loss_diffusion"] = self.diffusion_weight * self.feedback(condition, batched_inputs["img_paths"])
+        cameras = batched_inputs["camids"].to(self.device) if self.feedback.view == "camera" else None
+        feedback = self.feedback(condition, batched_inputs["img_paths"], targets, cameras)
+        weight = self.diffusion_weight
+        if self.balance:
+            read = outputs["feature_map" if self.conditioner.reads_embeddings else "features"]
+            weight = balanced_weight(sum(losses.values()), feedback, read, self.balance)
+            get_event_storage().put_scalar("lambda", weight)
+        losses["loss_diffusion"] = weight * feedback
         return losses
+
+
+def class_logits(head: nn.Module, features: Tensor) -> Tensor:
+    """(B, N), as fast-reid's EmbeddingHead gives them in training as `pred_class_logits`: without a margin."""
+    if type(head.cls_layer).__name__ == "Linear":  # the other kinds are subclasses of it
+        return F.linear(features, head.weight) * head.cls_layer.s
+    return F.linear(F.normalize(features), F.normalize(head.weight)) * head.cls_layer.s
 
 
 def attach_training_side(model: DCAC, cfg, denoiser: Denoiser, *, autocast: torch.dtype | None = None) -> None:
@@ -100,7 +137,7 @@ def attach_training_side(model: DCAC, cfg, denoiser: Denoiser, *, autocast: torc
         denoiser,
         seed=cfg.SEED,
         micro_batch=cfg.SOLVER.MICRO_BATCH,
-        shuffle=cfg.MODEL.DCAC.CONDITIONER.SHUFFLE,
+        view=ANY if cfg.MODEL.DCAC.CONDITIONER.SHUFFLE else cfg.MODEL.DCAC.CONDITIONER.VIEW,
     )
     model.attach_training_side(conditioner.to(model.device), feedback.to(model.device))
 

@@ -31,7 +31,8 @@ ALLOWED = {
     "command_line": {"helper_processes"},
     "config": {"conditioners", "diffusion"},  # their lists of names
     "compat": {"checkpoint", "data", "evaluation"},
-    "dcac": {"reid", "conditioners", "diffusion"},
+    "balance": set(),
+    "dcac": {"balance", "reid", "conditioners", "diffusion"},
     "reid": {"losses"},
     "losses": set(),
     "micro_batches": set(),

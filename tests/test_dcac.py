@@ -191,6 +191,23 @@ def test_under_shuffled_conditions_the_feedback_still_comes_back(assemble, batch
     assert gradients(model)["backbone.tower.positional_embedding"] > 0
 
 
+@pytest.mark.parametrize("view", ["identity", "camera"])
+@pytest.mark.parametrize("micro_batch", [0, 5])
+def test_under_another_view_an_image_denoises_the_condition_of_another_one_of_its_identity(
+    assemble, batch, view, micro_batch
+):
+    """Two images of each identity, by two cameras: they exchange their conditions; in pieces too."""
+    batch = {**batch, "camids": torch.arange(B) // N}
+    model = assemble(CONDITIONER + "VIEW", view, "SOLVER.MICRO_BATCH", micro_batch)
+    conditions, received = [], []
+    model.conditioner.register_forward_hook(lambda module, args, condition: conditions.append(condition.detach()))
+    model.feedback.denoiser.register_forward_pre_hook(lambda module, args: received.append(args[2].detach()))
+    loss = run(model, batch)["loss_diffusion"]
+    assert torch.equal(torch.cat(received), conditions[0].roll(N, 0))
+    loss.backward()
+    assert gradients(model)["backbone.tower.positional_embedding"] > 0
+
+
 def test_scratch_is_drawn_from_the_seed(assemble):
     """And not from the stream of torch, in which the baseline stands."""
     scratch = ("MODEL.DCAC.DIFFUSION.TUNING", "scratch", "SEED")

@@ -1,6 +1,6 @@
 """Makes the small pre-trained parts of the drawn world again: CLIP, VAE and U-Net, their card and sampled pictures.
 
-python tools/pretrain_parts.py --output weights/small [--parts clip vae unet] [--device cuda]
+python tools/pretrain_parts.py --output weights/small [--parts clip vae unet] [--condition image] [--device cuda]
 """
 
 import argparse
@@ -18,7 +18,7 @@ from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.output_files import check_writable
-from dcac_fastreid.synthetic import card, pretraining
+from dcac_fastreid.synthetic import card, parts, pretraining
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Pre-trains the small CLIP, VAE and U-Net on captioned drawn pictures")
@@ -26,6 +26,10 @@ if __name__ == "__main__":
     parser.add_argument(
         "--parts", nargs="*", choices=pretraining.PARTS, default=list(pretraining.PARTS),
         help="which to train; the U-Net takes the other two from DIR (default: all)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--condition", choices=parts.CONDITION_WIDTHS, default="text",
+        help="what the U-Net is conditioned on: captions, or CLIP's embedding of the picture itself (default: text)",
     )  # fmt: skip
     parser.add_argument(
         "--seed",
@@ -52,5 +56,6 @@ if __name__ == "__main__":
             web = pretraining.Web(cache_folder(), pretraining.PICTURES)
             for name in pretraining.PARTS:
                 if name in args.parts:
-                    pretraining.pretrain(name, web, folder, args.seed, args.device, pretraining.PARTS[name])
+                    schedule = pretraining.PARTS[name]
+                    pretraining.pretrain(name, web, folder, args.seed, args.device, schedule, args.condition)
             print(card.write_card(folder, cache_folder(), describe_versions()))

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from dcac_fastreid.analysis.run import Run, TrainingImage
 from dcac_fastreid.conditioners import CONDITIONER_REGISTRY, CorrelationAwareConditioner
+from dcac_fastreid.dcac import class_logits
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import check_weights, read_tensor_file
 
@@ -18,13 +18,6 @@ class Classified(NamedTuple):
 
     features: Tensor
     logits: Tensor
-
-
-def class_logits(head: nn.Module, features: Tensor) -> Tensor:
-    """(M, N), as fast-reid's EmbeddingHead gives them in training as `pred_class_logits`: without a margin."""
-    if type(head.cls_layer).__name__ == "Linear":  # the other kinds are subclasses of it
-        return F.linear(features, head.weight) * head.cls_layer.s
-    return F.linear(F.normalize(features), F.normalize(head.weight)) * head.cls_layer.s
 
 
 @torch.no_grad()

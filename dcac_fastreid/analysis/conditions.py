@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from dcac_fastreid.analysis.classifier import classify
 from dcac_fastreid.analysis.run import Run, TrainingImage
 
 
@@ -16,14 +15,9 @@ def picture_conditions(run: Run, images: Sequence[TrainingImage]) -> Tensor:
 
     Raises: InputError: the run has no diffusion side.
     """
-    model = run.training_model
-    classified = classify(run, images)
-    return model.conditioner(
-        features=classified.features,
-        logits=classified.logits,
-        targets=torch.tensor([image.label for image in images], device=classified.logits.device),
-        prototypes=model.memory.read(),
-    )
+    model, size = run.training_model, run.cfg.TEST.IMS_PER_BATCH
+    batches = [run.batch(images[begin : begin + size]) for begin in range(0, len(images), size)]
+    return torch.cat([model.conditions(batch, batch["targets"].to(model.device)) for batch in batches])
 
 
 def has_prompts(run: Run) -> bool:

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from dcac_fastreid.diffusion.noise_errors import errors_under
 from dcac_fastreid.diffusion.sampling import no_condition, one_step
 from dcac_fastreid.diffusion.stable_diffusion import StableDiffusionDenoiser
 
 OWN, ANOTHERS, NONE = "own", "another's", "none"
-BATCH = 64  # pictures that the denoiser takes at a time
 
 
 class Denoised(NamedTuple):
@@ -53,10 +53,8 @@ def noise_errors(
         latents, noise: (B, c, h, w). conditions: name -> (B, L, C).
     """
     found = {}
-    cases = [(timestep, name) for timestep in timesteps for name in conditions]
-    for timestep, name in tqdm(cases, desc="noise errors", unit="condition", disable=None, leave=False):
-        batches = zip(latents.split(BATCH), noise.split(BATCH), conditions[name].split(BATCH), strict=True)
-        found[timestep, name] = torch.cat(
-            [denoise(denoiser, z_0, eps, timestep, condition).errors for z_0, eps, condition in batches]
-        )
+    for timestep in tqdm(timesteps, desc="noise errors", unit="timestep", disable=None, leave=False):
+        everywhere = torch.full((len(latents),), timestep, device=latents.device)
+        errors = errors_under(denoiser, latents, noise, everywhere, conditions)
+        found |= {(timestep, name): errors[name] for name in conditions}
     return found

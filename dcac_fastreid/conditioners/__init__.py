@@ -3,6 +3,7 @@
 from dcac_fastreid.conditioners.class_wise import ClassWiseConditioner
 from dcac_fastreid.conditioners.conditioner import Conditioner
 from dcac_fastreid.conditioners.correlation_aware import CorrelationAwareConditioner
+from dcac_fastreid.conditioners.image_embedding import ImageEmbeddingConditioner
 from dcac_fastreid.conditioners.instance_wise import InstanceWiseConditioner
 from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY, build_conditioner, check_conditioner
 
@@ -11,6 +12,7 @@ __all__ = [
     "ClassWiseConditioner",
     "Conditioner",
     "CorrelationAwareConditioner",
+    "ImageEmbeddingConditioner",
     "InstanceWiseConditioner",
     "build_conditioner",
     "check_conditioner",

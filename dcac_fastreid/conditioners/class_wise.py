@@ -15,6 +15,8 @@ class ClassWiseConditioner(IDPrompts):
         rescale: divide by p_iy, as the release does. The condition is then the bare prompt: no gradient reaches the Re-ID model.
     """
 
+    reads_targets = True
+
     @configurable
     def __init__(self, *, rescale: bool = False, **prompts):
         super().__init__(**prompts)

@@ -15,6 +15,8 @@ class Conditioner(nn.Module, ABC):
     """
 
     num_tokens = 1  # L; a scheme that makes another number of tokens says so
+    reads_targets = False  # whether it needs the identity among the trained ones; a scheme that does says so
+    reads_embeddings = False  # whether its features are the encoder's, before the BNNeck, and not those behind it
 
     def __init__(self, *, transform: nn.Module | None = None):
         super().__init__()

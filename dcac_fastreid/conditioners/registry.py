@@ -14,6 +14,7 @@ Conditioning schemes, Section 4.3 and Table 7.
 The registered class is called with `obj(cfg, condition_dim=C)` and returns a `Conditioner`, a module whose call is
 `conditioner(features=, logits=, targets=, prototypes=) -> (B, L, C)`: features (B, D) after the BNNeck, logits (B, N) of the
 classifier, NOT detached, targets (B,) int64, prototypes (N, D) with unit rows as they were before this batch's update.
+Where the class says `reads_embeddings = True`, the features are the encoder's own, before the BNNeck.
 The gradient of the diffusion loss reaches the Re-ID model only through what a scheme does with these.
 """
 

@@ -8,6 +8,7 @@ from dcac_fastreid.conditioners.probabilities import SOURCES
 from dcac_fastreid.conditioners.transforms import CONDITION_NET_INITS, TRANSFORMS
 from dcac_fastreid.config.rules import Rule, choice, flag, number, path, registered, several, side, text, whole
 from dcac_fastreid.diffusion.adaptation import TRAINED_PARTS
+from dcac_fastreid.diffusion.views import VIEWS
 
 TEMPERATURE = number(1e-6)  # nearer to zero, fp32 overflows in the softmax
 
@@ -65,10 +66,16 @@ OUR_KEYS = (
     Key("MODEL.LOSSES.PCL.TAU", 0.01, TEMPERATURE),
     # Momentum m of Eq. 7, the share of the old prototype that is kept, in [0, 1].
     Key("MODEL.LOSSES.PCL.MOMENTUM", 0.2, number(0, 1)),
-    # Weight λ of the diffusion loss in Eq. 13.
+    # Weight λ of the diffusion loss in Eq. 13. (MODEL.LOSSES.NAME () leaves this loss alone, without any Re-ID loss.)
     Key("MODEL.DCAC.LAMBDA", 1.0, number(0)),
+    # Beyond the paper; 0 is off. r > 0: λ is set anew at every step, so that the norm of the feedback's gradient at the features
+    # is r times that of the Re-ID losses' there; LAMBDA is then not read. Costs one more backward pass of the denoiser. Not in
+    # fp16, in which the gradients that it compares would be lost before they are scaled.
+    Key("MODEL.DCAC.BALANCE", 0.0, number(0)),
     # -- the bridge --
-    # Table 7: "CorrelationAwareConditioner" (Eq. 12), "ClassWiseConditioner" or "InstanceWiseConditioner".
+    # Table 7: "CorrelationAwareConditioner" (Eq. 12), "ClassWiseConditioner" or "InstanceWiseConditioner". Beyond the paper:
+    # "ImageEmbeddingConditioner", CLIP's image embedding itself, for a denoiser that was pre-trained on it, such as Stable
+    # Diffusion image variations (lambdalabs/sd-image-variations-diffusers) on that of CLIP ViT-L/14.
     Key(
         "MODEL.DCAC.CONDITIONER.NAME", "CorrelationAwareConditioner", registered(lambda: CONDITIONER_REGISTRY._obj_map)
     ),
@@ -85,6 +92,10 @@ OUR_KEYS = (
     # How the two linear layers of "condition_net" start. "default": as PyTorch starts them, the condition then has a standard
     # deviation of 0.36. "normal": N(0, 1), as in the release, 5.78; a learning rate of 5e-6 does not close that gap.
     Key("MODEL.DCAC.CONDITIONER.CONDITION_NET_INIT", "default", choice(*CONDITION_NET_INITS)),
+    # Whose condition an image denoises; beyond the paper. "same": its own, as in the paper. "identity": that of another image
+    # of the same identity in the batch, so that the condition can hold only what the two images share: the person. "camera":
+    # the same, by another camera wherever the batch allows it. See diffusion/views.py. Drawn anew at each step.
+    Key("MODEL.DCAC.CONDITIONER.VIEW", "same", choice(*VIEWS)),
     # A control that is not in the paper. True: in training every picture gets the condition of another one of its batch, drawn
     # anew at each step. The feedback still reaches the encoder, but says nothing about the picture.
     Key("MODEL.DCAC.CONDITIONER.SHUFFLE", False, flag()),

@@ -6,6 +6,7 @@ from dcac_fastreid.data.corrupt import unreadable_pictures
 from dcac_fastreid.data.description import describe_dataset, describe_world
 from dcac_fastreid.data.epoch_sampler import EpochSampler
 from dcac_fastreid.data.file_hashes import file_hashes
+from dcac_fastreid.data.held_out import held_out
 from dcac_fastreid.data.images import read_image, upright_rgb
 from dcac_fastreid.data.leakage import check_leakage
 from dcac_fastreid.data.loaders import (
@@ -45,6 +46,7 @@ __all__ = [
     "describe_dataset",
     "describe_world",
     "file_hashes",
+    "held_out",
     "read_image",
     "see_doctor",
     "synthetic_data_is_there",

@@ -8,7 +8,10 @@ from torch import Tensor, nn
 
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.diffusion.latents import sample_latents
+from dcac_fastreid.diffusion.views import other_views
 from dcac_fastreid.micro_batches import in_micro_batches
+
+ANY = "any"  # MODEL.DCAC.CONDITIONER.SHUFFLE
 
 
 class DiffusionFeedback(nn.Module):
@@ -16,17 +19,18 @@ class DiffusionFeedback(nn.Module):
 
     Args:
         denoiser: with the weights that train already chosen, see `adaptation.adapt`.
-        seed: of its own random numbers (posterior, noise, timesteps), so that they do not shift those of the augmentation.
+        seed: of its own random numbers (posterior, noise, timesteps, views), so that they do not shift those of the
+            augmentation.
         micro_batch: latents that the denoiser takes at a time, 0 for all; see micro_batches.py.
-        shuffle: whether every picture gets another one's condition: a control, not in the paper.
+        view: whose condition an image denoises: of VIEWS, or ANY other image's of the batch, a control. See `forward`.
     """
 
-    def __init__(self, denoiser: Denoiser, seed: int, micro_batch: int = 0, shuffle: bool = False):
+    def __init__(self, denoiser: Denoiser, seed: int, micro_batch: int = 0, view: str = "same"):
         super().__init__()
         self.denoiser = denoiser
         self.seed = seed
         self.micro_batch = micro_batch
-        self.shuffle = shuffle
+        self.view = view
         self.generator: torch.Generator | None = None  # made at the first step, on the device of the model
         self.moments_of: Callable[[Sequence[str]], Tensor] | None = None
         self.scaling_factor = 1.0
@@ -53,20 +57,33 @@ class DiffusionFeedback(nn.Module):
             self.generator = torch.Generator(device)
             self.generator.set_state(state)
 
-    def forward(self, condition: Tensor, img_paths: Sequence[str]) -> Tensor:
+    def forward(
+        self,
+        condition: Tensor,
+        img_paths: Sequence[str],
+        identities: Tensor | None = None,
+        cameras: Tensor | None = None,
+    ) -> Tensor:
         """Eq. 11 on the pictures of a batch, with fresh random numbers: a scalar, unweighted.
 
+        Under another view than "same" the conditions change places, see `other_views`, and the latents stay where they are:
+        the latents are looked up by path, where a recorded step cannot look, while a choice among conditions is one operation
+        on the device, behind which the batch is cut into micro-batches as ever. The loss, a mean, would be the same.
+
         Args:
-            condition: (B, L, C); gradient flows into it.
+            condition: (B, L, C); gradient flows into it, into each row from the image that denoises it.
             img_paths: B paths, as fast-reid's loader delivers them.
+            identities: (B,), on the condition's device, for the views "identity" and "camera".
+            cameras: (B,), likewise, for "camera".
         """
-        latents = self._latents(img_paths, condition)
+        moments = self._moments(img_paths, condition)
+        latents = sample_latents(moments, self.scaling_factor, self.generator)
         noise = torch.randn(latents.shape, generator=self.generator, device=latents.device, dtype=latents.dtype)
         timesteps = torch.randint(
             self.denoiser.num_timesteps, (len(latents),), generator=self.generator, device=latents.device
         )
-        if self.shuffle:
-            condition = condition[self._others(len(condition), condition.device)]
+        if self.view != "same":
+            condition = condition[self._others(moments.flatten(1), identities, cameras)]
         return self.loss(condition, latents, noise, timesteps)
 
     def loss(self, condition: Tensor, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
@@ -80,24 +97,22 @@ class DiffusionFeedback(nn.Module):
         target = self.denoiser.target(latents, noise, timesteps)
         return F.mse_loss(prediction.to(target.dtype), target)
 
-    def _others(self, count: int, device: torch.device) -> Tensor:
-        """For each of so many pictures another one, (B,) int64: a random permutation in which none but a lone one keeps its place.
-
-        They form one cycle in random order. Pictures of the same identity may still exchange their conditions.
-        """
+    def _others(self, pictures: Tensor, identities: Tensor | None, cameras: Tensor | None) -> Tensor:
+        """Whose condition each image denoises, (B,) int64; drawn from the generator, where it stands behind the timesteps."""
         # Not torch.randperm, which on a GPU waits for the device.
-        order = torch.rand(count, generator=self.generator, device=device).argsort()
-        return torch.empty_like(order).scatter_(0, order, order.roll(1))
+        draws = torch.rand(len(pictures), generator=self.generator, device=pictures.device)
+        if self.view == ANY:
+            identities, pictures = torch.zeros_like(draws), torch.arange(len(draws), device=draws.device)[:, None]
+        return other_views(identities, pictures, draws, cameras if self.view == "camera" else None)
 
-    def _latents(self, img_paths: Sequence[str], condition: Tensor) -> Tensor:
+    def _moments(self, img_paths: Sequence[str], condition: Tensor) -> Tensor:
         if self.moments_of is None:
             raise RuntimeError("the latents of the training images were never computed; train with DCACTrainer")
         if self.generator is None and condition.device.type != "meta":
             self.generator = torch.Generator(condition.device).manual_seed(self.seed)
-        moments = self.moments_of(img_paths).to(
+        return self.moments_of(img_paths).to(
             condition.device, torch.promote_types(condition.dtype, torch.float32), non_blocking=True
         )
-        return sample_latents(moments, self.scaling_factor, self.generator)
 
 
 def _drop_frozen(denoiser: nn.Module, state_dict: dict, prefix: str, local_metadata) -> None:

@@ -36,6 +36,7 @@ def check_settings(cfg, *, training: bool, processes: int) -> None:
         _check_solver(cfg)
         _check_precision(cfg)
         _check_telemetry(cfg)
+        _check_feedback(cfg)
 
 
 def autocast_dtype(cfg) -> torch.dtype | None:
@@ -61,6 +62,30 @@ def _check_model(cfg) -> None:
         raise InputError(
             f"MODEL.HEADS.NECK_FEAT is {model.HEADS.NECK_FEAT!r}; "
             "the prototypes are made of features after the BNNeck: set 'after'"
+        )
+
+
+def _check_feedback(cfg) -> None:
+    conditioner, balance = cfg.MODEL.DCAC.CONDITIONER, cfg.MODEL.DCAC.BALANCE
+    if cfg.MODEL.META_ARCHITECTURE != "DCAC":
+        return
+    if balance and not cfg.MODEL.LOSSES.NAME:
+        raise InputError(
+            f"MODEL.DCAC.BALANCE is {balance}, but MODEL.LOSSES.NAME empty, so there is no Re-ID gradient to balance; set it to 0"
+        )
+    if balance and autocast_dtype(cfg) == torch.float16:
+        raise InputError(
+            f"MODEL.DCAC.BALANCE is {balance}, which fp16 cannot; set SOLVER.AMP.DTYPE bf16, or SOLVER.AMP.ENABLED False"
+        )
+    if not cfg.MODEL.LOSSES.NAME and not cfg.MODEL.DCAC.LAMBDA:
+        raise InputError(
+            "MODEL.LOSSES.NAME is empty and MODEL.DCAC.LAMBDA 0, so there is nothing to learn from; name a loss, such as IDLoss, "
+            "or set LAMBDA above 0"
+        )
+    if conditioner.VIEW != "same" and conditioner.SHUFFLE:
+        raise InputError(
+            f"MODEL.DCAC.CONDITIONER.VIEW is {conditioner.VIEW!r}, but SHUFFLE True gives every image the condition of any "
+            "other; set VIEW 'same' or SHUFFLE False"
         )
 
 

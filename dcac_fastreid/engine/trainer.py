@@ -4,6 +4,7 @@ import logging
 import math
 import sys
 import weakref
+from collections.abc import Sequence
 
 import torch
 
@@ -18,6 +19,7 @@ from dcac_fastreid.engine.build_tested_weights import build_average, build_start
 from dcac_fastreid.engine.captured_step import CapturedStep, forget_capture, why_not_captured
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.epoch_steps import EpochSteps
+from dcac_fastreid.engine.held_out_condition import IDENTITIES, ConditionValue, why_no_condition_value
 from dcac_fastreid.engine.hooks import (
     AverageUpdate,
     BeforeTrain,
@@ -176,7 +178,7 @@ class DCACTrainer(DefaultTrainer):
         self.epoch = self.storage.epoch = self.start_epoch - 1
         self.storage.iter = self.iter - 1
         logger.info(f"Epoch {self.epoch} is done; its evaluation, where one is due, is made again")
-        again = [WeightsToTest, hooks.EvalHook, BestCheckpointer, hooks.PeriodicWriter]
+        again = [WeightsToTest, ConditionValue, hooks.EvalHook, BestCheckpointer, hooks.PeriodicWriter]
         if self.start_epoch == self.max_epoch and (self.checkpointer.interpolated or uses_interpolation(self.cfg)):
             again.append(LastEpochCheckpointer)
         for hook in self._hooks:
@@ -275,6 +277,8 @@ class DCACTrainer(DefaultTrainer):
         tests = set(self.cfg.DATASETS.TESTS)
         if tests and tests <= set(self.cfg.DATASETS.NAMES):
             host.insert(evaluation + 3, BestCheckpointer(self.checkpointer))
+        if self.cfg.MODEL.DCAC.TELEMETRY and isinstance(self.model, DCAC):
+            host[evaluation + 2 : evaluation + 2] = self._condition_value()  # behind the checkpoint of the epoch
         return ours + host + [EpochProgress()]
 
     def _count_steps(self) -> None:
@@ -293,29 +297,49 @@ class DCACTrainer(DefaultTrainer):
     def _telemetry_sampler(self) -> TelemetrySampler:
         period, heads = self.cfg.MODEL.DCAC.TELEMETRY, self.model.heads
         if not isinstance(self.model, DCAC):
-            return TelemetrySampler(StepTelemetry(heads), period)
+            return TelemetrySampler(StepTelemetry(self.model.backbone, heads), period)
         logger.info(
             f"Telemetry every {period} steps; telemetry/condition_entropy of equally likely identities would be "
             f"{math.log(len(heads.weight)):.3f} nats"
         )
-        return TelemetrySampler(StepTelemetry(heads, self.model.conditioner, self.model.feedback), period)
+        parts = self.model.backbone, heads, self.model.conditioner, self.model.feedback
+        return TelemetrySampler(StepTelemetry(*parts), period)
+
+    def _condition_value(self) -> list[ConditionValue]:
+        """The hook that measures it, in a list; none where it cannot be measured, which is logged."""
+        held_out = data.held_out(self.cfg, IDENTITIES)
+        if reason := why_no_condition_value(self.model, held_out):
+            logger.info(f"MODEL.DCAC.TELEMETRY: telemetry/condition_value is not measured: {reason}")
+            return []
+        period, autocast = self.cfg.TEST.EVAL_PERIOD, autocast_dtype(self.cfg)
+        return [ConditionValue(self.model, held_out, self._mean_latents, period, autocast)]
+
+    def _mean_latents(self, paths: Sequence[str]) -> torch.Tensor:
+        """z_0 of images, the mean of the posterior of which training takes samples."""
+        latents, encoder, _ = self._latents(paths)
+        return encoder.scaling_factor * latents.lookup(paths).chunk(2, dim=1)[0]
 
     def _fill_latent_cache(self) -> None:
+        latents, encoder, encoded = self._latents([item[0] for item in self.data_loader.dataset.img_items])
+        logger.info(
+            f"Latents of {len(self.data_loader.dataset)} training images at hand, {encoded} of them computed now"
+        )
+        self.model.feedback.connect_latents(latents.lookup, encoder.scaling_factor)
+
+    def _latents(self, paths: Sequence[str]) -> tuple[LatentCache, stable_diffusion.StableDiffusionEncoder, int]:
+        """A cache that knows these images, the encoder that made it, and how many of them it has encoded now."""
         cfg = data.with_local_weights(self.cfg)
         encoder = stable_diffusion.load_encoder(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
         latents = LatentCache(data.cache_folder() / "latents", data.data_root(cfg.DATASETS.ROOT))
         encoded = latents.fill(
-            [item[0] for item in self.data_loader.dataset.img_items],
+            paths,
             encoder,
             size=cfg.MODEL.DCAC.DIFFUSION.SIZE,
             device=self.model.device,
             batch_size=cfg.TEST.IMS_PER_BATCH,
             num_workers=cfg.DATALOADER.NUM_WORKERS,
         )
-        logger.info(
-            f"Latents of {len(self.data_loader.dataset)} training images at hand, {encoded} of them computed now"
-        )
-        self.model.feedback.connect_latents(latents.lookup, encoder.scaling_factor)
+        return latents, encoder, encoded
 
 
 def _with_seed(cfg):

@@ -99,6 +99,13 @@ TABLES = {
             "baseline baseline_interpolated baseline_averaged dcac interpolated averaged",
             _PAIRS,
         ),
+        _table(
+            "views",
+            "Beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them",
+            "baseline dcac view_identity view_camera view_identity_balanced "
+            "feedback_alone_same feedback_alone feedback_alone_camera",
+            _PAIRS,
+        ),
         _table("2", "Table 2: single-source, from MA and D", "baseline dcac", _PAIRS[:6]),
         _table("3", "Table 3: single-source, from MS and C3", "baseline dcac", _PAIRS[6:]),
         _table("4", "Table 4: multi-source, leave one out", "dcac", _LEFT_OUT),

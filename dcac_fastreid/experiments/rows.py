@@ -12,6 +12,14 @@ _BASELINE = {"MODEL.META_ARCHITECTURE": "PrototypicalBaseline"}
 _INTERPOLATED, _AVERAGED = {"SOLVER.INTERPOLATE.ALPHA": 0.7}, {"SOLVER.EMA.EPOCHS": 3.0}
 
 
+_VIEW = _CONDITIONER + "VIEW"
+# Without any Re-ID loss: nothing else pulls at the weights, and the rates are those that suit the small parts.
+_ALONE = {
+    "MODEL.LOSSES.NAME": (), "MODEL.DCAC.LAMBDA": 1000.0, "SOLVER.BASE_LR": 1e-4, "SOLVER.PROMPTS_LR_FACTOR": 30.0,
+    "SOLVER.WEIGHT_DECAY": 0.0, "SOLVER.WEIGHT_DECAY_NORM": 0.0, "SOLVER.WEIGHT_DECAY_BIAS": 0.0,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Row:
     """A row of a table.
@@ -61,6 +69,15 @@ ROWS = {
     "interpolated": Row("DCAC, interpolated (0.7)", _INTERPOLATED),
     "baseline_averaged": Row("Baseline, averaged (3 epochs)", {**_BASELINE, **_AVERAGED}),
     "averaged": Row("DCAC, averaged (3 epochs)", _AVERAGED),
+    # beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them
+    "view_identity": Row("DCAC (another image's condition)", {_VIEW: "identity"}),
+    "view_camera": Row("DCAC (another camera's condition)", {_VIEW: "camera"}),
+    "view_identity_balanced": Row(
+        "DCAC (another image's condition, balanced)", {_VIEW: "identity", "MODEL.DCAC.BALANCE": 0.3}
+    ),
+    "feedback_alone_same": Row("Feedback alone (own condition)", _ALONE),
+    "feedback_alone": Row("Feedback alone (another image's condition)", {**_ALONE, _VIEW: "identity"}),
+    "feedback_alone_camera": Row("Feedback alone (another camera's condition)", {**_ALONE, _VIEW: "camera"}),
 }
 
 

@@ -7,7 +7,8 @@ PREFIX = "telemetry/"
 NAMES = (
     "noise_loss_0_250", "noise_loss_250_500", "noise_loss_500_750", "noise_loss_750_1000",
     "condition_entropy", "condition_top1", "gradient_ratio", "gradient_cosine",
-    "classifier_share", "prompts_displacement", "lora_displacement",
+    "classifier_share", "encoder_displacement", "prompts_displacement", "lora_displacement",
+    "condition_value", "condition_value_identity", "condition_value_none",
 )  # fmt: skip
 
 

@@ -23,6 +23,8 @@ OUR_ARCHITECTURES = ("DCAC", "PrototypicalBaseline")  # which compute the losses
 def check_losses(names: Sequence[str], architecture: str) -> None:
     """Looks at the names of MODEL.LOSSES.NAME under MODEL.META_ARCHITECTURE.
 
+    Under DCAC there may be no name: the feedback of the diffusion model is then the only loss.
+
     Raises:
         InputError: no name, a name that the architecture would not compute, or two names of the same loss.
     """
@@ -32,7 +34,7 @@ def check_losses(names: Sequence[str], architecture: str) -> None:
     for name in names:
         if name not in known:
             raise InputError(f"MODEL.LOSSES.NAME has {name!r}; losses of {architecture} are {', '.join(known)}")
-    if not names:
+    if not names and architecture != "DCAC":
         raise InputError(f"MODEL.LOSSES.NAME is empty; losses of {architecture} are {', '.join(known)}")
     if {"IDLoss", "CrossEntropyLoss"} <= set(names):
         raise InputError("MODEL.LOSSES.NAME has both IDLoss (Eq. 5) and fast-reid's CrossEntropyLoss; keep one of them")

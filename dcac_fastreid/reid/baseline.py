@@ -88,7 +88,7 @@ class PrototypicalBaseline(Baseline):
         if not torch.is_grad_enabled():
             self.heads(features, torch.zeros_like(targets))  # PreciseBN may bring identities of another data set
             return {}
-        outputs = self.heads(features, targets)
+        outputs = {**self.heads(features, targets), "feature_map": features}
         self._move_statistics_again(features)
         losses = self.training_losses(outputs, targets, batched_inputs)
         self.memory.update(outputs["features"], targets)  # last: this batch's losses read the prototypes before it

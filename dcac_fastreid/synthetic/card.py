@@ -27,8 +27,8 @@ ASKED = (
 def write_card(folder: Path, cache_folder: Path, versions: Mapping) -> str:
     """Measures the parts of a folder on a web that they have not seen; writes and returns the card, a JSON object.
 
-    Beside it: `sampled.png`, pictures made of the captions that the card names, and `reconstructed.png`, unseen pictures
-    above what the VAE gives back.
+    Beside it: `sampled.png`, pictures made of the captions that the card names, where the U-Net reads captions, and
+    `reconstructed.png`, unseen pictures above what the VAE gives back.
 
     Args:
         versions: of the libraries and the commit that measure, as engine/versions.py tells them.
@@ -43,24 +43,30 @@ def write_card(folder: Path, cache_folder: Path, versions: Mapping) -> str:
         )
     web = Web(cache_folder, UNSEEN, UNSEEN_SEED)
     clip, vae, unet = parts.load_clip(folder), parts.load_vae(folder), parts.load_unet(folder)
-    quality.sampled(unet, vae, clip, ASKED, **SAMPLING).save(folder / SAMPLES)
+    condition = records["unet"].get("condition", "text")
+    if condition == "text":
+        quality.sampled(unet, vae, clip, ASKED, **SAMPLING).save(folder / SAMPLES)
     quality.reconstructed(vae, web, 12).save(folder / BACK)
     card = {
-        "training": {name: {"command": COMMAND.format(**record), **record} for name, record in records.items()},
+        "training": {name: {"command": _command(record), **record} for name, record in records.items()},
         "versions": dict(versions),
         "quality": {
             "pictures": f"{UNSEEN} of web seed {UNSEEN_SEED}, unseen in training",
             "clip_zero_shot": quality.zero_shot(clip, web),
             "vae": quality.reconstruction(vae, web),
-            "unet_noise_error": quality.noise_errors(unet, vae, clip, web),
+            "unet_noise_error": quality.noise_errors(unet, vae, clip, web, condition),
         },
-        "sampled": {"captions": ASKED, "sampler": "DDIM", **SAMPLING},
+        "sampled": {"captions": ASKED, "sampler": "DDIM", **SAMPLING} if condition == "text" else {},
         "bytes": sum((folder / file).stat().st_size for file in parts.FILES.values()),
         "sha256": {parts.FILES[name]: hashes[name] for name in PARTS},
     }
     text = json.dumps(_rounded(card), indent=2) + "\n"
     write_whole(folder / CARD, lambda stream: stream.write(text.encode()))
     return text
+
+
+def _command(record: Mapping) -> str:
+    return COMMAND.format(**record) + " --condition image" * (record.get("condition") == "image")
 
 
 def _rounded(value):

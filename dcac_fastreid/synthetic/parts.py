@@ -26,6 +26,7 @@ FILES = {  # of the weights, in a folder of parts
     "vae": f"{STABLE_DIFFUSION}/vae/diffusion_pytorch_model.safetensors",
     "unet": f"{STABLE_DIFFUSION}/unet/diffusion_pytorch_model.safetensors",
 }
+CONDITION_WIDTHS = {"text": 64, "image": 128}  # the text tower's tokens, CLIP's image embedding
 VIEW = 64  # rows and columns of what the VAE sees; its latents are 1/8 of it
 
 
@@ -75,8 +76,11 @@ def new_vae(seed: int) -> AutoencoderKL:
         )
 
 
-def new_unet(seed: int) -> UNet2DConditionModel:
-    """A random U-Net for these latents: conditions are 64 wide, as the text tower's tokens."""
+def new_unet(seed: int, condition: str = "text") -> UNet2DConditionModel:
+    """A random U-Net for these latents.
+
+    Args: condition: what it is conditioned on, of CONDITION_WIDTHS.
+    """
     from diffusers import UNet2DConditionModel
 
     with torch.random.fork_rng(devices=[]):
@@ -87,7 +91,7 @@ def new_unet(seed: int) -> UNet2DConditionModel:
             layers_per_block=1,
             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-            cross_attention_dim=64,
+            cross_attention_dim=CONDITION_WIDTHS[condition],
             attention_head_dim=4,
             norm_num_groups=8,
         )

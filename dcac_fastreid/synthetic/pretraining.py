@@ -1,4 +1,5 @@
-"""How the small parts learn, as the real ones did: CLIP by contrast, a VAE, and a text-conditioned U-Net in its latent space."""
+"""How the small parts learn, as the real ones did: CLIP by contrast, a VAE, and a U-Net in its latent space,
+conditioned on captions or on CLIP's image embedding."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ WEB_VERSION = 2
 PICTURES = 40_000
 UNSEEN_SEED, UNSEEN = 1, 2_000  # another web, to measure on
 SCALE = 100.0  # largest factor of CLIP's cosines, as in CLIP (Radford et al. 2021, Section 2.5)
-UNTOLD = 0.1  # share of captions that the U-Net does not get, as Stable Diffusion's training
+UNTOLD = 0.1  # share of captions, or embeddings, that the U-Net does not get, as Stable Diffusion's training
 KL_WEIGHT = 1e-4  # of the mean KL divergence of a latent, beside the mean absolute error of a pixel
 SHIFT = 6  # pixels by which CLIP's pictures are moved at random
 SOURCES = "trained_with_sha256"  # key of the U-Net's record: the CLIP and the VAE that it learned from
@@ -140,11 +141,18 @@ def train_vae(web: Web, schedule: Schedule, seed: int, device: str):
     return model
 
 
-def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str):
-    """A U-Net that predicts the noise in latents, Eq. 11, given the text tower's tokens of a caption."""
-    model = parts.new_unet(seed).to(device).train()
+def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str, condition: str = "text"):
+    """A U-Net that predicts the noise in latents, Eq. 11, given the tokens of a caption or the picture's embedding."""
+    model = parts.new_unet(seed, condition).to(device).train()
     scheduler = parts.new_scheduler()
     moments = _moments(web, vae, device)
+    embeddings = image_states(clip, web, device) if condition == "image" else None
+
+    def told(indices, rng):
+        if embeddings is None:
+            return text_states(clip, web.tokens(indices, rng, UNTOLD).to(device))
+        kept = torch.from_numpy(rng.random(len(indices)) >= UNTOLD).to(device)  # of the others, zeros
+        return embeddings[indices].to(device) * kept[:, None, None]
 
     def loss(indices, rng):
         mean, std = moments[indices].to(device).chunk(2, dim=1)
@@ -154,7 +162,7 @@ def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str):
             torch.from_numpy(rng.integers(0, 1000, len(indices))).to(device),
         )
         with torch.no_grad():
-            states = text_states(clip, web.tokens(indices, rng, UNTOLD).to(device))
+            states = told(indices, rng)
         noisy = scheduler.add_noise(latents, noise, times)
         return F.mse_loss(model(noisy, times, states).sample, noise)
 
@@ -176,6 +184,13 @@ def text_states(clip, tokens: Tensor) -> Tensor:
     """(B, 32, 64) tokens of the text tower behind its last normalisation, as Stable Diffusion takes those of CLIP."""
     states = clip.token_embedding(tokens) + clip.positional_embedding
     return clip.ln_final(clip.transformer(states, attn_mask=clip.attn_mask))
+
+
+@torch.no_grad()
+def image_states(clip, web: Web, device: str = "cpu") -> Tensor:
+    """(N, 1, 128) on the CPU: CLIP's embedding of every picture, not normalised, as Stable Diffusion image variations takes it."""
+    batches = np.array_split(web.images, max(1, len(web.images) // 256))
+    return torch.cat([clip.encode_image(scaled(images).to(device)).cpu() for images in batches])[:, None]
 
 
 def _normal(rng: np.random.Generator, shape, device: str) -> Tensor:
@@ -230,10 +245,14 @@ def check_parts(names: Sequence[str], folder: Path) -> None:
         )
 
 
-def pretrain(name: str, web: Web, folder: Path, seed: int, device: str, schedule: Schedule) -> None:
+def pretrain(
+    name: str, web: Web, folder: Path, seed: int, device: str, schedule: Schedule, condition: str = "text"
+) -> None:
     """Trains a part of PARTS and writes it into a folder of weights, from which the U-Net takes the other two.
 
     What lay there is replaced when the training has ended, by whole files.
+
+    Args: condition: of the U-Net, "text" or "image".
     """
     from safetensors.torch import save_file
 
@@ -249,8 +268,9 @@ def pretrain(name: str, web: Web, folder: Path, seed: int, device: str, schedule
             train_vae(web, schedule, seed, device).cpu().save_pretrained(target / "vae")
         else:
             clip, vae = parts.load_clip(folder).to(device), parts.load_vae(folder).to(device)
-            sources = {SOURCES: {source: parts.fingerprint(source, folder) for source in ("clip", "vae")}}
-            train_unet(web, clip, vae, schedule, seed, device).cpu().save_pretrained(target / "unet")
+            learned_from = {source: parts.fingerprint(source, folder) for source in ("clip", "vae")}
+            sources = {"condition": condition, SOURCES: learned_from}
+            train_unet(web, clip, vae, schedule, seed, device, condition).cpu().save_pretrained(target / "unet")
             parts.new_scheduler().save_pretrained(target / "scheduler")
         for file in sorted(file for file in made.rglob("*") if file.is_file()):
             place = folder / file.relative_to(made)

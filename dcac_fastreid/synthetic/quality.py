@@ -15,7 +15,7 @@ from dcac_fastreid.diffusion.stable_diffusion import StableDiffusionDenoiser
 from dcac_fastreid.synthetic import parts
 from dcac_fastreid.synthetic.captions import ADJECTIVES, tokenize
 from dcac_fastreid.synthetic.people import DYES
-from dcac_fastreid.synthetic.pretraining import Web, scaled, text_states
+from dcac_fastreid.synthetic.pretraining import Web, image_states, scaled, text_states
 from dcac_fastreid.synthetic.web import SCENES, VIEWS, WARDROBE
 
 # Kind of trait -> its values, and the caption that asks for one.
@@ -73,17 +73,28 @@ def reconstructed(vae, web: Web, number: int) -> Image.Image:
 
 
 @torch.inference_mode()
-def noise_errors(unet, vae, clip, web: Web) -> dict[str, float]:
-    """Eq. 11 on unseen pictures: with their captions, with those of other pictures, with none."""
+def noise_errors(unet, vae, clip, web: Web, condition: str = "text") -> dict[str, float]:
+    """Eq. 11 on unseen pictures: with their captions, with those of other pictures, with none.
+
+    And the condition's value: (with another's - with its own) / with its own.
+
+    Args: condition: "image" for a U-Net that is conditioned on CLIP's image embedding, which then stands for the caption.
+    """
     rng = np.random.default_rng(0)
     indices = np.arange(len(web.traits))
     latents = vae.encode(web.views(indices)).latent_dist.mean * vae.config.scaling_factor
     noise = torch.from_numpy(rng.standard_normal(tuple(latents.shape), np.float32))
     times = torch.from_numpy(rng.integers(0, 1000, len(indices)))
     noisy = parts.new_scheduler().add_noise(latents, noise, times)
-    own = text_states(clip, web.tokens(indices, rng))
-    told = {"own caption": own, "another's caption": own.roll(1, 0), "no caption": _states(clip, [""] * len(indices))}
-    return {name: F.mse_loss(unet(noisy, times, states).sample, noise).item() for name, states in told.items()}
+    if condition == "image":
+        what, own = "embedding", image_states(clip, web)
+        none = torch.zeros_like(own)
+    else:
+        what, own = "caption", text_states(clip, web.tokens(indices, rng))
+        none = _states(clip, [""] * len(indices))
+    told = {f"own {what}": own, f"another's {what}": own.roll(1, 0), f"no {what}": none}
+    errors = {name: F.mse_loss(unet(noisy, times, states).sample, noise).item() for name, states in told.items()}
+    return {**errors, "value": errors[f"another's {what}"] / errors[f"own {what}"] - 1}
 
 
 @torch.inference_mode()

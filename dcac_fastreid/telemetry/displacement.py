@@ -1,4 +1,4 @@
-"""How far have prompts and LoRA moved? N identities, C condition width; LoRA's A (r, in), B (out, r) beside a frozen W."""
+"""How far have encoder, prompts and LoRA moved? N identities, C condition width; LoRA's A (r, in), B (out, r) beside a frozen W."""
 
 import torch
 from torch import Tensor, nn
@@ -9,26 +9,39 @@ from dcac_fastreid.conditioners.id_prompts import IDPrompts
 class Displacement:
     """Distances from the start, relative to the start.
 
-    Made before a checkpoint is loaded, so that a resumed run has the same start: the prompts that were drawn from SEED.
+    Made before a checkpoint is loaded, so that a resumed run has the same start: the pre-trained encoder, and the prompts
+    that were drawn from SEED. Keeps a copy of those of the encoder's weights that train, on their device.
 
     Args:
-        conditioner: whose prompts are measured, where it has some.
-        denoiser: whose adapters are measured, where it has some.
+        encoder: all of whose weights are measured.
+        conditioner: whose prompts are measured, where it has some; None for the baseline.
+        denoiser: whose adapters are measured, where it has some; None for the baseline.
     """
 
-    def __init__(self, conditioner: nn.Module, denoiser: nn.Module):
+    def __init__(self, encoder: nn.Module, conditioner: nn.Module | None = None, denoiser: nn.Module | None = None):
+        weights = list(encoder.parameters())
+        self._encoder = [weight for weight in weights if weight.requires_grad]
+        self._first_encoder = [weight.detach().clone() for weight in self._encoder]
+        self._encoder_norm = _norm_of_all([weight.detach().float().norm() for weight in weights])
         self._prompts = conditioner.prompts if isinstance(conditioner, IDPrompts) else None
         self._first_prompts = self._prompts.detach().clone() if self._prompts is not None else None
-        self._adapted = [module for module in denoiser.modules() if hasattr(module, "lora_A")]
+        modules = denoiser.modules() if denoiser is not None else ()
+        self._adapted = [module for module in modules if hasattr(module, "lora_A")]
         self._frozen_norm = _norm_of_all([layer.base_layer.weight.detach().float().norm() for layer in self._adapted])
 
     @torch.no_grad()
     def numbers(self) -> dict[str, Tensor]:
-        """`prompts_displacement` |P - P_0| / |P_0|; `lora_displacement` |s B A| / |W|, Frobenius norms over all adapted layers.
+        """`encoder_displacement` |E - E_0| / |E_0|, Frobenius norms over all of its weights, those that are frozen too;
+        `prompts_displacement` |P - P_0| / |P_0|; `lora_displacement` |s B A| / |W|, over all adapted layers.
 
-        Not of A and B themselves: A starts at random, and what it does before B has moved changes nothing.
+        The last is not of A and B themselves: A starts at random, and what it does before B has moved changes nothing.
         """
         numbers = {}
+        if self._encoder:
+            moved = [
+                (now - first).float().norm() for now, first in zip(self._encoder, self._first_encoder, strict=True)
+            ]
+            numbers["encoder_displacement"] = _norm_of_all(moved) / self._encoder_norm
         if self._prompts is not None:
             moved = (self._prompts - self._first_prompts).norm()
             numbers["prompts_displacement"] = moved / self._first_prompts.norm()

@@ -17,7 +17,7 @@ class GradientSplit:
     """The gradients of one step's backward pass, by branch.
 
     Args:
-        outputs: of fast-reid's head.
+        outputs: of fast-reid's head; "features", (B, D) or (B, D, 1, 1), are those that the conditioner reads.
         weight: (N, D), the classifier's.
         complete: called in the backward pass, when the gradient at the features is complete.
     """
@@ -54,12 +54,14 @@ class GradientSplit:
             loss_scale: by which mixed precision has multiplied the loss; taken out again.
         Returns:
             reid_gradient, diffusion_gradient: their norms at the features.
-            gradient_ratio: the second by the first. gradient_cosine: of the two; 0 where one of them is 0.
+            gradient_ratio: the second by the first; NaN without Re-ID gradient, as where MODEL.LOSSES.NAME is empty.
+            gradient_cosine: of the two; 0 where one of them is 0.
             classifier_share: |g_d| / (|g_r| + |g_d|) of the classifier's weight, 0 where the condition does not read it.
             Without a diffusion branch reid_gradient alone.
         """
-        total = self._total.float()
-        diffusion = sum((gradient.float() for gradient in self._of_diffusion), torch.zeros_like(total))
+        total = self._total.flatten(1).float()
+        gradients = [gradient.flatten(1).float() for gradient in self._of_diffusion]
+        diffusion = sum(gradients, torch.zeros_like(total))
         reid = total - diffusion
         norm_reid, norm_diffusion = reid.norm(), diffusion.norm()
         scale = 1 if loss_scale is None else loss_scale
@@ -67,7 +69,8 @@ class GradientSplit:
         if self._has_branch:
             least = torch.finfo(total.dtype).tiny
             numbers["diffusion_gradient"] = norm_diffusion / scale
-            numbers["gradient_ratio"] = norm_diffusion / norm_reid.clamp_min(least)
+            ratio = norm_diffusion / norm_reid.clamp_min(least)
+            numbers["gradient_ratio"] = torch.where(norm_reid > 0, ratio, torch.nan)
             # by unit vectors: the product of two small norms is 0
             cosine = (reid / norm_reid.clamp_min(least) * (diffusion / norm_diffusion.clamp_min(least))).sum()
             numbers["gradient_cosine"] = cosine
@@ -94,6 +97,7 @@ class GradientSplit:
         if not self._inside:
             self._total = gradient
             self._complete()
+            self._of_diffusion.clear()  # under MODEL.DCAC.BALANCE other passes come first; the last one is the training's
 
     def _through_classifier(self, outputs: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
         """What a gradient at the classifier's outputs gives at the features and at the weight: the classifier's backward pass."""

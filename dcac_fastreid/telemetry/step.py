@@ -17,13 +17,19 @@ class StepTelemetry:
     """Looks on while a model trains for one step. Between steps the model is as if this were not there.
 
     Args:
-        heads: fast-reid's head.
+        encoder: fast-reid's backbone. heads: its head.
         conditioner, feedback: DCAC's training side; None for the baseline, which has the Re-ID gradient alone.
     """
 
-    def __init__(self, heads: nn.Module, conditioner: nn.Module | None = None, feedback: nn.Module | None = None):
+    def __init__(
+        self,
+        encoder: nn.Module,
+        heads: nn.Module,
+        conditioner: nn.Module | None = None,
+        feedback: nn.Module | None = None,
+    ):
         self._heads, self._conditioner, self._feedback = heads, conditioner, feedback
-        self._displacement = Displacement(conditioner, feedback.denoiser) if feedback is not None else None
+        self._displacement = Displacement(encoder, conditioner, feedback.denoiser if feedback is not None else None)
 
     def begin(self, loss_scale: Tensor | None = None) -> None:
         """Before a step.
@@ -32,12 +38,11 @@ class StepTelemetry:
             loss_scale: by which mixed precision will multiply the loss; None for 1.
         """
         self._loss_scale = loss_scale
-        self._numbers: dict[str, Tensor] = {}
+        self._numbers: dict[str, Tensor] = self._displacement.numbers()
         self._split: GradientSplit | None = None
         self._copy: Tensor | None = None
         self._handles = [self._heads.register_forward_hook(self._on_outputs)]
         if self._feedback is not None:
-            self._numbers |= self._displacement.numbers()
             self._handles.append(self._conditioner.register_forward_pre_hook(self._on_condition, with_kwargs=True))
             self._feedback.loss = self._loss  # over the method of its class, until `end`
 
@@ -62,6 +67,8 @@ class StepTelemetry:
         return {name: number for name, number in numbers if math.isfinite(number)}
 
     def _on_outputs(self, heads: nn.Module, inputs: tuple, outputs: Mapping[str, Tensor]) -> None:
+        if self._conditioner is not None and self._conditioner.reads_embeddings:
+            outputs = {**outputs, "features": inputs[0]}  # the place where both branches meet
         self._split = GradientSplit(outputs, heads.weight, self._on_gradients)
 
     def _on_condition(self, conditioner: nn.Module, inputs: tuple, read: dict) -> tuple[tuple, dict]:

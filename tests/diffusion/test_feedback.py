@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from dcac_fastreid.diffusion import DiffusionFeedback, adapt, stable_diffusion
+from dcac_fastreid.diffusion.feedback import ANY
 
 
 @pytest.fixture
@@ -57,7 +58,7 @@ def test_shuffled_every_picture_gets_another_ones_condition(feedback, monkeypatc
     """A permutation without a fixed point, another one at each step, from the branch's own generator."""
     drawn = []
     monkeypatch.setattr(feedback, "loss", lambda condition, *args: drawn.append(condition[:, 0, 0].long()))
-    feedback.shuffle = True
+    feedback.view = ANY
     feedback.connect_latents(lambda paths: torch.ones(len(paths), 8, 2, 2), scaling_factor=1.0)
     own, state = torch.arange(16), torch.get_rng_state()
     for _ in range(50):
@@ -69,9 +70,36 @@ def test_shuffled_every_picture_gets_another_ones_condition(feedback, monkeypatc
 
 
 def test_shuffled_a_lone_picture_keeps_its_condition(feedback):
-    feedback.shuffle = True
+    feedback.view = ANY
     feedback.connect_latents(lambda paths: torch.ones(len(paths), 8, 8, 8), scaling_factor=1.0)
     assert feedback(torch.ones(1, 1, 64), ["a"]).isfinite()
+
+
+@pytest.mark.parametrize("view", ["identity", "camera"])
+def test_the_condition_of_another_view_meets_the_latent_of_the_path(feedback, monkeypatch, view):
+    """Row i has the value i in condition and moments; the identities are 0, 0, 1, 1, ... and each has two cameras."""
+    drawn = []
+    monkeypatch.setattr(feedback, "loss", lambda condition, latents, *args: drawn.append((condition, latents)))
+    feedback.view = view
+    feedback.connect_latents(
+        lambda paths: torch.tensor([[float(p)] * 4 + [-30.0] * 4 for p in paths])[..., None, None], 1.0
+    )
+    own = torch.arange(8)
+    feedback(own.float()[:, None, None], [str(index) for index in range(8)], own // 2, own % 2)
+    condition, latents = drawn[0]
+    assert condition[:, 0, 0].tolist() == [1, 0, 3, 2, 5, 4, 7, 6]
+    torch.testing.assert_close(latents[:, 0, 0, 0], own.float(), rtol=0, atol=1e-4)
+
+
+def test_the_gradient_goes_to_the_image_whose_condition_it_is(feedback):
+    """Of three images, the first two of one person; only the first one's latent gives feedback, and the second has made its
+    condition."""
+    feedback.view = "identity"
+    feedback.connect_latents(lambda paths: torch.randn(len(paths), 8, 8, 8), scaling_factor=1.0)
+    condition, whole = torch.randn(3, 1, 64, requires_grad=True), feedback.loss
+    feedback.loss = lambda condition, *args: whole(condition[:1], *(each[:1] for each in args))
+    feedback(condition, ["a", "b", "c"], torch.tensor([0, 0, 1])).backward()
+    assert condition.grad.flatten(1).any(1).tolist() == [False, True, False]
 
 
 def test_without_latents_it_says_so(feedback):

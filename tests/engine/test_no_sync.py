@@ -79,7 +79,7 @@ def test_whoever_asks_is_noticed(ask):
     assert asked.asked
 
 
-@pytest.mark.parametrize("config", ["ma_ms.yml", "baseline/ma_ms.yml"])
+@pytest.mark.parametrize("config", ["ma_ms.yml", "baseline/ma_ms.yml", "plus/ma_ms/view_camera.yml"])
 def test_a_step_asks_for_no_number(make_trainer, config):
     assert steps(make_trainer(config), 2) == []
 

@@ -15,7 +15,8 @@ from fastreid.utils.events import EventStorage
 from . import same_run
 
 OPTS = ("SOLVER.MAX_EPOCH", 3, "SOLVER.STEPS", [1], "SOLVER.CHECKPOINT_STEPS", 1)  # 3 epochs of 3 steps
-CONFIGS = {"baseline": "baseline/ma_ma.yml", "dcac": "ma_ma.yml", "drawing": "baseline/ma_ma.yml"}
+CONFIGS = {"baseline": "baseline/ma_ma.yml", "dcac": "ma_ma.yml", "view": "ma_ma.yml", "drawing": "baseline/ma_ma.yml"}
+MORE = {"view": ("MODEL.DCAC.CONDITIONER.VIEW", "camera")}  # draws once more in each step
 
 
 class Stopped(Exception):
@@ -57,7 +58,7 @@ def train(make_trainer, tmp_path, unbroken, tmp_path_factory):
         folder = tmp_path / ("broken" if stop else "whole")
 
         def begin(resume):
-            trainer = make_trainer(CONFIGS[name], *OPTS, "OUTPUT_DIR", str(folder))
+            trainer = make_trainer(CONFIGS[name], *OPTS, *MORE.get(name, ()), "OUTPUT_DIR", str(folder))
             if name == "drawing":  # a backbone with dropout, which draws from PyTorch's global generator
                 trainer.model.backbone.register_forward_hook(
                     lambda module, _, features: torch.nn.functional.dropout(features, 0.2, module.training)

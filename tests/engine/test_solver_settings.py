@@ -100,9 +100,13 @@ def trained(make_trainer, *opts):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-def test_a_captured_step_trains_as_the_ordinary_one(make_trainer):
+@pytest.mark.parametrize("opts", [(), ("MODEL.DCAC.CONDITIONER.VIEW", "camera"), ("MODEL.DCAC.BALANCE", 0.3)], ids=str)
+def test_a_captured_step_trains_as_the_ordinary_one(make_trainer, opts):
     """Nine steps: three ordinary, six replayed, with a learning rate that changes; also what is logged."""
-    plain, captured = trained(make_trainer, *GPU), trained(make_trainer, *GPU, "SOLVER.CUDA_GRAPH", True)
+    plain, captured = (
+        trained(make_trainer, *GPU, *opts),
+        trained(make_trainer, *GPU, *opts, "SOLVER.CUDA_GRAPH", True),
+    )
     assert isinstance(captured._train_on_batch, CapturedStep) and captured._train_on_batch.recorded
     for (name, p), q in zip(captured.model.named_parameters(), plain.model.parameters(), strict=True):
         torch.testing.assert_close(p, q, rtol=1e-3, atol=1e-4, msg=name)

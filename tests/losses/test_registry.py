@@ -38,3 +38,7 @@ def test_a_name_that_an_architecture_would_pass_over_is_refused(architecture, na
     """fast-reid ignores it; with no other name, 'int' object has no attribute 'backward'."""
     with pytest.raises(InputError, match=message):
         check_losses(names, architecture)
+
+
+def test_dcac_may_have_the_feedback_alone():
+    check_losses((), "DCAC")

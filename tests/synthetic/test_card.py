@@ -59,6 +59,16 @@ def test_the_card_tells_how_the_parts_were_made_and_sampled(made):
     assert Image.open(made / card.BACK).size == (64 * 12, 256)
 
 
+def test_a_unet_of_image_embeddings_has_a_card_without_captions(made, tmp_path):
+    folder = shutil.copytree(made, tmp_path / "parts")
+    (folder / card.SAMPLES).unlink()
+    assert run_tool("--output", folder, "--parts", "unet", "--condition", "image", "--device", "cpu") == 0
+    told = json.loads((folder / card.CARD).read_text())
+    assert told["training"]["unet"]["command"].endswith("--device cpu --condition image")
+    assert {"own embedding", "another's embedding", "no embedding", "value"} == set(told["quality"]["unet_noise_error"])
+    assert told["sampled"] == {} and not (folder / card.SAMPLES).exists()
+
+
 def test_sampled_pictures_are_asked_for_in_words_that_have_a_number():
     captions.tokenize(card.ASKED)
 

@@ -1,6 +1,7 @@
 """The small parts learn on a little web, are written where DCAC reads them, and the shipped ones are what their card says."""
 
 import json
+import shutil
 from hashlib import sha256
 
 import numpy as np
@@ -22,6 +23,7 @@ from dcac_fastreid.synthetic.pretraining import (
     WEB_VERSION,
     Schedule,
     Web,
+    image_states,
     pretrain,
     scaled,
     text_states,
@@ -84,6 +86,25 @@ def test_all_parts_learn_and_are_read_by_dcac(web, tmp_path, caplog):
     moments = encoder(torch.rand(2, 3, 64, 64) * 255)
     assert moments.shape == (2, 8, 8, 8) and encoder.scaling_factor == parts.load_vae(tmp_path).config.scaling_factor
     assert denoiser(torch.randn(2, 4, 8, 8), torch.tensor([1, 2]), torch.randn(2, 1, 64)).shape == (2, 4, 8, 8)
+
+
+def test_a_unet_is_conditioned_on_the_image_embedding_of_the_small_clip(web, tmp_path, caplog, make_trainer):
+    """And trains under ImageEmbeddingConditioner. The other parts are the shipped ones."""
+    caplog.set_level("INFO")
+    shutil.copy(parts.part("clip"), parts.part("clip", tmp_path))
+    shutil.copytree(parts.part("stable-diffusion") / "vae", parts.part("stable-diffusion", tmp_path) / "vae")
+    pretrain("unet", web, tmp_path, seed=3, device="cpu", schedule=Schedule(40, 16, 1e-3), condition="image")
+    values = [float(record.message.split()[-1]) for record in caplog.records if "U-Net: step " in record.message]
+    assert np.mean(values[-5:]) < np.mean(values[:5])
+    assert json.loads((tmp_path / "unet.training.json").read_text())["condition"] == "image"
+    clip, unet = parts.load_clip(tmp_path), parts.load_unet(tmp_path)
+    states = image_states(clip, web)
+    torch.testing.assert_close(states[5, 0], clip.encode_image(scaled(web.images[5:6]))[0].detach())
+    errors = quality.noise_errors(unet, parts.load_vae(tmp_path), clip, web, "image")
+    assert errors["value"] == pytest.approx(errors["another's embedding"] / errors["own embedding"] - 1)
+    weights = ("MODEL.DCAC.DIFFUSION.WEIGHTS", str(parts.part("stable-diffusion", tmp_path)))
+    trainer = make_trainer("ma_ms.yml", *weights, "MODEL.DCAC.CONDITIONER.NAME", "ImageEmbeddingConditioner")
+    assert trainer.model.feedback.denoiser.condition_dim == 128
 
 
 def test_a_seed_decides_a_part(web, tmp_path):

@@ -20,7 +20,9 @@ VARIANTS = {
 
 
 def telemetry_of(model):
-    return StepTelemetry(model.heads, getattr(model, "conditioner", None), getattr(model, "feedback", None))
+    return StepTelemetry(
+        model.backbone, model.heads, getattr(model, "conditioner", None), getattr(model, "feedback", None)
+    )
 
 
 def sample(step, loss_scale=1.0):
@@ -93,10 +95,17 @@ def test_a_cut_feedback_is_exactly_zero(first_step):
     assert [numbers[name] for name in zero] == [0, 0, 0, 0] and numbers["reid_gradient"] > 0
 
 
+def test_the_feedback_alone_has_no_ratio(first_step):
+    numbers = sample(first_step("ma_ms.yml", "MODEL.LOSSES.NAME", ()))
+    assert numbers["diffusion_gradient"] > 0 == numbers["reid_gradient"] and "gradient_ratio" not in numbers
+
+
 def test_the_baseline_has_the_reid_gradient_alone(first_step):
     step = first_step("baseline/ma_ms.yml")
     (reid,) = each_loss_on_its_own(step)
-    assert sample(step) == pytest.approx({"reid_gradient": reid[0].norm().item()}, rel=1e-4)
+    numbers = sample(step)
+    assert numbers.pop("encoder_displacement") == 0
+    assert numbers == pytest.approx({"reid_gradient": reid[0].norm().item()}, rel=1e-4)
 
 
 def test_it_is_gone_after_the_step(first_step):

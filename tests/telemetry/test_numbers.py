@@ -31,7 +31,7 @@ def test_bands_of_a_real_step_add_up_to_the_loss(first_step):
     step = first_step("ma_ms.yml", "SOLVER.MICRO_BATCH", 5)
     drawn = []
     step.model.feedback.denoiser.register_forward_hook(lambda module, inputs, output: drawn.extend(inputs[1].tolist()))
-    telemetry = StepTelemetry(step.model.heads, step.model.conditioner, step.model.feedback)
+    telemetry = StepTelemetry(step.model.backbone, step.model.heads, step.model.conditioner, step.model.feedback)
     telemetry.begin()
     losses = step.losses()
     timesteps = list(drawn)
@@ -57,7 +57,7 @@ def test_probabilities_of_a_step_are_those_that_mix_the_prompts(first_step):
     made = []
     conditioner, probabilities = step.model.conditioner, step.model.conditioner.probabilities
     conditioner.probabilities = lambda **read: made.append(probabilities(**read).detach()) or made[-1]
-    telemetry = StepTelemetry(step.model.heads, conditioner, step.model.feedback)
+    telemetry = StepTelemetry(step.model.backbone, step.model.heads, conditioner, step.model.feedback)
     telemetry.begin()
     sum(step.losses().values()).backward()
     numbers = telemetry.end()
@@ -66,12 +66,28 @@ def test_probabilities_of_a_step_are_those_that_mix_the_prompts(first_step):
     assert numbers["condition_top1"] == pytest.approx(p.max(1).values.mean().item(), rel=1e-5)
 
 
+def test_displacement_of_the_encoder_counts_its_frozen_weights(make_trainer):
+    """All that trains grows by a tenth: so does its norm, beside that of the patch projection, which is frozen."""
+    encoder = make_trainer("baseline/ma_ms.yml").model.backbone
+    displacement = Displacement(encoder)
+    norms = {True: 0.0, False: 0.0}
+    with torch.no_grad():
+        for weight in encoder.parameters():
+            norms[weight.requires_grad] += weight.double().square().sum().item()
+            if weight.requires_grad:
+                weight.mul_(1.1)
+    assert norms[False] > 0
+    expected = 0.1 * (norms[True] / (norms[True] + norms[False])) ** 0.5
+    assert displacement.numbers()["encoder_displacement"].item() == pytest.approx(expected, rel=1e-4)
+    assert list(displacement.numbers()) == ["encoder_displacement"]
+
+
 def test_displacement_of_prompts_and_lora(make_trainer):
     """LoRA's against the products themselves."""
     model = make_trainer("ma_ms.yml", "MODEL.DCAC.LORA.ALPHA", 4.0).model
-    displacement = Displacement(model.conditioner, model.feedback.denoiser)
+    displacement = Displacement(model.backbone, model.conditioner, model.feedback.denoiser)
     start = {name: value.item() for name, value in displacement.numbers().items()}
-    assert start == {"prompts_displacement": 0, "lora_displacement": 0}
+    assert start == {"encoder_displacement": 0, "prompts_displacement": 0, "lora_displacement": 0}
     updates = frozen = 0.0
     with torch.no_grad():
         model.conditioner.prompts.mul_(1.25)
@@ -94,7 +110,8 @@ def test_displacement_of_prompts_and_lora(make_trainer):
 )
 def test_what_does_not_exist_has_no_displacement(make_trainer, opts, names):
     model = make_trainer("ma_ms.yml", *opts).model
-    assert set(Displacement(model.conditioner, model.feedback.denoiser).numbers()) == names
+    found = Displacement(model.backbone, model.conditioner, model.feedback.denoiser).numbers()
+    assert set(found) == {"encoder_displacement", *names}
 
 
 @pytest.mark.parametrize("ratio, word", [(0.0, "dead"), (5e-4, "drowned"), (11.0, "overwhelming"), (0.1, None)])

@@ -16,6 +16,13 @@ ALL = {
     *("noise_loss_0_250", "noise_loss_250_500", "noise_loss_500_750", "noise_loss_750_1000"),
     *("condition_entropy", "condition_top1", "prompts_displacement", "lora_displacement"),
     *("reid_gradient", "diffusion_gradient", "gradient_ratio", "gradient_cosine", "classifier_share"),
+    "encoder_displacement",
+}
+BANDS = ("0_250", "250_500", "500_750", "750_1000")
+HELD_OUT = {  # after an epoch
+    *("condition_value", "condition_value_identity", "condition_value_none"),
+    *(f"condition_value_{band}" for band in BANDS),
+    *(f"held_out_loss_{name}" for name in ("own", "identity", "anothers", "none")),
 }
 BF16 = ("SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16")
 
@@ -60,7 +67,8 @@ def test_the_training_stays_the_same_to_the_bit(make_trainer, config, opts):
 def test_every_nth_step_is_logged(make_trainer):
     trainer = trained(make_trainer, "ma_ms.yml", TELEMETRY, 2, "SOLVER.MAX_EPOCH", 2)  # 6 steps
     found = logged(trainer)
-    assert set(found) <= ALL and set(found) >= {name for name in ALL if not name.startswith("noise_loss")}
+    assert set(found) <= ALL | HELD_OUT
+    assert set(found) >= {name for name in ALL | HELD_OUT if not name.startswith("noise_loss")}
     assert [step for _, step in found["gradient_ratio"]] == [0, 2, 4]
     assert found["lora_displacement"][0][0] == 0 < found["lora_displacement"][-1][0]
     lines = [json.loads(line) for line in (Path(trainer.cfg.OUTPUT_DIR) / "metrics.json").read_text().splitlines()]
@@ -71,7 +79,7 @@ def test_every_nth_step_is_logged(make_trainer):
 
 def test_the_baseline_logs_what_it_has(make_trainer):
     found = logged(trained(make_trainer, "baseline/ma_ms.yml", TELEMETRY, 1))
-    assert set(found) == {"reid_gradient"} and len(found["reid_gradient"]) == 3
+    assert set(found) == {"reid_gradient", "encoder_displacement"} and len(found["reid_gradient"]) == 3
 
 
 def test_a_dead_feedback_is_said_once(make_trainer, caplog):

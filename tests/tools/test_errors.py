@@ -204,6 +204,25 @@ CASES = [
     Case("no loss", "MODEL.LOSSES.NAME is empty", "MODEL.LOSSES.NAME ()"),
     Case("one loss twice", "has both IDLoss .* and fast-reid's", "MODEL.LOSSES.NAME ('IDLoss','CrossEntropyLoss')"),
     Case("unknown conditioner", "NAME is 'Correlation'; known", "MODEL.DCAC.CONDITIONER.NAME Correlation", config=DCAC),
+    Case("unknown view", "VIEW is 'other'; known are camera, identity, same", "MODEL.DCAC.CONDITIONER.VIEW other"),
+    Case(
+        "view and shuffle",
+        "VIEW is 'identity', but SHUFFLE True",
+        "MODEL.DCAC.CONDITIONER.VIEW identity MODEL.DCAC.CONDITIONER.SHUFFLE True",
+        config=DCAC,
+    ),
+    Case(
+        "nothing to learn from",
+        "MODEL.LOSSES.NAME is empty and MODEL.DCAC.LAMBDA 0",
+        "MODEL.LOSSES.NAME () MODEL.DCAC.LAMBDA 0",
+        config=DCAC,
+    ),
+    Case(
+        "nothing to balance",
+        "BALANCE is 0.3, but MODEL.LOSSES.NAME empty",
+        "MODEL.LOSSES.NAME () MODEL.DCAC.BALANCE 0.3",
+        config=DCAC,
+    ),
     Case(
         "unknown tuning",
         "TUNING is 'loar'; known are frozen, full, lora",

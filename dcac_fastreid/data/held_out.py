@@ -1,0 +1,58 @@
+"""Images of identities that a training does not learn from, of its own source."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dcac_fastreid.data.locations import data_root
+from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.data.transforms import test_transforms
+from fastreid.data.build import fast_batch_collator
+from fastreid.data.common import CommDataset
+
+Item = tuple[str, int, int]  # path, identity, camera
+
+
+class HeldOut(NamedTuple):
+    """Two images of each identity, one behind the other: paths (2 M), images (2 M, 3, H, W) as a test loader gives them."""
+
+    paths: list[str]
+    images: Tensor
+
+
+def held_out(cfg, identities: int) -> HeldOut | None:
+    """Of as many test identities of the sources as asked for, or of all, where there are fewer; always the same ones.
+
+    None where there are not two such identities, or where the training has them: under DATASETS.COMBINEALL.
+
+    Raises: InputError: a data set that is not complete.
+    """
+    if cfg.DATASETS.COMBINEALL:
+        return None
+    root, pairs = data_root(cfg.DATASETS.ROOT), []
+    for name in cfg.DATASETS.NAMES:
+        dataset = read_dataset(name, root)
+        pairs += _pairs(dataset.query, dataset.gallery)
+    if len(pairs) < 2:
+        return None
+    chosen = np.random.default_rng(0).permutation(len(pairs))[:identities]
+    items = [item for index in chosen for item in pairs[index]]
+    tested = CommDataset(items, test_transforms(cfg), relabel=False)
+    batch = fast_batch_collator([tested[index] for index in range(len(tested))])
+    return HeldOut([path for path, _, _ in items], torch.as_tensor(batch["images"]))
+
+
+def _pairs(query: Sequence[Item], gallery: Sequence[Item]) -> list[tuple[Item, Item]]:
+    """Each query identity's first query and the gallery image of it that comes first, by another camera where there is one."""
+    of_identity: dict[int, list[Item]] = {}
+    for item in gallery:
+        of_identity.setdefault(item[1], []).append(item)
+    firsts = {identity: (path, identity, camera) for path, identity, camera in reversed(query)}
+    return [
+        (first, min(of_identity[identity], key=lambda item: item[2] == first[2]))
+        for identity, first in sorted(firsts.items())
+        if identity in of_identity
+    ]
