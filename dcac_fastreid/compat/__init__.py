@@ -23,6 +23,10 @@ PATCHES = (
     ("solver.find_lamb", "SOLVER.OPT Lamb"),
     ("backbones.find_settings", "RegNet and EfficientNet from any working directory, and one after the other"),
     ("backbones.explain_missing_gdown", "pretrained weights without gdown: one sentence with the ways out"),
+    (
+        "backbones.read_weights_as_data",
+        "pretrained weights are read as all weights are: nothing runs, damage is noticed",
+    ),
     ("preprocessing.normalise_out_of_place", "TEST.FLIP: images are normalised once"),
     ("transforms.restore_random_affine", "INPUT.AFFINE on today's torchvision"),
     ("data_loader.load_in_order", "PyTorch's own data loader: runs without a GPU, and does not hang with one"),

@@ -1,12 +1,17 @@
 """The files that fast-reid's backbones read: RegNet's and EfficientNet's settings, pretrained weights."""
 
 import functools
+import pkgutil
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
+import torch
 from yacs.config import CfgNode
 
 import fastreid
+from dcac_fastreid.tensor_files import check_weights, read_tensor_file
+from fastreid.modeling import backbones
 from fastreid.modeling.backbones.regnet import config
 
 # Those whose init_pretrained_weights imports gdown.
@@ -59,3 +64,29 @@ def explain_missing_gdown() -> None:
         module = import_module(f"fastreid.modeling.backbones.{name}")
         if not hasattr(module.init_pretrained_weights, "__wrapped__"):
             module.init_pretrained_weights = _with_explanation(module.init_pretrained_weights)
+
+
+class _TorchThatReadsData(ModuleType):
+    """torch, but `load` is that of tensor_files."""
+
+    def __getattr__(self, name: str):
+        return getattr(torch, name)
+
+    @staticmethod
+    def load(file, map_location=None) -> dict:
+        """On the CPU, whatever map_location says: the host copies the tensors into its model."""
+        content = dict(read_tensor_file(file))
+        weights = next((content[name] for name in ("model", "state_dict", "model_state") if name in content), content)
+        check_weights({name: weight for name, weight in dict(weights).items() if torch.is_tensor(weight)}, None, file)
+        return content
+
+
+def read_weights_as_data() -> None:
+    """fastreid/modeling/backbones/resnet.py:339 reads MODEL.BACKBONE.PRETRAIN_PATH by torch.load; likewise eight others.
+
+    Any version. Damage goes unnoticed, a small file may fill the memory, NaN is taken; and before PyTorch 2.6 a pickle is run.
+    """
+    for found in pkgutil.walk_packages(backbones.__path__, f"{backbones.__name__}."):
+        module = import_module(found.name)
+        if getattr(module, "torch", None) is torch:
+            module.torch = _TorchThatReadsData("torch")

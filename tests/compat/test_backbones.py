@@ -9,6 +9,7 @@ import torch
 
 import fastreid
 from dcac_fastreid.compat.backbones import WITH_GDOWN
+from dcac_fastreid.errors import InputError
 from fastreid.modeling.backbones import build_backbone
 from fastreid.modeling.backbones.regnet import config, effnet, regnet
 
@@ -87,3 +88,53 @@ def test_gdown_that_lacks_something_itself_keeps_its_error(monkeypatch, tmp_path
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ModuleNotFoundError, match="No module named 'a_package_that_nobody_has'"):
         import_module("fastreid.modeling.backbones.resnet").init_pretrained_weights("50x")
+
+
+@pytest.fixture
+def pretrained(build, host_cfg, tmp_path):
+    """pretrained(change): a ResNet that begins with the file of its own random weights, after `change` of file or weights."""
+
+    def pretrained(change_weights=lambda weights: None, change_file=lambda content: content):
+        weights = build("build_resnet_backbone", "18x").state_dict()
+        change_weights(weights)
+        torch.save(weights, tmp_path / "weights.pth")
+        (tmp_path / "weights.pth").write_bytes(change_file((tmp_path / "weights.pth").read_bytes()))
+        host_cfg.MODEL.BACKBONE.PRETRAIN, host_cfg.MODEL.BACKBONE.PRETRAIN_PATH = True, str(tmp_path / "weights.pth")
+        return weights, build("build_resnet_backbone", "18x").state_dict()
+
+    return pretrained
+
+
+def test_pretrained_weights_are_those_of_the_file(pretrained):
+    saved, found = pretrained()
+    assert all(found[name].equal(weight) for name, weight in saved.items())
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        (
+            {"change_weights": lambda weights: weights["conv1.weight"].fill_(float("nan"))},
+            "conv1.weight is NaN or infinite",
+        ),
+        (
+            {"change_file": lambda content: content[:5000] + b"\xff" + content[5001:]},
+            "cannot be read as weights .*checksum",
+        ),
+        ({"change_file": lambda content: b"<html>not found</html>"}, "cannot be read as weights .*page"),
+    ],
+    ids=["NaN", "a changed byte", "a page"],
+)
+def test_pretrained_weights_that_are_damaged_are_refused(pretrained, changes, message):
+    with pytest.raises(InputError, match=f"weights.pth .*{message}"):
+        pretrained(**changes)
+
+
+def test_every_backbone_reads_weights_as_data():
+    """The host's torch.load would run what a pickle says, before PyTorch 2.6."""
+    readers = [
+        module
+        for name, module in sys.modules.items()
+        if name.startswith("fastreid.modeling.backbones.") and "torch.load(" in Path(module.__file__).read_text()
+    ]
+    assert len(readers) > 8 and all(module.torch is not torch for module in readers)
