@@ -10,8 +10,7 @@ _CONDITIONER = "MODEL.DCAC.CONDITIONER."
 _RANK = "MODEL.DCAC.LORA.RANK"
 _BASELINE = {"MODEL.META_ARCHITECTURE": "PrototypicalBaseline"}
 _INTERPOLATED, _AVERAGED = {"SOLVER.INTERPOLATE.ALPHA": 0.7}, {"SOLVER.EMA.EPOCHS": 3.0}
-
-
+_THIRD, _TENTH = {"SOLVER.BASE_LR": 3.3e-4}, {"SOLVER.BASE_LR": 1e-4}  # of the synthetic configs' 1e-3
 _VIEW = _CONDITIONER + "VIEW"
 # Without any Re-ID loss: nothing else pulls at the weights, and the rates are those that suit the small parts.
 _ALONE = {
@@ -67,6 +66,14 @@ ROWS = {
     # which weights are tested: levers beyond the paper
     "baseline_interpolated": Row("Baseline, interpolated (0.7)", {**_BASELINE, **_INTERPOLATED}),
     "interpolated": Row("DCAC, interpolated (0.7)", _INTERPOLATED),
+    "baseline_third": Row("Baseline, a third of the rate", {**_BASELINE, **_THIRD}),
+    "baseline_third_interpolated": Row(
+        "Baseline, a third of the rate, interpolated (0.7)", {**_BASELINE, **_THIRD, **_INTERPOLATED}
+    ),
+    "baseline_tenth": Row("Baseline, a tenth of the rate", {**_BASELINE, **_TENTH}),
+    "baseline_tenth_interpolated": Row(
+        "Baseline, a tenth of the rate, interpolated (0.7)", {**_BASELINE, **_TENTH, **_INTERPOLATED}
+    ),
     "baseline_averaged": Row("Baseline, averaged (3 epochs)", {**_BASELINE, **_AVERAGED}),
     "averaged": Row("DCAC, averaged (3 epochs)", _AVERAGED),
     # beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them
