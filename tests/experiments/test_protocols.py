@@ -14,7 +14,10 @@ from dcac_fastreid.experiments.rows import ROWS, check_row
 CONFIGS = Path(__file__).parent.parent.parent / "configs" / "DCAC"
 FOLDERS = ("", "synthetic/")
 ABLATIONS = sorted(
-    str(file.relative_to(CONFIGS)) for folder in ("ablation", "plus") for file in CONFIGS.glob(f"{folder}/*/*.yml")
+    str(file.relative_to(CONFIGS))
+    for folder in ("ablation", "plus")
+    for file in CONFIGS.glob(f"{folder}/*/*.yml")
+    if (CONFIGS / "synthetic" / file.relative_to(CONFIGS)).exists()  # there are real weights without a small counterpart
 )
 SOURCES = sorted({source for spec in TABLES.values() for source in spec.sources})
 
