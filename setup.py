@@ -32,6 +32,7 @@ setup(
     package_data={
         "dcac_fastreid": [
             "experiments/first_defaults.json",
+            "experiments/later_defaults.json",
             "reid/clip_architectures/*.json",
             "diffusion/sd15/*/*.json",
             "synthetic/weights/*",

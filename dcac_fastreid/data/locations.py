@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import fastreid.data.build
@@ -73,13 +74,31 @@ def weights_path(path: str) -> str:
     return str(part(path.removeprefix(SYNTHETIC)))
 
 
-def synthetic_version() -> str:
-    """What stands behind "synthetic:..." now: another text once the world is drawn, or its parts are trained, in another way."""
-    from dcac_fastreid.synthetic.parts import WEIGHTS
+def synthetic_versions(values: Mapping[str, str]) -> dict[str, str]:
+    """What stands behind "synthetic:..." now.
+
+    Args:
+        values: key of a config -> its value "synthetic:...".
+    Returns: "generator" -> the version of the data sets' generator, where DATASETS.ROOT is among the keys; file -> sha256, of
+        the shipped weights that the other values name and of no others.
+    Raises: InputError: a value names no weights.
+    """
+    from dcac_fastreid.synthetic.parts import part
     from dcac_fastreid.synthetic.world import VERSION
 
-    card = json.loads((WEIGHTS / "card.json").read_text())
-    return " ".join([f"world {VERSION}", *card["sha256"].values()])
+    versions = {"generator": f"world {VERSION}"} if "DATASETS.ROOT" in values else {}
+    for key, value in values.items():
+        if key != "DATASETS.ROOT":
+            named = part(value.removeprefix(SYNTHETIC), Path())
+            versions |= {file: sha256 for file, sha256 in shipped_weights().items() if Path(file).is_relative_to(named)}
+    return versions
+
+
+def shipped_weights() -> dict[str, str]:
+    """File -> sha256, of all small weights that ship with the package."""
+    from dcac_fastreid.synthetic.parts import WEIGHTS
+
+    return json.loads((WEIGHTS / "card.json").read_text())["sha256"]
 
 
 def use_data_root(cfg) -> str:

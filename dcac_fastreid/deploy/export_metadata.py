@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-from dcac_fastreid.data import synthetic_version
+from dcac_fastreid.data import shipped_weights
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.exported_program import FEATURES, IMAGES, INSIDE
@@ -113,7 +113,7 @@ def _weights_terms(stamp: Mapping) -> str:
 
 def _ships_with_the_package(files: Mapping[str, str | None]) -> bool:
     weights = [sha256 for name, sha256 in files.items() if name.endswith(".safetensors")]
-    return bool(weights) and all(sha256 and sha256 in synthetic_version() for sha256 in weights)
+    return bool(weights) and set(weights) <= set(shipped_weights().values())
 
 
 def _version(library: str) -> str | None:

@@ -12,10 +12,17 @@ from dcac_fastreid.config import add_dcac_config, leaves
 from dcac_fastreid.data.locations import SYNTHETIC
 from fastreid.config import CfgNode, get_cfg
 
-# Key -> default, of all keys that there were when fingerprints began to leave defaults out. It stays as it is: a run in which
-# a key has another value than here is another run, also where that value has become the key's default. A key that is
-# added later is compared with its own default; before that default is changed, the old one must be entered here.
+# Two files of key -> default. A run in which a key has another value than there is another run, also where that value has
+# become the key's default: no entry is changed. The first has all keys that there were when fingerprints began to leave
+# defaults out, and stays as it is; a key that is added gets its entry in the second.
 FIRST_DEFAULTS = Path(__file__).with_name("first_defaults.json")
+LATER_DEFAULTS = Path(__file__).with_name("later_defaults.json")
+# All that the first names counted as behind "synthetic:...", whichever of it a run used.
+FIRST_SYNTHETIC = {
+    "DATASETS.ROOT": "synthetic:0",
+    "MODEL.BACKBONE.PRETRAIN_PATH": "synthetic:clip",
+    "MODEL.DCAC.DIFFUSION.WEIGHTS": "synthetic:stable-diffusion",
+}
 # Where a run lies and is computed, how its pictures are loaded, what it saves and logs on the way: no part of its settings.
 # All but MODEL.DEVICE leave every number as it is. CPU and GPU do not compute the same bits, so that scores may differ; a
 # result is taken from either all the same, its stamp tells the device, and a table that mixes them says so.
@@ -35,15 +42,21 @@ def settings_of(cfg: CfgNode) -> dict[str, Any]:
 
 def fingerprint(cfg: CfgNode) -> str:
     """Ten hexadecimal digits that differ where a setting differs that can change a score."""
-    return _digits({"format": 2, **_not_at_default(settings_of(cfg))})
+    settings = _not_at_default(settings_of(cfg))
+    if synthetic := _synthetic(settings):
+        settings["synthetic"] = data.synthetic_versions(synthetic)
+    return _digits({"format": 2, **settings})
 
 
 def first_fingerprint(cfg: CfgNode) -> str | None:
     """What the same run was called while defaults were not left out; None where it needs a key that there was not then."""
-    settings, first = settings_of(cfg), _first_defaults()
+    settings, first = settings_of(cfg), _frozen(FIRST_DEFAULTS)
     if any(key not in first for key in _not_at_default(settings)):
         return None
-    return _digits({key: value for key, value in settings.items() if key in first})
+    settings = {key: value for key, value in settings.items() if key in first}
+    if _synthetic(settings):
+        settings["synthetic"] = " ".join(data.synthetic_versions(FIRST_SYNTHETIC).values())
+    return _digits(settings)
 
 
 def changes_scores(key: str) -> bool:
@@ -52,14 +65,15 @@ def changes_scores(key: str) -> bool:
 
 
 def _not_at_default(settings: Mapping[str, Any]) -> dict[str, Any]:
-    defaults = {**_defaults(), **_first_defaults()}
+    defaults = {**_defaults(), **_frozen(LATER_DEFAULTS), **_frozen(FIRST_DEFAULTS)}
     return {key: value for key, value in settings.items() if _plain(value) != _plain(defaults[key])}
 
 
+def _synthetic(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {key: value for key, value in settings.items() if isinstance(value, str) and value.startswith(SYNTHETIC)}
+
+
 def _digits(settings: Mapping[str, Any]) -> str:
-    settings = dict(settings)
-    if any(str(value).startswith(SYNTHETIC) for value in settings.values()):
-        settings["synthetic"] = data.synthetic_version()
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:10]
 
 
@@ -70,8 +84,8 @@ def _defaults() -> dict[str, Any]:
 
 
 @cache
-def _first_defaults() -> dict[str, Any]:
-    return json.loads(FIRST_DEFAULTS.read_text())
+def _frozen(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text())
 
 
 def _plain(value):

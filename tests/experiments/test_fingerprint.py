@@ -4,10 +4,13 @@ import json
 
 import pytest
 
-from dcac_fastreid.config import values
+from dcac_fastreid.config import add_dcac_config, leaves, values
 from dcac_fastreid.config.our_keys import OUR_KEYS, Key
 from dcac_fastreid.config.rules import number
+from dcac_fastreid.experiments.fingerprint import FIRST_DEFAULTS, LATER_DEFAULTS
 from dcac_fastreid.experiments.runs import make_run
+from dcac_fastreid.synthetic import world
+from fastreid.config import get_cfg
 
 
 @pytest.fixture
@@ -52,9 +55,27 @@ def test_runs_of_before_defaults_were_left_out_are_found(make, tmp_path, added_k
     assert make("SOLVER.BASE_LR", 1e-5, row=row).result() is None
 
 
-def test_a_default_that_changes_changes_no_name(make, monkeypatch):
-    before = make("MODEL.LOSSES.PCL.MOMENTUM", 0.2).key, make("MODEL.LOSSES.PCL.MOMENTUM", 0.5).key
-    keys = [Key(key.name, 0.5, key.rule) if key.name == "MODEL.LOSSES.PCL.MOMENTUM" else key for key in OUR_KEYS]
+@pytest.mark.parametrize("name, default", [("MODEL.LOSSES.PCL.MOMENTUM", 0.2), ("SOLVER.INTERPOLATE.ALPHA", 1.0)])
+def test_a_default_that_changes_changes_no_name(make, monkeypatch, name, default):
+    before = make(name, default).key, make(name, 0.5).key
+    keys = [Key(key.name, 0.5, key.rule) if key.name == name else key for key in OUR_KEYS]
     monkeypatch.setattr(values, "OUR_KEYS", tuple(keys))
-    assert before == (make("MODEL.LOSSES.PCL.MOMENTUM", 0.2).key, make("MODEL.LOSSES.PCL.MOMENTUM", 0.5).key)
+    assert before == (make(name, default).key, make(name, 0.5).key)
     assert before[0] != before[1]
+
+
+def test_each_key_has_its_frozen_default():
+    """A key without one is to be entered in later_defaults.json; without it, a change of its default renames finished runs."""
+    cfg = get_cfg()
+    add_dcac_config(cfg)
+    first, later = (json.loads(file.read_text()) for file in (FIRST_DEFAULTS, LATER_DEFAULTS))
+    assert {name for name, _ in leaves(cfg)} == first.keys() | later.keys()
+    assert not first.keys() & later.keys()
+
+
+@pytest.mark.parametrize("row, digits", [("baseline", "a0d5c7af21"), ("dcac", "fd67f0fd29")])
+def test_first_names_on_synthetic_data(configs, tmp_path, monkeypatch, row, digits):
+    """As commit 28b0f85 gave them; a later generator of data sets gives others."""
+    monkeypatch.setattr(world, "VERSION", 5)
+    run = make_run(configs / "synthetic", tmp_path, row, "MA", 0, ["MODEL.DEVICE", "cpu"])
+    assert run.keys[1] == f"MA/seed0-{digits}"

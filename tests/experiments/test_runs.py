@@ -1,6 +1,7 @@
 """One training: what makes it another one, what it leaves, and how it goes on."""
 
 import json
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -28,6 +29,22 @@ def make(configs, tiny_world, tmp_path):
         return make_run(configs / "synthetic", output, row, source, seed, [*tiny, *opts])
 
     return made
+
+
+@pytest.fixture
+def other_weights(monkeypatch, tmp_path):
+    """Within it a shipped file has another sha256, by its name in parts.FILES, or one more file ships."""
+
+    @contextmanager
+    def changed(name):
+        card = json.loads((parts.WEIGHTS / "card.json").read_text())
+        card["sha256"][parts.FILES.get(name, name)] = "0" * 64
+        (tmp_path / "card.json").write_text(json.dumps(card))
+        with monkeypatch.context() as patch:
+            patch.setattr(parts, "WEIGHTS", tmp_path)
+            yield
+
+    return changed
 
 
 @pytest.mark.parametrize(
@@ -84,22 +101,27 @@ def test_a_row_is_stronger_than_the_pairs_of_the_command_line(make):
 
 
 @pytest.mark.parametrize("row", ["baseline", "dcac"])
-def test_another_drawn_world_and_other_shipped_weights_are_other_runs(make, monkeypatch, tmp_path, row):
-    before = make(row).key
+def test_another_drawn_world_and_other_shipped_weights_are_other_runs(make, monkeypatch, other_weights, row):
+    on_default = ("DATASETS.ROOT", "synthetic:0")
+    before = make(row, "MA", 0, *on_default).key
     with monkeypatch.context() as patch:
         patch.setattr(world, "VERSION", world.VERSION + 1)
-        assert make(row).key != before
-    card = json.loads((parts.WEIGHTS / "card.json").read_text())
-    name = next(iter(card["sha256"]))
-    (tmp_path / "card.json").write_text(json.dumps({**card, "sha256": {**card["sha256"], name: "0" * 64}}))
-    with monkeypatch.context() as patch:
-        patch.setattr(parts, "WEIGHTS", tmp_path)
-        assert make(row).key != before
-    assert make(row).key == before
+        assert make(row, "MA", 0, *on_default).key != before
+    with other_weights("clip"):
+        assert make(row, "MA", 0, *on_default).key != before
+    assert make(row, "MA", 0, *on_default).key == before
+
+
+def test_another_unet_is_another_run_of_dcac_and_the_same_baseline(make, other_weights):
+    baseline, dcac = make("baseline"), make("dcac")
+    with other_weights("unet"):
+        assert make("baseline").key == baseline.key and make("dcac").key != dcac.key
+    with other_weights("another U-Net that is added"):
+        assert make("baseline").keys == baseline.keys and make("dcac").keys == dcac.keys
 
 
 def test_paths_of_ones_own_do_not_ask_for_the_drawn_world(make, monkeypatch):
-    monkeypatch.setattr(data, "synthetic_version", lambda: pytest.fail("asked for"))
+    monkeypatch.setattr(data, "synthetic_versions", lambda _: pytest.fail("asked for"))
     encoder = ("MODEL.BACKBONE.PRETRAIN_PATH", "weights/ViT-B-16.pt")
     diffusion = ("MODEL.DCAC.DIFFUSION.WEIGHTS", "weights/stable-diffusion-v1-5")
     assert make("dcac", "MA", 0, *encoder, *diffusion).key and make("baseline", "MA", 0, *encoder).key
