@@ -43,7 +43,8 @@ def variance_of_mean(differences: Mapping[Place, np.ndarray], persons: Mapping[T
     spread between trainings estimates seeds + pairs, the spread between persons (sums over their queries) persons +
     queries + pairs, and what is left when both are taken off estimates the pairs. Degrees of freedom: Satterthwaite.
 
-    Where a source has one training its seeds' and pairs' parts are not known: seeds are left out, pairs counted among queries.
+    A data set and source with one training tells nothing of seeds and pairs: theirs are taken to be as large as those of the
+    others, pooled. Where all have one training, seeds are left out and pairs counted among queries.
 
     Args:
         differences: (S, Q) each, in percentage points.
@@ -58,14 +59,7 @@ def variance_of_mean(differences: Mapping[Place, np.ndarray], persons: Mapping[T
             means = sum(values.mean(axis=0) - values.mean() for values in of_set) / (number * groups.of.size)
             between_persons[groups.number - 1, test_set] = groups.variance_of_sum(means[None])
             within_persons += groups.variance_within(means[None])
-    pairs = pairs_within = 0.0
-    for (data, _, target), values in differences.items():
-        seeds, groups = len(values), _Groups(persons[data, target])
-        if seeds > 1 and groups.number > 1:
-            means = values.mean(axis=0), values.mean(axis=1, keepdims=True)
-            left = (values - means[0] - means[1] + values.mean()) / (number * values.shape[1])
-            pairs += groups.variance_of_sum(left) / (seeds * (seeds - 1))
-            pairs_within += groups.variance_within(left) / (seeds * (seeds - 1))
+    pairs, pairs_within = map(float, _pairs(differences, persons, number))
     of_seeds, of_persons = sum(between_seeds.values()), sum(between_persons.values())
     rest = max(of_persons - pairs, 0.0)  # persons and queries
     queries = min(max(within_persons - pairs_within, 0.0), rest)
@@ -80,15 +74,43 @@ def variance_between(differences: Sequence[float], variances: Sequence[float]) -
 
 
 def _between_seeds(differences: Mapping[Place, np.ndarray], number: int) -> dict[tuple, float]:
-    """(degrees of freedom, data set and source) -> variance of the trainings' share in the mean; of one training nothing."""
-    shares: dict[tuple, np.ndarray] = {}
+    """(degrees of freedom, data set and source) -> what its trainings' spread says of the variance of the mean.
+
+    That is the variance of its own share in the mean, and its part in the pooled estimate for shares of one training.
+    """
+    shares: dict[tuple, list[np.ndarray]] = {}
     for (data, source, _), values in differences.items():
-        shares[data, source] = shares.get((data, source), 0) + values.mean(axis=1) / number
+        shares.setdefault((data, source), []).append(values.mean(axis=1))
+    several = {key: np.mean(means, axis=0) for key, means in shares.items() if means[0].size > 1}
+    weights = {key: (len(means) / number) ** 2 for key, means in shares.items()}
+    of_single = sum(weight for key, weight in weights.items() if key not in several)
+    freedom = sum(means.size - 1 for means in several.values())
     return {
-        (share.size - 1, (data, source)): float(share.var(ddof=1)) / share.size
-        for (data, source), share in shares.items()
-        if share.size > 1
+        (means.size - 1, key): float(means.var(ddof=1))
+        * (weights[key] / means.size + of_single * (means.size - 1) / freedom)
+        for key, means in several.items()
     }
+
+
+def _pairs(
+    differences: Mapping[Place, np.ndarray], persons: Mapping[TestSet, Sequence[int]], number: int
+) -> np.ndarray:
+    """Variance of the mean by pairs of seed and person, and its part within persons."""
+    found, squares, freedom, single = np.zeros(2), np.zeros(2), 0, 0
+    for (data, _, target), values in differences.items():
+        seeds, groups = len(values), _Groups(persons[data, target])
+        if groups.number == 1:
+            continue
+        if seeds == 1:
+            single += 1
+            continue
+        means = values.mean(axis=0), values.mean(axis=1, keepdims=True)
+        left = (values - means[0] - means[1] + values.mean()) / (number * values.shape[1])
+        of_place = np.array([groups.variance_of_sum(left), groups.variance_within(left)])
+        found += of_place / (seeds * (seeds - 1))
+        squares += of_place
+        freedom += seeds - 1
+    return found + single * squares / freedom if freedom else found
 
 
 class _Groups:

@@ -12,7 +12,10 @@ SOURCES = TARGETS = ("MA", "D", "MS", "C3")
 def simulated(
     rng, *, seeds, persons, queries, training=0.0, person=0.0, query=0.0, pair=0.0, data=(0,), sources=SOURCES
 ):
-    """Differences without any true one, from normal noise of these standard deviations; about so many queries a person."""
+    """Differences without any true one, from normal noise of these standard deviations; about so many queries a person.
+
+    Args: seeds: a number, or one for each source.
+    """
     differences, of_queries = {}, {}
     for data_seed in data:
         shared = {}
@@ -20,10 +23,11 @@ def simulated(
             of = np.repeat(np.arange(persons), rng.integers(max(1, queries - 2), queries + 3, persons))
             shared[target] = person * rng.normal(size=persons)[of] + query * rng.normal(size=of.size)
             of_queries[data_seed, target] = of
-        for source in sources:
-            of_trainings = training * rng.normal(size=(seeds, 1))
+        for position, source in enumerate(sources):
+            number = seeds if isinstance(seeds, int) else seeds[position]
+            of_trainings = training * rng.normal(size=(number, 1))
             for target in (target for target in TARGETS if target != source):
-                noise = pair * rng.normal(size=(seeds, shared[target].size))
+                noise = pair * rng.normal(size=(number, shared[target].size))
                 differences[data_seed, source, target] = of_trainings + shared[target] + noise
     return differences, of_queries
 
@@ -43,6 +47,13 @@ def test_one_seed_tells_nothing_of_seeds_and_pairs():
     found = variance_of_mean({(None, "MA", "D"): values}, {(None, "D"): range(40)})
     assert (found.seeds, found.queries, found.pairs) == (0, 0, 0)
     assert found.persons == pytest.approx(values.var(ddof=1) / 40) and found.freedom == pytest.approx(39)
+
+
+def test_one_seed_beside_several_has_their_spread():
+    """Two trainings 4 apart on MA and one on MS, each source half of the mean: 8 / 2 / 4 of MA and 8 / 4 of MS."""
+    differences = {(0, "MA", "D"): np.array([[-2.0] * 6, [2.0] * 6]), (0, "MS", "D"): np.zeros((1, 6))}
+    found = variance_of_mean(differences, {(0, "D"): range(6)})
+    assert found.seeds == pytest.approx(1 + 2) and found.total == pytest.approx(3) and found.freedom == pytest.approx(1)
 
 
 def test_what_cancels_between_places_of_one_training_or_one_person_is_no_variance():
@@ -89,7 +100,11 @@ def test_known_parts_are_found(part):
     ],
     ids=["seeds prevail", "persons prevail", "a mixture"],
 )
-@pytest.mark.parametrize("shape", [{"seeds": 3}, {"seeds": 5, "sources": ("MA", "MS"), "data": (1, 2)}], ids=str)
+@pytest.mark.parametrize(
+    "shape",
+    [{"seeds": 3}, {"seeds": 5, "sources": ("MA", "MS"), "data": (1, 2)}, {"seeds": (5, 3, 1, 1)}],
+    ids=["equal seeds", "two data sets", "one seed on two sources"],
+)
 def test_95_per_cent_of_the_intervals_cover_the_truth(size, shape):
     """Of 300 tables 285; three standard deviations of that number are 11."""
     rng, covered = np.random.default_rng(0), 0
