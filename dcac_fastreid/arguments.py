@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -94,6 +95,20 @@ def whole_number(least: int, most: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def comma_separated(read: Callable[[str], Any] = str) -> Callable[[str], list]:
+    """The type of an option of argparse: one or more values with commas between them, each read by `read`."""
+
+    def read_all(text: str) -> list:
+        words = [word for word in text.split(",") if word.strip()]
+        if not words:
+            raise argparse.ArgumentTypeError(
+                f"it is {shown_value(text)}; expected one or more values with commas between"
+            )
+        return [read(word) for word in words]
+
+    return read_all
 
 
 def shown_value(value: object) -> str:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import dcac_fastreid  # first: it makes fast-reid importable
-from dcac_fastreid.arguments import SEEDS, as_path, whole_number
+from dcac_fastreid.arguments import SEEDS, as_path, comma_separated, whole_number
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments import reproduce
 from dcac_fastreid.experiments.protocols import table_of
@@ -20,15 +20,6 @@ from dcac_fastreid.helper_processes import end_with
 from dcac_fastreid.output_files import check_writable
 
 CONFIGS = Path(__file__).parent.parent / "configs" / "DCAC"
-
-
-def names(text: str) -> list[str]:
-    return [name for name in text.split(",") if name]
-
-
-def data_seeds(text: str) -> list[int]:
-    read = whole_number(0, SEEDS - 1)
-    return [read(name) for name in names(text)]
 
 
 def parse() -> argparse.Namespace:
@@ -44,7 +35,7 @@ def parse() -> argparse.Namespace:
         "--seeds", type=whole_number(1, 1000), default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)"
     )
     parser.add_argument(
-        "--data-seeds", type=data_seeds, default=[], metavar="A,B",
+        "--data-seeds", type=comma_separated(whole_number(0, SEEDS - 1)), default=[], metavar="A,B",
         help="train and test on the synthetic data sets of these seeds, and judge over all of them (default: 0 alone)",
     )  # fmt: skip
     parser.add_argument("--output", default="logs/reproduce", metavar="DIR", help="(default: logs/reproduce)")
@@ -52,8 +43,10 @@ def parse() -> argparse.Namespace:
         "--results", metavar="DIR",
         help="folder of small result files, such as benchmarks/results: a run that has one there is finished, others leave one",
     )  # fmt: skip
-    parser.add_argument("--rows", type=names, default=[], metavar="A,B", help="train these rows alone")
-    parser.add_argument("--sources", type=names, default=[], metavar="MA,MS", help="train on these sources alone")
+    parser.add_argument("--rows", type=comma_separated(), default=[], metavar="A,B", help="train these rows alone")
+    parser.add_argument(
+        "--sources", type=comma_separated(), default=[], metavar="MA,MS", help="train on these sources alone"
+    )
     parser.add_argument("--dry-run", action="store_true", help="list the runs, and which of them are done")
     parser.add_argument(
         "--jobs", type=whole_number(1, 1000), default=1, metavar="N", help="trainings at a time (default: 1)"

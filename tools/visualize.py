@@ -11,23 +11,15 @@ from collections.abc import Callable
 
 import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.analysis.kinds import KINDS, write_pictures
-from dcac_fastreid.arguments import SEEDS, whole_number
+from dcac_fastreid.arguments import SEEDS, comma_separated, whole_number
 
 number = whole_number(0, SEEDS - 1)
-
-
-def words(text: str) -> list[str]:
-    return [word for word in text.split(",") if word]
-
-
-def numbers(text: str) -> list[int]:
-    return [number(word) for word in words(text)]
 
 
 def reader(default) -> Callable:
     """Of an option's text, by the default's type."""
     if isinstance(default, tuple):
-        return numbers if default else words
+        return comma_separated(number if default else str)
     return number if isinstance(default, int) else type(default)
 
 

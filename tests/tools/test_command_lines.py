@@ -61,13 +61,32 @@ def test_whole_numbers_are_read_with_their_range(tool):
         ("convert_checkpoint", ["--input", "", "--output", "x.pth"], "--input is an empty name"),
         ("convert_checkpoint", ["--input", "x", "--output", "y", "--image-size", "0", "9"], "--image-size: it is '0'"),
         ("visualize", ["diffusion", "--checkpoint", "x", "--timesteps", "1,x"], "--timesteps: it is 'x'"),
+        ("visualize", ["diffusion", "--checkpoint", "x", "--timesteps", ""], "--timesteps: it is ''; expected one or"),
+        (
+            "reproduce",
+            ["--table", "7", "--synthetic", "--data-seeds", "", "--dry-run"],
+            "--data-seeds: it is ''; expected",
+        ),
+        (
+            "reproduce",
+            ["--table", "7", "--synthetic", "--data-seeds", ",", "--dry-run"],
+            "--data-seeds: it is ','; expected",
+        ),
+        ("reproduce", ["--table", "7", "--synthetic", "--rows", "", "--dry-run"], "--rows: it is ''; expected"),
+        (
+            "reproduce",
+            ["--table", "7", "--synthetic", "--sources", ", ", "--dry-run"],
+            "--sources: it is ', '; expected",
+        ),
+        ("interpolate", ["--config-file", "{config}", "--checkpoint", "x", "--alpha", "", "--output", "y"], "alpha"),
     ],
 )
 def test_odd_options_are_one_sentence_and_leave_nothing(tool, words, sentence, run_tool, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("a file")
     (tmp_path / "folder").mkdir()
-    words = [word.format(file=tmp_path / "file", folder=tmp_path / "folder") for word in words]
+    config = FOLDER.parent / "configs/DCAC/synthetic/ma_ms.yml"
+    words = [word.format(file=tmp_path / "file", folder=tmp_path / "folder", config=config) for word in words]
     status, said = run_tool(tool, *words)
     last = said.strip().splitlines()[-1]
     assert status == 2 and sentence in last and "error: " in last
