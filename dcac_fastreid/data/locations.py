@@ -53,6 +53,11 @@ def synthetic_data_is_there(root: str) -> bool:
     return world_path(cache_folder(), *_seed_and_difficulty(root)).is_dir()
 
 
+def synthetic_seed(root: str) -> int | None:
+    """Seed of the synthetic data set that DATASETS.ROOT names; None of a folder. Raises: InputError: another form."""
+    return _seed_and_difficulty(root)[0] if root.startswith(SYNTHETIC) else None
+
+
 def _seed_and_difficulty(root: str) -> tuple[int, str]:
     from dcac_fastreid.synthetic.difficulty import PRESETS
 

@@ -10,10 +10,13 @@ from itertools import chain, groupby, repeat
 from pathlib import Path
 from typing import Any
 
+from dcac_fastreid.arguments import shown_value
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import write_whole
 
-OF_A_RESULT = {"row": str, "source": str, "seed": int, "scores": dict, "seconds": float | int, "telemetry": dict}
+OF_A_RESULT = {
+    "row": str, "source": str, "seed": int, "scores": dict, "stamp": dict, "marks": dict, "seconds": float | int, "telemetry": dict,
+}  # fmt: skip
 HIT, MISS = "1", "0"
 
 
@@ -44,6 +47,20 @@ def read_result(file: Path) -> dict[str, Any]:
     if not fits:
         raise InputError(f"{file} is no result of a training, or damaged; remove it, and the run is trained again")
     return {**result, "queries": queries}
+
+
+def check_belongs(file: Path, result: Mapping[str, Any], entries: Mapping[str, Sequence]) -> None:
+    """Refuses a file that was put under another run's name; an entry that older results have not is not looked at.
+
+    Args: entries: name -> the values of which a result of the run has one.
+    Raises: InputError: the result is of another run.
+    """
+    for name, values in entries.items():
+        if name in result and result[name] not in values:
+            raise InputError(
+                f"{file} is of another run: its {name} is {shown_value(result[name])}, expected {' or '.join(map(str, values))}; "
+                "remove it, and the run is trained again"
+            )
 
 
 def rounded_ap(values: Sequence[float]) -> list[float]:

@@ -13,13 +13,13 @@ from typing import Any
 from filelock import FileLock
 
 from dcac_fastreid.checkpoint import marks
-from dcac_fastreid.data.locations import SYNTHETIC
+from dcac_fastreid.data.locations import SYNTHETIC, synthetic_seed
 from dcac_fastreid.engine import DCACTrainer, load_config
 from dcac_fastreid.engine.stamp import FILE as STAMP
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.fingerprint import fingerprint, first_fingerprint, settings_of
 from dcac_fastreid.experiments.protocols import DATASETS, all_targets, config_file
-from dcac_fastreid.experiments.results import read_result, rounded_ap, write_result
+from dcac_fastreid.experiments.results import check_belongs, read_result, rounded_ap, write_result
 from dcac_fastreid.experiments.rows import ROWS, check_row
 from dcac_fastreid.experiments.shared_training import take_over, trained_alike
 from dcac_fastreid.waiting import held
@@ -74,12 +74,23 @@ class Run:
     def result(self) -> dict[str, Any] | None:
         """What the finished training has written, under this row's name; None where none is finished.
 
-        Raises: InputError: the file is damaged.
+        Raises: InputError: the file is damaged, or one in the folder of results is of another run.
         """
-        kept = [self.results.glob(f"*/{key}.json") for key in self.keys if self.results]
-        for file in chain(_results(self.output, self.keys), *map(sorted, kept)):
+        for file in _results(self.output, self.keys):
             return {**read_result(file), "row": self.row}
+        kept = [self.results.glob(f"*/{key}.json") for key in self.keys if self.results]
+        for file in chain(*map(sorted, kept)):
+            result = read_result(file)
+            check_belongs(file, result, self._entries())
+            return {**result, "row": self.row}
         return None
+
+    def _entries(self) -> dict[str, tuple]:
+        """What a result of this run has in some of its entries: one of these values each."""
+        entries = {"source": (self.source,), "seed": (self.seed,)}
+        entries["fingerprint"] = tuple(key.rpartition("-")[2] for key in self.keys)
+        data_seed = synthetic_seed(self.cfg.DATASETS.ROOT)
+        return entries if data_seed is None else {**entries, "data_seed": (data_seed,)}
 
     def keep(self) -> None:
         """Puts the result, where there is one, into the folder of results as well; not one without the queries' persons."""

@@ -7,6 +7,7 @@ import pytest
 from dcac_fastreid.config import add_dcac_config, leaves, values
 from dcac_fastreid.config.our_keys import OUR_KEYS, Key
 from dcac_fastreid.config.rules import number
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.fingerprint import FIRST_DEFAULTS, LATER_DEFAULTS
 from dcac_fastreid.experiments.runs import make_run
 from dcac_fastreid.synthetic import world
@@ -34,7 +35,8 @@ def added_key(monkeypatch):
 
 def finish(folder):
     content = {"row": "baseline", "source": "MA", "seed": 0, "scores": {}, "seconds": 1.0, "telemetry": {}}
-    folder.mkdir(parents=True)
+    content |= {"stamp": {}, "marks": {}}
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "result.json").write_text(json.dumps(content))
 
 
@@ -53,6 +55,23 @@ def test_runs_of_before_defaults_were_left_out_are_found(make, tmp_path, added_k
     assert make(row=row).result() and make(row=row).folder.name == f"seed0-{name}"
     assert make("SOLVER.NEW", 0.5, row=row).result() is None
     assert make("SOLVER.BASE_LR", 1e-5, row=row).result() is None
+
+
+@pytest.mark.parametrize(
+    "name, value", [("source", "D"), ("seed", 1), ("fingerprint", "0123456789"), ("data_seed", 1), ("data_seed", None)]
+)
+def test_a_kept_result_of_another_run_is_refused(configs, tmp_path, name, value):
+    run = make_run(configs / "synthetic", tmp_path / "output", "baseline", "MA", 0, [], tmp_path / "kept")
+    finish(tmp_path)
+    content = json.loads((tmp_path / "result.json").read_text())
+    content |= {"data_seed": 0, "fingerprint": run.key.rpartition("-")[2]}
+    file = tmp_path / f"kept/baseline/{run.key}.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(content))
+    assert run.result()
+    file.write_text(json.dumps({**content, name: value}))
+    with pytest.raises(InputError, match=f"is of another run: its {name} is '?{value}'?, expected"):
+        run.result()
 
 
 @pytest.mark.parametrize("name, default", [("MODEL.LOSSES.PCL.MOMENTUM", 0.2), ("SOLVER.INTERPOLATE.ALPHA", 1.0)])

@@ -38,6 +38,8 @@ def finish(run, seconds: float = 10.0) -> dict:
         "scores": scores,
         "seconds": seconds,
         "telemetry": {},
+        "stamp": {},
+        "marks": {},
     }
     run.folder.mkdir(parents=True, exist_ok=True)
     (run.folder / "result.json").write_text(json.dumps(result))

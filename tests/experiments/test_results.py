@@ -10,7 +10,7 @@ from dcac_fastreid.experiments.results import read_result, write_result
 RESULT = {
     "row": "dcac", "source": "MA", "seed": 0, "data_seed": 1, "fingerprint": "0123456789", "scores": {"D": {"mAP": 43.2101}},
     "queries": {"D": {"AP": [100.0, 57.36, 0.05, 3.0], "Rank-1": [100.0, 100.0, 0.0, 0.0], "person": [7, 7, 8, 7]}},
-    "stamp": {}, "seconds": 41.2, "telemetry": {},
+    "stamp": {}, "marks": {}, "seconds": 41.2, "telemetry": {},
 }  # fmt: skip
 
 
@@ -35,6 +35,13 @@ def test_a_result_of_before_persons_were_kept_is_read(tmp_path):
     queries = {"D": {"AP": [50.0, 1.0], "Rank-1": [0.0, 100.0]}}
     (tmp_path / "result.json").write_text(json.dumps({**RESULT, "queries": queries}))
     assert read_result(tmp_path / "result.json")["queries"] == queries
+
+
+@pytest.mark.parametrize("name", ["row", "source", "seed", "scores", "stamp", "marks", "seconds", "telemetry"])
+def test_a_result_without_one_of_its_entries_is_one_sentence(tmp_path, name):
+    (tmp_path / "result.json").write_text(json.dumps({key: value for key, value in RESULT.items() if key != name}))
+    with pytest.raises(InputError, match="is no result of a training, or damaged; remove it"):
+        read_result(tmp_path / "result.json")
 
 
 @pytest.mark.parametrize(
