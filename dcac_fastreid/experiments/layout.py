@@ -151,7 +151,7 @@ def explanations(table: Table) -> list[str]:
     if uncertainty_grids(table):
         sentences.append(
             "Standard error: of the average difference, in percentage points. Behind it the parts of the average's variance: "
-            "training seeds, persons, queries of one person, and single pairs of seed and query (where a source has one seed, "
+            "training seeds, persons, queries of one person, and single pairs of seed and query (where each source has one seed, "
             "these count among queries and the part of the seeds is unknown). More of each makes its own part smaller."
             + " Data sets: what drawing other ones would add; the interval and the standard error do not cover it."
             * (len(table.data_seeds) > 1)

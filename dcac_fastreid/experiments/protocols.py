@@ -85,7 +85,7 @@ _LEFT_OUT = tuple(("+".join(name for name in DATASETS if name != target), target
 _OWN = tuple((name, name) for name in DATASETS)
 _MA_MS = (("MA", "MS"), ("MS", "MA"))
 _ABLATIONS = ("5", "7", "9", "10")
-_WEIGHTS = "baseline baseline_interpolated baseline_averaged dcac interpolated averaged"
+_WEIGHTS = "baseline baseline_averaged dcac interpolated averaged"
 _RATES = "baseline baseline_interpolated baseline_third baseline_third_interpolated baseline_tenth baseline_tenth_interpolated"
 
 TABLES = {
@@ -95,8 +95,14 @@ TABLES = {
         _table("leave-one-out", "Multi-source generalisation: trained on the other three", "baseline dcac", _LEFT_OUT),
         _table("source", "On the source's own test set", "baseline dcac", _OWN),
         _table("controls", "Controls that the paper lacks", "baseline dcac random_unet shuffled", _PAIRS),
-        _table("weights", "Which weights are tested: trained, interpolated or averaged", _WEIGHTS, _PAIRS),
-        _table("weights-source", "The same, on the source's own test set", _WEIGHTS, _OWN),
+        _table(
+            "weights",
+            "Which weights are tested: trained, interpolated or averaged",
+            _WEIGHTS,
+            _PAIRS,
+            "baseline_interpolated",
+        ),
+        _table("weights-source", "The same, on the source's own test set", _WEIGHTS + " baseline_interpolated", _OWN),
         _table(
             "rates", "Interpolation by learning rate: the synthetic data set's own, a third, a tenth", _RATES, _PAIRS
         ),

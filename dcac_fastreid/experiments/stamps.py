@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from dcac_fastreid.engine.stamp import BEFORE
+from dcac_fastreid.experiments.places import data_seed_of
 
 LONG, FIRST, LAST = 36, 12, 17  # characters of a long value in a sentence: a commit may end in "+changes-1234abcd"
 # What a run was trained and tested on, how, and from which number: rows and columns of the table, not a difference in them.
-# (A drawn world's seed and the data sets' own entries lie deeper and are compared.)
 DIFFER_BY_DESIGN = {"seed", "sources", "tests", "architecture", "marks"}
+# What is another value on another synthetic data set: compared between the runs of each data set alone.
+OF_A_DATA_SET = ("drawn_world.seed", "data_sets.")
 
 
 def combined_stamp(results: Sequence[Mapping]) -> dict[str, tuple[str, ...]]:
@@ -18,13 +20,24 @@ def combined_stamp(results: Sequence[Mapping]) -> dict[str, tuple[str, ...]]:
 def describe_differences(results: Sequence[Mapping]) -> list[str]:
     """A sentence for each entry whose value is not the same in all results that have it, with the runs that hold each.
 
-    Then one about runs that were interrupted and resumed under another version.
+    Of what belongs to a data set, a sentence for each data set. Then one about runs that were interrupted and resumed under
+    another version.
     """
-    sentences = []
-    for name, holders in _holders(results).items():
-        if len(holders) > 1 and name not in DIFFER_BY_DESIGN:
-            values = "; ".join(f"{_short(value)} in {_runs(held)}" for value, held in holders.items())
-            sentences.append(f"Stamps differ in {name}: {values}.")
+    by_data: dict[int | None, list[Mapping]] = {}
+    for result in results:
+        by_data.setdefault(data_seed_of(result), []).append(result)
+    sentences = [
+        _difference(name, holders)
+        for name, holders in _holders(results).items()
+        if len(holders) > 1 and name not in DIFFER_BY_DESIGN and not name.startswith(OF_A_DATA_SET)
+    ]
+    for data_seed, of_data in by_data.items():
+        where = "" if data_seed is None else f" on data set {data_seed}"
+        sentences += [
+            _difference(name + where, holders)
+            for name, holders in _holders(of_data).items()
+            if len(holders) > 1 and name.startswith(OF_A_DATA_SET)
+        ]
     resumed = [result for result in results if result["stamp"].get(BEFORE)]
     if resumed:
         verb = "was" if len(resumed) == 1 else "were"
@@ -33,6 +46,11 @@ def describe_differences(results: Sequence[Mapping]) -> list[str]:
             "the device."
         )
     return sentences
+
+
+def _difference(of: str, holders: Mapping[str, Sequence[Mapping]]) -> str:
+    values = "; ".join(f"{_short(value)} in {_runs(held)}" for value, held in holders.items())
+    return f"Stamps differ in {of}: {values}."
 
 
 def _holders(results: Sequence[Mapping]) -> dict[str, dict[str, list[Mapping]]]:

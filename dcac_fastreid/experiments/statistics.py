@@ -43,7 +43,7 @@ class Comparison:
         low, high: ends of the 95 % interval, for these data sets.
         verdict: BETTER or WORSE where the interval excludes 0, else WITHIN_NOISE; NO_VERDICT in a table whose controls do
             not show.
-        columns: those that both rows have.
+        columns: those that both rows have. places: the same, of each data set.
         seeds: by source, how many seeds both rows have, on the data set that has the fewest. Where it is 1, the interval
             covers the persons alone.
         queries, persons: by target, how many, on the data set that has the fewest.
@@ -57,6 +57,7 @@ class Comparison:
     high: float
     verdict: str
     columns: tuple[Column, ...]
+    places: tuple[Place, ...]
     seeds: Mapping[str, int]
     queries: Mapping[str, int]
     persons: Mapping[str, int]
@@ -115,6 +116,7 @@ def paired_comparison(
         high,
         verdict=BETTER if low > ROUNDING else WORSE if high < -ROUNDING else WITHIN_NOISE,
         columns=tuple(dict.fromkeys((source, target) for _, source, target in differences)),
+        places=tuple(differences),
         seeds=_fewest((source, len(values)) for (_, source, _), values in differences.items()),
         queries=_fewest((target, len(of)) for (_, target), of in persons.items()),
         persons=_fewest((target, len(set(of))) for (_, target), of in persons.items()),
@@ -156,9 +158,13 @@ def _paired_differences(row: QueryScores, reference: QueryScores) -> dict[Place,
     for place in places:
         data, source, target = place
         if not seeds[data, source]:
+            trained = [other for other in places if other[:2] == place[:2]]
+            of_row, of_reference = (
+                sorted(set.intersection(*(set(side[p]) for p in trained))) for side in (row, reference)
+            )
             raise InputError(
-                f"{_name(place)}: the rows have no seed in common (seeds {_listed(row[place])} and "
-                f"{_listed(reference[place])}); train both with the same seeds"
+                f"{_listed(trained)}: the rows have no seed in common (seeds {_listed(of_row)} and {_listed(of_reference)}); train "
+                "both with the same seeds"
             )
         pairs = [(row[place][seed], reference[place][seed]) for seed in seeds[data, source]]
         numbers = {len(scores) for pair in pairs for scores in pair}

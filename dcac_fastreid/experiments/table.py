@@ -6,7 +6,9 @@ from functools import partial
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.controls import judged_by_controls
+from dcac_fastreid.experiments.places import data_seed_of, in_common, marks_on, scores_on
 from dcac_fastreid.experiments.protocols import Column, TableSpec
+from dcac_fastreid.experiments.remarks import caveats, incomplete_average, not_compared
 from dcac_fastreid.experiments.rows import ROWS
 from dcac_fastreid.experiments.stamps import combined_stamp, describe_differences
 from dcac_fastreid.experiments.statistics import Comparison, mean_and_deviation, paired_comparison
@@ -107,14 +109,15 @@ def build_table(spec: TableSpec, results: Iterable[Mapping], *, published: bool)
     used = [result for result in results if result["row"] in spec.rows and result["source"] in sources]
     _refuse_duplicates(used)
     runs = {row: [result for result in used if result["row"] == row] for row in spec.rows}
-    data_seeds = tuple(sorted({_data_seed(result) for result in used}, key=lambda seed: -1 if seed is None else seed))
+    data_seeds = tuple(sorted({data_seed_of(result) for result in used}, key=lambda seed: -1 if seed is None else seed))
     persons, notes = _persons(used, {target for _, target in spec.columns})
-    notes = dict.fromkeys([*notes, *_stamp_differences(used)])  # a dict: each once, in order
+    labelled = [{**result, "row": ROWS[result["row"]].label} for result in used]
+    notes = dict.fromkeys([*notes, *describe_differences(labelled)])  # a dict: each once, in order
     rows = []
     for name in spec.rows:
         paper = {column: spec.published.get((name, column)) for column in spec.columns} if published else {}
         other = None if name == spec.reference else runs[spec.reference]
-        fill = partial(_cell, runs[name], other, data_seeds, persons, spec.reference, paper, notes)
+        fill = partial(_cell, runs[name], other, data_seeds, persons, paper, notes)
         cells, average = tuple(fill((column,)) for column in spec.columns), fill(spec.columns)
         control = name in spec.controls
         label = ROWS[name].label + " (control)" * control
@@ -134,18 +137,10 @@ def build_table(spec: TableSpec, results: Iterable[Mapping], *, published: bool)
     )
 
 
-def _stamp_differences(results: Sequence[Mapping]) -> list[str]:
-    """Sentences in which a row has its label, about the runs of each data set."""
-    by_data: dict[int | None, list[Mapping]] = {}
-    for result in results:
-        by_data.setdefault(_data_seed(result), []).append({**result, "row": ROWS[result["row"]].label})
-    return [sentence for of_data in by_data.values() for sentence in describe_differences(of_data)]
-
-
 def _refuse_duplicates(results: Sequence[Mapping]) -> None:
     seen = set()
     for result in results:
-        key = (result["row"], result["source"], result["seed"], _data_seed(result))
+        key = (result["row"], result["source"], result["seed"], data_seed_of(result))
         if key in seen:
             row, source, seed, data_seed = key
             where = "" if data_seed is None else f" on data set {data_seed}"
@@ -160,7 +155,7 @@ def _persons(results: Sequence[Mapping], targets: Collection[str]) -> tuple[dict
     persons, unknown = {}, {}
     for result in results:
         for target, of_target in result["queries"].items():
-            test_set = (_data_seed(result), target)
+            test_set = (data_seed_of(result), target)
             if target not in targets:
                 continue
             if "person" not in of_target:
@@ -182,7 +177,6 @@ def _cell(
     reference_runs,
     data_seeds: Sequence[int | None],
     persons: Mapping[TestSet, Sequence[int]],
-    reference: str,
     paper: Mapping,
     notes: dict,
     columns: Sequence[Column],
@@ -195,20 +189,19 @@ def _cell(
         notes: receives what has no place in a cell.
     """
     places = [(data_seed, *column) for data_seed in data_seeds for column in columns]
-    ran = [place for place in places if _scores(runs, place, "mAP")]
-    marks = _marks(runs, ran)
-    if 0 < len(ran) < len(places):
-        marks += (f"average over {len(ran)} of {len(places)} {_of_what(data_seeds)}",)
+    ran = [place for place in places if scores_on(runs, place, "mAP")]
+    marks = marks_on(runs, ran) + incomplete_average(ran, places)
     scores, comparison_marks = {}, ()
     for number, (metric, query_metric) in enumerate(METRICS.items()):
         comparison = None
         if reference_runs is not None:
-            row, other = _common(runs, reference_runs, ran, query_metric, reference, notes)
+            row, other = in_common(runs, reference_runs, ran, query_metric)
+            notes |= dict.fromkeys(not_compared(runs, reference_runs, ran, row, query_metric))
             comparison = paired_comparison(row, other, persons) if row else None
         if comparison:
-            touched = [*_marks(runs, row), *_marks(reference_runs, row)]
-            caveats = _caveats(comparison, len(row), places, runs, reference_runs, reference)
-            comparison_marks = tuple(dict.fromkeys([*touched, *caveats]))
+            touched = [*marks_on(runs, row), *marks_on(reference_runs, row)]
+            limits = caveats(row, places, runs, reference_runs, query_metric)
+            comparison_marks = tuple(dict.fromkeys([*touched, *limits]))
         printed = [pair[number] for column in columns if (pair := paper.get(column))]
         published = sum(printed) / len(columns) if len(printed) == len(columns) else None
         scores[metric] = _score(runs, ran, metric, published if len(ran) in (0, len(places)) else None, comparison)
@@ -218,7 +211,7 @@ def _cell(
 def _score(runs, ran: Sequence[Place], metric: str, published: float | None, comparison: Comparison | None) -> Score:
     if not ran:
         return Score(None, None, {}, published, None, None)
-    places = [_scores(runs, place, metric) for place in ran]
+    places = [scores_on(runs, place, metric) for place in ran]
     by_seed = {
         seed: sum(place[seed] for place in places) / len(places)
         for seed in sorted(set.intersection(*(set(place) for place in places)))
@@ -226,87 +219,3 @@ def _score(runs, ran: Sequence[Place], metric: str, published: float | None, com
     mean = sum(mean_and_deviation(list(place.values()))[0] for place in places) / len(places)
     deviation = mean_and_deviation(list(by_seed.values()))[1] if by_seed else None
     return Score(mean, deviation, by_seed, published, None if published is None else mean - published, comparison)
-
-
-def _common(runs, reference_runs, ran, query_metric: str, reference: str, notes: dict) -> tuple[dict, dict]:
-    """Scores of both rows on the places that they have with a common seed; a note where only the seeds are in the way."""
-    row, other = {}, {}
-    for place in ran:
-        ours, theirs = _queries(runs, place, query_metric), _queries(reference_runs, place, query_metric)
-        if ours.keys() & theirs.keys():
-            row[place], other[place] = ours, theirs
-        elif theirs:
-            data_seed, source, target = place
-            where = "" if data_seed is None else f" on data set {data_seed}"
-            notes[
-                f"{ROWS[runs[0]['row']].label}, {source} -> {target}{where}: not compared, because no seed ({_numbers(ours)}) is "
-                f"among those of {ROWS[reference].label} ({_numbers(theirs)})."
-            ] = None
-    return row, other
-
-
-def _caveats(
-    comparison: Comparison, compared: int, places: Sequence[Place], runs, reference_runs, reference: str
-) -> list[str]:
-    """What limits a comparison: places left out, a single seed, seeds that only one of the rows has."""
-    caveats = []
-    if compared < len(places):
-        caveats.append(f"compared over {compared} of {len(places)} {_of_what({place[0] for place in places})}")
-    single = [source for source, number in comparison.seeds.items() if number == 1]
-    if single:
-        where = "" if len(single) == len(comparison.seeds) else f" on {', '.join(single)}"
-        caveats.append(f"one seed{where}: the interval covers the persons, not the noise of training")
-    fewer = [
-        f"{number} on {source}"
-        for source, number in comparison.seeds.items()
-        if any(_most_seeds(side, source) > number for side in (runs, reference_runs))
-    ]
-    if fewer:
-        caveats.append(f"paired over the seeds in common with {ROWS[reference].label}: {', '.join(fewer)}")
-    return caveats
-
-
-def _of_what(data_seeds) -> str:
-    return "columns" if len(data_seeds) == 1 else "columns and data sets"
-
-
-def _marks(runs, places: Iterable[Place]) -> tuple[str, ...]:
-    """Marks of the results that the places' scores come from, each once; a place has those of its own target alone."""
-    touched = [
-        run["marks"].get(target, ())
-        for data_seed, source, target in places
-        for run in runs
-        if (_data_seed(run), run["source"]) == (data_seed, source)
-    ]
-    return tuple(dict.fromkeys(mark for of_target in touched for mark in of_target))
-
-
-def _scores(runs, place: Place, metric: str) -> dict[int, float]:
-    return {run["seed"]: run["scores"][place[2]][metric] for run in _on(runs, place, "scores")}
-
-
-def _queries(runs, place: Place, metric: str) -> dict[int, Sequence[float]]:
-    return {run["seed"]: run["queries"][place[2]][metric] for run in _on(runs, place, "queries")}
-
-
-def _on(runs, place: Place, of: str) -> list[Mapping]:
-    data_seed, source, target = place
-    return [run for run in runs if (_data_seed(run), run["source"]) == (data_seed, source) and target in run[of]]
-
-
-def _data_seed(run: Mapping) -> int | None:
-    """Of the synthetic data set; results of before they told it have it in their stamp."""
-    return run.get("data_seed", (run["stamp"].get("drawn_world") or {}).get("seed"))
-
-
-def _most_seeds(runs, source: str) -> int:
-    """That a source has on a data set."""
-    seeds: dict[int | None, set[int]] = {}
-    for run in runs:
-        if run["source"] == source:
-            seeds.setdefault(_data_seed(run), set()).add(run["seed"])
-    return max((len(of) for of in seeds.values()), default=0)
-
-
-def _numbers(seeds: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(seeds)))

@@ -210,6 +210,47 @@ def test_stamps_of_different_data_sets_do_not_differ(spec, make_result):
     assert "Stamps differ in drawn_world.seed" in build_table(spec, results, published=False).notes[0]
 
 
+def test_code_that_differs_between_data_sets_is_said(spec, make_result):
+    results = [
+        make_result("dcac", 0, 30.0, data_seed=seed, stamp={"drawn_world": {"seed": seed}, "commit": f"commit {seed}"})
+        for seed in (1, 2)
+    ]
+    assert build_table(spec, results, published=False).notes == (
+        "Stamps differ in commit: commit 1 in 1 run (DCAC on MA); commit 2 in 1 run (DCAC on MA).",
+    )
+
+
+def test_numbers_of_seeds_are_compared_on_each_data_set(spec, make_result):
+    def marks(runs):
+        return row(build_table(spec, runs, published=False), "dcac").cells[0].comparison_marks
+
+    baseline = [
+        make_result("baseline", *run, data_seed=data) for run, data in (((0, 3.0), 1), ((1, 4.0), 1), ((0, 5.0), 2))
+    ]
+    dcac = [{**run, "row": "dcac"} for run in baseline]
+    one = "one seed on MA (data set 2): the noise of training there is taken to be that of the sources with several"
+    assert marks([*baseline, *dcac]) == (one,)
+    more = make_result("baseline", 1, 6.0, data_seed=2)
+    assert marks([*baseline, more, *dcac]) == (
+        one,
+        "paired over the seeds in common with Baseline: 1 on MA (data set 2)",
+    )
+
+
+def test_seeds_in_common_on_each_column_and_not_on_all_are_noted(spec, make_result):
+    results = [make_result(name, seed, 30.0) for name in ("baseline", "dcac") for seed in range(2)]
+    del results[2]["queries"]["D"], results[3]["queries"]["MS"]
+    table = build_table(replace(spec, columns=(("MA", "D"), ("MA", "MS"))), results, published=False)
+    *cells, average = (*row(table, "dcac").cells, row(table, "dcac").average)
+    assert [cell.scores["mAP"].comparison.seeds for cell in cells] == [{"MA": 1}, {"MA": 1}]
+    assert average.scores["mAP"].comparison is None
+    assert table.notes == tuple(
+        f"DCAC, MA -> {target}: not in the average's comparison, because no seed that DCAC and Baseline have in common has all "
+        "targets of MA."
+        for target in ("D", "MS")
+    )
+
+
 def test_results_without_persons_count_queries_alone_and_say_so(spec, make_result):
     results = [make_result(name, seed, 30.0) for name in ("baseline", "dcac") for seed in range(2)]
     for of_target in results[0]["queries"].values():
