@@ -76,6 +76,7 @@ def count_flops(model: nn.Module, cfg, backward: bool = True) -> tuple[int, int]
     batch = {
         "images": torch.empty(size, 3, *cfg.INPUT.SIZE_TRAIN, device="meta"),
         "targets": torch.zeros(size, dtype=torch.int64, device="meta"),
+        "camids": torch.zeros(size, dtype=torch.int64, device="meta"),
         "img_paths": [""] * size,
     }
     with known_by_shapes(cfg), NoEvents(), FlopCounterMode(display=False) as counter:

@@ -116,18 +116,20 @@ class NoUpdate(torch.optim.Optimizer):
 
 
 class _Batches:
-    """A loader that gives one batch for ever: pairs of random pictures of one identity."""
+    """A loader that gives one batch for ever: pairs of random pictures of one identity by two cameras."""
 
     def __init__(self, cfg, device: torch.device, num_classes: int):
         size = cfg.SOLVER.IMS_PER_BATCH
         generator = torch.Generator().manual_seed(0)
         self._images = (torch.rand(size, 3, *cfg.INPUT.SIZE_TRAIN, generator=generator) * 255).to(device)
         self._targets = (torch.arange(size) // 2 % num_classes).to(device)
+        self._cameras = (torch.arange(size) % 2).to(device)
 
     def __iter__(self) -> Iterator[dict]:
         while True:  # a copy: fast-reid normalises the pictures in place
             yield {
                 "images": self._images.clone(),
                 "targets": self._targets,
+                "camids": self._cameras,
                 "img_paths": [""] * len(self._targets),
             }

@@ -84,6 +84,7 @@ def _run_on_shapes(cfg, num_classes: int) -> ShapeRun:
         batch = {
             "images": torch.empty(size, 3, *cfg.INPUT.SIZE_TRAIN, device=device),
             "targets": torch.empty(size, dtype=torch.int64, device=device),
+            "camids": torch.empty(size, dtype=torch.int64, device=device),
             "img_paths": [""] * size,
         }
         clock = StepClock(torch.device("cpu"))  # for the names of the parts alone

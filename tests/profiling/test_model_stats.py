@@ -58,6 +58,14 @@ def test_lora_alone_has_the_published_size(configs, config, opts, lora, num_clas
     assert _trainable(model) == lora + 85_935_616 + (num_classes - 751) * 512 + num_classes * 768
 
 
+@pytest.mark.parametrize("view", ["identity", "camera"])
+def test_another_view_is_counted(configs, view):
+    """Its choice of images is no matrix product: the step has the FLOPs of its own condition's."""
+    file = str(configs / "synthetic/ma_ms.yml")
+    same, other = (model_stats(load_config(file, ["MODEL.DCAC.CONDITIONER.VIEW", name]), 8) for name in ("same", view))
+    assert same == other
+
+
 def _trainable(model) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 

@@ -128,3 +128,9 @@ def test_a_model_that_decides_by_values_is_refused(count):
         InputError, match="Baseline cannot be counted on shapes alone: which operations it runs depends"
     ):
         count(load_config("", opts), NUM_CLASSES)
+
+
+def test_the_view_of_another_camera_is_planned(configs):
+    """On shapes and with a real step, whose batches tell the cameras."""
+    result = plan(small(configs, "MODEL.DCAC.CONDITIONER.VIEW", "camera"), NUM_CLASSES)
+    assert result["measured"]["step_s"] > 0
