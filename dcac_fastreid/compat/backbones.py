@@ -2,6 +2,7 @@
 
 import functools
 import pkgutil
+from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -10,11 +11,13 @@ import torch
 from yacs.config import CfgNode
 
 import fastreid
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import check_weights, read_tensor_file
 from fastreid.modeling import backbones
 from fastreid.modeling.backbones.regnet import config
 
 # Those whose init_pretrained_weights imports gdown.
+NAMED = ("model", "state_dict", "model_state")  # entries under which a file may have its weights
 WITH_GDOWN = ("resnet", "resnext", "osnet", "regnet.regnet", "regnet.effnet")
 
 
@@ -76,8 +79,10 @@ class _TorchThatReadsData(ModuleType):
     def load(file, map_location=None) -> dict:
         """On the CPU, whatever map_location says: the host copies the tensors into its model."""
         content = dict(read_tensor_file(file))
-        weights = next((content[name] for name in ("model", "state_dict", "model_state") if name in content), content)
-        check_weights({name: weight for name, weight in dict(weights).items() if torch.is_tensor(weight)}, None, file)
+        weights = next((content[name] for name in NAMED if isinstance(content.get(name), Mapping)), content)
+        if not all(isinstance(name, str) for name in weights):
+            raise InputError(f"{file} cannot be used as weights, as some of them have no names; get the file again")
+        check_weights({name: weight for name, weight in weights.items() if torch.is_tensor(weight)}, None, file)
         return content
 
 

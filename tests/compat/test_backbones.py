@@ -10,6 +10,7 @@ import torch
 import fastreid
 from dcac_fastreid.compat.backbones import WITH_GDOWN
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.reid.building import build_reid_model
 from fastreid.modeling.backbones import build_backbone
 from fastreid.modeling.backbones.regnet import config, effnet, regnet
 
@@ -128,6 +129,21 @@ def test_pretrained_weights_are_those_of_the_file(pretrained):
 def test_pretrained_weights_that_are_damaged_are_refused(pretrained, changes, message):
     with pytest.raises(InputError, match=f"weights.pth .*{message}"):
         pretrained(**changes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"model": torch.zeros(1)}, {"model": 3}, {"state_dict": None}, {1: torch.zeros(1)}, {"model": {1: 2}}],
+    ids=str,
+)
+def test_pretrained_weights_of_another_form_are_one_sentence_or_no_weights(host_cfg, tmp_path, content):
+    torch.save(content, tmp_path / "weights.pth")
+    host_cfg.MODEL.BACKBONE.NAME, host_cfg.MODEL.BACKBONE.DEPTH = "build_resnet_backbone", "18x"
+    host_cfg.MODEL.BACKBONE.PRETRAIN, host_cfg.MODEL.BACKBONE.PRETRAIN_PATH = True, str(tmp_path / "weights.pth")
+    try:
+        build_reid_model(host_cfg)
+    except InputError:
+        pass
 
 
 def test_every_backbone_reads_weights_as_data():

@@ -117,6 +117,7 @@ def test_a_captured_step_trains_as_the_ordinary_one(make_trainer, opts):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # the compiler itself takes 100 s on an idle core
 def test_compiled_parts_give_the_losses_of_the_plain_ones(make_trainer):
     """And a checkpoint of the same names."""
     plain, compiled = trained(make_trainer), trained(make_trainer, "SOLVER.COMPILE", True)

@@ -113,21 +113,18 @@ def test_settings_that_cannot_train_are_refused(configs):
 
 
 @pytest.mark.parametrize("count", [plan, model_stats])
-def test_a_model_that_decides_by_values_is_refused(count):
-    opts = [
-        "MODEL.DEVICE",
-        "cpu",
-        "SOLVER.AMP.ENABLED",
-        False,
-        "SOLVER.IMS_PER_BATCH",
-        4,
-        "MODEL.BACKBONE.DEPTH",
-        "18x",
-    ]
+@pytest.mark.parametrize(
+    "config, opts",
+    [("", ["MODEL.BACKBONE.DEPTH", "18x"]), ("ma_ms", ["MODEL.LOSSES.NAME", "('CrossEntropyLoss', 'TripletLoss')"])],
+    ids=["Baseline", "TripletLoss"],
+)
+def test_a_model_that_decides_by_values_is_refused(configs, count, config, opts):
+    opts = ["MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", False, "SOLVER.IMS_PER_BATCH", 4, *opts]
+    cfg = load_config(str(configs / "synthetic" / f"{config}.yml") if config else "", opts)
     with pytest.raises(
-        InputError, match="Baseline cannot be counted on shapes alone: which operations it runs depends"
+        InputError, match="MODEL.LOSSES.NAME .*Loss cannot be counted on shapes alone: which operations"
     ):
-        count(load_config("", opts), NUM_CLASSES)
+        count(cfg, NUM_CLASSES)
 
 
 def test_the_view_of_another_camera_is_planned(configs):
