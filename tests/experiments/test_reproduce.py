@@ -321,7 +321,7 @@ def group_lives(group: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_an_interrupt_says_how_to_go_on(tiny_world, tmp_path, cache_folder, jobs):
     words = command(tiny_world, tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", jobs)
     process = subprocess.Popen(

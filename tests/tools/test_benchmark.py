@@ -22,6 +22,7 @@ def allocator(monkeypatch):
     monkeypatch.chdir(Path(__file__).parent.parent.parent)
 
 
+@pytest.mark.slow
 def test_one_command_measures_every_section(run_tool, tmp_path):
     output = tmp_path / "result.json"
     status, written = run_tool("benchmark", "--size", "tiny", "--rounds", 1, "--device", "cpu", "--output", output)
