@@ -97,9 +97,7 @@ TABLES = {
         _table("controls", "Controls that the paper lacks", "baseline dcac random_unet shuffled", _PAIRS),
         _table("weights", "Which weights are tested: trained, interpolated or averaged", _WEIGHTS, _PAIRS),
         _table("weights-source", "The same, on the source's own test set", _WEIGHTS, _OWN),
-        _table(
-            "rates", "Interpolation by learning rate: the synthetic data set's own, a third, a tenth", _RATES, _PAIRS
-        ),
+        _table("rates", "Interpolation by learning rate: that of the config, a third, a tenth", _RATES, _PAIRS),
         _table(
             "views",
             "Beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them",

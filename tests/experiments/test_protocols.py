@@ -17,7 +17,9 @@ ABLATIONS = sorted(
     str(file.relative_to(CONFIGS))
     for folder in ("ablation", "plus")
     for file in CONFIGS.glob(f"{folder}/*/*.yml")
-    if (CONFIGS / "synthetic" / file.relative_to(CONFIGS)).exists()  # there are real weights without a small counterpart
+    if (
+        CONFIGS / "synthetic" / file.relative_to(CONFIGS)
+    ).exists()  # there are real weights without a small counterpart
 )
 SOURCES = sorted({source for spec in TABLES.values() for source in spec.sources})
 

@@ -83,6 +83,16 @@ def test_a_row_is_stronger_than_the_pairs_of_the_command_line(make):
     assert make("dcac", "MA", 0, "MODEL.DCAC.LORA.RANK", 4).cfg.MODEL.DCAC.LORA.RANK == 4
 
 
+@pytest.mark.parametrize(
+    ("row", "factor"), [("baseline_third", 0.33), ("baseline_tenth", 0.1), ("feedback_alone", 0.1)]
+)
+def test_a_rows_learning_rate_is_a_factor_of_its_configs(configs, make, tmp_path, row, factor):
+    """So "a third" is one for real CLIP as well, whose rate is 200 times less."""
+    assert make(row).cfg.SOLVER.BASE_LR == 1e-3 * factor
+    assert make(row, "MA", 0, "SOLVER.BASE_LR", 2e-3).cfg.SOLVER.BASE_LR == 2e-3 * factor
+    assert make_run(configs, tmp_path, row, "MA", 0).cfg.SOLVER.BASE_LR == pytest.approx(5e-6 * factor)
+
+
 @pytest.mark.parametrize("row", ["baseline", "dcac"])
 def test_another_drawn_world_and_other_shipped_weights_are_other_runs(make, monkeypatch, tmp_path, row):
     before = make(row).key
