@@ -1,4 +1,4 @@
-"""Which encoder did a run begin with? A resumed run must know it to the bit, without keeping it in every checkpoint."""
+"""Which encoder did a run begin with? A resumed run must find it again, without keeping it in every checkpoint."""
 
 from collections.abc import Mapping
 

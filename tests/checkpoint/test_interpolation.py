@@ -43,6 +43,16 @@ def test_a_hash_tells_names_types_shapes_and_numbers():
     assert len({weights_hash(weights) for weights in [START, *others]}) == 5
 
 
+@pytest.mark.parametrize("name", ["tower.positional_embedding", "pos_embed"])
+def test_a_hash_leaves_out_the_numbers_of_resized_positions_alone(name):
+    """Pre-trained ones are resized, with other last bits on another CPU; a run is resumed there all the same."""
+    positions = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
+    begun, elsewhere = ({**START, name: tensor} for tensor in (positions, positions.nextafter(positions + 1)))
+    assert weights_hash(begun) == weights_hash(elsewhere)
+    others = [START, {**START, name: positions[1:]}, {**begun, "w": END["w"]}]
+    assert len({weights_hash(weights) for weights in [begun, *others]}) == 4
+
+
 def test_a_description_names_alpha_and_both_ends():
     assert described(0.7, START, END) == {"alpha": 0.7, "start": weights_hash(START), "end": weights_hash(END)}
     assert described(0.7, START, END, {"0.7": 50.0})["validation"] == {"0.7": 50.0}
