@@ -27,9 +27,14 @@ def interpolate(start: Mapping[str, Tensor], end: Mapping[str, Tensor], alpha: f
         alpha: in [0, 1].
     """
     return {
-        name: torch.lerp(start[name].to(weight), weight, alpha) if weight.is_floating_point() else weight.clone()
+        name: _between(start[name].to(weight), weight, alpha) if weight.is_floating_point() else weight.clone()
         for name, weight in end.items()
     }
+
+
+def _between(start: Tensor, end: Tensor, alpha: float) -> Tensor:
+    """Where both are equal, they stay: lerp makes NaN of two -inf, as attention masks hold them."""
+    return torch.where(start == end, end, torch.lerp(start, end, alpha))
 
 
 def check_same_architecture(start: Mapping[str, Tensor], end: Mapping[str, Tensor], names: tuple[str, str]) -> None:

@@ -25,6 +25,11 @@ def test_both_ends_are_exact_and_copies():
     assert torch.equal(between, end["w"]) and between.data_ptr() != end["w"].data_ptr()
 
 
+def test_an_attention_mask_stays_as_it_is():
+    mask = torch.tensor([[0.0, -torch.inf], [0.0, 0.0]])
+    assert torch.equal(interpolate({"mask": mask}, {"mask": mask}, 0.7)["mask"], mask)
+
+
 @pytest.mark.parametrize("other", [{"v": torch.zeros(2), "count": torch.tensor(1)}, {**END, "w": torch.zeros(3)}])
 def test_other_names_or_shapes_are_refused(other):
     with pytest.raises(InputError, match="the encoders of one and two are of different architectures, they differ in"):
