@@ -112,6 +112,23 @@ def test_measuring_between_epochs_leaves_the_training_as_it_is(make_trainer, tmp
     assert [name for name in weights[0] if not torch.equal(weights[0][name], weights[1][name])] == []
 
 
+def test_it_is_of_the_weights_that_train_whatever_is_tested(make_trainer, tmp_path):
+    """After the first epoch an average is tested, after the last one an interpolated one; a resumed run measures that again."""
+    every = ("SOLVER.BASE_LR", 0.01, "TEST.EVAL_PERIOD", 1, "OUTPUT_DIR")
+    opts = {"plain": (), "tested": ("SOLVER.EMA.EPOCHS", 1.0, "SOLVER.INTERPOLATE.ALPHA", 0.3)}
+    found = {}
+    for name, of_run in opts.items():
+        trainer, lines = trained(make_trainer, *every, str(tmp_path / name), *of_run)
+        found[name] = [{key: line[key] for key in line if key.startswith("telemetry/")} for line in lines.values()]
+    assert len(found["plain"]) == 2 and found["tested"] == found["plain"]
+    again = make_trainer(
+        "ma_ms.yml", TELEMETRY, 2, "SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1], *every, str(tmp_path / name), *of_run
+    )
+    again.resume_or_load(resume=True)
+    again.train()
+    assert again.storage.latest()["telemetry/condition_value"][0] == found["plain"][1]["telemetry/condition_value"]
+
+
 def test_its_draws_are_spread_over_the_schedule(make_trainer):
     trainer = make_trainer("ma_ms.yml", TELEMETRY, 2)
     hook = next(hook for hook in trainer._hooks if isinstance(hook, ConditionValue))
