@@ -297,13 +297,13 @@ class DCACTrainer(DefaultTrainer):
     def _telemetry_sampler(self) -> TelemetrySampler:
         period, heads = self.cfg.MODEL.DCAC.TELEMETRY, self.model.heads
         if not isinstance(self.model, DCAC):
-            return TelemetrySampler(StepTelemetry(self.model.backbone, heads), period)
+            return TelemetrySampler(StepTelemetry(self.model.backbone, heads), period, self.start_of_encoder)
         logger.info(
             f"Telemetry every {period} steps; telemetry/condition_entropy of equally likely identities would be "
             f"{math.log(len(heads.weight)):.3f} nats"
         )
         parts = self.model.backbone, heads, self.model.conditioner, self.model.feedback
-        return TelemetrySampler(StepTelemetry(*parts), period)
+        return TelemetrySampler(StepTelemetry(*parts), period, self.start_of_encoder)
 
     def _condition_value(self, tested: TestedWeights) -> list[ConditionValue]:
         """The hook that measures it, in a list; none where it cannot be measured, which is logged."""
