@@ -1,6 +1,7 @@
 """The condition's value, by a denoiser whose losses are known, and on the held-out images of a real training."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from dcac_fastreid import data
 from dcac_fastreid.diffusion import Denoiser
 from dcac_fastreid.diffusion.noise_errors import errors_under
 from dcac_fastreid.engine.held_out_condition import DRAWS, ConditionValue
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.telemetry import condition_values, pair_conditions
 
 TELEMETRY = "MODEL.DCAC.TELEMETRY"
@@ -85,6 +87,21 @@ def test_held_out_images_are_two_of_each_test_identity_of_the_source(make_cfg):
     cameras = [Path(path).name[6] for path in found.paths]
     assert all(one != other for one, other in zip(cameras[::2], cameras[1::2], strict=True))
     assert data.held_out(make_cfg("ma_ms.yml", "DATASETS.COMBINEALL", True), 4) is None
+
+
+def test_identities_with_a_broken_picture_are_left_out_where_others_are_too(make_cfg, tiny_world, tmp_path):
+    root = shutil.copytree(tiny_world, tmp_path / "world")
+    opts = ("DATASETS.ROOT", str(root), "DATALOADER.SKIP_CORRUPT")
+    whole = data.held_out(make_cfg("ma_ms.yml", *opts, True), 4)
+    Path(whole.paths[2]).write_bytes(b"broken")
+    found = data.held_out(make_cfg("ma_ms.yml", *opts, True), 4)
+    assert found.paths == whole.paths[:2] + whole.paths[4:]
+    assert torch.equal(found.images, torch.cat([whole.images[:2], whole.images[4:]]))
+    with pytest.raises(InputError, match="cannot be read"):
+        data.held_out(make_cfg("ma_ms.yml", *opts, False), 4)
+    for path in whole.paths[4:]:
+        Path(path).write_bytes(b"broken")
+    assert data.held_out(make_cfg("ma_ms.yml", *opts, True), 4) is None, "of one identity"
 
 
 def trained(make_trainer, *opts):
