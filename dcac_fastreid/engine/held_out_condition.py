@@ -24,7 +24,7 @@ def why_no_condition_value(model: DCAC, held_out: HeldOut | None) -> str | None:
     if model.conditioner.reads_targets:
         return f"{type(model.conditioner).__name__} makes no condition of an identity that is not trained on"
     if held_out is None:
-        return "DATASETS.NAMES have no two test identities that are not trained on"
+        return "DATASETS.NAMES have no two identities, of validation or test, that are not trained on and can be read"
     return None
 
 
