@@ -26,7 +26,7 @@ from dcac_fastreid.data.locations import (
     with_local_weights,
 )
 from dcac_fastreid.data.pixel_storage import available_memory
-from dcac_fastreid.data.samplers import check_sampler
+from dcac_fastreid.data.samplers import brings_pairs, check_sampler
 from dcac_fastreid.data.see_doctor import see_doctor
 from dcac_fastreid.data.test_split import check_test_split
 from dcac_fastreid.data.transforms import test_size, test_transforms, train_transforms
@@ -34,6 +34,7 @@ from dcac_fastreid.data.transforms import test_size, test_transforms, train_tran
 __all__ = [
     "EpochSampler",
     "available_memory",
+    "brings_pairs",
     "build_plain_train_loader",
     "build_test_loader",
     "build_train_loader",

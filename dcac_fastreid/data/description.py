@@ -4,16 +4,17 @@ import hashlib
 import os
 from pathlib import Path
 
-from dcac_fastreid.data.dg_datasets import DRAWN_WORLD, SPLITS
+from dcac_fastreid.data.dg_datasets import DRAWN_WORLD, SPLITS, VALIDATION
 from dcac_fastreid.data.known_datasets import KNOWN_DATASETS, LISTED_MASKED, LISTS
 from dcac_fastreid.data.person_folders import PersonFolders, cameras_known
 from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.data.validation import holds_out, training_items, validation_items
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.json_files import read_object
 from dcac_fastreid.names import as_bytes
 
 
-def describe_dataset(name: str, root: str) -> dict:
+def describe_dataset(name: str, root: str, cfg=None) -> dict:
     """Folder below the data root, variant, numbers of identities, images and cameras by split, and a digest.
 
     The number of cameras is None where they are unknown, as PersonFolders tells; its variant then says how it is tested.
@@ -21,17 +22,21 @@ def describe_dataset(name: str, root: str) -> dict:
     The digest is a SHA-256 over split, file name below the data set's folder, and size in bytes, in sorted order: two
     copies with the same digest have the same pictures in the same splits, as far as names and sizes tell.
 
+    Args:
+        cfg: of a training on it. Where that needs validation identities, `train` is without them, and they are told as
+            `validation`; the digest is the same.
     Raises: InputError: as `read_dataset`.
     """
     dataset = read_dataset(name, root)
     splits = {split: getattr(dataset, split) for split in SPLITS}
+    counted = splits if cfg is None or not holds_out(cfg) else splits | _with_validation(cfg, name, root)
     folder = os.path.commonpath([item[0] for items in splits.values() for item in items])
     return {
         "folder": os.path.relpath(folder, root),
         "variant": dataset.variant if isinstance(dataset, PersonFolders) else _variant(name, root),
         **{
             split: _counts(items) | ({} if cameras_known(dataset, split) else {"cameras": None})
-            for split, items in splits.items()
+            for split, items in counted.items()
         },
         "digest": _digest(splits, folder),
     }
@@ -51,6 +56,11 @@ def describe_world(root: str) -> dict | None:
             f"{mark} is damaged, so what was drawn here is not known; copy it again, or delete it where the pictures are real"
         )
     return {key: content.get(key) for key in ("version", "seed", "difficulty", "factors")}
+
+
+def _with_validation(cfg, name: str, root: str) -> dict[str, list[tuple]]:
+    dataset = read_dataset(name, root, combineall=cfg.DATASETS.COMBINEALL)
+    return {"train": training_items(cfg, dataset), VALIDATION: validation_items(dataset)}
 
 
 def _variant(name: str, root: str) -> str:

@@ -1,5 +1,6 @@
-"""Images of identities that a training does not learn from, of its own source."""
+"""Images of identities of its own sources that a training does not learn from, for telemetry."""
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -7,12 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dcac_fastreid.data.corrupt import unreadable_pictures
 from dcac_fastreid.data.locations import data_root
 from dcac_fastreid.data.read_dataset import read_dataset
 from dcac_fastreid.data.transforms import test_transforms
+from dcac_fastreid.data.validation import own_validation, query_and_gallery
+from dcac_fastreid.names import shown
 from fastreid.data.build import fast_batch_collator
 from fastreid.data.common import CommDataset
 
+logger = logging.getLogger("fastreid.dcac")
 Item = tuple[str, int, int]  # path, identity, camera
 
 
@@ -24,25 +29,37 @@ class HeldOut(NamedTuple):
 
 
 def held_out(cfg, identities: int) -> HeldOut | None:
-    """Of as many test identities of the sources as asked for, or of all, where there are fewer; always the same ones.
+    """Of as many of these identities as asked for, or of all, where there are fewer; always the same ones.
 
-    None where there are not two such identities, or where the training has them: under DATASETS.COMBINEALL.
+    Of a source that has a part `validation`, as synthetic ones have, its validation identities; else its test identities, unless
+    the training has them: under DATASETS.COMBINEALL. None where there are not two of both. Under
+    DATALOADER.SKIP_CORRUPT those of whom a picture cannot be read are left out, which is logged.
 
     Raises: InputError: a data set that is not complete.
     """
-    if cfg.DATASETS.COMBINEALL:
-        return None
     root, pairs = data_root(cfg.DATASETS.ROOT), []
     for name in cfg.DATASETS.NAMES:
         dataset = read_dataset(name, root)
-        pairs += _pairs(dataset.query, dataset.gallery)
-    if len(pairs) < 2:
+        if own := own_validation(dataset):
+            pairs += _pairs(*query_and_gallery(own))
+        elif not cfg.DATASETS.COMBINEALL:
+            pairs += _pairs(dataset.query, dataset.gallery)
+    chosen = [pairs[index] for index in np.random.default_rng(0).permutation(len(pairs))[:identities]]
+    if cfg.DATALOADER.SKIP_CORRUPT:
+        chosen = _readable(chosen)
+    if len(chosen) < 2:
         return None
-    chosen = np.random.default_rng(0).permutation(len(pairs))[:identities]
-    items = [item for index in chosen for item in pairs[index]]
+    items = [item for pair in chosen for item in pair]
     tested = CommDataset(items, test_transforms(cfg), relabel=False)
     batch = fast_batch_collator([tested[index] for index in range(len(tested))])
     return HeldOut([path for path, _, _ in items], torch.as_tensor(batch["images"]))
+
+
+def _readable(pairs: Sequence[tuple[Item, Item]]) -> list[tuple[Item, Item]]:
+    corrupt = unreadable_pictures([path for pair in pairs for path, _, _ in pair], "held-out pictures")
+    if corrupt:
+        logger.warning(f"Held-out identities with pictures that cannot be read are left out: {shown(corrupt)}")
+    return [pair for pair in pairs if not {path for path, _, _ in pair} & set(corrupt)]
 
 
 def _pairs(query: Sequence[Item], gallery: Sequence[Item]) -> list[tuple[Item, Item]]:

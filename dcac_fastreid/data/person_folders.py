@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dcac_fastreid.data.dg_datasets import VALIDATION
 from dcac_fastreid.data.file_names import DIGITS
 from dcac_fastreid.data.near_duplicates import BITS, LIMIT, look_hashes, near_duplicate_groups
 from dcac_fastreid.data.photo_splits import query_and_gallery, train_half
@@ -82,7 +83,11 @@ class PersonFolders(ImageDataset):
         super().__init__(train, *_tested(self.splits, numbers), verbose=verbose, **kwargs)
 
     def has_cameras(self, split: str) -> bool:
-        """Are the cameras of train, query or gallery known? Where not, fast-reid gets other labels in their place."""
+        """Are the cameras of train, query or gallery known? Where not, fast-reid gets other labels in their place.
+
+        Those of validation identities, which are held out of train, are train's.
+        """
+        split = "train" if split == VALIDATION else split
         photos = getattr(self.splits, split)
         return _have_cameras(photos) and (split == "train" or self.splits.cameras)
 

@@ -48,6 +48,11 @@ def check_sampler(cfg, processes: int) -> None:
         )
 
 
+def brings_pairs(cfg) -> bool:
+    """Whether the sampler puts several images of each identity into a batch, not by chance alone."""
+    return cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS and cfg.DATALOADER.NUM_INSTANCE > 1
+
+
 def check_batch(cfg, items: list[tuple]) -> None:
     """Looks for training sets that do not fill one batch: fast-reid would loop forever, or train no step.
 

@@ -19,7 +19,7 @@ def holds_out(cfg) -> bool:
 
 def training_items(cfg, dataset) -> list[Item]:
     """A data set's training images; where cfg needs validation identities, without those that are held out of it."""
-    if not holds_out(cfg) or _own(dataset):
+    if not holds_out(cfg) or own_validation(dataset):
         return list(dataset.train)
     held_out = held_out_identities(person for _, person, _ in dataset.train)
     return [item for item in dataset.train if item[1] not in held_out]
@@ -27,7 +27,7 @@ def training_items(cfg, dataset) -> list[Item]:
 
 def validation_items(dataset) -> list[Item]:
     """The data set's own `validation`, or else the identities held out of its training images."""
-    if own := _own(dataset):
+    if own := own_validation(dataset):
         return own
     held_out = held_out_identities(person for _, person, _ in dataset.train)
     return [item for item in dataset.train if item[1] in held_out]
@@ -80,5 +80,6 @@ def validation_split(cfg, name: str) -> tuple[list, list]:
     return query, gallery
 
 
-def _own(dataset) -> list[Item]:
+def own_validation(dataset) -> list[Item]:
+    """Of a data set that has a part `validation`, its images, of people in no other part; else none."""
     return list(getattr(dataset, "validation", ()))

@@ -11,12 +11,14 @@ def other_views(identities: Tensor, pictures: Tensor, draws: Tensor, cameras: Te
 
     So each condition is used exactly once, and none by an image of another identity. An image gets, where cameras are given
     and the batch has several of its identity, one by another camera. Where one camera took more than half of the identity's
-    images no permutation gives that to all of them, and the rest get another image by their own camera. Without cameras, or
-    with one alone, it gets another picture; the sampler may have drawn one twice, and then the same holds for pictures. It
-    gets itself where the batch has no other image of the identity.
+    images no permutation gives that to all of them, and the rest get another picture by their own camera. Without cameras, or
+    with one alone, it gets another picture. The sampler may have drawn a picture twice: where one fills more than half of the
+    identity's images, the rest of them get it again. An image gets itself where the batch has no other one of the identity.
 
-    The images of an identity stand in a circle, group by group (a group: those of one camera, or of one picture), and each
-    takes the one that stands as many places before it as the largest group has images: that is outside of its own group.
+    The images of an identity stand in a circle, group by group (a group: those of one camera, or of one picture), those of one
+    picture beside each other. Each takes the one that stands as many places before it as the largest group has images, which is
+    outside of its own group; where that group has more than half of them, the one that stands half a circle before it, which is
+    outside of the group as often as can be, and otherwise far from the copies of the same picture.
 
     Asks the device for no number, so that no step waits and a CUDA graph can record it.
 
@@ -29,15 +31,17 @@ def other_views(identities: Tensor, pictures: Tensor, draws: Tensor, cameras: Te
     rank = torch.empty_like(places).scatter_(0, draws.argsort(), places)  # unlike draws, no two are equal
     same_identity = identities[:, None] == identities
     images = same_identity.sum(1)
-    same_group = same_identity & (pictures[:, None] == pictures).all(2)
+    same_group = same_picture = same_identity & (pictures[:, None] == pictures).all(2)
     if cameras is not None:
         same_camera = same_identity & (cameras[:, None] == cameras)
         several_cameras = same_camera.sum(1) < images
         same_group = torch.where(several_cameras[:, None], same_camera, same_group)
-    group_rank = torch.where(same_group, rank, len(draws)).amin(1)
-    order = group_rank * len(draws) + rank
+    group_rank, picture_rank = (
+        torch.where(same, rank, len(draws)).amin(1) for same in (same_group, same_group & same_picture)
+    )
+    order = (group_rank * len(draws) + picture_rank) * len(draws) + rank
     place = (same_identity & (order < order[:, None])).sum(1)  # in the circle
     largest = torch.where(same_identity, same_group.sum(1), 0).amax(1)
-    shift = torch.where(largest < images, largest, 1)
+    shift = torch.minimum(largest, images // 2)
     wanted = (place - shift) % images
     return (same_identity & (place == wanted[:, None])).to(torch.uint8).argmax(1)

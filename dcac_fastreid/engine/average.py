@@ -11,7 +11,8 @@ from dcac_fastreid.errors import InputError
 class WeightAverage:
     """average <- decay average + (1 - decay) weights after every step; after the first one, the weights themselves.
 
-    Running statistics are averaged too; the BNNeck's are estimated anew before anybody reads them (engine/bnneck.py).
+    Running statistics are averaged too; the BNNeck's are estimated anew before anybody reads them (engine/bnneck.py). Buffers
+    that hold -inf, as attention masks do, are those of the training.
     A checkpointable of fast-reid's Checkpointer.
 
     Args:
@@ -26,9 +27,13 @@ class WeightAverage:
         self._averaged = AveragedModel(parts, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
         self._averaged.requires_grad_(False)
         self.parts: nn.ModuleDict = self._averaged.module
+        pairs = zip(self.parts.buffers(), parts.buffers(), strict=True)
+        self._masks = [(averaged, trained) for averaged, trained in pairs if trained.isinf().any()]
 
     def update(self) -> None:
         self._averaged.update_parameters(self._trained)
+        for averaged, trained in self._masks:
+            averaged.copy_(trained)  # the mean of two -inf would be NaN
 
     def state_dict(self) -> dict:
         return self._averaged.state_dict()

@@ -31,7 +31,9 @@ def build_start(cfg, model: nn.Module) -> EncoderStart | None:
     """Of a model whose checkpoint is not loaded yet; None of an architecture without a backbone."""
     if not hasattr(model, "backbone"):
         return None
-    return EncoderStart(model.backbone, cfg.MODEL.WEIGHTS, keep=uses_interpolation(cfg))
+    required = uses_interpolation(cfg)
+    keep = required or cfg.MODEL.DCAC.TELEMETRY > 0
+    return EncoderStart(model.backbone, cfg.MODEL.WEIGHTS, keep=keep, required=required)
 
 
 def build_tested_weights(

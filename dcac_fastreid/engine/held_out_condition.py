@@ -9,6 +9,7 @@ from torch import Tensor
 from dcac_fastreid.data.held_out import HeldOut
 from dcac_fastreid.dcac import DCAC
 from dcac_fastreid.diffusion.noise_errors import errors_under
+from dcac_fastreid.engine.tested_weights import TestedWeights
 from dcac_fastreid.telemetry import condition_values, pair_conditions
 from fastreid.engine.train_loop import HookBase
 
@@ -23,16 +24,19 @@ def why_no_condition_value(model: DCAC, held_out: HeldOut | None) -> str | None:
     if model.conditioner.reads_targets:
         return f"{type(model.conditioner).__name__} makes no condition of an identity that is not trained on"
     if held_out is None:
-        return "DATASETS.NAMES have no two test identities that are not trained on"
+        return "DATASETS.NAMES have no two identities, of validation or test, that are not trained on and can be read"
     return None
 
 
 class ConditionValue(HookBase):
     """After every epoch that is evaluated, and after the last one: the condition's value, logged; before the writers.
 
-    The training stays the same: the random numbers are its own, and the model's state is read alone.
+    The training stays the same: the random numbers are its own, and the model's state is read alone. It is of the weights that
+    train, also under SOLVER.EMA and SOLVER.INTERPOLATE: the prompts and the denoiser know no other encoder. It stands behind the
+    epoch's checkpoint all the same, which a failure here then costs nothing.
 
     Args:
+        tested: which weights the model has by then.
         latents_of: paths of images to z_0 (2 M, c, h, w), the mean of the posterior; called once.
         period: TEST.EVAL_PERIOD.
         autocast: the type of mixed precision of the training, in which frozen weights are kept; None for fp32.
@@ -41,12 +45,14 @@ class ConditionValue(HookBase):
     def __init__(
         self,
         model: DCAC,
+        tested: TestedWeights,
         held_out: HeldOut,
         latents_of: Callable[[Sequence[str]], Tensor],
         period: int,
         autocast: torch.dtype | None = None,
     ):
-        self._model, self._held_out, self._latents_of, self._period = model, held_out, latents_of, period
+        self._model, self._tested, self._held_out = model, tested, held_out
+        self._latents_of, self._period = latents_of, period
         self._autocast = torch.autocast(model.device.type, dtype=autocast, enabled=autocast is not None)
 
     def before_train(self):
@@ -55,7 +61,9 @@ class ConditionValue(HookBase):
     def after_epoch(self):
         done = self.trainer.epoch + 1
         if done == self.trainer.max_epoch or (self._period and done % self._period == 0):
-            for name, number in self.numbers().items():
+            with self._tested.taken_out():
+                numbers = self.numbers()
+            for name, number in numbers.items():
                 self.trainer.storage.put_scalar(f"telemetry/{name}", number.item(), smoothing_hint=False)
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ import torch
 from tqdm import tqdm
 
 from dcac_fastreid.engine.average import WeightAverage
+from dcac_fastreid.engine.start import EncoderStart
 from dcac_fastreid.engine.tested_weights import TestedWeights
 from dcac_fastreid.telemetry import FeedbackVerdict, StepTelemetry
 from fastreid.engine import hooks
@@ -95,12 +96,19 @@ class WeightsToTest(HookBase):
 
 
 class TelemetrySampler(HookBase):
-    """Every so many steps, counted from the first of the run: the step's telemetry, logged and judged; before the writers."""
+    """Every so many steps, counted from the first of the run: the step's telemetry, logged and judged; before the writers.
 
-    def __init__(self, telemetry: StepTelemetry, period: int):
+    Args: start: of the encoder, by which its displacement is measured.
+    """
+
+    def __init__(self, telemetry: StepTelemetry, period: int, start: EncoderStart):
         self._telemetry = telemetry
         self._period = period
+        self._start = start
         self._verdict = FeedbackVerdict()
+
+    def before_train(self):
+        self._telemetry.measure_from(self._start.weights)
 
     def before_step(self):
         if self.trainer.iter % self._period == 0:

@@ -12,7 +12,7 @@ from dcac_fastreid import data
 from dcac_fastreid.arguments import as_path, shown_value
 from dcac_fastreid.checkpoint import encoder_config, selected_on
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
-from dcac_fastreid.checkpoint.checkpointer import TestingCheckpointer
+from dcac_fastreid.checkpoint.checkpointer import OF_FEATURES, TestingCheckpointer
 from dcac_fastreid.checkpoint.interpolation import (
     ENCODER,
     INTERPOLATED,
@@ -32,7 +32,7 @@ from dcac_fastreid.engine.tested_weights import check_parts
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
 from dcac_fastreid.reid import build_reid_model
-from dcac_fastreid.tensor_files import check_weights, read_state_dict, read_tensor_file
+from dcac_fastreid.tensor_files import are_named, check_weights, read_state_dict, read_tensor_file
 
 
 def interpolate_checkpoint(
@@ -88,8 +88,7 @@ def _alpha(value: object) -> float:
 
 def _content(file: Path) -> Mapping[str, Any]:
     content = read_tensor_file(file)
-    model = content.get("model")
-    if not isinstance(model, Mapping) or not any(str(name).startswith(ENCODER) for name in model):
+    if not are_named(content.get("model"), ENCODER):
         raise InputError(f"{file} is no checkpoint of fast-reid: it has no entry 'model' with {ENCODER}*")
     return content
 
@@ -148,8 +147,4 @@ def _trained_encoder(content: Mapping[str, Any], checkpoint, model: nn.Module) -
 
 def _of_features(model: nn.Module) -> dict[str, Tensor]:
     """Encoder and BNNeck under their names in a checkpoint, on the CPU."""
-    return {
-        name: weight.cpu().clone()
-        for name, weight in model.state_dict().items()
-        if name.startswith((ENCODER, "heads.bottleneck."))
-    }
+    return {name: weight.cpu().clone() for name, weight in model.state_dict().items() if name.startswith(OF_FEATURES)}

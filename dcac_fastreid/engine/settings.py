@@ -87,6 +87,18 @@ def _check_feedback(cfg) -> None:
             f"MODEL.DCAC.CONDITIONER.VIEW is {conditioner.VIEW!r}, but SHUFFLE True gives every image the condition of any "
             "other; set VIEW 'same' or SHUFFLE False"
         )
+    if conditioner.VIEW != "same" and not data.brings_pairs(cfg):
+        loader = cfg.DATALOADER
+        raise InputError(
+            f"MODEL.DCAC.CONDITIONER.VIEW is {conditioner.VIEW!r}, but {loader.SAMPLER_TRAIN} with DATALOADER.NUM_INSTANCE "
+            f"{loader.NUM_INSTANCE} brings no other image of an identity into a batch, unless by chance; set VIEW 'same', or "
+            "DATALOADER.SAMPLER_TRAIN NaiveIdentitySampler with NUM_INSTANCE 2 or more"
+        )
+    if not cfg.MODEL.LOSSES.NAME and conditioner.NAME == "ClassWiseConditioner" and conditioner.RESCALE:
+        raise InputError(
+            "MODEL.LOSSES.NAME is empty, and ClassWiseConditioner with RESCALE True passes no gradient to the "
+            "encoder, which would learn nothing; name a loss, such as IDLoss, or set RESCALE False"
+        )
 
 
 def _check_data(cfg, training: bool) -> None:

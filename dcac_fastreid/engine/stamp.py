@@ -35,7 +35,10 @@ def stamp(cfg, *, training: bool = True) -> dict:
     return {
         **(_of_training(cfg, sources) if training else {}),
         "tests": tests,
-        "data_sets": {name: data.describe_dataset(name, root) for name in dict.fromkeys(sources + tests)},
+        "data_sets": {
+            name: data.describe_dataset(name, root, cfg if name in sources else None)
+            for name in dict.fromkeys(sources + tests)
+        },
         "drawn_world": data.describe_world(root),
         "input_size": {"train": list(cfg.INPUT.SIZE_TRAIN), "test": list(cfg.INPUT.SIZE_TEST)},
         "weights": _weights(cfg, training),

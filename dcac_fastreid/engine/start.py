@@ -1,5 +1,6 @@
-"""Which encoder did a run begin with? A resumed run must know it to the bit, without keeping it in every checkpoint."""
+"""Which encoder did a run begin with? A resumed run must find it again, without keeping it in every checkpoint."""
 
+import logging
 from collections.abc import Mapping
 
 from torch import Tensor, nn
@@ -7,6 +8,8 @@ from torch import Tensor, nn
 from dcac_fastreid.checkpoint.interpolation import ENCODER, weights_hash
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_state_dict
+
+logger = logging.getLogger("fastreid.dcac")
 
 
 class EncoderStart:
@@ -17,14 +20,15 @@ class EncoderStart:
     Args:
         encoder: as it was built, with its pre-trained weights, before any checkpoint is loaded.
         weights_file: MODEL.WEIGHTS; "" for none.
-        keep: whether the weights are needed.
+        keep: whether the weights are kept, for telemetry or an interpolation.
+        required: whether a run cannot go on without them, as an interpolation cannot.
     Attributes:
-        weights: the encoder's state dict on the CPU, after `begin` or `go_on`; empty where they are not kept.
+        weights: the encoder's state dict on the CPU, after `begin` or `go_on`; empty where they are not kept, or not found again.
         hash: of the weights; None before, and of a resumed run that does not know its own.
     """
 
-    def __init__(self, encoder: nn.Module, weights_file: str, *, keep: bool):
-        self._encoder, self._file, self._keep = encoder, weights_file, keep
+    def __init__(self, encoder: nn.Module, weights_file: str, *, keep: bool, required: bool):
+        self._encoder, self._file, self._keep, self._required = encoder, weights_file, keep, required
         self.weights = _copy(encoder.state_dict()) if keep else {}
         self.hash: str | None = None
 
@@ -37,14 +41,22 @@ class EncoderStart:
         """In the place of `begin`, when a checkpoint of the run is loaded and the encoder is the trained one.
 
         Args: of_run: the hash in that checkpoint; None of an earlier version's.
-        Raises: InputError: the weights that the run began with are needed, and they are not what they were.
+        Raises: InputError or FileNotFoundError: the weights that the run began with are required, and they are not what they
+            were.
         """
         self.hash = of_run
         if not self._keep:
             return
-        self.weights = starting_weights(self.weights, self._file)
-        self.hash = weights_hash(self.weights)
-        check_start(self.hash, of_run)
+        try:
+            self.weights = starting_weights(self.weights, self._file)
+            found = weights_hash(self.weights)
+            check_start(found, of_run)
+            self.hash = found
+        except (InputError, FileNotFoundError) as error:
+            if self._required:
+                raise
+            self.weights = {}
+            logger.warning(f"How far the encoder has moved is not measured: {error}")
 
 
 def starting_weights(built: Mapping[str, Tensor], weights_file: str) -> dict[str, Tensor]:
@@ -69,8 +81,8 @@ def check_start(found: str, of_run: str | None) -> None:
     if of_run is not None and found != of_run:
         raise InputError(
             f"the run began with another encoder (SHA-256 {of_run[:12]}...) than the one of this config ({found[:12]}...), so "
-            "nothing can be interpolated between it and the trained one; give back the file that MODEL.BACKBONE.PRETRAIN_PATH, or "
-            "MODEL.WEIGHTS, named when the run began"
+            "nothing can be interpolated or measured between it and the trained one; give back the file that "
+            "MODEL.BACKBONE.PRETRAIN_PATH, or MODEL.WEIGHTS, named when the run began"
         )
 
 

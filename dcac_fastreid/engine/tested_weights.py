@@ -1,7 +1,8 @@
 """Which weights do tests and readers of checkpoints get? Those that train, or their average, and at the end interpolated ones."""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -62,6 +63,19 @@ class TestedWeights:
         if self._aside is not None:
             put_parts(self._model, self._aside)
             self._aside, self._interpolated = None, None
+
+    @contextmanager
+    def taken_out(self) -> Iterator[None]:
+        """Inside, the model has the weights that train; behind it those that it had before, which are not made again."""
+        if self._aside is None:
+            yield
+            return
+        tested = parts_of(self._model)
+        put_parts(self._model, self._aside)
+        try:
+            yield
+        finally:
+            put_parts(self._model, tested)
 
     def entries(self) -> Mapping[str, Any]:
         """What a checkpoint needs besides the model as it is now: the weights to go on with, and what was made of them."""

@@ -41,7 +41,7 @@ from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.stamp import write_stamp
-from dcac_fastreid.engine.tested_weights import uses_average, uses_interpolation
+from dcac_fastreid.engine.tested_weights import TestedWeights, uses_average, uses_interpolation
 from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
 from dcac_fastreid.telemetry import StepTelemetry
@@ -278,7 +278,7 @@ class DCACTrainer(DefaultTrainer):
         if tests and tests <= set(self.cfg.DATASETS.NAMES):
             host.insert(evaluation + 3, BestCheckpointer(self.checkpointer))
         if self.cfg.MODEL.DCAC.TELEMETRY and isinstance(self.model, DCAC):
-            host[evaluation + 2 : evaluation + 2] = self._condition_value()  # behind the checkpoint of the epoch
+            host[evaluation + 2 : evaluation + 2] = self._condition_value(tested)  # behind the checkpoint of the epoch
         return ours + host + [EpochProgress()]
 
     def _count_steps(self) -> None:
@@ -297,22 +297,22 @@ class DCACTrainer(DefaultTrainer):
     def _telemetry_sampler(self) -> TelemetrySampler:
         period, heads = self.cfg.MODEL.DCAC.TELEMETRY, self.model.heads
         if not isinstance(self.model, DCAC):
-            return TelemetrySampler(StepTelemetry(self.model.backbone, heads), period)
+            return TelemetrySampler(StepTelemetry(self.model.backbone, heads), period, self.start_of_encoder)
         logger.info(
             f"Telemetry every {period} steps; telemetry/condition_entropy of equally likely identities would be "
             f"{math.log(len(heads.weight)):.3f} nats"
         )
         parts = self.model.backbone, heads, self.model.conditioner, self.model.feedback
-        return TelemetrySampler(StepTelemetry(*parts), period)
+        return TelemetrySampler(StepTelemetry(*parts), period, self.start_of_encoder)
 
-    def _condition_value(self) -> list[ConditionValue]:
+    def _condition_value(self, tested: TestedWeights) -> list[ConditionValue]:
         """The hook that measures it, in a list; none where it cannot be measured, which is logged."""
         held_out = data.held_out(self.cfg, IDENTITIES)
         if reason := why_no_condition_value(self.model, held_out):
             logger.info(f"MODEL.DCAC.TELEMETRY: telemetry/condition_value is not measured: {reason}")
             return []
         period, autocast = self.cfg.TEST.EVAL_PERIOD, autocast_dtype(self.cfg)
-        return [ConditionValue(self.model, held_out, self._mean_latents, period, autocast)]
+        return [ConditionValue(self.model, tested, held_out, self._mean_latents, period, autocast)]
 
     def _mean_latents(self, paths: Sequence[str]) -> torch.Tensor:
         """z_0 of images, the mean of the posterior of which training takes samples."""

@@ -103,9 +103,7 @@ TABLES = {
             "baseline_interpolated",
         ),
         _table("weights-source", "The same, on the source's own test set", _WEIGHTS + " baseline_interpolated", _OWN),
-        _table(
-            "rates", "Interpolation by learning rate: the synthetic data set's own, a third, a tenth", _RATES, _PAIRS
-        ),
+        _table("rates", "Interpolation by learning rate: that of the config, a third, a tenth", _RATES, _PAIRS),
         _table(
             "views",
             "Beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them",

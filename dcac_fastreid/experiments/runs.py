@@ -108,7 +108,7 @@ def make_run(
 
     Args:
         configs: the folder configs/DCAC, or configs/DCAC/synthetic.
-        opts: KEY VALUE pairs, below what the row itself says.
+        opts: KEY VALUE pairs, below what the row itself says; its learning rate is a factor of the one that is given here.
     Raises: InputError: an unknown row, or a key that the table itself says.
     """
     check_row(row)
@@ -120,6 +120,7 @@ def make_run(
     file = str(configs / config_file(source))
     cfg = load_config(file, [*opts, *of_row, "DATASETS.TESTS", tests, "SEED", seed]).clone()
     cfg.defrost()
+    cfg.SOLVER.BASE_LR = ROWS[row].base_lr(cfg.SOLVER.BASE_LR)
     cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH  # no look at a target before the last epoch
     settings = settings_of(cfg)
     given = {key: settings[key] for key in opts[::2] if key in settings}

@@ -27,6 +27,11 @@ def model_stats(cfg, num_classes: int) -> dict:
     variants = Variants(model, cfg, *latents_on_meta(cfg))
     parameters = _count_parameters(model)
     forward_run, training_run = count_flops(model, cfg)
+    if cfg.MODEL.META_ARCHITECTURE == "DCAC" and model.balance:
+        model.balance = (
+            0.0  # which makes a backward pass of its own: a part of the training step, and of no forward pass
+        )
+        forward_run, _ = count_flops(model, cfg, backward=False)
     variants.choose("plain")
     forward_paper, _ = count_flops(model, cfg, backward=False)
     return {

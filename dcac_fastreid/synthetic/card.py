@@ -44,6 +44,7 @@ def write_card(folder: Path, cache_folder: Path, versions: Mapping) -> str:
     web = Web(cache_folder, UNSEEN, UNSEEN_SEED)
     clip, vae, unet = parts.load_clip(folder), parts.load_vae(folder), parts.load_unet(folder)
     condition = records["unet"].get("condition", "text")
+    (folder / SAMPLES).unlink(missing_ok=True)  # of an earlier U-Net
     if condition == "text":
         quality.sampled(unet, vae, clip, ASKED, **SAMPLING).save(folder / SAMPLES)
     quality.reconstructed(vae, web, 12).save(folder / BACK)

@@ -1,5 +1,7 @@
 """How far have encoder, prompts and LoRA moved? N identities, C condition width; LoRA's A (r, in), B (out, r) beside a frozen W."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -9,8 +11,8 @@ from dcac_fastreid.conditioners.id_prompts import IDPrompts
 class Displacement:
     """Distances from the start, relative to the start.
 
-    Made before a checkpoint is loaded, so that a resumed run has the same start: the pre-trained encoder, and the prompts
-    that were drawn from SEED. Keeps a copy of those of the encoder's weights that train, on their device.
+    The encoder's start is told, see `measure_from`. The prompts' is that of the making, before a checkpoint is loaded, so that a
+    resumed run has the same: they are drawn from SEED.
 
     Args:
         encoder: all of whose weights are measured.
@@ -19,15 +21,25 @@ class Displacement:
     """
 
     def __init__(self, encoder: nn.Module, conditioner: nn.Module | None = None, denoiser: nn.Module | None = None):
-        weights = list(encoder.parameters())
-        self._encoder = [weight for weight in weights if weight.requires_grad]
-        self._first_encoder = [weight.detach().clone() for weight in self._encoder]
-        self._encoder_norm = _norm_of_all([weight.detach().float().norm() for weight in weights])
+        self._parameters = dict(encoder.named_parameters())
+        self.measure_from({})
         self._prompts = conditioner.prompts if isinstance(conditioner, IDPrompts) else None
         self._first_prompts = self._prompts.detach().clone() if self._prompts is not None else None
         modules = denoiser.modules() if denoiser is not None else ()
         self._adapted = [module for module in modules if hasattr(module, "lora_A")]
         self._frozen_norm = _norm_of_all([layer.base_layer.weight.detach().float().norm() for layer in self._adapted])
+
+    @torch.no_grad()
+    def measure_from(self, start: Mapping[str, Tensor]) -> None:
+        """Measures the encoder's displacement from now on, and keeps a copy of the weights that train, on their device.
+
+        Args: start: the encoder's state dict before the first step, on any device; empty: its displacement is left out.
+        """
+        first = {name: start[name].to(weight, copy=True) for name, weight in self._parameters.items() if start}
+        trained = [name for name in first if self._parameters[name].requires_grad]
+        self._encoder = [self._parameters[name] for name in trained]
+        self._first_encoder = [first[name] for name in trained]
+        self._encoder_norm = _norm_of_all([weight.float().norm() for weight in first.values()])
 
     @torch.no_grad()
     def numbers(self) -> dict[str, Tensor]:

@@ -31,6 +31,10 @@ class StepTelemetry:
         self._heads, self._conditioner, self._feedback = heads, conditioner, feedback
         self._displacement = Displacement(encoder, conditioner, feedback.denoiser if feedback is not None else None)
 
+    def measure_from(self, start: Mapping[str, Tensor]) -> None:
+        """See Displacement; without it nothing is said of the encoder's."""
+        self._displacement.measure_from(start)
+
     def begin(self, loss_scale: Tensor | None = None) -> None:
         """Before a step.
 

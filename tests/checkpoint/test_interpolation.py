@@ -25,6 +25,11 @@ def test_both_ends_are_exact_and_copies():
     assert torch.equal(between, end["w"]) and between.data_ptr() != end["w"].data_ptr()
 
 
+def test_an_attention_mask_stays_as_it_is():
+    mask = torch.tensor([[0.0, -torch.inf], [0.0, 0.0]])
+    assert torch.equal(interpolate({"mask": mask}, {"mask": mask}, 0.7)["mask"], mask)
+
+
 @pytest.mark.parametrize("other", [{"v": torch.zeros(2), "count": torch.tensor(1)}, {**END, "w": torch.zeros(3)}])
 def test_other_names_or_shapes_are_refused(other):
     with pytest.raises(InputError, match="the encoders of one and two are of different architectures, they differ in"):
@@ -41,6 +46,16 @@ def test_a_hash_tells_names_types_shapes_and_numbers():
         {**START, "w": START["w"][None]},
     ]
     assert len({weights_hash(weights) for weights in [START, *others]}) == 5
+
+
+@pytest.mark.parametrize("name", ["tower.positional_embedding", "pos_embed"])
+def test_a_hash_leaves_out_the_numbers_of_resized_positions_alone(name):
+    """Pre-trained ones are resized, with other last bits on another CPU; a run is resumed there all the same."""
+    positions = torch.randn(9, 4, generator=torch.Generator().manual_seed(0))
+    begun, elsewhere = ({**START, name: tensor} for tensor in (positions, positions.nextafter(positions + 1)))
+    assert weights_hash(begun) == weights_hash(elsewhere)
+    others = [START, {**START, name: positions[1:]}, {**begun, "w": END["w"]}]
+    assert len({weights_hash(weights) for weights in [begun, *others]}) == 4
 
 
 def test_a_description_names_alpha_and_both_ends():

@@ -30,6 +30,7 @@ def test_a_config_is_its_row_on_the_protocol(leaves, name):
     row = {**ROWS[name].settings, "OUTPUT_DIR": f"logs/DCAC/synthetic/plus/ma_ms/{name}"}
     opts = [word for setting in row.items() for word in setting]
     protocol = leaves(dcac_fastreid.load_config(str(CONFIGS / "ma_ms.yml"), opts))
+    protocol["SOLVER.BASE_LR"] = ROWS[name].base_lr(protocol["SOLVER.BASE_LR"])
     assert leaves(dcac_fastreid.load_config(str(CONFIGS / "plus" / "ma_ms" / f"{name}.yml"))) == protocol
 
 
@@ -39,7 +40,8 @@ def test_a_file_holds_only_what_differs_from_its_protocol_and_says_what_it_is(le
     assert "beyond the paper" in text.splitlines()[0].lower()
     own = yaml.safe_load(text)
     assert own.pop("_BASE_") == "../../ma_ms.yml"
-    assert leaves(own).keys() == {*ROWS[name].settings, "OUTPUT_DIR"}
+    rate = {"SOLVER.BASE_LR"} if ROWS[name].rate != 1 else set()
+    assert leaves(own).keys() == {*ROWS[name].settings, *rate, "OUTPUT_DIR"}
 
 
 @of_row

@@ -91,6 +91,15 @@ def test_stamp_counts_cameras_where_they_are_known(own, logged):
     assert logged() == []
 
 
+@pytest.mark.parametrize(("pattern", "cameras"), [("{moment}_{frame}.png", None), ("cam{moment}_{frame}.png", 3)])
+def test_stamp_tells_held_out_persons_of_ones_own_photos(own, make_cfg, pattern, cameras):
+    cfg = make_cfg("baseline/ma_ms.yml", "SOLVER.INTERPOLATE.CHOOSE", "source")
+    folder = own(pattern)
+    described, plain = (describe_dataset("PersonFolders", str(folder), of_run) for of_run in (cfg, None))
+    assert [described[split]["cameras"] for split in ("train", "validation")] == [cameras] * 2
+    assert described["train"]["identities"] + 2 == plain["train"]["identities"]
+
+
 def test_folders_of_splits_are_taken_as_they_are(own):
     own(folder="photos/train", persons=NAMES[:2])
     root = own(folder="photos/test", persons=NAMES[2:4])

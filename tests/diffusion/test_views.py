@@ -68,5 +68,32 @@ def test_a_picture_that_was_drawn_twice_is_no_other_one():
         assert pictures == [9, 9, 8, 8]
 
 
+@pytest.mark.parametrize(
+    ("cameras", "pictures"),
+    [
+        ([0, 0, 0, 1], [8, 8, 9, 7]),
+        ([0, 0, 0, 0, 1], [8, 8, 9, 9, 7]),
+        ([0, 0, 0, 0, 0, 0, 1, 2], [7, 7, 7, 8, 8, 9, 1, 2]),
+        ([0, 0, 0, 0, 0, 0, 1, 1], [7, 7, 7, 7, 8, 8, 1, 1]),
+        ([0, 0, 0, 0, 0], [6, 6, 7, 8, 8]),
+    ],
+)
+def test_within_the_commonest_camera_as_well(cameras, pictures):
+    """Copies of one picture, half of the identity's images at most, do not get each other; nor does another camera get less."""
+    across = 2 * min(cameras.count(0), len(cameras) - cameras.count(0))
+    for seed in range(100):
+        got, got_pictures, _ = of_one_identity(cameras, pictures, seed)
+        assert all(other != own for other, own in zip(got_pictures, pictures, strict=True))
+        assert sum((other == 0) != (own == 0) for other, own in zip(got, cameras, strict=True)) == across
+
+
+@pytest.mark.parametrize("pictures", [[8, 8, 8, 9], [8, 8, 8], [8, 8, 8, 8, 9, 7]])
+def test_copies_of_the_commonest_picture_get_each_other_as_rarely_as_can_be(pictures):
+    copies, count = pictures.count(8), len(pictures)
+    for seed in range(20):
+        _, got, _ = of_one_identity([0] * count, pictures, seed)
+        assert sum(other == own for other, own in zip(got, pictures, strict=True)) == 2 * copies - count
+
+
 def test_of_a_lone_image_it_is_itself():
     assert other_views(torch.tensor([3]), OWN_PICTURES[:1], draws(count=1), torch.tensor([0])).tolist() == [0]

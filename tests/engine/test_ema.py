@@ -57,6 +57,15 @@ def test_a_hand_worked_average():
     assert not average.parts["heads"].weight.requires_grad
 
 
+def test_an_attention_mask_stays_as_it_is():
+    layer = nn.Linear(1, 1)
+    layer.register_buffer("mask", torch.tensor([[0.0, -torch.inf], [0.0, 0.0]]))
+    average = WeightAverage(nn.ModuleDict({"heads": layer}), decay=0.75)
+    for _ in range(3):
+        average.update()
+    assert torch.equal(average.parts["heads"].mask, layer.mask)
+
+
 def test_an_average_over_epochs_means_the_same_at_every_size():
     assert decay_of(2.0, 50) == pytest.approx(0.99) and decay_of(0.2, 500) == pytest.approx(0.99)
     assert decay_of(0.001, 3) == 0

@@ -43,6 +43,16 @@ def test_the_stamp_tells_data_and_protocol(make_cfg, tiny_world):
     assert str(tiny_world) not in json.dumps(told), "no path of the machine"
 
 
+def test_the_stamp_tells_who_is_held_out_of_the_training(make_cfg, tiny_world):
+    cfg = make_cfg("ma_ms.yml", "SOLVER.INTERPOLATE.CHOOSE", "source")
+    told, plain = stamp(cfg)["data_sets"], stamp(make_cfg("ma_ms.yml"))["data_sets"]
+    market = told["DG_Market1501"]
+    assert (market["train"]["images"], market["train"]["identities"]) == (36, 6)
+    assert (market["validation"]["images"], market["validation"]["identities"]) == (12, 2)
+    assert market["digest"] == plain["DG_Market1501"]["digest"]
+    assert told["DG_MSMT17"] == plain["DG_MSMT17"] and "validation" not in plain["DG_Market1501"]
+
+
 def test_several_sources_are_told(make_cfg):
     cfg = make_cfg("ma+d+ms_c3.yml")
     told = stamp(cfg)

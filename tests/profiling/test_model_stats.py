@@ -41,6 +41,16 @@ def test_parameters_and_flops_are_the_papers(configs, config, trainable, forward
     assert flops["forward_run"] <= flops["forward_paper"] < flops["training_run"]
 
 
+def test_the_backward_pass_of_a_balance_is_no_forward_pass(configs):
+    plain, balanced = (
+        model_stats(load_config(str(configs / "synthetic" / "ma_ms.yml"), ["MODEL.DCAC.BALANCE", ratio]), 24)["flops"]
+        for ratio in (0.0, 0.3)
+    )
+    for name in ("forward_paper", "forward_run"):
+        assert balanced[name] == plain[name], name
+    assert balanced["training_run"] > plain["training_run"]
+
+
 @pytest.mark.parametrize("num_classes", [751, 702])
 @pytest.mark.parametrize(
     ("config", "opts", "lora"),

@@ -101,6 +101,34 @@ def test_a_resumed_run_logs_what_the_unbroken_one_does(make_trainer, tmp_path):
     assert logged(resumed) == logged(unbroken)
 
 
+def test_the_encoder_moves_from_the_checkpoint_that_the_run_began_with(make_trainer, tmp_path, monkeypatch):
+    """Also after a resume; where that checkpoint is gone, the run goes on without the number, and says so."""
+    start = make_trainer("baseline/ma_ms.yml", "OUTPUT_DIR", str(tmp_path / "start"))
+    with torch.no_grad():
+        start.model.backbone.tower.proj.add_(1.0)
+    file = tmp_path / "start.pth"
+    torch.save({"model": start.model.state_dict()}, file)
+    opts = ("MODEL.WEIGHTS", str(file), "TEST.EVAL_PERIOD", 0, TELEMETRY, 1, "OUTPUT_DIR", str(tmp_path / "run"))
+
+    def displacements(epochs):
+        trainer = make_trainer("baseline/ma_ms.yml", *opts, "SOLVER.MAX_EPOCH", epochs)
+        trainer.resume_or_load(resume=epochs > 1)
+        trainer.train()
+        return [value for value, _ in logged(trainer).get("encoder_displacement", ())]
+
+    first = displacements(1)
+    assert first[0] == 0 < first[1] < 0.1
+    second = displacements(2)
+    assert second[:3] == first and first[2] < second[3] < 0.1
+    torch.save({"model": {"another": torch.zeros(1)}}, file)  # the encoder as it is built, which is another one
+    said = []
+    monkeypatch.setattr("dcac_fastreid.engine.start.logger.warning", said.append)
+    assert displacements(3) == second
+    assert len(said) == 1 and said[0].startswith(
+        "How far the encoder has moved is not measured: the run began with another"
+    )
+
+
 def test_a_recorded_step_is_not_made(make_trainer, caplog, monkeypatch):
     monkeypatch.setattr("dcac_fastreid.engine.trainer.why_not_captured", lambda cfg: None)  # as on a GPU
     trained(make_trainer, "ma_ms.yml", TELEMETRY, 2, "SOLVER.CUDA_GRAPH", True)

@@ -212,6 +212,24 @@ CASES = [
         config=DCAC,
     ),
     Case(
+        "views and lone images",
+        "VIEW is 'camera', but NaiveIdentitySampler with DATALOADER.NUM_INSTANCE 1 brings no other image",
+        "MODEL.DCAC.CONDITIONER.VIEW camera DATALOADER.NUM_INSTANCE 1",
+        config=DCAC,
+    ),
+    Case(
+        "views and images at random",
+        "VIEW is 'identity', but TrainingSampler with",
+        "MODEL.DCAC.CONDITIONER.VIEW identity DATALOADER.SAMPLER_TRAIN TrainingSampler",
+        config=DCAC,
+    ),
+    Case(
+        "no gradient of the only loss",
+        "MODEL.LOSSES.NAME is empty, and ClassWiseConditioner with RESCALE True",
+        "MODEL.LOSSES.NAME () MODEL.DCAC.CONDITIONER.NAME ClassWiseConditioner MODEL.DCAC.CONDITIONER.RESCALE True",
+        config=DCAC,
+    ),
+    Case(
         "nothing to learn from",
         "MODEL.LOSSES.NAME is empty and MODEL.DCAC.LAMBDA 0",
         "MODEL.LOSSES.NAME () MODEL.DCAC.LAMBDA 0",
