@@ -4,7 +4,7 @@ VENV := .venv/bin
 export OMP_NUM_THREADS ?= 2
 
 # A part of the slow tests; ends after 45 minutes, so that each can be run by itself where time is short.
-SLOW := OMP_NUM_THREADS=1 timeout 45m $(VENV)/python -m pytest -n 2 --durations 10 -m slow
+SLOW := OMP_NUM_THREADS=1 timeout 45m $(VENV)/python -m pytest -n 2 --dist worksteal --durations 10 -m slow
 
 .PHONY: setup demo test test-slow slow-campaign slow-kills slow-configs slow-others rehearse lint world-sheet
 
@@ -21,7 +21,7 @@ demo: setup
 	$(VENV)/python tools/demo.py
 
 test: setup
-	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --durations 10 -m "not slow"
+	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --dist worksteal --durations 10 -m "not slow"
 
 test-slow: slow-campaign slow-kills slow-configs slow-others rehearse
 

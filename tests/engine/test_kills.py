@@ -73,7 +73,7 @@ def survive(kills: int, tiny_world: Path, tmp_path: Path, rounds: int = 1) -> in
         words = command(tiny_world, folder, resume=True)
         for kill in range(kills // rounds):
             # The training takes about three seconds, all before it about as long.
-            line, longest = ("Starting training from epoch", 1.5) if kill % 2 else ("Rank of current process", 5.0)
+            line, longest = ("Starting training from epoch", 1.5) if kill % 2 == 0 else ("Rank of current process", 5.0)
             met += not run(words, cache, draw.uniform(0.0, longest), line)
         assert run(words, cache)
         same_run.assert_same(folder, tmp_path / "whole")
@@ -82,8 +82,8 @@ def survive(kills: int, tiny_world: Path, tmp_path: Path, rounds: int = 1) -> in
     return met
 
 
-def test_two_kills(tiny_world, tmp_path):
-    assert survive(2, tiny_world, tmp_path) >= 1
+def test_a_kill(tiny_world, tmp_path):
+    assert survive(1, tiny_world, tmp_path) == 1
 
 
 @pytest.mark.slow

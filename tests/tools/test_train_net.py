@@ -136,22 +136,32 @@ print(DefaultPredictor(cfg)(torch.load("images.pt")).tolist())
 """
 
 
-def test_a_checkpoint_is_tested_without_diffusers_peft_and_pretrained_weights(run, tiny, tmp_path):
-    """From the source yml and from the run's own config.yaml: the run's own scores. FASTREID_DATASETS does not leak in."""
+@pytest.fixture
+def blocked(tmp_path):
+    """The environment of a process that has neither diffusers nor peft nor the small parts; the cache folder is not there."""
+    (tmp_path / "blocked").mkdir()
+    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER)
+    return {"PYTHONPATH": str(tmp_path / "blocked"), "DCAC_FASTREID_CACHE": str(tmp_path / "empty-cache")}
+
+
+def test_a_checkpoint_is_tested_without_diffusers_peft_and_pretrained_weights(run, tiny, blocked, tmp_path):
+    """From the run's own config.yaml: the run's own scores. FASTREID_DATASETS does not leak in."""
     elsewhere = tmp_path / "elsewhere" / "Market-1501-v15.09.15"
     elsewhere.mkdir(parents=True)
     trained = run("synthetic/ma_ms.yml", *tiny, FASTREID_DATASETS=str(elsewhere.parent))
-    own = scores(trained)
-
-    (tmp_path / "blocked").mkdir()
-    (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER)
-    blocked = {"PYTHONPATH": str(tmp_path / "blocked"), "DCAC_FASTREID_CACHE": str(tmp_path / "empty-cache")}
-    weights = ("MODEL.WEIGHTS", tmp_path / "out" / "model_final.pth")
     before = (tmp_path / "out" / "config.yaml").read_text()
-    assert scores(run("synthetic/ma_ms.yml", "--eval-only", *tiny, *weights, **blocked)) == own
+    weights = ("MODEL.WEIGHTS", tmp_path / "out" / "model_final.pth")
+    tested = run(tmp_path / "out" / "config.yaml", "--eval-only", *weights, **blocked)
+    assert scores(tested) == scores(trained)
     assert (tmp_path / "out" / "config.yaml").read_text() == before, "the training's config stays"
-    assert scores(run(tmp_path / "out" / "config.yaml", "--eval-only", *weights, **blocked)) == own
+    assert not (tmp_path / "empty-cache").exists(), "no small part was made anew"
 
+
+@pytest.mark.slow
+def test_source_config_and_run_config_give_the_same_scores_and_features(run, tiny, blocked, tmp_path):
+    own = scores(run("synthetic/ma_ms.yml", *tiny))
+    weights = ("MODEL.WEIGHTS", tmp_path / "out" / "model_final.pth")
+    assert scores(run("synthetic/ma_ms.yml", "--eval-only", *tiny, *weights, **blocked)) == own
     torch.save(255 * torch.rand(2, 3, 128, 64), tmp_path / "images.pt")
     source = ROOT / "configs" / "DCAC" / "synthetic" / "ma_ms.yml"
     features = [
@@ -162,7 +172,6 @@ def test_a_checkpoint_is_tested_without_diffusers_peft_and_pretrained_weights(ru
         for config, variables in ((source, {}), (tmp_path / "out" / "config.yaml", blocked))
     ]  # fmt: skip
     assert features[0] == features[1] and len(json.loads(features[0])[0]) == 128
-    assert not (tmp_path / "empty-cache").exists(), "no small part was made anew"
 
 
 def test_a_run_is_resumed(run, tiny, tmp_path):
