@@ -9,6 +9,8 @@ from dcac_fastreid.profiling.training import Training, time_other, time_variants
 from dcac_fastreid.profiling.variants import CUMULATIVE
 from dcac_fastreid.profiling.workload import OTHERS
 
+pytestmark = pytest.mark.slow
+
 ON_CPU = [name for name in CUMULATIVE if name != "+bf16"]
 
 

@@ -13,6 +13,8 @@ from dcac_fastreid.errors import InputError
 from dcac_fastreid.synthetic import captions, card, parts, pretraining
 from dcac_fastreid.synthetic.pretraining import PARTS, Schedule
 
+pytestmark = pytest.mark.slow
+
 TOOL = Path(__file__).parent.parent.parent / "tools" / "pretrain_parts.py"
 
 

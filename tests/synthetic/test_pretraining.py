@@ -67,6 +67,7 @@ def test_captions_are_left_out_for_the_unet_alone(web):
     assert not (web.tokens(np.zeros(400, int), rng) == empty).all(dim=1).any()
 
 
+@pytest.mark.slow
 def test_all_parts_learn_and_are_read_by_dcac(web, tmp_path, caplog):
     caplog.set_level("INFO")
     for name in PARTS:
