@@ -196,11 +196,12 @@ def pickled(value: object, protocol: int = 2) -> bytes:
     return stream.getvalue()
 
 
-def kinds() -> dict[str, Make]:
+def foreign_files() -> dict[str, Make]:
+    """What is no file of weights, or one whose archive or pickle is not what torch.save writes."""
     import torch
 
     lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 123456\n"
-    made: dict[str, Make] = {
+    return {
         "empty": raw(b""),
         "one byte": raw(b"x"),
         "text": raw(b"hello\n" * 100),
@@ -236,6 +237,14 @@ def kinds() -> dict[str, Make]:
         "script that writes, Code": script_that_writes("Code"),
         "script that writes, CODE": script_that_writes("CODE"),
         "script of weights": script_of_weights,
+    }
+
+
+def odd_contents() -> dict[str, Make]:
+    """What torch.save wrote, of values that are no checkpoint, or a checkpoint with odd weights."""
+    import torch
+
+    return {
         "list": saved(lambda: [torch.zeros(1)]),
         "tensor": saved(lambda: torch.zeros(3)),
         "number": saved(lambda: 3),
@@ -273,6 +282,12 @@ def kinds() -> dict[str, Make]:
         "with module.": changed(lambda m: {"model": {f"module.{k}": w for k, w in m.items()}}),
         "other names": changed(lambda m: {"model": {k.replace("backbone", "base"): w for k, w in m.items()}}),
         "names with line ends": changed(lambda m: {"model": {f"a\n{k}": w for k, w in m.items()}}),
+    }
+
+
+def safe_files() -> dict[str, Make]:
+    """Odd .safetensors, and checkpoints that carry an odd config."""
+    return {
         "no header": safetensors(b""),
         "a header of nothing": safetensors(b"{}"),
         "a header that is no json": safetensors(b"{x"),
@@ -298,6 +313,10 @@ def kinds() -> dict[str, Make]:
         "config: another model": carrying("MODEL: {BACKBONE: {NAME: build_resnet_backbone}}"),
         "config: odd size": carrying("INPUT: {SIZE_TEST: [0, 0]}"),
     }
+
+
+def kinds() -> dict[str, Make]:
+    made = foreign_files() | odd_contents() | safe_files()
     made |= {
         f"cut to {part}": bytes_changed(lambda data, _, part=part: bytes(data[: int(part * len(data))]))
         for part in (0.01, 0.5, 0.99)
