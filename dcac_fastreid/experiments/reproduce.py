@@ -14,6 +14,7 @@ from dcac_fastreid.experiments.fingerprint import changes_scores
 from dcac_fastreid.experiments.protocols import TABLES, TableSpec
 from dcac_fastreid.experiments.render import as_text, write_table
 from dcac_fastreid.experiments.runs import Run, make_run, train
+from dcac_fastreid.experiments.shared_training import trained_alike
 from dcac_fastreid.experiments.side_by_side import train_side_by_side
 from dcac_fastreid.experiments.table import build_table
 
@@ -107,6 +108,7 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
     results = [(run, run.result()) for run in runs]
     finished = [result for _, result in results if result]
     missing = [run for run, result in results if not result]
+    missing.sort(key=lambda run: trained_alike(run.cfg) is not None)  # those that go on from another's end come last
     for run in runs:
         run.keep()
     print(f"{len(runs)} runs, {len(finished)} done, {len(missing)} to train", flush=True)

@@ -12,6 +12,7 @@ LEVERS = {
     "averaged": ("ma_ms", {"SOLVER.EMA.EPOCHS": 3.0}),
     "baseline_interpolated": ("baseline/ma_ms", {"SOLVER.INTERPOLATE.ALPHA": 0.7}),
     "baseline_averaged": ("baseline/ma_ms", {"SOLVER.EMA.EPOCHS": 3.0}),
+    "baseline_no_erasing": ("baseline/ma_ms", {"INPUT.REA.ENABLED": False}),
 }
 
 
@@ -50,4 +51,5 @@ def test_by_default_no_lever_is_on(load, leaves):
     assert {key: leaves(load("ma_ms"))[key] for key in keys} == {
         "SOLVER.INTERPOLATE.ALPHA": 1.0,
         "SOLVER.EMA.EPOCHS": 0.0,
+        "INPUT.REA.ENABLED": True,
     }
