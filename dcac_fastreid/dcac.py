@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dcac_fastreid.balance import balanced_weight
+from dcac_fastreid.balance import balanced
 from dcac_fastreid.conditioners import build_conditioner
 from dcac_fastreid.diffusion import DiffusionFeedback, adapt, lora_parameters, store_frozen_in
 from dcac_fastreid.diffusion.denoiser import Denoiser
@@ -96,12 +96,19 @@ class DCAC(PrototypicalBaseline):
         )
         cameras = batched_inputs["camids"].to(self.device) if self.feedback.view == "camera" else None
         feedback = self.feedback(condition, batched_inputs["img_paths"], targets, cameras)
-        weight = self.diffusion_weight
         if self.balance:
             read = outputs["feature_map" if self.conditioner.reads_embeddings else "features"]
-            weight = balanced_weight(sum(losses.values()), feedback, read, self.balance)
+            weight, losses["loss_diffusion"] = balanced(
+                sum(losses.values()),
+                feedback,
+                features=read,
+                condition=condition,
+                denoiser_weights=self.feedback.denoiser.parameters(),
+                ratio=self.balance,
+            )
             get_event_storage().put_scalar("lambda", weight)
-        losses["loss_diffusion"] = weight * feedback
+        else:
+            losses["loss_diffusion"] = self.diffusion_weight * feedback
         return losses
 
 

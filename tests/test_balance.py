@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dcac_fastreid.balance import balanced_weight
+from dcac_fastreid.balance import balanced
 from dcac_fastreid.telemetry import StepTelemetry
 from fastreid.utils.events import EventStorage
 
@@ -21,15 +21,51 @@ VARIANTS = {
 }
 
 
-def test_the_weight_of_a_case_worked_by_hand():
-    """Gradients (3, 4) and (0, 2): norms 5 and 2. Half of 5 is 1.25 times 2."""
-    features = torch.tensor([[1.0, 1.0]], requires_grad=True)
-    reid, feedback = (features * torch.tensor([3.0, 4.0])).sum(), (features * torch.tensor([0.0, 2.0])).sum()
-    weight = balanced_weight(reid, feedback, features, 0.5)
-    assert weight.item() == pytest.approx(1.25) and not weight.requires_grad
-    assert balanced_weight(reid, torch.ones((), requires_grad=True) * 2, features, 0.5) == 0, (
-        "nothing reaches the features"
+def test_a_case_worked_by_hand():
+    """Gradients (3, 4) and (0, 2 * 3): norms 5 and 6. Half of 5 is 5 / 12 of 6."""
+    features, weight = torch.tensor([[1.0, 1.0]], requires_grad=True), torch.tensor(3.0, requires_grad=True)
+    reid, condition = (features * torch.tensor([3.0, 4.0])).sum(), features * torch.tensor([0.0, 2.0])
+    told, loss = balanced(
+        reid, (condition * weight).sum(), features=features, condition=condition, denoiser_weights=[weight], ratio=0.5
     )
+    assert told.item() == pytest.approx(5 / 12) and not told.requires_grad
+    assert loss.item() == pytest.approx(5 / 12 * 6)
+    loss.backward()
+    assert features.grad.tolist() == [[0, pytest.approx(5 / 12 * 6)]]
+    assert weight.grad.item() == pytest.approx(5 / 12 * 2)
+
+
+def test_a_feedback_that_does_not_reach_the_features_has_no_weight():
+    features, prompt = torch.ones(1, 2, requires_grad=True), torch.ones(1, 2, requires_grad=True)
+    condition = 2 * prompt
+    told, loss = balanced(
+        features.sum(), condition.sum(), features=features, condition=condition, denoiser_weights=[], ratio=0.5
+    )
+    assert told == loss == 0
+
+
+def first_step(trainer) -> tuple[dict, float | None]:
+    """Gradient of every weight that has one, and the λ that was logged."""
+    with EventStorage(0) as trainer.storage:
+        trainer.epoch = trainer.iter = trainer.start_iter = 0
+        trainer.before_train()
+        trainer.before_epoch()
+        losses = trainer.model(next(trainer._trainer._data_loader_iter))
+        sum(loss for name, loss in losses.items() if name.startswith("loss_")).backward()
+        logged = trainer.storage.latest().get("lambda", (None,))[0]
+    weights = trainer.model.named_parameters()
+    return {name: weight.grad for name, weight in weights if weight.grad is not None}, logged
+
+
+@pytest.mark.parametrize("opts", VARIANTS.values(), ids=VARIANTS)
+def test_its_gradients_are_those_of_the_diffusion_loss_times_lambda(make_trainer, opts):
+    """Of encoder, prompts and adapters, against an ordinary backward pass under that λ."""
+    gradients, weight = first_step(make_trainer("ma_ms.yml", BALANCE, 0.3, *opts))
+    expected, _ = first_step(make_trainer("ma_ms.yml", "MODEL.DCAC.LAMBDA", weight, *opts))
+    assert gradients.keys() == expected.keys() and any("lora" in name for name in expected)
+    for name, gradient in expected.items():
+        # Some are 0 but for rounding.
+        assert (gradients[name] - gradient).norm() <= 1e-4 * gradient.norm() + 1e-6, name
 
 
 @pytest.mark.parametrize("opts", VARIANTS.values(), ids=VARIANTS)

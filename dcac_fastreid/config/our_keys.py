@@ -69,8 +69,8 @@ OUR_KEYS = (
     # Weight λ of the diffusion loss in Eq. 13. (MODEL.LOSSES.NAME () leaves this loss alone, without any Re-ID loss.)
     Key("MODEL.DCAC.LAMBDA", 1.0, number(0)),
     # Beyond the paper; 0 is off. r > 0: λ is set anew at every step, so that the norm of the feedback's gradient at the features
-    # is r times that of the Re-ID losses' there; LAMBDA is then not read. Costs one more backward pass of the denoiser. Not in
-    # fp16, in which the gradients that it compares would be lost before they are scaled.
+    # is r times that of the Re-ID losses' there; LAMBDA is then not read. Not in fp16, in which the gradients
+    # that it compares would be lost before they are scaled.
     Key("MODEL.DCAC.BALANCE", 0.0, number(0)),
     # -- the bridge --
     # Table 7: "CorrelationAwareConditioner" (Eq. 12), "ClassWiseConditioner" or "InstanceWiseConditioner". Beyond the paper:
