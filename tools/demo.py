@@ -1,4 +1,4 @@
-"""The whole method on a small drawn world in some minutes: no data sets, no weights, no GPU. `make demo` runs it.
+"""The whole method on a small synthetic data set in some minutes: no data sets, no weights, no GPU. `make demo` runs it.
 
 python tools/demo.py [--output logs/demo]
 """
@@ -39,7 +39,7 @@ def main(output: str) -> int:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(
-        description="Trains baseline and DCAC on a drawn domain, tests on it and on three others"
+        description="Trains baseline, DCAC and the recommended settings on a synthetic domain, tests on it and on three others"
     )
     parser.add_argument(
         "--output", default="logs/demo", metavar="DIR", help="configs, metrics, checkpoints (default: logs/demo)"

@@ -17,7 +17,15 @@ CONFIGS = Path(__file__).parent.parent.parent / "configs" / "DCAC"
 NAMES = {"ma": "DG_Market1501", "d": "DG_DukeMTMC", "ms": "DG_MSMT17", "c3": "DG_CUHK03NP"}
 LEAVE_ONE_OUT = ("d+ms+c3_ma", "ma+ms+c3_d", "ma+d+c3_ms", "ma+d+ms_c3")
 PROTOCOLS = (*(f"{source}_{target}" for source in NAMES for target in NAMES), *LEAVE_ONE_OUT)
-OTHER_TESTS = ("ablation/", "synthetic/ablation/", "authors/", "plus/", "synthetic/plus/")  # have tests of their own
+OTHER_TESTS = (
+    "ablation/",
+    "synthetic/ablation/",
+    "authors/",
+    "plus/",
+    "synthetic/plus/",
+    "recommended/",
+    "synthetic/recommended/",
+)
 FOLDERS = ("", "baseline/", "synthetic/", "synthetic/baseline/")
 FILES = [folder + protocol for folder in FOLDERS for protocol in PROTOCOLS]
 

@@ -18,16 +18,17 @@ ROWS = {
     demo.PRETRAINED: scores(15.0, 12.0),
     demo.BASELINE: scores(60.0, 20.0),
     demo.DCAC: scores(61.0, 21.0),
+    demo.RECOMMENDED: scores(65.0, 25.0),
 }
 
 
 def test_the_rows_are_trained_and_tested_on_all_domains(configs, tiny_world, tmp_path):
     opts = ["DATASETS.ROOT", str(tiny_world), "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1]
     rows = demo.run_demo(str(configs / "synthetic"), str(tmp_path), opts)
-    assert list(rows) == [demo.RANDOM, demo.PRETRAINED, demo.BASELINE, demo.DCAC]
+    assert list(rows) == [demo.RANDOM, demo.PRETRAINED, demo.BASELINE, demo.DCAC, demo.RECOMMENDED]
     assert rows[demo.RANDOM] != rows[demo.PRETRAINED]
     assert all(0 < row[name]["mAP"] <= 100 for row in rows.values() for name in (demo.SOURCE, *demo.TARGETS))
-    assert len(list(tmp_path.rglob("model_final.pth"))) == 2
+    assert len(list(tmp_path.rglob("model_final.pth"))) == 3
 
 
 def test_good_rows_pass():
@@ -40,6 +41,12 @@ def test_good_rows_pass():
         (demo.BASELINE, demo.SOURCE, 19.9, "baseline: source mAP 19.9 is below twice the random encoder's 10.0"),
         (demo.DCAC, TARGET, 10.3, "DCAC: mAP 10.3 on C3 is below 1.3 times the random encoder's 8.0"),
         (demo.DCAC, demo.SOURCE, 22.0, "DCAC: the targets' mean mAP 22.0 is not below the source's 22.0"),
+        (
+            demo.RECOMMENDED,
+            demo.SOURCE,
+            1.0,
+            "recommended settings: source mAP 1.0 is below twice the random encoder's 10.0",
+        ),
         (demo.DCAC, demo.SOURCE, float("nan"), "DCAC: source mAP nan is below twice the random encoder's 10.0"),
         (
             demo.BASELINE,
@@ -57,4 +64,4 @@ def test_a_row_that_learned_too_little_is_named(row, dataset, value, message):
 
 def test_table_shows_every_number_in_its_place():
     cells = [cell.strip() for cell in demo.table(ROWS).splitlines()[-1].split("|")[1:-1]]
-    assert cells == ["DCAC", "61.0", "1.0", "21.0", "2.0", "22.0", "3.0", "23.0", "4.0"]
+    assert cells == ["recommended settings", "65.0", "1.0", "25.0", "2.0", "26.0", "3.0", "27.0", "4.0"]
