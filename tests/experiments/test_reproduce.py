@@ -22,10 +22,8 @@ ROOT = Path(__file__).parent.parent.parent
 
 @pytest.fixture
 def runs_of(configs, tmp_path):
-    """The runs of a table on the drawn world, none of them trained."""
-    return lambda name, seeds=1: reproduce.runs_of(
-        table_of(name, synthetic=True), configs / "synthetic", tmp_path, seeds=seeds
-    )
+    """The runs of a table with synthetic parts and without the synthetic tables' controls, none of them trained."""
+    return lambda name, seeds=1: reproduce.runs_of(table_of(name), configs / "synthetic", tmp_path, seeds=seeds)
 
 
 def finish(run, seconds: float = 10.0) -> dict:
@@ -104,10 +102,16 @@ def test_only_what_has_no_result_is_trained(runs_of, trained, capsys):
     assert len(trained) == 3 and capsys.readouterr().out == "4 runs, 4 done, 0 to train\n"
 
 
+def test_what_goes_on_from_another_runs_end_is_trained_behind_it(configs, tmp_path, trained):
+    spec = replace(table_of("2"), rows=("baseline_interpolated", "baseline"))
+    reproduce.train_missing(reproduce.runs_of(spec, configs / "synthetic", tmp_path, seeds=1))
+    assert [run.row for run in trained] == 2 * ["baseline"] + 2 * ["baseline_interpolated"]
+
+
 def test_a_queue_goes_on_on_another_machine_from_the_results_that_were_kept(configs, tmp_path, trained, capsys):
     def runs(machine):
         return reproduce.runs_of(
-            table_of("2", synthetic=True), configs / "synthetic", tmp_path / machine, seeds=1, results=tmp_path / "kept"
+            table_of("2"), configs / "synthetic", tmp_path / machine, seeds=1, results=tmp_path / "kept"
         )
 
     finish(runs("first")[1])
@@ -173,7 +177,7 @@ def test_each_kind_of_run_that_is_left_is_checked_once(runs_of, trained, monkeyp
 def test_telemetry_that_is_asked_for_later_is_said_to_be_absent(configs, tmp_path, trained, capsys):
     def runs(*opts):
         return reproduce.runs_of(
-            table_of("2", synthetic=True),
+            table_of("2"),
             configs / "synthetic",
             tmp_path,
             seeds=1,
@@ -242,12 +246,14 @@ def test_nothing_of_nothing_is_refused(runs_of, option, sentence):
 
 
 def command(tiny_world, output: Path, *words) -> list[str]:
+    """Words that train baseline and DCAC on MA, tiny."""
     tiny = {
         "DATASETS.ROOT": tiny_world, "MODEL.DEVICE": "cpu", "SOLVER.AMP.ENABLED": False, "SOLVER.IMS_PER_BATCH": 16,
         "SOLVER.MAX_EPOCH": 1,
     }  # fmt: skip
     pairs = [str(word) for pair in tiny.items() for word in pair]
-    return [sys.executable, "tools/reproduce.py", "--synthetic", "--output", str(output), *words, *pairs]
+    asked = ("--table", "2", "--rows", "baseline,dcac", "--sources", "MA", "--seeds", "1", *words)
+    return [sys.executable, "tools/reproduce.py", "--synthetic", "--output", str(output), *asked, *pairs]
 
 
 def environment(cache) -> dict[str, str]:
@@ -259,7 +265,7 @@ def tool(words, cache) -> subprocess.CompletedProcess:
 
 
 def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_world, tmp_path, cache_folder):
-    asked = ("--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2", "--results", str(tmp_path / "kept"))
+    asked = ("--jobs", "2", "--results", str(tmp_path / "kept"))
     words = command(tiny_world, tmp_path, *asked)
     first = tool(words, cache_folder)
     assert first.returncode == 0, first.stdout + first.stderr
@@ -290,9 +296,8 @@ def test_data_seeds_on_the_command_line(tmp_path, cache_folder):
         "--dry-run",
     ]
     lines = tool([*asked, "--synthetic", "--data-seeds", "4,7"], cache_folder).stdout.splitlines()
-    assert lines[4].startswith("to train baseline on MA, seed 0, synthetic:7: ") and lines[-1].startswith(
-        "8 runs: 0 done"
-    )
+    assert lines[8].startswith("to train baseline on MA, seed 0, synthetic:7: ")
+    assert lines[-1].startswith("16 runs: 0 done"), "two rows and two controls"
     refused = tool([*asked, "--data-seeds", "4"], cache_folder)
     assert refused.returncode == 2
     assert "--data-seeds names synthetic data sets; add --synthetic, or leave it out" in refused.stderr
@@ -302,7 +307,7 @@ def test_a_process_that_fails_ends_the_others_with_its_sentence(tiny_world, tmp_
     world = shutil.copytree(tiny_world, tmp_path / "nowhere")
     for number, picture in enumerate((world / "Market-1501-v15.09.15" / "bounding_box_train").iterdir()):
         picture.write_bytes(b"no picture %d" % number)  # which no check before the training sees
-    words = command(world, tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2")
+    words = command(world, tmp_path, "--jobs", "2")
     failed = tool(words, cache_folder)
     assert failed.returncode == 2 and "Traceback" not in failed.stderr
     assert "on MA, seed 0 ended with status 2: " in failed.stderr and "nowhere" in failed.stderr
@@ -323,7 +328,7 @@ def group_lives(group: int) -> bool:
 
 @pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_an_interrupt_says_how_to_go_on(tiny_world, tmp_path, cache_folder, jobs):
-    words = command(tiny_world, tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", jobs)
+    words = command(tiny_world, tmp_path, "--jobs", jobs)
     process = subprocess.Popen(
         words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=hear_interrupts,
@@ -338,7 +343,7 @@ def test_an_interrupt_says_how_to_go_on(tiny_world, tmp_path, cache_folder, jobs
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_kill_ends_the_trainings_too(tiny_world, tmp_path, cache_folder, number):
-    words = command(tiny_world, tmp_path, "--table", "2", "--sources", "MA", "--seeds", "1", "--jobs", "2")
+    words = command(tiny_world, tmp_path, "--jobs", "2")
     process = subprocess.Popen(
         words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,
