@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 import dcac_fastreid
-from dcac_fastreid.scripts import run_script
+from dcac_fastreid.host_scripts import run_script
 
 DESCRIPTION = """\
 Runs a script that was written for fast-reid, without an edit: as `python SCRIPT ARGS` would, but

@@ -25,7 +25,7 @@ ALLOWED = {
         "losses",
         "reid",
     },
-    "__main__": {"scripts"},
+    "__main__": {"host_scripts"},
     "arguments": set(),
     "analysis": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "engine", "evaluation"},
     "command_line": {"helper_processes"},
@@ -51,7 +51,7 @@ ALLOWED = {
     "json_files": set(),
     "experiments": {"checkpoint", "config", "data", "engine"},
     "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
-    "scripts": {"checkpoint", "compat", "config", "data", "engine", "reid"},
+    "host_scripts": {"checkpoint", "compat", "config", "data", "engine", "reid"},
     "telemetry": {"conditioners"},
     "tensor_files": set(),
     "waiting": set(),
@@ -72,14 +72,14 @@ ANYWHERE = {
 # The files that may import a heavy library.
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},
-    "faiss": {"deploy/gallery.py", "evaluation/reciprocal.py"},
+    "faiss": {"deploy/search/gallery.py", "evaluation/reciprocal.py"},
     "peft": {"diffusion/adaptation.py"},
-    "matplotlib": {"analysis/figures.py", "deploy/sheet.py", "experiments/plots.py"},
-    "onnx": {"deploy/onnx_file.py"},
-    "onnxruntime": {"deploy/onnx_file.py"},
+    "matplotlib": {"analysis/figures.py", "deploy/search/sheet.py", "experiments/plots.py"},
+    "onnx": {"deploy/export/onnx_file.py"},
+    "onnxruntime": {"deploy/export/onnx_file.py"},
     "open_clip": {"reid/open_clip_models.py", "synthetic/parts.py"},
     "pytorch_grad_cam": {"analysis/grad_cam.py"},
-    "sklearn": {"analysis/embedding.py", "deploy/calibration.py"},
+    "sklearn": {"analysis/embedding.py", "deploy/search/calibration.py"},
 }
 IMPORTED_BY_THE_HOST = {"faiss", "sklearn"}
 
@@ -116,6 +116,29 @@ def test_rooms_import_downwards():
     for path in MODULES:
         ours = {name.split(".")[1] for name in imported(path) if name.startswith("dcac_fastreid.")}
         assert ours - ANYWHERE - {room(path)} <= ALLOWED[room(path)], path
+
+
+# Inner room -> inner rooms that its modules import not; what stands above them in the same folder is below them all.
+APART = {
+    "data/readers": ("data/loading", "data/checks", "data/doctor"),
+    "data/checks": ("data/loading", "data/doctor"),
+    "data/loading": ("data/doctor",),
+    "deploy/search": ("deploy/export",),
+    "deploy/export": ("deploy/search",),
+}
+
+
+@pytest.mark.parametrize("inner", APART)
+def test_inner_rooms_import_downwards(inner):
+    outer = inner.split("/")[0]
+    forbidden = tuple("dcac_fastreid." + other.replace("/", ".") + "." for other in APART[inner])
+    for path in MODULES:
+        if str(path).startswith(inner + "/"):
+            assert not [name for name in imported(path) if name.startswith(forbidden)], path
+    above = tuple(f"dcac_fastreid.{name.replace('/', '.')}." for name in APART if name.startswith(outer))
+    for path in MODULES:
+        if str(path.parent) == outer and path.name != "__init__.py":
+            assert not [name for name in imported(path) if name.startswith(above)], path
 
 
 @pytest.mark.parametrize("library", DOORS)

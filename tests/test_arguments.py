@@ -12,7 +12,7 @@ import dcac_fastreid
 from dcac_fastreid.arguments import as_path, shown_value, whole_number
 from dcac_fastreid.checkpoint.released import convert
 from dcac_fastreid.data import data_root
-from dcac_fastreid.deploy.export_model import export_model
+from dcac_fastreid.deploy.export.export_model import export_model
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_state_dict
 

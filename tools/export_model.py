@@ -7,9 +7,9 @@ import argparse
 
 import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.arguments import whole_number
-from dcac_fastreid.deploy.export_model import FORMATS, export_model
-from dcac_fastreid.deploy.exported_program import INSIDE, OUTSIDE
-from dcac_fastreid.deploy.onnx_file import HIGHEST_OPSET, OPSET
+from dcac_fastreid.deploy.export.export_model import FORMATS, export_model
+from dcac_fastreid.deploy.export.exported_program import INSIDE, OUTSIDE
+from dcac_fastreid.deploy.export.onnx_file import HIGHEST_OPSET, OPSET
 
 AFTERWARDS = """
 The files take pictures "images", float32 (batch, 3, height, width): resized to the encoder's input size, bicubic, antialiased as

@@ -11,8 +11,8 @@ import argparse
 
 import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.arguments import whole_number
-from dcac_fastreid.deploy.feature_folder import check_output, features_of_folder
-from dcac_fastreid.deploy.feature_tables import write_tables
+from dcac_fastreid.deploy.search.feature_folder import check_output, features_of_folder
+from dcac_fastreid.deploy.search.feature_tables import write_tables
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

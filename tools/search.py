@@ -16,13 +16,13 @@ import sys
 import dcac_fastreid  # first: it makes fast-reid importable
 from dcac_fastreid.analysis.page import Picture, check_folder, write_page
 from dcac_fastreid.arguments import whole_number
-from dcac_fastreid.deploy.answers import describe_calibration
-from dcac_fastreid.deploy.feature_folder import check_output, check_outside, extract_folder, read_feature_folder
-from dcac_fastreid.deploy.known_people import people_in_folder, people_of_dataset
 from dcac_fastreid.deploy.pictures import photos_of
-from dcac_fastreid.deploy.search import Search, calibrate_index
-from dcac_fastreid.deploy.sheet import MOST, draw_answer
-from dcac_fastreid.deploy.stated_rate import DEFAULT_RATE, check_rate
+from dcac_fastreid.deploy.search.answers import describe_calibration
+from dcac_fastreid.deploy.search.feature_folder import check_output, check_outside, extract_folder, read_feature_folder
+from dcac_fastreid.deploy.search.known_people import people_in_folder, people_of_dataset
+from dcac_fastreid.deploy.search.search import Search, calibrate_index
+from dcac_fastreid.deploy.search.sheet import MOST, draw_answer
+from dcac_fastreid.deploy.search.stated_rate import DEFAULT_RATE, check_rate
 from dcac_fastreid.names import printable, shown
 
 

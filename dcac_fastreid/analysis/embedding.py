@@ -11,9 +11,9 @@ from dcac_fastreid import data
 from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_png
 from dcac_fastreid.analysis.page import Picture
 from dcac_fastreid.analysis.run import Run
-from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
-from dcac_fastreid.data.person_folders import cameras_known, person_names
-from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
+from dcac_fastreid.data.readers.person_folders import cameras_known, person_names
+from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
 
 DOMAINS = ("DG_Market1501", "DG_DukeMTMC", "DG_MSMT17", "DG_CUHK03NP")

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from dcac_fastreid import data
-from dcac_fastreid.data.person_folders import cameras_known, person_names
-from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.data.readers.person_folders import cameras_known, person_names
+from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.evaluation.matches import Matches
 from dcac_fastreid.evaluation.ranking_distances import distance_settings, ranking_distances

@@ -24,7 +24,7 @@ OPTIMIZERS = (
     "SGD", "Adam", "AdamW", "NAdam", "RAdam", "Adamax", "Adafactor", "Adagrad", "Adadelta", "ASGD", "RMSprop", "Rprop",
     "Lamb",
 )  # fmt: skip
-# The last fails in every version of fast-reid, as data/samplers.py tells.
+# The last fails in every version of fast-reid, as data/checks/check_batches.py tells.
 SAMPLERS = (
     "RandomIdentitySampler",  # ours
     "TrainingSampler", "NaiveIdentitySampler", "BalancedIdentitySampler", "ImbalancedDatasetSampler", "SetReWeightSampler",

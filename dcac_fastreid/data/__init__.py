@@ -1,20 +1,23 @@
 """Data sets: where they lie, what is in them, and the loaders that a run reads."""
 
-from dcac_fastreid.data import dg_datasets, person_folders  # noqa: F401  # registers DG_Market1501, PersonFolders and others
-from dcac_fastreid.data.check_datasets import check_datasets
-from dcac_fastreid.data.corrupt import unreadable_pictures
-from dcac_fastreid.data.description import describe_dataset, describe_world
-from dcac_fastreid.data.epoch_sampler import EpochSampler
+from dcac_fastreid.data.checks.check_batches import brings_pairs, check_sampler
+from dcac_fastreid.data.checks.check_datasets import check_datasets
+from dcac_fastreid.data.checks.corrupt import unreadable_pictures
+from dcac_fastreid.data.checks.leakage import check_leakage
+from dcac_fastreid.data.checks.see_doctor import see_doctor
+from dcac_fastreid.data.checks.test_split import check_test_split
 from dcac_fastreid.data.file_hashes import file_hashes
-from dcac_fastreid.data.held_out import held_out
 from dcac_fastreid.data.images import read_image, upright_rgb
-from dcac_fastreid.data.leakage import check_leakage
-from dcac_fastreid.data.loaders import (
+from dcac_fastreid.data.loading.epoch_sampler import EpochSampler
+from dcac_fastreid.data.loading.held_out import held_out
+from dcac_fastreid.data.loading.loaders import (
     build_plain_train_loader,
     build_test_loader,
     build_train_loader,
     build_validation_loaders,
 )
+from dcac_fastreid.data.loading.pixel_storage import available_memory
+from dcac_fastreid.data.loading.transforms import test_size, test_transforms, train_transforms
 from dcac_fastreid.data.locations import (
     cache_folder,
     data_root,
@@ -25,11 +28,8 @@ from dcac_fastreid.data.locations import (
     weights_path,
     with_local_weights,
 )
-from dcac_fastreid.data.pixel_storage import available_memory
-from dcac_fastreid.data.samplers import brings_pairs, check_sampler
-from dcac_fastreid.data.see_doctor import see_doctor
-from dcac_fastreid.data.test_split import check_test_split
-from dcac_fastreid.data.transforms import test_size, test_transforms, train_transforms
+from dcac_fastreid.data.readers import dg_datasets, person_folders  # noqa: F401  # registers DG_Market1501, PersonFolders and others
+from dcac_fastreid.data.readers.description import describe_dataset, describe_world
 
 __all__ = [
     "EpochSampler",

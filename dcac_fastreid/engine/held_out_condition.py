@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from dcac_fastreid.data.held_out import HeldOut
+from dcac_fastreid.data.loading.held_out import HeldOut
 from dcac_fastreid.dcac import DCAC
 from dcac_fastreid.diffusion.noise_errors import errors_under
 from dcac_fastreid.engine.tested_weights import TestedWeights

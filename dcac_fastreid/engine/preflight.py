@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from dcac_fastreid import data
-from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
+from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.diffusion.weight_files import FILE_SUFFIXES, is_hub_id, missing_parts
 from dcac_fastreid.errors import InputError, MissingInputs
 from dcac_fastreid.output_files import check_writable

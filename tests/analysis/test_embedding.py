@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from dcac_fastreid.analysis import embedding
-from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
 
 NAMES = ("DG_Market1501", "DG_DukeMTMC")

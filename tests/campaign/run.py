@@ -42,13 +42,13 @@ from .judge import GOOD, OUTCOMES, judge
 SHOWN = 60  # bad ends that are told in full
 IMPORTED = (  # what the tools import late: once here, and not in every fork
     "dcac_fastreid.analysis.kinds",
-    "dcac_fastreid.deploy.search",
-    "dcac_fastreid.deploy.sheet",
-    "dcac_fastreid.deploy.export_model",
+    "dcac_fastreid.deploy.search.search",
+    "dcac_fastreid.deploy.search.sheet",
+    "dcac_fastreid.deploy.export.export_model",
     "dcac_fastreid.experiments.reproduce",
     "dcac_fastreid.experiments.demo",
     "dcac_fastreid.profiling",
-    "dcac_fastreid.scripts",
+    "dcac_fastreid.host_scripts",
     "dcac_fastreid.synthetic.world",
     "dcac_fastreid.synthetic.pretraining",
     "dcac_fastreid.data.doctor",

@@ -8,7 +8,7 @@ from dcac_fastreid.checkpoint import StrictCheckpointer, load_for_testing
 from dcac_fastreid.checkpoint.saving import check_finite
 from dcac_fastreid.compat import checkpoints
 from dcac_fastreid.errors import DivergenceError, InputError
-from dcac_fastreid.scripts.checkpointer import ScriptCheckpointer
+from dcac_fastreid.host_scripts.checkpointer import ScriptCheckpointer
 from fastreid.modeling import build_model
 from fastreid.utils.checkpoint import Checkpointer
 

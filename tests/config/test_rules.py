@@ -8,7 +8,7 @@ from dcac_fastreid.config import add_dcac_config, check_values, leaves
 from dcac_fastreid.config.host_keys import SAMPLERS, SCHEDULES
 from dcac_fastreid.config.rules import choice, flag, number, path, probability, several, shown, side, span, text, whole
 from dcac_fastreid.config.values import RULES
-from dcac_fastreid.data import samplers
+from dcac_fastreid.data.checks import check_batches
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE
 from dcac_fastreid.errors import InputError
 from fastreid.config import get_cfg
@@ -45,7 +45,7 @@ def test_every_key_is_declared(cfg):
 
 
 def test_what_is_listed_elsewhere_too_is_the_same():
-    assert set(SAMPLERS) == {*samplers.SAMPLERS, "SetReWeightSampler"} and EPOCH_SCHEDULE in SCHEDULES
+    assert set(SAMPLERS) == {*check_batches.SAMPLERS, "SetReWeightSampler"} and EPOCH_SCHEDULE in SCHEDULES
 
 
 def test_every_default_value_fits(cfg):

@@ -10,7 +10,7 @@ from dcac_fastreid.config import read_config, read_config_text
 from dcac_fastreid.config.yaml_files import LARGEST
 from dcac_fastreid.engine.config_file import load_config_text
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.scripts.config import default_config
+from dcac_fastreid.host_scripts.config import default_config
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)

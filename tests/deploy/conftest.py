@@ -8,8 +8,8 @@ import torch
 from dcac_fastreid import data, load_config
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config
 from dcac_fastreid.deploy import FeatureExtractor, load_encoder
-from dcac_fastreid.deploy.calibration import Calibration
-from dcac_fastreid.deploy.feature_folder import extract_folder
+from dcac_fastreid.deploy.search.calibration import Calibration
+from dcac_fastreid.deploy.search.feature_folder import extract_folder
 from fastreid.modeling import build_model
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dcac_fastreid import data, setup
-from dcac_fastreid.data.dg_datasets import DG_Market1501
+from dcac_fastreid.data.readers.dg_datasets import DG_Market1501
 from dcac_fastreid.engine import versions
 from dcac_fastreid.engine.stamp import stamp, write_stamp
 from fastreid.engine import default_argument_parser

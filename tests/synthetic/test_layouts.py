@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import dcac_fastreid  # noqa: F401  first: it makes fast-reid importable
-from dcac_fastreid.data import dg_datasets
+from dcac_fastreid.data.readers import dg_datasets
 from dcac_fastreid.synthetic import layouts
 from dcac_fastreid.synthetic.domains import DOMAINS, Counts
 from dcac_fastreid.synthetic.plan import plan

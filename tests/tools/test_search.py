@@ -9,8 +9,8 @@ import pytest
 from dcac_fastreid import data, load_config
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config
 from dcac_fastreid.deploy import FeatureExtractor
-from dcac_fastreid.deploy.calibration_file import read_calibration
-from dcac_fastreid.deploy.feature_folder import extract_folder
+from dcac_fastreid.deploy.search.calibration_file import read_calibration
+from dcac_fastreid.deploy.search.feature_folder import extract_folder
 from fastreid.modeling import build_model
 
 

@@ -3,9 +3,9 @@
 import os
 from collections import defaultdict
 
+from dcac_fastreid.data.checks.leakage import same_pictures
 from dcac_fastreid.data.doctor.found import Finding, Found, shown
 from dcac_fastreid.data.file_hashes import picture_hashes
-from dcac_fastreid.data.leakage import same_pictures
 
 
 def examine_pictures(found: Found) -> list[Finding]:

@@ -4,16 +4,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcac_fastreid.data.dg_datasets import DRAWN_WORLD
+from dcac_fastreid.data.checks.leakage import same_pictures
+from dcac_fastreid.data.checks.test_split import check_test_split, one_identity
 from dcac_fastreid.data.doctor.contents_of_pictures import examine_pictures
 from dcac_fastreid.data.doctor.found import OWN, Finding, Found, shown
 from dcac_fastreid.data.doctor.locate import DEPTH, locate
 from dcac_fastreid.data.doctor.own_photos import near_duplicates
-from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
-from dcac_fastreid.data.leakage import same_pictures
-from dcac_fastreid.data.read_dataset import read_dataset
-from dcac_fastreid.data.test_split import check_test_split, one_identity
-from dcac_fastreid.data.walk import check_folder, walk
+from dcac_fastreid.data.readers.dg_datasets import DRAWN_WORLD
+from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
+from dcac_fastreid.data.readers.read_dataset import read_dataset
+from dcac_fastreid.data.readers.walk import check_folder, walk
 from dcac_fastreid.errors import InputError
 
 LAYOUTS = (

@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcac_fastreid.data.dg_datasets import (
+from dcac_fastreid.data.doctor.found import Finding, Found, Item, Published, shown
+from dcac_fastreid.data.doctor.naming import missing
+from dcac_fastreid.data.readers.dg_datasets import (
     DG_CUHK03NP,
     DG_MSMT17,
     SPLITS,
@@ -13,11 +15,9 @@ from dcac_fastreid.data.dg_datasets import (
     DG_Market1501,
     NamedFilesDataset,
 )
-from dcac_fastreid.data.doctor.found import Finding, Found, Item, Published, shown
-from dcac_fastreid.data.doctor.naming import missing
-from dcac_fastreid.data.file_names import JUNK, FileNaming, read_list
-from dcac_fastreid.data.known_datasets import BOXES, KNOWN_DATASETS, LISTED, LISTED_MASKED, LISTS
-from dcac_fastreid.data.walk import contents
+from dcac_fastreid.data.readers.file_names import JUNK, FileNaming, read_list
+from dcac_fastreid.data.readers.known_datasets import BOXES, KNOWN_DATASETS, LISTED, LISTED_MASKED, LISTS
+from dcac_fastreid.data.readers.walk import contents
 from dcac_fastreid.errors import InputError
 
 MSMT17_ORIGINAL = r"\d+_\d+_\d+_\d+(morning|noon|afternoon)_\d+_\d+\."
@@ -42,7 +42,7 @@ KINDS = (
     Boxes("MSMT17", DG_MSMT17, rf"{MSMT17_ORIGINAL}|\d+_c\d+_\d{{4,}}\.", "MSMT17"),
     Boxes("CUHK03-NP", DG_CUHK03NP, r"\d+_c[12]_\d{1,3}\.", "cuhk03-np/detected"),
 )
-SOURCE = "the literature, as in dcac_fastreid/data/known_datasets.py"
+SOURCE = "the literature, as in dcac_fastreid/data/readers/known_datasets.py"
 
 
 def boxes(folder: Path) -> Found | None:

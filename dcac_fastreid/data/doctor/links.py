@@ -6,9 +6,9 @@ import os
 import shutil
 from pathlib import Path
 
-from dcac_fastreid.data.dg_datasets import DRAWN_WORLD
 from dcac_fastreid.data.doctor.examine import Report
 from dcac_fastreid.data.doctor.found import MARK, Finding, Found
+from dcac_fastreid.data.readers.dg_datasets import DRAWN_WORLD
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.json_files import read_object
 from dcac_fastreid.output_files import check_writable, finished_name, left_unfinished, unfinished_path, write_whole

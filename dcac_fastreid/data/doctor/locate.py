@@ -9,7 +9,7 @@ from dcac_fastreid.data.doctor.found import MARK, Found
 from dcac_fastreid.data.doctor.four_sets import boxes, listed
 from dcac_fastreid.data.doctor.own_photos import holds_persons, own_photos
 from dcac_fastreid.data.doctor.small_sets import grid, ilids, prid, viper
-from dcac_fastreid.data.walk import contents
+from dcac_fastreid.data.readers.walk import contents
 
 DEPTH = 3  # folders below the one that was named; cuhk03-np/detected and QMUL-iLIDS/i-LIDS_Pedestrian/Persons are found
 KNOWN = (boxes, listed, cuhk03_raw, cuhk02, cuhk_sysu, prid, viper, grid, ilids)

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dcac_fastreid.data.doctor.found import Finding, Found, Item, shown
-from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
-from dcac_fastreid.data.walk import contents
+from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
+from dcac_fastreid.data.readers.walk import contents
 
 TORCHREID = "torchreid's reader of it (github.com/KaiyangZhou/deep-person-reid)"  # states the counts of the small sets
 

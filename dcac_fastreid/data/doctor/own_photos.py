@@ -8,8 +8,8 @@ import numpy as np
 
 from dcac_fastreid.data.doctor.found import OWN, UNKNOWN, Finding, Found, shown
 from dcac_fastreid.data.near_duplicates import close_pairs, look_hashes
-from dcac_fastreid.data.person_folders import FOLDER, FORMS, PARTS, PersonFolders
-from dcac_fastreid.data.walk import contents
+from dcac_fastreid.data.readers.person_folders import FOLDER, FORMS, PARTS, PersonFolders
+from dcac_fastreid.data.readers.walk import contents
 from dcac_fastreid.errors import InputError
 
 SHOWN = 2

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dcac_fastreid.data.doctor.found import UNKNOWN, Finding, Found, Published
 from dcac_fastreid.data.doctor.naming import TORCHREID, holds, missing, take
-from dcac_fastreid.data.walk import contents
+from dcac_fastreid.data.readers.walk import contents
 
 PRID_IN_BOTH = 200  # persons 1 to 200 of PRID are the same in both cameras; above, a number means two persons
 

@@ -27,13 +27,13 @@ def _of_load_config(opts: Callable[[object], list]) -> Callable[[Ground, object]
 
 
 def _search(ground: Ground, **options):
-    from dcac_fastreid.deploy.search import Search
+    from dcac_fastreid.deploy.search.search import Search
 
     return Search(ground.index, device="cpu", **options)
 
 
 def _export(ground: Ground, **options):
-    from dcac_fastreid.deploy.export_model import export_model
+    from dcac_fastreid.deploy.export.export_model import export_model
 
     return export_model(**{"checkpoint": ground.run / CHECKPOINT, "output": "encoder.pt2", **options})
 
@@ -45,13 +45,13 @@ def _convert(ground: Ground, **options):
 
 
 def _read_index(ground: Ground, odd: object):
-    from dcac_fastreid.deploy.feature_folder import read_feature_folder
+    from dcac_fastreid.deploy.search.feature_folder import read_feature_folder
 
     return read_feature_folder(odd)
 
 
 def _extract_folder(ground: Ground, pictures: object, output: object):
-    from dcac_fastreid.deploy.feature_folder import extract_folder
+    from dcac_fastreid.deploy.search.feature_folder import extract_folder
 
     return extract_folder(_extractor(ground), pictures, output)
 

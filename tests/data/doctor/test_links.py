@@ -3,11 +3,11 @@ import shutil
 
 import pytest
 
-from dcac_fastreid.data.description import describe_world
 from dcac_fastreid.data.doctor import diagnose
 from dcac_fastreid.data.doctor.found import MARK
 from dcac_fastreid.data.doctor.links import linked_before
-from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.data.readers.description import describe_world
+from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
 
 

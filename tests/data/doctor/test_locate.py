@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from dcac_fastreid.data.doctor import diagnose
-from dcac_fastreid.data.known_datasets import KNOWN_DATASETS
-from dcac_fastreid.data.read_dataset import read_dataset
+from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
+from dcac_fastreid.data.readers.read_dataset import read_dataset
 from fastreid.data.datasets import DATASET_REGISTRY
 
 from .layouts import LAYOUTS

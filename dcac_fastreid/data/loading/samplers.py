@@ -1,0 +1,36 @@
+"""The sampler that a config names, for epochs that can be had again."""
+
+from dcac_fastreid.data.loading.epoch_sampler import EpochSampler
+from dcac_fastreid.data.loading.random_identities import RandomIdentitySampler
+from fastreid.data.samplers import (
+    BalancedIdentitySampler,
+    ImbalancedDatasetSampler,
+    NaiveIdentitySampler,
+    TrainingSampler,
+)
+from fastreid.utils import comm
+
+IDENTITY_SAMPLERS = {
+    "NaiveIdentitySampler": NaiveIdentitySampler,
+    "BalancedIdentitySampler": BalancedIdentitySampler,
+    "RandomIdentitySampler": RandomIdentitySampler,
+}
+
+
+def build_epoch_sampler(cfg, items: list[tuple]) -> EpochSampler:
+    """The sampler that DATALOADER.SAMPLER_TRAIN names, over the training images (path, person, camera).
+
+    Its seed is SEED; drawn, and shared by all processes, where that is -1. `check_sampler` and `check_batch` come before.
+    """
+    name, mini_batch = cfg.DATALOADER.SAMPLER_TRAIN, cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
+    length = len(items) // cfg.SOLVER.IMS_PER_BATCH * mini_batch
+    if name == "RandomIdentitySampler":
+        sampler, length = RandomIdentitySampler(items, cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE), None
+    elif name in IDENTITY_SAMPLERS:
+        sampler = IDENTITY_SAMPLERS[name](items, mini_batch, cfg.DATALOADER.NUM_INSTANCE, seed=0)
+    elif name == "TrainingSampler":
+        sampler = TrainingSampler(len(items), seed=0)
+    else:
+        sampler = ImbalancedDatasetSampler(items, seed=0)
+    seed = cfg.SEED if cfg.SEED >= 0 else comm.shared_random_seed()
+    return EpochSampler(sampler, length=length, seed=seed)

@@ -1,0 +1,93 @@
+"""Does an exported encoder give what the encoder gives, in batches of any size, and how fast? N probe pictures."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from tqdm import tqdm
+
+from dcac_fastreid.deploy.encoder import Encoder
+from dcac_fastreid.deploy.export.agreement import ASKED, LEAST_SPAN, Agreement, compare, span
+from dcac_fastreid.deploy.export.exported_program import INSIDE, first_line
+from dcac_fastreid.deploy.export.latency import Latency, time_in_turns
+from dcac_fastreid.deploy.export.probe import Probe
+from dcac_fastreid.errors import InputError
+
+CHECKED_BATCHES = (1, 3, 8)
+TIMED_BATCHES = (1, 8)
+TRY = "nothing is written; try another --opset, or another version of PyTorch and onnxruntime"
+
+Run = Callable[[Tensor], Tensor]  # (B, 3, H, W) to (B, D)
+
+
+class Disagreement(InputError):
+    """An exported encoder does not give the features that PyTorch gives."""
+
+
+class Measured(NamedTuple):
+    agreements: dict[int, Agreement]  # by batch
+    latencies: dict[int, tuple[Latency, Latency]]  # by batch: PyTorch's, the export's
+
+
+class Comparison:
+    """The probe pictures' features by PyTorch, as fast-reid tests the encoder, to measure exports against.
+
+    Args:
+        normalization: of the pixels, "inside" the export, or "outside": then it is fed with normalised ones.
+    Raises: InputError: the features are no numbers, or so much alike that rankings by them tell nothing.
+    """
+
+    def __init__(self, encoder: Encoder, probe: Probe, normalization: str):
+        self._model, self._probe = encoder.model, probe
+        normalised = encoder.model.preprocess_image({"images": probe.images})
+        self._fed = probe.images if normalization == INSIDE else normalised
+        self._expected = _features(self._pytorch, probe.images, max(CHECKED_BATCHES))
+        if not self._expected.isfinite().all():
+            raise InputError(f"{encoder.file} gives features that are no finite numbers; its training has diverged")
+        spanned = span(self._expected)
+        if spanned < LEAST_SPAN:
+            raise InputError(
+                f"{probe.what} are all alike to the encoder of {encoder.file} (similarities span {spanned:.0e}, less than "
+                f"{LEAST_SPAN:.0e}), so a ranking tells nothing; name a folder with pictures of several persons by --probe"
+            )
+
+    def measure(self, run: Run, format: str) -> Measured:
+        """Raises: Disagreement: at some batch size the features or the rankings differ, or it does not run."""
+        agreements, latencies = {}, {}
+        for batch in tqdm(CHECKED_BATCHES, desc=f"{format}: comparing", unit="batch", disable=None, leave=False):
+            agreements[batch] = self._agreement(run, format, batch)
+        for batch in tqdm(TIMED_BATCHES, desc=f"{format}: timing", unit="batch", disable=None, leave=False):
+            rows = _rows(len(self._fed), batch)[0]
+            ways = [partial(self._pytorch, self._probe.images[rows]), partial(run, self._fed[rows])]
+            latencies[batch] = tuple(time_in_turns(ways, batch))
+        return Measured(agreements, latencies)
+
+    def _pytorch(self, images: Tensor) -> Tensor:
+        return functional.normalize(self._model({"images": images}))
+
+    def _agreement(self, run: Run, format: str, batch: int) -> Agreement:
+        try:
+            exported = _features(run, self._fed, batch)
+        except Exception as error:  # a runtime's, of a size that it does not take
+            raise Disagreement(
+                f"as {format} the encoder does not run in batches of {batch} ({first_line(error)}); {TRY}"
+            ) from error
+        agreement = compare(self._expected, exported)
+        if not agreement.agrees:
+            raise Disagreement(
+                f"as {format}, in batches of {batch}, the encoder does not give PyTorch's features on {self._probe.what}: "
+                f"{agreement}; asked for are {ASKED}; {TRY}"
+            )
+        return agreement
+
+
+def _features(run: Run, images: Tensor, batch: int) -> Tensor:
+    return torch.cat([run(images[rows]) for rows in _rows(len(images), batch)])[: len(images)]
+
+
+def _rows(count: int, batch: int) -> tuple[Tensor, ...]:
+    """Of full batches over N pictures; the last batch goes on with the first pictures."""
+    return (torch.arange(-(-count // batch) * batch) % count).split(batch)

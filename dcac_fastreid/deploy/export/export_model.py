@@ -1,0 +1,150 @@
+"""From a checkpoint to files that run without this package, each checked against PyTorch before it is written."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from dcac_fastreid.arguments import as_choice, as_path, as_text, shown_value
+from dcac_fastreid.deploy.encoder import load_encoder
+from dcac_fastreid.deploy.export.comparison import Comparison, Measured
+from dcac_fastreid.deploy.export.export_metadata import describe_export
+from dcac_fastreid.deploy.export.exported_program import INSIDE, OUTSIDE, exported_program
+from dcac_fastreid.deploy.export.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
+from dcac_fastreid.deploy.export.probe import pictures_of, smooth_pictures
+from dcac_fastreid.deploy.export.torch_export_file import torch_export_content, torch_export_runner
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
+
+ONNX, TORCH_EXPORT = "onnx", "torch-export"
+FORMATS = {ONNX: ".onnx", TORCH_EXPORT: ".pt2"}  # and their files' suffixes
+NAME = "encoder"  # of the files in a folder
+SHOWN = (
+    "input",
+    "output",
+    "preparation",
+    "normalization",
+    "selected_on_test_sets",
+    "data_license",
+    "weights_license",
+)  # of the metadata, in a report
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written of one encoder.
+
+    files: with the number of bytes, and what was measured on the probe pictures.
+    """
+
+    files: dict[Path, tuple[int, Measured]]
+    probe: str
+    metadata: dict[str, str]
+
+    def report(self) -> str:
+        lines = []
+        for file, (size, measured) in self.files.items():
+            lines.append(f"{file}: {size / 1e6:.1f} MB; against PyTorch, on {self.probe}:")
+            lines += [f"  batch {batch}: {agreement}" for batch, agreement in measured.agreements.items()]
+            lines.append(f"  time for a picture, CPU, {torch.get_num_threads()} threads, median (quartiles) in ms:")
+            for batch, (before, after) in measured.latencies.items():
+                ratio = after.median / before.median
+                lines.append(f"  batch {batch}: PyTorch {before}, exported {after}, {ratio:.2f} of PyTorch's")
+        return "\n".join([*lines, *(f"{name}: {self.metadata[name]}" for name in SHOWN)])
+
+
+@torch.no_grad()
+def export_model(
+    checkpoint: str | Path,
+    output: str | Path,
+    *,
+    formats: list[str] | tuple[str, ...] = (),
+    normalization: str = INSIDE,
+    opset: int | None = None,
+    probe_folder: str | Path | None = None,
+    config_file: str | Path | None = None,
+    data_license: str = "",
+    weights_license: str = "",
+) -> Export:
+    """Writes encoder and BNNeck of a checkpoint, pictures in and unit features out, as ONNX and as a .pt2 of torch.export.
+
+    What is checked is the content that is then written: features of probe pictures at several batch sizes, on the CPU,
+    and the rankings by them. Files of these names that are there are overwritten, once all formats agree; where one does
+    not, none is touched.
+
+    Args:
+        output: a folder, for encoder.onnx and encoder.pt2; or a file with one of these suffixes.
+        formats: of FORMATS; () for all, or the one that the output's suffix says.
+        normalization: of the pixels, "inside" the graph or "outside".
+        opset: of ONNX; None for OPSET.
+        probe_folder: of pictures to compare on; None for random ones.
+        config_file: as load_encoder's.
+        data_license, weights_license: as describe_export's.
+    Raises:
+        Disagreement: a format's features or rankings are not PyTorch's.
+        InputError: a wrong path, an encoder that cannot be exported, or probe pictures that tell nothing.
+        ImportError: the libraries for ONNX are not there.
+    """
+    as_choice(normalization, "the normalization", (INSIDE, OUTSIDE))
+    for license, of in ((data_license, "data"), (weights_license, "weights")):
+        as_text(license, f"the license of the {of}")
+    files = output_files(output, formats)
+    if ONNX in files:
+        opset = OPSET if opset is None else opset
+        check_opset(opset)
+        require_onnx()
+    elif opset is not None:
+        raise InputError(
+            f"--opset {shown_value(opset)} is of ONNX, but what is asked for is {', '.join(files)}; leave --opset out"
+        )
+    encoder = load_encoder(checkpoint, device="cpu", config_file=config_file)
+    probe = pictures_of(probe_folder, encoder) if probe_folder is not None else smooth_pictures(encoder.input_size)
+    comparison = Comparison(encoder, probe, normalization)
+    metadata = describe_export(encoder, normalization, data_license=data_license, weights_license=weights_license)
+    program = exported_program(encoder, normalization)
+    contents, runners = {}, {}
+    for format in tqdm(files, desc="converting", unit="file", disable=None, leave=False):
+        if format == ONNX:
+            contents[format] = onnx_content(program, opset, metadata)
+            runners[format] = onnx_runner(contents[format])
+        else:
+            contents[format] = torch_export_content(program, metadata)
+            runners[format] = torch_export_runner(contents[format])
+    measured = {format: comparison.measure(run, format) for format, run in runners.items()}
+    for format, file in files.items():
+        write_whole(file, lambda stream, content=contents[format]: stream.write(content))
+    written = {file: (len(contents[format]), measured[format]) for format, file in files.items()}
+    return Export(written, probe.what, metadata)
+
+
+def output_files(output: str | Path, formats: list[str] | tuple[str, ...] = ()) -> dict[str, Path]:
+    """The file of each format; makes nothing.
+
+    Raises: InputError: a file's suffix and the formats contradict each other, a suffix of no format, or a folder that cannot be
+        made or written.
+    """
+    path = as_path(output, "--output")
+    if not isinstance(formats, list | tuple):
+        raise InputError(f"the formats are {shown_value(formats)}; expected a list of {', '.join(FORMATS)}")
+    for format in formats:
+        as_choice(format, "a format", FORMATS)
+    by_suffix = {suffix: format for format, suffix in FORMATS.items()}
+    if path.suffix in by_suffix and not path.is_dir():
+        format = by_suffix[path.suffix]
+        if set(formats) - {format}:
+            raise InputError(
+                f"--output {path} is a file of format {format}, but --format asks for {', '.join(formats)}; name a folder"
+            )
+        files = {format: path}
+    else:
+        if path.suffix and not path.is_dir():
+            raise InputError(
+                f"--output {path} is no folder that is there, and {path.suffix} is no ending of an exported file; name a "
+                f"file that ends in {' or '.join(by_suffix)}, or a folder"
+            )
+        files = {format: path / f"{NAME}{FORMATS[format]}" for format in formats or FORMATS}
+    folder = next(iter(files.values())).absolute().parent
+    check_writable(folder, "--output leads to", f"name a folder, or a file that ends in {' or '.join(by_suffix)}")
+    refuse_no_files(*files.values())
+    return files

@@ -1,0 +1,1 @@
+"""Who of a gallery is on a photo: index, search, calibration."""
