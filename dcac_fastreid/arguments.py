@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from dcac_fastreid.errors import InputError
 
 SEEDS = 2**32  # what NumPy, PyTorch and scikit-learn all take is below it
@@ -65,6 +63,8 @@ def as_device(device: object, what: str) -> str:
 
     Raises: InputError: no device, one that this package does not run on, or one that this machine has not.
     """
+    import torch  # late: the other questions of this file do without
+
     if device is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
     asked = None

@@ -1,0 +1,55 @@
+"""`import dcac_fastreid` costs next to nothing, and fast-reid comes patched and with all registered, whatever is imported first."""
+
+import subprocess
+import sys
+
+import pytest
+
+from dcac_fastreid.late_host import LIGHT
+
+HEAVY = "{'torch', 'torchvision', 'fastreid', 'numpy', 'PIL'} & set(sys.modules)"
+REGISTERED = """
+from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
+from fastreid.modeling.backbones import BACKBONE_REGISTRY
+from fastreid.data.datasets import DATASET_REGISTRY
+import dcac_fastreid
+assert META_ARCH_REGISTRY.get("DCAC") is dcac_fastreid.DCAC and "PrototypicalBaseline" in META_ARCH_REGISTRY._obj_map
+assert "build_clip_vit_backbone" in BACKBONE_REGISTRY._obj_map and "DG_Market1501" in DATASET_REGISTRY._obj_map
+"""
+# All that may come first in a program.
+FIRST = [
+    "import dcac_fastreid, fastreid",
+    "import fastreid, dcac_fastreid",
+    "from dcac_fastreid import *",
+    "from dcac_fastreid.reid.clip_vit import build_clip_vit_backbone",
+]
+
+
+def run(code: str) -> str:
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout.strip()
+
+
+def test_what_is_light_imports_no_heavy_library():
+    modules = "".join(f", dcac_fastreid.{name}" for name in LIGHT if name != "plugin")
+    assert run(f"import sys, dcac_fastreid{modules}; print({HEAVY})") == "set()"
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_all_is_registered_whatever_comes_first(first):
+    assert run(f"import collections; {first}{REGISTERED}print(hasattr(collections, 'Mapping'))") == "True"
+
+
+def test_every_module_is_executed_once():
+    code = "import sys; from dcac_fastreid.engine.trainer import DCACTrainer as one; import dcac_fastreid, fastreid;"
+    code += "print(one is dcac_fastreid.DCACTrainer, sys.modules['fastreid'].__spec__.origin == fastreid.__file__)"
+    assert run(code) == "True True"
+
+
+def test_without_fast_reid_the_sentence_comes_each_time_it_is_needed():
+    missing = (
+        "import sys\nsys.path[:] = [p for p in sys.path if 'site-packages' not in p]\nimport dcac_fastreid\n"
+        "for _ in range(2):\n    try:\n        import fastreid\n    except ImportError as error:\n        print(error)\n"
+    )
+    assert run(missing).splitlines() == 2 * ["fast-reid is not installed: run `pip install --no-deps fastreid==1.4.0`."]
