@@ -55,5 +55,5 @@ setup(
         **EXTRAS,
         "test": ["pytest", "pytest-timeout", "pytest-xdist", "ruff", *EXTRAS["analysis"], *EXTRAS["deploy"]],
     },
-    entry_points={"console_scripts": ["dcac-fastreid = dcac_fastreid.__main__:main"]},
+    entry_points={"console_scripts": ["dcac-fastreid = dcac_fastreid.commands.main:main"]},
 )

@@ -1,46 +1,6 @@
-"""Runs a script written for fast-reid with this plugin in it: python -m dcac_fastreid SCRIPT [ARGS ...]"""
+"""python -m dcac_fastreid COMMAND, or SCRIPT.py of fast-reid: as dcac-fastreid."""
 
-import argparse
-from collections.abc import Sequence
-
-import dcac_fastreid
-from dcac_fastreid.host_scripts import run_script
-
-DESCRIPTION = """\
-Runs a script that was written for fast-reid, without an edit: as `python SCRIPT ARGS` would, but
-
-  - with DCAC, its baseline, its losses and the CLIP backbone registered, and their config keys known;
-  - with DCACTrainer where the script asks for fast-reid's DefaultTrainer;
-  - with fast-reid mended for today's Python and PyTorch, on the GPU or, where there is none, on the CPU.
-"""
-EXAMPLES = """\
-examples, in a checkout of fast-reid:
-  python -m dcac_fastreid tools/train_net.py --config-file path/to/configs/DCAC/ma_ms.yml
-  python -m dcac_fastreid demo/demo.py --config-file logs/DCAC/ma_ms/config.yaml --input photo.jpg \\
-      --opts MODEL.WEIGHTS logs/DCAC/ma_ms/model_final.pth
-
-demo/demo.py takes files (of a folder, give --input folder/*.jpg) and needs opencv-python; tools/deploy/onnx_export.py needs onnx.
-A script with a training loop of its own (tools/plain_train_net.py) trains fast-reid's architectures, not DCAC.
-The help of the script itself: python -m dcac_fastreid SCRIPT --help
-"""
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
-        prog="python -m dcac_fastreid",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("script", metavar="SCRIPT", help="a Python file, such as tools/train_net.py")
-    others = parser.add_argument(
-        "arguments", metavar="ARGS", nargs=argparse.REMAINDER, help="the script's own arguments"
-    )
-    others.required = False  # else argparse asks for them too where SCRIPT is missing
-    args = parser.parse_args(arguments)
-    with dcac_fastreid.one_sentence_errors():
-        run_script(args.script, args.arguments)
-
+from dcac_fastreid.commands.main import main
 
 if __name__ == "__main__":
-    main()
+    main(prog="python -m dcac_fastreid")

@@ -13,8 +13,12 @@ from types import ModuleType
 HOST, PACKAGE = "fastreid", __package__
 # What of this package imports neither PyTorch nor fast-reid, with all below it; the import of anything else brings them first.
 LIGHT = (
-    "arguments", "command_line", "compat", "errors", "helper_processes", "json_files", "late_host", "names",
-    "output_files", "plugin", "waiting", "wrong_files",
+    "__main__", "arguments", "command_line", "commands", "compat", "errors", "helper_processes", "json_files", "late_host", "names",
+    "output_files", "plugin", "shipped", "waiting", "wrong_files",
+)  # fmt: skip
+# The same of single modules, and of the packages above them.
+LIGHT_MODULES = (
+    "analysis", "analysis.options", "experiments", "experiments.paper", "experiments.protocols", "experiments.rows",
 )  # fmt: skip
 
 
@@ -24,7 +28,8 @@ class _Watch(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None):
         """Where this import needs the host: the module that is there by the end. Else None, as a finder that knows nothing."""
         package, _, inner = name.partition(".")
-        if name != HOST and (package != PACKAGE or inner.partition(".")[0] in LIGHT):
+        light = inner.partition(".")[0] in LIGHT or inner in LIGHT_MODULES
+        if name != HOST and (package != PACKAGE or light):
             return None
         load_host()
         module = sys.modules.pop(name, None)  # one that is found there is executed a second time

@@ -1,8 +1,6 @@
-"""Which kinds of pictures are there, and how is each asked for?"""
+"""The images of a kind, or of all, on a page."""
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,81 +13,20 @@ from dcac_fastreid.analysis import (
     grad_cam,
     ranked_lists,
 )
+from dcac_fastreid.analysis.options import KINDS
 from dcac_fastreid.analysis.page import Picture, check_folder, write_page
 from dcac_fastreid.analysis.run import Run, name_apart
 from dcac_fastreid.arguments import SEEDS
 from dcac_fastreid.errors import InputError
 
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of pictures of a run.
-
-    Attributes:
-        what: it shows, in a line.
-        make: `pictures` of its module, called with a Run and options by keyword.
-        options: keyword -> what it means. Types and defaults are those of `make`.
-    """
-
-    what: str
-    make: Callable[..., list[Picture]]
-    options: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def defaults(self) -> dict[str, Any]:
-        parameters = inspect.signature(self.make).parameters
-        return {name: parameters[name].default for name in self.options}
-
-    @property
-    def several(self) -> bool:
-        """Whether it can show other runs beside the first."""
-        return "others" in inspect.signature(self.make).parameters
-
-
-SEED = "seed of the choice"
-KINDS = {
-    "ranked-lists": Kind(
-        "queries and their nearest gallery images, right or wrong, sorted by average precision",
-        ranked_lists.pictures,
-        {
-            "order": f"which come first: {' or '.join(ranked_lists.ORDERS)}",
-            "queries": "number",
-            "k": "gallery images of each",
-        },
-    ),
-    "distances": Kind("ROC, and how far genuine and impostor pairs are apart", distances.pictures),
-    "grad-cam": Kind(
-        "what in an image speaks for its own identity, and for another one, as in the paper's Figure 3",
-        grad_cam.pictures,
-        {"number": "images", "seed": SEED},
-    ),
-    "correlations": Kind(
-        "which identities an identity is taken for, by the condition's probabilities",
-        correlations.pictures,
-        {"number": "identities, at most all", "nearest": "others beside each, at most all", "seed": SEED},
-    ),
-    "diffusion": Kind(
-        "what the diffusion model makes of an identity's condition",
-        diffusion_pictures.pictures,
-        {
-            "number": "identities",
-            "steps": "of the sampling",
-            "guidance": "strength of the condition in the sampling",
-            "timesteps": "at which pictures are noised",
-            "averaged": "images of the mean noise errors",
-            "seed": SEED,
-        },
-    ),
-    "embedding": Kind(
-        "test images of several domains in the plane (t-SNE), by identity, camera and domain",
-        embedding.pictures,
-        {
-            "datasets": "names by comma (default: the run's test set, and those of the paper's four that are there)",
-            "images": "of all domains together, about",
-            "seed": "seed of the choice and of the map",
-        },
-    ),
-}
+MAKE = {
+    "ranked-lists": ranked_lists.pictures,
+    "distances": distances.pictures,
+    "grad-cam": grad_cam.pictures,
+    "correlations": correlations.pictures,
+    "diffusion": diffusion_pictures.pictures,
+    "embedding": embedding.pictures,
+}  # of each kind
 
 
 def all_pictures(run: Run, *, others: Sequence[Run] = ()) -> tuple[list[Picture], list[str]]:
@@ -160,4 +97,4 @@ def write_pictures(
         pictures, absent = all_pictures(run, others=others)
         return write_page(output, title, pictures, command), absent
     more = {"others": others} if KINDS[kind].several else {}
-    return write_page(output, f"{title}: {kind}", KINDS[kind].make(run, **more, **options), command), []
+    return write_page(output, f"{title}: {kind}", MAKE[kind](run, **more, **options), command), []

@@ -11,12 +11,12 @@ import numpy as np
 
 from dcac_fastreid import data
 from dcac_fastreid.analysis.figures import DIM, INK, RIGHT, WRONG, draw_png
+from dcac_fastreid.analysis.options import ORDERS
 from dcac_fastreid.analysis.page import Picture
 from dcac_fastreid.analysis.run import Run
 from dcac_fastreid.analysis.test_set import TestSet
 from dcac_fastreid.errors import InputError
 
-ORDERS = ("worst", "best")
 ROWS = 8  # lists of one picture
 SIZE = (88, 176)  # of a thumbnail, columns and rows
 LONGEST = 18  # letters below a picture: more would run into the neighbour's

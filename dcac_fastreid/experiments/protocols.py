@@ -156,3 +156,15 @@ TABLES = {
         _table("10", "Table 10: transforms of the condition", "baseline dcac silu batchnorm condition_net", _MA_MS),
     )
 }
+
+COST = (
+    "Table 6 is cost, nothing is trained for it: `model-stats` counts parameters and FLOPs of each row, as in "
+    "dcac-fastreid model-stats --config-file DCAC/ablation/ma_ms/frozen.yml --num-classes 751, and "
+    "`benchmark` measures times and memory."
+)
+
+
+def list_tables() -> str:
+    """A line for each table: how --table takes it, what it is, its rows."""
+    lines = [f"{spec.name:<14} {spec.title}; rows {', '.join(spec.rows)}" for spec in TABLES.values()]
+    return "\n".join([*lines, f"{'6':<14} {COST}"])

@@ -11,7 +11,7 @@ from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.fingerprint import changes_scores
-from dcac_fastreid.experiments.protocols import TABLES, TableSpec
+from dcac_fastreid.experiments.protocols import TableSpec
 from dcac_fastreid.experiments.render import as_text, write_table
 from dcac_fastreid.experiments.runs import Run, make_run, train
 from dcac_fastreid.experiments.shared_training import trained_alike
@@ -19,17 +19,6 @@ from dcac_fastreid.experiments.side_by_side import train_side_by_side
 from dcac_fastreid.experiments.table import build_table
 
 ROOT = "DATASETS.ROOT"
-COST = (
-    "Table 6 is cost, nothing is trained for it: tools/model_stats.py counts parameters and FLOPs of each row, as in "
-    "python tools/model_stats.py --config-file configs/DCAC/ablation/ma_ms/frozen.yml --num-classes 751, and "
-    "tools/benchmark.py measures times and memory."
-)
-
-
-def list_tables() -> str:
-    """A line for each table: how --table takes it, what it is, its rows."""
-    lines = [f"{spec.name:<14} {spec.title}; rows {', '.join(spec.rows)}" for spec in TABLES.values()]
-    return "\n".join([*lines, f"{'6':<14} {COST}"])
 
 
 def runs_of(

@@ -1,0 +1,83 @@
+"""dcac-fastreid benchmark: speed and memory, measured or predicted."""
+
+import argparse
+import json
+import logging
+import sys
+from pathlib import Path
+
+from dcac_fastreid.arguments import as_device, whole_number
+from dcac_fastreid.commands.train import CONFIG, OPTS
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.shipped import configs
+
+DESCRIPTION = """\
+Measures speed and memory of this package on this machine, or predicts them for a config (--plan).
+
+JSON on standard output and in FILE; tables and progress on standard error. No downloads, no data sets, random weights."""
+EPILOG = "Exit status: 1 the plan does not fit into this machine's memory, 2 wrong input."
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--output", metavar="FILE", help="writes the JSON here too")
+    parser.add_argument("--rounds", type=whole_number(1, 1000), default=5, help="of the variants that are compared")
+    parser.add_argument(
+        "--only", nargs="+", default=[], metavar="NAME", help="sections; an unknown one tells all names"
+    )
+    parser.add_argument("--size", choices=("real", "tiny"), default="real", help="the paper's sizes, or a test's")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="(default: a GPU if any)")
+    parser.add_argument("--plan", action="store_true", help="memory and step time of a config, predicted and measured")
+    parser.add_argument("--config-file", metavar="FILE", help=f"of the plan: {CONFIG}")
+    parser.add_argument(
+        "--num-classes", type=whole_number(1, 10**6), default=751, help="identities of the plan's training set"
+    )
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help=f"of the plan: {OPTS}")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.plan and not args.config_file:
+        raise InputError("--plan needs --config-file; the shipped ones are in configs/DCAC")
+    if not args.plan and (args.config_file or args.opts):
+        raise InputError("--config-file and KEY VALUE belong to --plan; the benchmark has its own configs")
+    from dcac_fastreid import profiling
+    from dcac_fastreid.output_files import check_output_file
+
+    profiling.start_again_with_allocator()
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger(profiling.__name__).setLevel(logging.INFO)
+    args.device = as_device(args.device, "--device")
+    if args.output is not None:
+        check_output_file(args.output, "--output")
+    return _plan(args) if args.plan else _measure(args)
+
+
+def _measure(args: argparse.Namespace) -> int:
+    from dcac_fastreid import profiling
+
+    options = [f"--{name} {getattr(args, name)}" for name in ("rounds", "size", "device")]
+    options += ["--only", *args.only] if args.only else []
+    options += [f"--output {args.output}"] if args.output and not Path(args.output).is_absolute() else []
+    command = " ".join([args.typed, *options])
+    sizes = profiling.workload(args.size, args.device, configs() / "DCAC")
+    results = profiling.benchmark(sizes, rounds=args.rounds, only=args.only, command=command)
+    _hand_out(results, profiling.report(results), args.output)
+    return 0
+
+
+def _plan(args: argparse.Namespace) -> int:
+    from dcac_fastreid import profiling
+    from dcac_fastreid.engine import load_config
+
+    result = profiling.plan(load_config(args.config_file, args.opts), args.num_classes)
+    _hand_out(result, profiling.report_plan(result), args.output)
+    return 0 if result["fits"] else 1
+
+
+def _hand_out(results: dict, tables: str, output: str | None) -> None:
+    from dcac_fastreid.output_files import write_whole
+
+    text = json.dumps(results, indent=2)
+    print(text, flush=True)
+    if output:
+        write_whole(output, lambda stream: stream.write(f"{text}\n".encode()))
+    print(tables, file=sys.stderr)

@@ -1,0 +1,62 @@
+"""dcac-fastreid convert: a checkpoint that others released."""
+
+import argparse
+import os
+from pathlib import Path
+
+from dcac_fastreid.arguments import as_path, whole_number
+from dcac_fastreid.commands.train import CONFIG
+from dcac_fastreid.errors import InputError
+
+DESCRIPTION = (
+    "Makes a checkpoint, to test or to train on from, of one that DCAC's authors or CLIP-ReID released; reads no data."
+)
+FORMATS = ("dcac", "clip-reid")  # of checkpoint/released_formats.py, which brings PyTorch
+LARGEST_SIDE = 8192  # of checkpoint/released.py
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--input", required=True, metavar="FILE", help="the released checkpoint")
+    parser.add_argument("--output", required=True, metavar="FILE", help="the checkpoint to write")
+    parser.add_argument("--format", choices=("auto", *FORMATS), default="auto", help="(default: auto)")
+    parser.add_argument(
+        "--image-size",
+        type=whole_number(1, LARGEST_SIDE),
+        nargs=2,
+        default=(256, 128),
+        metavar=("H", "W"),
+        help="of its training (default: 256 128)",
+    )
+    parser.add_argument(
+        "--config-file",
+        default="",
+        metavar="FILE",
+        help=f"its config: {CONFIG}; the file will carry what rebuilds the encoder, so that FeatureExtractor, search and "
+        "export need nothing else",
+    )
+    parser.add_argument(
+        "--training-side",
+        action="store_true",
+        help="take what the diffusion model was trained with too (LoRA, q, k, v biases, the condition's transform), to train on "
+        "from it or to look at it; its configs are those in DCAC/authors",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    from dcac_fastreid.checkpoint import encoder_config, released
+    from dcac_fastreid.engine import load_config
+    from dcac_fastreid.output_files import check_output_file
+
+    if os.path.realpath(as_path(args.input, "--input")) == os.path.realpath(as_path(args.output, "--output")):
+        raise InputError(f"--output is the --input, {args.input}; name another file")
+    check_output_file(args.output, "--output")
+    cfg = load_config(args.config_file, ["MODEL.DEVICE", "cpu"]) if args.config_file else None
+    conversion = released.convert(
+        args.input, image_size=tuple(args.image_size), format=args.format, training_side=args.training_side
+    )
+    if cfg and args.training_side:
+        released.check_training_side(conversion, cfg)
+    released.save(conversion, args.output, encoder_config(cfg) if cfg else "")
+    before, after = Path(args.input).stat().st_size, Path(args.output).stat().st_size
+    print(f"{conversion.report()}\n{args.output}: {after / 1e6:.1f} MB of {before / 1e6:.1f} MB")
+    print(f"test it with: dcac-fastreid test --config-file {args.config_file or 'FILE'} MODEL.WEIGHTS {args.output}")

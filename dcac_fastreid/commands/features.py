@@ -1,0 +1,42 @@
+"""dcac-fastreid features: the features of a folder of photos, as tables."""
+
+import argparse
+
+from dcac_fastreid.arguments import whole_number
+from dcac_fastreid.commands.options import add_device, add_skip_unreadable
+
+DESCRIPTION = """\
+Writes the features of all photos in a folder, and below it, with a trained encoder.
+
+features.npy: one row of length 1 for each photo, float32, so that the product of two rows is their cosine similarity.
+index.csv: row, path below the folder, size in bytes, time of change and SHA-256 of each photo. info.json: checkpoint and
+versions. These files are for NumPy, pandas and the like; to search photos, make an index by `search index`."""
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="model_final.pth, or encoder.safetensors")
+    parser.add_argument("--input", required=True, metavar="DIR", help="the folder with the photos")
+    parser.add_argument("--output", required=True, metavar="DIR", help="the folder to write to")
+    parser.add_argument(
+        "--config-file",
+        metavar="FILE",
+        help="the encoder's config, where the checkpoint neither carries it nor has it beside",
+    )
+    add_device(parser)
+    parser.add_argument(
+        "--batch-size", type=whole_number(1, 10**6), default=64, metavar="N", help="photos at a time (default: 64)"
+    )
+    parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32", help="(default: fp32)")
+    add_skip_unreadable(parser)
+
+
+def run(args: argparse.Namespace) -> None:
+    from dcac_fastreid.deploy import FeatureExtractor
+    from dcac_fastreid.deploy.search.feature_folder import check_output, features_of_folder
+    from dcac_fastreid.deploy.search.feature_tables import write_tables
+
+    check_output(args.output, args.input)  # before the encoder is built
+    extract = FeatureExtractor(args.checkpoint, args.device, args.batch_size, args.precision, args.config_file)
+    made = features_of_folder(extract, args.input, args.output, skip_unreadable=args.skip_unreadable)
+    write_tables(made)
+    print(made.report())

@@ -1,0 +1,11 @@
+"""Options that several commands have."""
+
+import argparse
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", help="cuda or cpu (default: the GPU where there is one)")
+
+
+def add_skip_unreadable(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--skip-unreadable", action="store_true", help="go on without photos that cannot be read")

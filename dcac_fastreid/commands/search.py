@@ -1,0 +1,136 @@
+"""dcac-fastreid search: who of a gallery is on a photo?"""
+
+import argparse
+
+from dcac_fastreid.arguments import whole_number
+from dcac_fastreid.commands.options import add_device, add_skip_unreadable
+
+DESCRIPTION = """\
+Searches photos of people for the person on another photo.
+
+  search index --checkpoint logs/ma_ms/model_final.pth --gallery gallery --index my_index
+  search calibrate --index my_index --persons known_people
+  search query --index my_index --photos someone.jpg --output found
+
+index: the features of all photos in a folder, and below it. calibrate: from photos of known people, a folder for each, a
+threshold and a chance that it is the same person; without it, `query` ranks but says neither. query: the most similar photos of
+the gallery, or "nobody here"; as a table, as PNG and as a page, found/index.html."""
+DEFAULT_RATE = 0.001  # of deploy/search/stated_rate.py, which brings PyTorch
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="index | calibrate | query")
+
+    of_index = _command(commands, index, "makes the index of a folder of photos", checkpoint_needed=True)
+    of_index.add_argument("--gallery", required=True, metavar="DIR", help="the folder with the photos to be searched")
+
+    of_calibrate = _command(
+        commands, calibrate, "sets threshold and probability by photos of known people, whom no training has seen",
+        checkpoint_needed=False,
+    )  # fmt: skip
+    known = of_calibrate.add_mutually_exclusive_group(required=True)
+    known.add_argument(
+        "--persons", metavar="DIR",
+        help="a folder for each person, PERSON/*.jpg; cameras in the names (cam2_0001.jpg) or folders, or in none",
+    )  # fmt: skip
+    known.add_argument("--dataset", metavar="NAME", help="or query and gallery of a data set, such as DG_Market1501")
+    of_calibrate.add_argument(
+        "--root",
+        default="",
+        metavar="DIR",
+        help="the data root of --dataset, or synthetic:0 (default: as DATASETS.ROOT)",
+    )
+    of_calibrate.add_argument(
+        "--false-match-rate", type=float, metavar="SHARE",
+        help="share of the comparisons of two people that may be above the threshold (default: "
+        f"{DEFAULT_RATE}, or the smallest that the photos can state)",
+    )  # fmt: skip
+    of_query = _command(commands, query, "finds the gallery's most similar photos", checkpoint_needed=False)
+    of_query.add_argument("--photos", required=True, nargs="+", metavar="FILE|DIR", help="photos of whom to look for")
+    of_query.add_argument("--output", required=True, metavar="DIR", help="the folder of the page and its PNGs")
+    of_query.add_argument(
+        "--top", type=whole_number(1, 10**9), default=10, metavar="K", help="photos in a list (default: 10)"
+    )
+    of_query.add_argument(
+        "--prior", type=float, metavar="P",
+        help="probability, before looking, that a gallery photo shows the person (default: 1 / (photos + 1))",
+    )  # fmt: skip
+    for each in (of_index, of_calibrate, of_query):
+        add_skip_unreadable(each)
+
+
+def _command(commands, run, help: str, *, checkpoint_needed: bool) -> argparse.ArgumentParser:
+    """A subcommand with the options that all have."""
+    parser = commands.add_parser(run.__name__, help=help, description=help)
+    parser.set_defaults(run=run)
+    parser.add_argument("--index", required=True, metavar="DIR", help="the folder of the index")
+    parser.add_argument(
+        "--checkpoint", required=checkpoint_needed, metavar="FILE",
+        help="model_final.pth, or encoder.safetensors" + ("" if checkpoint_needed else ", if it is no longer where it was"),
+    )  # fmt: skip
+    parser.add_argument("--config-file", metavar="FILE", help="only of a checkpoint that does not tell its config")
+    add_device(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> None:
+    args.run(args)
+
+
+def index(args: argparse.Namespace) -> None:
+    from dcac_fastreid.deploy import FeatureExtractor
+    from dcac_fastreid.deploy.search.feature_folder import check_output, extract_folder
+
+    check_output(args.index, args.gallery)  # before the encoder is built
+    extract = FeatureExtractor(args.checkpoint, args.device, config_file=args.config_file)
+    print(extract_folder(extract, args.gallery, args.index, skip_unreadable=args.skip_unreadable).report())
+
+
+def calibrate(args: argparse.Namespace) -> None:
+    from dcac_fastreid.deploy.search.answers import describe_calibration
+    from dcac_fastreid.deploy.search.feature_folder import read_feature_folder
+    from dcac_fastreid.deploy.search.known_people import people_in_folder, people_of_dataset
+    from dcac_fastreid.deploy.search.search import calibrate_index
+    from dcac_fastreid.deploy.search.stated_rate import check_rate
+
+    check_rate(args.false_match_rate)
+    read_feature_folder(args.index)  # before the photos are decoded
+    if args.persons:
+        people = people_in_folder(args.persons, skip_unreadable=args.skip_unreadable)
+    else:
+        people = people_of_dataset(args.dataset, args.root, skip_unreadable=args.skip_unreadable)
+    calibration, gallery = calibrate_index(args.index, people, args.false_match_rate, **_encoder(args))
+    print(describe_calibration(calibration, len(gallery)))
+
+
+def query(args: argparse.Namespace) -> None:
+    from dcac_fastreid.analysis.page import Picture, check_folder, write_page
+    from dcac_fastreid.commands.main import as_typed
+    from dcac_fastreid.deploy.pictures import photos_of
+    from dcac_fastreid.deploy.search.feature_folder import check_outside, read_feature_folder
+    from dcac_fastreid.deploy.search.search import Search
+    from dcac_fastreid.deploy.search.sheet import MOST, draw_answer
+    from dcac_fastreid.names import printable, shown
+
+    check_folder(args.output)
+    check_outside(args.output, "the images shall go to", args.index, read_feature_folder(args.index).pictures)
+    photos, left_out = photos_of(args.photos, skip_unreadable=args.skip_unreadable)
+    search = Search(args.index, prior=args.prior, **_encoder(args))
+    notes, folder = search.notes(), search.gallery.pictures
+    pictures = []
+    for number, answer in enumerate(search(photos, args.top), start=1):
+        verdict = answer.verdict(search.calibration)
+        print(f"{printable(answer.photo)}: {verdict}\n{answer.table(folder)}\n")
+        caption = f"{verdict}. The most similar first: {', '.join(answer.names(folder)[:MOST])}."
+        if number == 1:
+            caption += f" How to read this, and all searches below: {notes}"
+        sheet = draw_answer(answer, folder, verdict)
+        pictures.append(Picture(f"search-{number}", printable(answer.photo.name), sheet, caption))
+    if left_out:
+        print(f"left out, as they cannot be read: {shown(left_out)}")
+    print(notes)
+    print(write_page(args.output, f"Search in {printable(folder.name)}", pictures, printable(as_typed(args))))
+
+
+def _encoder(args: argparse.Namespace) -> dict:
+    return {"checkpoint": args.checkpoint, "config_file": args.config_file, "device": args.device}

@@ -1,0 +1,47 @@
+"""dcac-fastreid train: fast-reid's own command line."""
+
+import argparse
+import os
+
+DESCRIPTION = "Trains a model from a config file, with fast-reid's own command line; with --eval-only tests it."
+CONFIG = "a config's path, or the name of a shipped one, such as DCAC/ma_ms.yml or DCAC/synthetic/ma_ms.yml"
+OPTS = "KEY VALUE ... of the config, such as OUTPUT_DIR logs/mine"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--resume", action="store_true", help="go on with the run in OUTPUT_DIR")
+    parser.add_argument("--eval-only", action="store_true", help="test MODEL.WEIGHTS, as `dcac-fastreid test`")
+    add_common_options(parser)
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """Those of training and test, with fast-reid's names and defaults."""
+    parser.add_argument("--config-file", default="", metavar="FILE", help=CONFIG)
+    parser.add_argument("--num-gpus", type=int, default=1, metavar="N", help="GPUs of each machine (default: 1)")
+    parser.add_argument("--num-machines", type=int, default=1, metavar="N", help="(default: 1)")
+    parser.add_argument("--machine-rank", type=int, default=0, metavar="N", help="of this machine (default: 0)")
+    port = 2**15 + 2**14 + hash(os.getuid()) % 2**14  # the same for all that one user starts, as fast-reid has it
+    parser.add_argument("--dist-url", default=f"tcp://127.0.0.1:{port}", metavar="URL", help="where processes meet")
+    parser.add_argument("opts", default=None, nargs=argparse.REMAINDER, help=OPTS)
+
+
+def run(args: argparse.Namespace) -> None:
+    import dcac_fastreid
+    from fastreid.engine import launch
+
+    dcac_fastreid.check_command(args)
+    launch(main, args.num_gpus, args.num_machines, args.machine_rank, args.dist_url, args=(args,))
+
+
+def main(args: argparse.Namespace):
+    """In each process."""
+    import dcac_fastreid
+
+    with dcac_fastreid.one_sentence_errors():
+        cfg = dcac_fastreid.setup(args)
+        if args.eval_only:
+            dcac_fastreid.DCACTrainer.test(cfg, dcac_fastreid.load_for_testing(cfg))
+            return
+        trainer = dcac_fastreid.DCACTrainer(cfg)
+        trainer.resume_or_load(resume=args.resume)
+        trainer.train()
