@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from dcac_fastreid.analysis.options import KINDS
+from dcac_fastreid.commands.main import COMMANDS
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
 COMMAND = re.compile(
@@ -27,7 +30,7 @@ def test_linked_files_are_there(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_commands_name_tools_configs_and_options_that_exist(page):
     for tool, arguments in commands(page):
-        source = (ROOT / tool).read_text()
+        source = _source(tool)
         configs = [word for word in arguments.split() if word.startswith("configs/")]
         assert [config for config in configs if not (ROOT / config).exists()] == [], tool
         options = {word for word in arguments.split() if word.startswith("--")} - GIVEN
@@ -41,7 +44,15 @@ def test_every_tool_is_named_on_a_page_or_is_run_by_make():
     assert [path.name for path in (ROOT / "tools").glob("*.py") if f"tools/{path.name}" not in text] == []
 
 
-def _options_of_kinds() -> set[str]:
-    from dcac_fastreid.analysis.kinds import KINDS
+def _source(tool: str) -> str:
+    """Of the tool, and of the command that it is."""
+    source = (ROOT / tool).read_text()
+    command = re.search(r'run_tool\("(.+)"\)', source)
+    if not command:
+        return source
+    folder = ROOT / "dcac_fastreid" / "commands"
+    return "".join((folder / f"{name}.py").read_text() for name in (COMMANDS[command[1]][0], "options", "train"))
 
+
+def _options_of_kinds() -> set[str]:
     return {option for kind in KINDS.values() for option in kind.options}

@@ -3,16 +3,18 @@ import shutil
 
 import pytest
 
-from dcac_fastreid.analysis.kinds import KINDS, write_pictures
+from dcac_fastreid.analysis.kinds import MAKE, write_pictures
+from dcac_fastreid.analysis.options import KINDS
 from dcac_fastreid.errors import InputError
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_every_option_of_a_kind_can_be_asked_for(name):
-    parameters = inspect.signature(KINDS[name].make).parameters.values()
-    options = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY} - {"others"}
-    assert options == set(KINDS[name].options)
-    assert all(isinstance(default, (int, float, str, tuple)) for default in KINDS[name].defaults.values())
+def test_the_options_of_a_kind_are_those_of_what_draws_it(name):
+    parameters = inspect.signature(MAKE[name]).parameters.values()
+    options = {each.name: each.default for each in parameters if each.kind is each.KEYWORD_ONLY}
+    assert ("others" in options) == KINDS[name].several
+    options.pop("others", None)
+    assert options == {keyword: option.default for keyword, option in KINDS[name].options.items()}
 
 
 def test_a_kind_of_one_run_refuses_two(trained, tmp_path):
