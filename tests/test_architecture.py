@@ -18,7 +18,17 @@ ALLOWED = {
     "late_host": set(),
     "plugin": {"conditioners", "config", "data", "dcac", "engine", "losses", "reid"},
     # The only importer of analysis, deploy, experiments, profiling and host_scripts.
-    "commands": {"analysis", "checkpoint", "data", "deploy", "engine", "experiments", "host_scripts", "profiling", "shipped"},
+    "commands": {
+        "analysis",
+        "checkpoint",
+        "data",
+        "deploy",
+        "engine",
+        "experiments",
+        "host_scripts",
+        "profiling",
+        "shipped",
+    },
     "shipped": set(),
     "arguments": set(),
     "analysis": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "engine", "evaluation"},

@@ -19,6 +19,7 @@ from dcac_fastreid.config import (
 )
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid import pixel_statistics
+from dcac_fastreid.shipped import config_path
 from fastreid.config import CfgNode, get_cfg
 
 UNSAID = "unsaid"
@@ -26,6 +27,8 @@ UNSAID = "unsaid"
 
 def load_config(config_file: str | os.PathLike, opts: Sequence = ()) -> CfgNode:
     """fast-reid's defaults, DCAC's keys, a yaml file ("" for none) and KEY VALUE pairs, in this order; frozen.
+
+    The file by its path, or a shipped one by its name, such as DCAC/ma_ms.yml.
 
     MODEL.DEVICE, where neither file nor pairs say it, is "cuda"; without a GPU it is "cpu", and SOLVER.AMP.ENABLED is off
     where the pairs do not say it. MODEL.PIXEL_MEAN and PIXEL_STD, where neither says them or one says [], are those of the
@@ -36,8 +39,8 @@ def load_config(config_file: str | os.PathLike, opts: Sequence = ()) -> CfgNode:
             range or choices, CUDA asked for and absent.
     """
     if not isinstance(config_file, str) or config_file:
-        config_file = as_path(config_file, "the config file")
-    return _of_contents(read_config(os.path.expanduser(config_file)), opts)
+        config_file = config_path(as_path(config_file, "the config file"))
+    return _of_contents(read_config(config_file), opts)
 
 
 def load_config_text(text: str, source: str, opts: Sequence = ()) -> CfgNode:
