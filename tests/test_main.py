@@ -7,7 +7,6 @@ import logging
 import multiprocessing
 import os
 import re
-import runpy
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -15,12 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import setuptools
 import torch
 from PIL import Image
 
 import dcac_fastreid
-from dcac_fastreid.__main__ import main
+from dcac_fastreid.commands.main import main
 from dcac_fastreid.compat import onnx_tools
 from fastreid.utils.logger import setup_logger
 
@@ -295,10 +293,8 @@ def test_processes_that_a_script_spawns_see_fast_reid_as_it_does(trained, tmp_pa
     assert "1 workers, mAP" in finished.stdout and (tmp_path / "drawn" / "0.jpg").is_file()
 
 
-def test_the_console_command_is_this_one(monkeypatch):
-    said = {}
-    monkeypatch.setattr(setuptools, "setup", lambda **words: said.update(words))
-    runpy.run_path(str(ROOT / "setup.py"))
-    (command,) = said["entry_points"]["console_scripts"]
-    name, _, target = command.partition(" = ")
+def test_the_console_command_is_this_one():
+    tomllib = pytest.importorskip("tomllib")  # since Python 3.11
+    said = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    ((name, target),) = said.items()
     assert name == "dcac-fastreid" and EntryPoint(name, target, "console_scripts").load() is main
