@@ -10,7 +10,7 @@ SLOW := OMP_NUM_THREADS=1 timeout 45m $(VENV)/python -m pytest -n 2 --dist works
 
 setup: .venv/installed
 
-.venv/installed: setup.py constraints.txt Makefile
+.venv/installed: setup.py pyproject.toml constraints.txt Makefile
 	$(PYTHON) -m venv .venv
 	$(VENV)/python -m pip install --upgrade pip
 	$(VENV)/python -m pip install -c constraints.txt -e ".[test]"
