@@ -128,6 +128,13 @@ TABLES = {
             _PAIRS,
             "baseline",
         ),
+        _table(
+            "feedback-alone-source",
+            "The same, on the source's own test set",
+            "pretrained feedback_alone",
+            _OWN,
+            "baseline",
+        ),
         _table("weights", "Which weights are tested: trained, interpolated or averaged", _WEIGHTS, _PAIRS),
         _table("weights-source", "The same, on the source's own test set", _WEIGHTS, _OWN),
         _table("rates", "Interpolation by learning rate: that of the config, a third, a tenth", _RATES, _PAIRS),
