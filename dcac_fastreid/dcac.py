@@ -32,17 +32,19 @@ class DCAC(PrototypicalBaseline):
     """
 
     @configurable
-    def __init__(self, *, diffusion_weight: float, balance: float = 0.0, **baseline):
+    def __init__(self, *, diffusion_weight: float, balance: float = 0.0, warmup_epochs: int = 0, **baseline):
         super().__init__(**baseline)
         self.diffusion_weight = diffusion_weight
         self.balance = balance
+        self.warmup_epochs = warmup_epochs
         self.conditioner: nn.Module | None = None
         self.feedback: DiffusionFeedback | None = None
 
     @classmethod
     def from_config(cls, cfg):
         dcac = cfg.MODEL.DCAC
-        return {**super().from_config(cfg), "diffusion_weight": dcac.LAMBDA, "balance": dcac.BALANCE}
+        return {**super().from_config(cfg), "diffusion_weight": dcac.LAMBDA, "balance": dcac.BALANCE,
+                "warmup_epochs": dcac.WARMUP_EPOCHS}
 
     def attach_training_side(self, conditioner: nn.Module, feedback: DiffusionFeedback) -> None:
         """Makes the model trainable. build_model(cfg) alone, which is all that testing calls, needs no diffusion model."""
@@ -88,16 +90,20 @@ class DCAC(PrototypicalBaseline):
                 "the batch has no img_paths, by which DCAC finds the latents of its pictures; use fast-reid's data sets"
             )
         losses = super().training_losses(outputs, targets, batched_inputs)
+        warming = get_event_storage().epoch < self.warmup_epochs
+        features, logits = self._read(outputs["features"], outputs["feature_map"]), outputs["pred_class_logits"]
+        if warming:
+            features, logits = features.detach(), logits.detach()
         condition = self.conditioner(
-            features=self._read(outputs["features"], outputs["feature_map"]),
-            logits=outputs["pred_class_logits"],  # NOT detached: the feedback's only way back, Section 4.3
+            features=features,
+            logits=logits,  # NOT detached after the warm-up: the feedback's only way back, Section 4.3
             targets=targets,
             prototypes=self.memory.read(),
         )
         cameras = batched_inputs["camids"].to(self.device) if self.feedback.view == "camera" else None
         feedback = self.feedback(condition, batched_inputs["img_paths"], targets, cameras)
         weight = self.diffusion_weight
-        if self.balance:
+        if self.balance and not warming:
             read = outputs["feature_map" if self.conditioner.reads_embeddings else "features"]
             weight = balanced_weight(sum(losses.values()), feedback, read, self.balance)
             get_event_storage().put_scalar("lambda", weight)
@@ -138,6 +144,7 @@ def attach_training_side(model: DCAC, cfg, denoiser: Denoiser, *, autocast: torc
         seed=cfg.SEED,
         micro_batch=cfg.SOLVER.MICRO_BATCH,
         view=ANY if cfg.MODEL.DCAC.CONDITIONER.SHUFFLE else cfg.MODEL.DCAC.CONDITIONER.VIEW,
+        times=cfg.MODEL.DCAC.DIFFUSION.TIMESTEPS,
     )
     model.attach_training_side(conditioner.to(model.device), feedback.to(model.device))
 

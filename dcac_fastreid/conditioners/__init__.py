@@ -5,6 +5,7 @@ from dcac_fastreid.conditioners.conditioner import Conditioner
 from dcac_fastreid.conditioners.correlation_aware import CorrelationAwareConditioner
 from dcac_fastreid.conditioners.image_embedding import ImageEmbeddingConditioner
 from dcac_fastreid.conditioners.instance_wise import InstanceWiseConditioner
+from dcac_fastreid.conditioners.projected import ProjectedConditioner, TwoTokenConditioner
 from dcac_fastreid.conditioners.registry import CONDITIONER_REGISTRY, build_conditioner, check_conditioner
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "CorrelationAwareConditioner",
     "ImageEmbeddingConditioner",
     "InstanceWiseConditioner",
+    "ProjectedConditioner",
+    "TwoTokenConditioner",
     "build_conditioner",
     "check_conditioner",
 ]

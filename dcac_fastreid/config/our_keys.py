@@ -72,6 +72,9 @@ OUR_KEYS = (
     # is r times that of the Re-ID losses' there; LAMBDA is then not read. Costs one more backward pass of the denoiser. Not in
     # fp16, in which the gradients that it compares would be lost before they are scaled.
     Key("MODEL.DCAC.BALANCE", 0.0, number(0)),
+    # Beyond the paper: so many epochs at the start, in which the feedback trains conditioner and adapters and does not reach
+    # encoder, BNNeck and classifier.
+    Key("MODEL.DCAC.WARMUP_EPOCHS", 0, whole(0)),
     # -- the bridge --
     # Table 7: "CorrelationAwareConditioner" (Eq. 12), "ClassWiseConditioner" or "InstanceWiseConditioner". Beyond the paper:
     # "ImageEmbeddingConditioner", CLIP's image embedding itself, for a denoiser that was pre-trained on it, such as Stable
@@ -113,6 +116,8 @@ OUR_KEYS = (
     # Height and width of the un-augmented view that the diffusion model sees, in pixels, multiples of the 8 by which its VAE
     # divides them. Section 5.2: 128 x 128.
     Key("MODEL.DCAC.DIFFUSION.SIZE", [128, 128], several(side(8, multiple=8), 2)),
+    # How timesteps are drawn. "uniform", as the paper; "logit-normal": num_timesteps * sigmoid(N(0, 1)).
+    Key("MODEL.DCAC.DIFFUSION.TIMESTEPS", "uniform", choice("uniform", "logit-normal")),
     # Which weights of the U-Net train, Table 5: "frozen"; "lora", adapters beside frozen layers; "partial1", the output
     # blocks and the head (time embedding, last normalisation and convolution); "partial2", the middle block too; "full";
     # "scratch", all, drawn anew from SEED; or, a control that is not in the paper, "random": as "scratch", but frozen.

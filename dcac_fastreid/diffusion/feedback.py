@@ -25,12 +25,13 @@ class DiffusionFeedback(nn.Module):
         view: whose condition an image denoises: of VIEWS, or ANY other image's of the batch, a control. See `forward`.
     """
 
-    def __init__(self, denoiser: Denoiser, seed: int, micro_batch: int = 0, view: str = "same"):
+    def __init__(self, denoiser: Denoiser, seed: int, micro_batch: int = 0, view: str = "same", times: str = "uniform"):
         super().__init__()
         self.denoiser = denoiser
         self.seed = seed
         self.micro_batch = micro_batch
         self.view = view
+        self.times = times
         self.generator: torch.Generator | None = None  # made at the first step, on the device of the model
         self.moments_of: Callable[[Sequence[str]], Tensor] | None = None
         self.scaling_factor = 1.0
@@ -82,6 +83,9 @@ class DiffusionFeedback(nn.Module):
         timesteps = torch.randint(
             self.denoiser.num_timesteps, (len(latents),), generator=self.generator, device=latents.device
         )
+        if self.times == "logit-normal":
+            normal = torch.randn(len(latents), generator=self.generator, device=latents.device)
+            timesteps = (normal.sigmoid() * self.denoiser.num_timesteps).long()
         if self.view != "same":
             condition = condition[self._others(moments.flatten(1), identities, cameras)]
         return self.loss(condition, latents, noise, timesteps)
