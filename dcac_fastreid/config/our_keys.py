@@ -147,6 +147,10 @@ OUR_KEYS = (
     # which prompts of N(0, 1) hardly move: 5e-6.
     Key("SOLVER.PROMPTS_LR_FACTOR", 1.0, number(above=0)),
     Key("SOLVER.LORA_LR_FACTOR", 1.0, number(above=0)),
+    # Beyond the paper: block k of the encoder's K blocks trains at the learning rate x LAYER_DECAY^(K - 1 - k), the embeddings
+    # before block 0 at x LAYER_DECAY^K; what stands behind the last block, and all outside of the encoder, as it is. In (0, 1],
+    # 1.0 for the same rate everywhere. Needs an encoder with numbered blocks: build_clip_vit_backbone with a ViT of open_clip.
+    Key("SOLVER.LAYER_DECAY", 1.0, number(most=1, above=0)),
     # Besides SOLVER.CHECKPOINT_PERIOD, in epochs: a checkpoint `model_steps` after every so many steps, 0 for none.
     Key("SOLVER.CHECKPOINT_STEPS", 0, whole(0, note="0 for never")),
     # For GPUs with little memory; losses and gradients stay those of the whole batch, as do BNNeck and prototypes. Images that
