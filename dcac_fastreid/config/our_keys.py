@@ -151,6 +151,9 @@ OUR_KEYS = (
     # before block 0 at x LAYER_DECAY^K; what stands behind the last block, and all outside of the encoder, as it is. In (0, 1],
     # 1.0 for the same rate everywhere. Needs an encoder with numbered blocks: build_clip_vit_backbone with a ViT of open_clip.
     Key("SOLVER.LAYER_DECAY", 1.0, number(most=1, above=0)),
+    # Beyond the paper: after every step the encoder's weights w go back towards those that the run began with,
+    # w <- w - learning rate x L2_SP x (w - start); 0 for never. SOLVER.WEIGHT_DECAY stays as it is beside it.
+    Key("SOLVER.L2_SP", 0.0, number(0)),
     # Besides SOLVER.CHECKPOINT_PERIOD, in epochs: a checkpoint `model_steps` after every so many steps, 0 for none.
     Key("SOLVER.CHECKPOINT_STEPS", 0, whole(0, note="0 for never")),
     # For GPUs with little memory; losses and gradients stay those of the whole batch, as do BNNeck and prototypes. Images that

@@ -27,6 +27,7 @@ from dcac_fastreid.engine.hooks import (
     EpochProgress,
     LastEpochCheckpointer,
     PrototypeReset,
+    PullToStart,
     StepCheckpointer,
     TelemetrySampler,
     WeightsToTest,
@@ -41,6 +42,7 @@ from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.stamp import write_stamp
+from dcac_fastreid.engine.start_pull import StartPull
 from dcac_fastreid.engine.tested_weights import TestedWeights, uses_average, uses_interpolation
 from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
@@ -253,6 +255,9 @@ class DCACTrainer(DefaultTrainer):
             **({AVERAGE: average} if average else {}),
         )
         ours = [WeightsToTrain(tested)] + ([LostFolder()] if comm.is_main_process() else [])
+        if self.cfg.SOLVER.L2_SP:
+            pull = StartPull(model.backbone, self.optimizer, self.cfg.SOLVER.L2_SP)
+            ours.append(PullToStart(pull, self.start_of_encoder))
         if average:
             ours.append(AverageUpdate(average))
         if isinstance(self.model, DCAC):
