@@ -40,6 +40,11 @@ OUR_KEYS = (
     # (DATALOADER.SAMPLER_TRAIN has one choice more than in fast-reid, "RandomIdentitySampler", the release's: no picture comes
     # twice in an epoch, which ends when fewer than IMS_PER_BATCH / NUM_INSTANCE identities have NUM_INSTANCE pictures left. So
     # epochs are 6 to 16 % shorter: MA about 184 steps in place of 202, D 240 of 258, MS 480 of 509, C3 96 of 115.)
+    # (And beyond the paper "HardIdentitySampler", of an architecture with ID prototypes: a batch is an anchor identity and those
+    # whose prototypes, as they are at the start of the epoch, have the highest cosine to its own. Each identity is the anchor
+    # once before any is it again; an epoch has as many steps as NaiveIdentitySampler's. Needs CACHE_IMAGES True.)
+    # HardIdentitySampler's share, in [0, 1], of the identities beside the anchor that are its nearest; the rest is random.
+    Key("DATALOADER.HARD_SHARE", 1.0, number(0, 1)),
     # Interpolation by which test images are resized to INPUT.SIZE_TEST: "bicubic" as in fast-reid, or "bilinear", the release's
     # single-source tests. Images of the training and of its prototypes are resized by "bicubic" in any case, as in the release.
     # It moves pixels by 1.35 grey levels in the mean, and mAP by tenths; a checkpoint carries it with its encoder.

@@ -119,6 +119,11 @@ class DCACTrainer(DefaultTrainer):
             self.start_of_encoder.begin()
         write_stamp(self.cfg, resumed=self.iter > 0)
         self.start_epoch, first_step = self.epoch_steps.place(self.iter)
+        if first_step and getattr(self.data_loader.batch_sampler.sampler, "reads_prototypes", False):
+            logger.warning(
+                "The rest of this epoch has the neighbours by the prototypes as they are now: not to the bit as if the run had "
+                "never been stopped"
+            )
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
         logger.info(f"Starting training from epoch {self.start_epoch}" + (f", step {first_step}" if first_step else ""))
         with EventStorage(self.iter) as self.storage, fast_linear_layers(self.cfg.MODEL.DEVICE):
@@ -264,6 +269,8 @@ class DCACTrainer(DefaultTrainer):
             ours.append(BeforeTrain(self._fill_latent_cache))
         if isinstance(self.model, PrototypicalBaseline):
             ours.append(PrototypeReset(self.model, plain_loader, autocast_dtype(self.cfg)))
+            if getattr(sampler := self.data_loader.batch_sampler.sampler, "reads_prototypes", False):
+                sampler.connect_prototypes(self.model.memory.read)
         if self.cfg.MODEL.DCAC.TELEMETRY:
             ours.append(self._telemetry_sampler())
         cfg, self.cfg = self.cfg, changed(self.cfg, ["DATALOADER.CACHE_IMAGES", False])  # PreciseBN reads some batches
