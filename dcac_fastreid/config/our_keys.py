@@ -61,6 +61,10 @@ OUR_KEYS = (
     Key("MODEL.CLIP.ARCH", "ViT-B-16-quickgelu", text(empty=False)),
     # Resizing of the positional embedding (14 x 14 -> 16 x 8). The paper is silent; the release uses bilinear. Or "bicubic".
     Key("MODEL.CLIP.POS_EMBED_INTERPOLATION", "bilinear", choice("bilinear", "bicubic")),
+    # Which weights of the encoder train. "full": all but the patch projection. Beyond the paper, "lora": none but adapters of
+    # rank LORA_RANK beside the weights of attention and MLP in each block of open_clip's own ViT; s of Eq. 9 is 2.
+    Key("MODEL.CLIP.TUNING", "full", choice("full", "lora")),
+    Key("MODEL.CLIP.LORA_RANK", 8, whole(1, 4096)),
     # Standard deviation of the classifier's initial weights. The paper is silent; the release uses 0.001, fast-reid 0.01.
     Key("MODEL.HEADS.CLASSIFIER_INIT_STD", 0.001, number(0)),
     # How often a training step moves the BNNeck's running mean and variance. The paper is silent; the release calls the BNNeck
