@@ -26,7 +26,7 @@ OPTIMIZERS = (
 )  # fmt: skip
 # The last fails in every version of fast-reid, as data/samplers.py tells.
 SAMPLERS = (
-    "RandomIdentitySampler",  # ours
+    "RandomIdentitySampler", "HardIdentitySampler",  # ours
     "TrainingSampler", "NaiveIdentitySampler", "BalancedIdentitySampler", "ImbalancedDatasetSampler", "SetReWeightSampler",
 )  # fmt: skip
 SCHEDULES = ("EpochWarmupMultiStepLR", "MultiStepLR", "CosineAnnealingLR")

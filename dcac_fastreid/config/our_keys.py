@@ -40,6 +40,11 @@ OUR_KEYS = (
     # (DATALOADER.SAMPLER_TRAIN has one choice more than in fast-reid, "RandomIdentitySampler", the release's: no picture comes
     # twice in an epoch, which ends when fewer than IMS_PER_BATCH / NUM_INSTANCE identities have NUM_INSTANCE pictures left. So
     # epochs are 6 to 16 % shorter: MA about 184 steps in place of 202, D 240 of 258, MS 480 of 509, C3 96 of 115.)
+    # (And beyond the paper "HardIdentitySampler", of an architecture with ID prototypes: a batch is an anchor identity and those
+    # whose prototypes, as they are at the start of the epoch, have the highest cosine to its own. Each identity is the anchor
+    # once before any is it again; an epoch has as many steps as NaiveIdentitySampler's. Needs CACHE_IMAGES True.)
+    # HardIdentitySampler's share, in [0, 1], of the identities beside the anchor that are its nearest; the rest is random.
+    Key("DATALOADER.HARD_SHARE", 1.0, number(0, 1)),
     # Interpolation by which test images are resized to INPUT.SIZE_TEST: "bicubic" as in fast-reid, or "bilinear", the release's
     # single-source tests. Images of the training and of its prototypes are resized by "bicubic" in any case, as in the release.
     # It moves pixels by 1.35 grey levels in the mean, and mAP by tenths; a checkpoint carries it with its encoder.
@@ -56,6 +61,10 @@ OUR_KEYS = (
     Key("MODEL.CLIP.ARCH", "ViT-B-16-quickgelu", text(empty=False)),
     # Resizing of the positional embedding (14 x 14 -> 16 x 8). The paper is silent; the release uses bilinear. Or "bicubic".
     Key("MODEL.CLIP.POS_EMBED_INTERPOLATION", "bilinear", choice("bilinear", "bicubic")),
+    # Which weights of the encoder train. "full": all but the patch projection. Beyond the paper, "lora": none but adapters of
+    # rank LORA_RANK beside the weights of attention and MLP in each block of open_clip's own ViT; s of Eq. 9 is 2.
+    Key("MODEL.CLIP.TUNING", "full", choice("full", "lora")),
+    Key("MODEL.CLIP.LORA_RANK", 8, whole(1, 4096)),
     # Standard deviation of the classifier's initial weights. The paper is silent; the release uses 0.001, fast-reid 0.01.
     Key("MODEL.HEADS.CLASSIFIER_INIT_STD", 0.001, number(0)),
     # How often a training step moves the BNNeck's running mean and variance. The paper is silent; the release calls the BNNeck
@@ -152,6 +161,13 @@ OUR_KEYS = (
     # which prompts of N(0, 1) hardly move: 5e-6.
     Key("SOLVER.PROMPTS_LR_FACTOR", 1.0, number(above=0)),
     Key("SOLVER.LORA_LR_FACTOR", 1.0, number(above=0)),
+    # Beyond the paper: block k of the encoder's K blocks trains at the learning rate x LAYER_DECAY^(K - 1 - k), the embeddings
+    # before block 0 at x LAYER_DECAY^K; what stands behind the last block, and all outside of the encoder, as it is. In (0, 1],
+    # 1.0 for the same rate everywhere. Needs an encoder with numbered blocks: build_clip_vit_backbone with a ViT of open_clip.
+    Key("SOLVER.LAYER_DECAY", 1.0, number(most=1, above=0)),
+    # Beyond the paper: after every step the encoder's weights w go back towards those that the run began with,
+    # w <- w - learning rate x L2_SP x (w - start); 0 for never. SOLVER.WEIGHT_DECAY stays as it is beside it.
+    Key("SOLVER.L2_SP", 0.0, number(0)),
     # Besides SOLVER.CHECKPOINT_PERIOD, in epochs: a checkpoint `model_steps` after every so many steps, 0 for none.
     Key("SOLVER.CHECKPOINT_STEPS", 0, whole(0, note="0 for never")),
     # For GPUs with little memory; losses and gradients stay those of the whole batch, as do BNNeck and prototypes. Images that

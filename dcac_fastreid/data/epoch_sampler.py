@@ -1,11 +1,13 @@
 """Which pictures an epoch trains on: drawn by fast-reid's samplers, settled by seed and epoch alone."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from torch import Tensor
 from torch.utils.data import Sampler
 
+from dcac_fastreid.data.hard_identities import HardIdentitySampler
 from dcac_fastreid.data.seeded import seeded
 from fastreid.utils import comm
 
@@ -18,7 +20,8 @@ class EpochSampler(Sampler[tuple[int, int]]):
     the one before it left over.
 
     Args:
-        sampler: one of fast-reid's, or a RandomIdentitySampler; makes the draws. In several processes it deals them out by rank.
+        sampler: one of fast-reid's or of ours (random_identities.py, hard_identities.py); makes the draws. In several processes it
+            deals them out by rank.
         length: indices of an epoch, in this process; None: as many as the sampler draws before it ends.
         seed: >= 0, the same in every process.
     """
@@ -26,6 +29,15 @@ class EpochSampler(Sampler[tuple[int, int]]):
     def __init__(self, sampler: Sampler, *, length: int | None, seed: int):
         self._sampler, self._length, self._seed = sampler, length, seed
         self.begin_at(epoch=0, done=0)
+
+    @property
+    def reads_prototypes(self) -> bool:
+        """Whether an epoch depends on the prototypes too, which `connect_prototypes` must then have told."""
+        return isinstance(self._sampler, HardIdentitySampler)
+
+    def connect_prototypes(self, read: Callable[[], Tensor]) -> None:
+        """Args: read: gives the prototypes (N, D); called when the first index of an epoch is drawn."""
+        self._sampler.prototypes = read
 
     def begin_at(self, epoch: int, done: int) -> None:
         """The next iteration begins in this epoch, behind so many indices of it."""

@@ -1,6 +1,8 @@
 """Which sampler does a config name, and can it fill a batch?"""
 
+from dcac_fastreid.data.batch_augmentation import why_not_on_batches
 from dcac_fastreid.data.epoch_sampler import EpochSampler
+from dcac_fastreid.data.hard_identities import HardIdentitySampler
 from dcac_fastreid.data.random_identities import RandomIdentitySampler
 from dcac_fastreid.errors import InputError
 from fastreid.data.samplers import (
@@ -15,7 +17,9 @@ IDENTITY_SAMPLERS = {
     "NaiveIdentitySampler": NaiveIdentitySampler,
     "BalancedIdentitySampler": BalancedIdentitySampler,
     "RandomIdentitySampler": RandomIdentitySampler,
+    "HardIdentitySampler": HardIdentitySampler,
 }
+WITH_PROTOTYPES = ("DCAC", "PrototypicalBaseline")
 SAMPLERS = (*IDENTITY_SAMPLERS, "TrainingSampler", "ImbalancedDatasetSampler")
 
 
@@ -38,6 +42,8 @@ def check_sampler(cfg, processes: int) -> None:
         )
     if name not in IDENTITY_SAMPLERS:
         return
+    if name == "HardIdentitySampler":
+        _check_hard_identities(cfg)
     if instances < 1:
         raise InputError(f"DATALOADER.NUM_INSTANCE is {instances}; expected 1 or more pictures of every identity")
     if batch % instances:
@@ -45,6 +51,20 @@ def check_sampler(cfg, processes: int) -> None:
         raise InputError(
             f"SOLVER.IMS_PER_BATCH {cfg.SOLVER.IMS_PER_BATCH}{share} is no multiple of DATALOADER.NUM_INSTANCE {instances}, "
             f"as {name} needs; change one of them"
+        )
+
+
+def _check_hard_identities(cfg) -> None:
+    """Raises InputError: no prototypes to find neighbours by, or a loader that draws an epoch before these are made."""
+    if cfg.MODEL.META_ARCHITECTURE not in WITH_PROTOTYPES:
+        raise InputError(
+            f"DATALOADER.SAMPLER_TRAIN is HardIdentitySampler, but {cfg.MODEL.META_ARCHITECTURE} has no ID prototypes, by which it "
+            f"finds neighbours; known with them are {' and '.join(WITH_PROTOTYPES)}"
+        )
+    if reason := why_not_on_batches(cfg) if cfg.DATALOADER.CACHE_IMAGES else "it is False":
+        raise InputError(
+            "DATALOADER.SAMPLER_TRAIN is HardIdentitySampler, which needs the images of DATALOADER.CACHE_IMAGES, but "
+            f"{reason}; change that, or use NaiveIdentitySampler"
         )
 
 
@@ -78,7 +98,7 @@ def check_batch(cfg, items: list[tuple]) -> None:
             f"MODEL.HEADS.NUM_CLASSES is {cfg.MODEL.HEADS.NUM_CLASSES}, {data_sets} has {identities} identities; leave it at "
             "0, which counts them"
         )
-    if cfg.MODEL.META_ARCHITECTURE in ("DCAC", "PrototypicalBaseline") and cfg.MODEL.HEADS.NUM_CLASSES > identities:
+    if cfg.MODEL.META_ARCHITECTURE in WITH_PROTOTYPES and cfg.MODEL.HEADS.NUM_CLASSES > identities:
         raise InputError(
             f"MODEL.HEADS.NUM_CLASSES is {cfg.MODEL.HEADS.NUM_CLASSES}, but {data_sets} has {identities} identities, and every "
             "class needs images for its ID prototype; leave it at 0, which counts them"
@@ -96,6 +116,9 @@ def build_epoch_sampler(cfg, items: list[tuple]) -> EpochSampler:
     length = len(items) // cfg.SOLVER.IMS_PER_BATCH * mini_batch
     if name == "RandomIdentitySampler":
         sampler, length = RandomIdentitySampler(items, cfg.SOLVER.IMS_PER_BATCH, cfg.DATALOADER.NUM_INSTANCE), None
+    elif name == "HardIdentitySampler":
+        loader = cfg.DATALOADER
+        sampler = HardIdentitySampler(items, mini_batch, loader.NUM_INSTANCE, loader.HARD_SHARE)
     elif name in IDENTITY_SAMPLERS:
         sampler = IDENTITY_SAMPLERS[name](items, mini_batch, cfg.DATALOADER.NUM_INSTANCE, seed=0)
     elif name == "TrainingSampler":

@@ -31,7 +31,7 @@ def build_start(cfg, model: nn.Module) -> EncoderStart | None:
     """Of a model whose checkpoint is not loaded yet; None of an architecture without a backbone."""
     if not hasattr(model, "backbone"):
         return None
-    required = uses_interpolation(cfg)
+    required = uses_interpolation(cfg) or cfg.SOLVER.L2_SP > 0
     keep = required or cfg.MODEL.DCAC.TELEMETRY > 0
     return EncoderStart(model.backbone, cfg.MODEL.WEIGHTS, keep=keep, required=required)
 

@@ -8,6 +8,7 @@ from tqdm import tqdm
 
 from dcac_fastreid.engine.average import WeightAverage
 from dcac_fastreid.engine.start import EncoderStart
+from dcac_fastreid.engine.start_pull import StartPull
 from dcac_fastreid.engine.tested_weights import TestedWeights
 from dcac_fastreid.telemetry import FeedbackVerdict, StepTelemetry
 from fastreid.engine import hooks
@@ -58,6 +59,19 @@ class PrototypeReset(HookBase):
                 targets.append(batch["targets"].to(self._model.device))
         self._model.train()
         self._model.memory.reset(torch.cat(features), torch.cat(targets))
+
+
+class PullToStart(HookBase):
+    """After every step the encoder's weights are pulled towards the start; before the average, and before the schedule."""
+
+    def __init__(self, pull: StartPull, start: EncoderStart):
+        self._pull, self._start = pull, start
+
+    def before_train(self):
+        self._pull.pull_to(self._start.weights)
+
+    def after_step(self):
+        self._pull.apply()
 
 
 class AverageUpdate(HookBase):

@@ -160,6 +160,11 @@ def _check_interpolation(cfg) -> None:
             f"SOLVER.INTERPOLATE.ALPHA is {wanted.ALPHA} and CHOOSE {wanted.CHOOSE!r}, which would choose another one; leave ALPHA "
             "at 1.0, or CHOOSE at ''"
         )
+    if (wanted.CHOOSE or wanted.ALPHA != 1) and cfg.MODEL.CLIP.TUNING == "lora":
+        raise InputError(
+            "SOLVER.INTERPOLATE is on and MODEL.CLIP.TUNING 'lora', of which the two factors would be interpolated one by one; "
+            "switch one of them off"
+        )
     if (wanted.CHOOSE or wanted.ALPHA != 1) and not (cfg.MODEL.BACKBONE.PRETRAIN or cfg.MODEL.WEIGHTS):
         raise InputError(
             "SOLVER.INTERPOLATE is on, but the encoder begins with random weights, between which and trained ones nothing works; "

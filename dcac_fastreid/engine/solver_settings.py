@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from dcac_fastreid.dcac import DCAC
+from dcac_fastreid.engine.optimizer import count_blocks
 from dcac_fastreid.errors import InputError
 
 logger = logging.getLogger("fastreid.dcac")
@@ -31,7 +32,7 @@ def check_solver_settings(cfg, backbone: nn.Module) -> None:
 
     Raises:
         InputError: a backbone that cannot compute its activations again, or whose batch normalisation SOLVER.MICRO_BATCH
-            would change.
+            would change, or without the numbered blocks that SOLVER.LAYER_DECAY needs.
     """
     name = cfg.MODEL.BACKBONE.NAME
     if cfg.SOLVER.MICRO_BATCH and any(isinstance(module, _BatchNorm) for module in backbone.modules()):
@@ -43,6 +44,11 @@ def check_solver_settings(cfg, backbone: nn.Module) -> None:
         raise InputError(
             f"SOLVER.CHECKPOINT_ACTIVATIONS is True, which {name} does not offer; set it to False, or choose "
             "build_clip_vit_backbone"
+        )
+    if cfg.SOLVER.LAYER_DECAY != 1 and not count_blocks(backbone):
+        raise InputError(
+            f"SOLVER.LAYER_DECAY is {cfg.SOLVER.LAYER_DECAY}, but {name} has no numbered blocks as open_clip's ViT has; set it "
+            "to 1.0, or choose build_clip_vit_backbone with a ViT"
         )
 
 

@@ -20,8 +20,8 @@ class EncoderStart:
     Args:
         encoder: as it was built, with its pre-trained weights, before any checkpoint is loaded.
         weights_file: MODEL.WEIGHTS; "" for none.
-        keep: whether the weights are kept, for telemetry or an interpolation.
-        required: whether a run cannot go on without them, as an interpolation cannot.
+        keep: whether the weights are kept, for telemetry, an interpolation or a pull towards them.
+        required: whether a run cannot go on without them, as an interpolation and a pull cannot.
     Attributes:
         weights: the encoder's state dict on the CPU, after `begin` or `go_on`; empty where they are not kept, or not found again.
         hash: of the weights; None before, and of a resumed run that does not know its own.

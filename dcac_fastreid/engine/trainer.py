@@ -27,6 +27,7 @@ from dcac_fastreid.engine.hooks import (
     EpochProgress,
     LastEpochCheckpointer,
     PrototypeReset,
+    PullToStart,
     StepCheckpointer,
     TelemetrySampler,
     WeightsToTest,
@@ -41,6 +42,7 @@ from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.stamp import write_stamp
+from dcac_fastreid.engine.start_pull import StartPull
 from dcac_fastreid.engine.tested_weights import TestedWeights, uses_average, uses_interpolation
 from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
@@ -117,6 +119,11 @@ class DCACTrainer(DefaultTrainer):
             self.start_of_encoder.begin()
         write_stamp(self.cfg, resumed=self.iter > 0)
         self.start_epoch, first_step = self.epoch_steps.place(self.iter)
+        if first_step and getattr(self.data_loader.batch_sampler.sampler, "reads_prototypes", False):
+            logger.warning(
+                "The rest of this epoch has the neighbours by the prototypes as they are now: not to the bit as if the run had "
+                "never been stopped"
+            )
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
         logger.info(f"Starting training from epoch {self.start_epoch}" + (f", step {first_step}" if first_step else ""))
         with EventStorage(self.iter) as self.storage, fast_linear_layers(self.cfg.MODEL.DEVICE):
@@ -253,12 +260,17 @@ class DCACTrainer(DefaultTrainer):
             **({AVERAGE: average} if average else {}),
         )
         ours = [WeightsToTrain(tested)] + ([LostFolder()] if comm.is_main_process() else [])
+        if self.cfg.SOLVER.L2_SP:
+            pull = StartPull(model.backbone, self.optimizer, self.cfg.SOLVER.L2_SP)
+            ours.append(PullToStart(pull, self.start_of_encoder))
         if average:
             ours.append(AverageUpdate(average))
         if isinstance(self.model, DCAC):
             ours.append(BeforeTrain(self._fill_latent_cache))
         if isinstance(self.model, PrototypicalBaseline):
             ours.append(PrototypeReset(self.model, plain_loader, autocast_dtype(self.cfg)))
+            if getattr(sampler := self.data_loader.batch_sampler.sampler, "reads_prototypes", False):
+                sampler.connect_prototypes(self.model.memory.read)
         if self.cfg.MODEL.DCAC.TELEMETRY:
             ours.append(self._telemetry_sampler())
         cfg, self.cfg = self.cfg, changed(self.cfg, ["DATALOADER.CACHE_IMAGES", False])  # PreciseBN reads some batches

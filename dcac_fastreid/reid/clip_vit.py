@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid.class_token import only_class_token
 from dcac_fastreid.reid.clip_weights import load_image_tower
+from dcac_fastreid.reid.lora import adapt_tower
 from dcac_fastreid.reid.open_clip_models import image_tower, weights_file
 from fastreid.modeling.backbones import BACKBONE_REGISTRY
 
@@ -55,6 +56,8 @@ def build_clip_vit_backbone(cfg) -> CLIPViT:
             weights_file(cfg.MODEL.CLIP.ARCH, cfg.MODEL.BACKBONE.PRETRAIN_PATH),
             interpolation=cfg.MODEL.CLIP.POS_EMBED_INTERPOLATION,
         )
+    if cfg.MODEL.CLIP.TUNING == "lora":
+        adapt_tower(backbone.tower, rank=cfg.MODEL.CLIP.LORA_RANK, seed=cfg.SEED)
     return backbone
 
 

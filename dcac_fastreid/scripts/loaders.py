@@ -30,9 +30,9 @@ def build_reid_train_loader(*args, **kwargs):
     own = kwargs.get("train_set") is not None or kwargs.get("sampler") is not None
     if not own:
         data.check_sampler(cfg, comm.get_world_size())
-        if cfg.DATALOADER.SAMPLER_TRAIN == "RandomIdentitySampler":
+        if (name := cfg.DATALOADER.SAMPLER_TRAIN) in ("RandomIdentitySampler", "HardIdentitySampler"):
             raise InputError(
-                "DATALOADER.SAMPLER_TRAIN is RandomIdentitySampler, which the loader of this script does not know; train "
+                f"DATALOADER.SAMPLER_TRAIN is {name}, which the loader of this script does not know; train "
                 "with this package's tools/train_net.py, or set NaiveIdentitySampler"
             )
     kwargs.setdefault("transforms", data.train_transforms(cfg))

@@ -64,6 +64,20 @@ def test_training_is_that_of_a_group_for_every_weight(model_of, name):
     assert not torch.equal(ends[0]["heads.weight"], start["heads.weight"])
 
 
+def test_rates_fall_from_the_last_block_to_the_first(model_of):
+    """4 blocks, decay 1/2, rate 1e-3, classifier x 4: by hand."""
+    model, optimizer, _ = model_of("SOLVER.LAYER_DECAY", 0.5, "SOLVER.HEADS_LR_FACTOR", 4.0)
+    rate_of = {p: group["initial_lr"] for group in optimizer.param_groups for p in group["params"]}
+    rates = {name: rate_of[p] for name, p in model.named_parameters() if p in rate_of}
+    tower = "backbone.tower"
+    assert [rates[f"{tower}.transformer.resblocks.{k}.mlp.c_proj.weight"] for k in range(4)] == [
+        *(0.125e-3, 0.25e-3, 0.5e-3, 1e-3)
+    ]
+    assert rates[f"{tower}.positional_embedding"] == rates[f"{tower}.ln_pre.weight"] == 0.0625e-3
+    assert rates[f"{tower}.proj"] == rates[f"{tower}.ln_post.bias"] == rates["conditioner.prompts"] == 1e-3
+    assert rates["heads.weight"] == 4e-3
+
+
 @pytest.mark.filterwarnings("ignore:.*is deprecated")  # the host's Lamb calls PyTorch as it was before 1.5
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_optimizer_trains_in_few_groups(model_of, name):

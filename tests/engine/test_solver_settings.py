@@ -25,6 +25,11 @@ def test_a_backbone_without_activation_checkpointing_says_so(make_cfg):
         DCACTrainer.build_model(make_cfg("baseline/ma_ms.yml", *RESNET, "SOLVER.CHECKPOINT_ACTIVATIONS", True))
 
 
+def test_layer_rates_need_numbered_blocks(make_cfg):
+    with pytest.raises(InputError, match="build_resnet_backbone has no numbered blocks"):
+        DCACTrainer.build_model(make_cfg("baseline/ma_ms.yml", *RESNET, "SOLVER.LAYER_DECAY", 0.7))
+
+
 @pytest.mark.parametrize(
     "opts, reason",
     [
