@@ -102,8 +102,9 @@ def test_only_what_has_no_result_is_trained(runs_of, trained, capsys):
     assert len(trained) == 3 and capsys.readouterr().out == "4 runs, 4 done, 0 to train\n"
 
 
-def test_what_goes_on_from_another_runs_end_is_trained_behind_it(configs, tmp_path, trained):
-    spec = replace(table_of("2"), rows=("baseline_interpolated", "baseline"))
+@pytest.mark.parametrize("rows", [("baseline", "baseline_interpolated"), ("baseline_interpolated", "baseline")])
+def test_what_goes_on_from_another_runs_end_is_trained_behind_it(configs, tmp_path, trained, rows):
+    spec = replace(table_of("2"), rows=rows)
     reproduce.train_missing(reproduce.runs_of(spec, configs / "synthetic", tmp_path, seeds=1))
     assert [run.row for run in trained] == 2 * ["baseline"] + 2 * ["baseline_interpolated"]
 
