@@ -13,7 +13,7 @@ _INTERPOLATED, _AVERAGED = {"SOLVER.INTERPOLATE.ALPHA": 0.7}, {"SOLVER.EMA.EPOCH
 _THIRD, _TENTH = 0.33, 0.1
 _VIEW = _CONDITIONER + "VIEW"
 _NO_ERASING = {"INPUT.REA.ENABLED": False}
-# The feature of one image denoises another one of its identity. A prompt's mixture does worse under every view; see the page.
+# The feature of one image conditions the denoising of another one of its identity; chosen on synthetic data set 0.
 _CROSS_VIEW = {_CONDITIONER + "NAME": "InstanceWiseConditioner", _VIEW: "identity", "MODEL.DCAC.BALANCE": 1.0}
 # Without any Re-ID loss: nothing else pulls at the weights. With _TENTH; chosen on the synthetic data set.
 _ALONE = {
