@@ -15,6 +15,12 @@ _VIEW = _CONDITIONER + "VIEW"
 _NO_ERASING = {"INPUT.REA.ENABLED": False}
 # The feature of one image conditions the denoising of another one of its identity; chosen on synthetic data set 0.
 _CROSS_VIEW = {_CONDITIONER + "NAME": "InstanceWiseConditioner", _VIEW: "identity", "MODEL.DCAC.BALANCE": 1.0}
+# The same through a denoiser that was pre-trained on CLIP's image embeddings, which are the condition then; it exists for the
+# small CLIP (and for ViT-L/14, of which configs/DCAC/plus/ma_ms/image_cross_view.yml tells).
+_IMAGE_CROSS_VIEW = {
+    **_CROSS_VIEW, _CONDITIONER + "NAME": "ImageEmbeddingConditioner",
+    "MODEL.DCAC.DIFFUSION.WEIGHTS": "synthetic:stable-diffusion-image-variations",
+}  # fmt: skip
 # Without any Re-ID loss: nothing else pulls at the weights. With _TENTH; chosen on the synthetic data set.
 _ALONE = {
     "MODEL.LOSSES.NAME": (), "MODEL.DCAC.LAMBDA": 1000.0, "SOLVER.PROMPTS_LR_FACTOR": 30.0,
@@ -84,6 +90,12 @@ ROWS = {
         "Baseline, a tenth of the rate, interpolated (0.7)", {**_BASELINE, **_INTERPOLATED}, _TENTH
     ),
     "baseline_averaged": Row("Baseline, averaged (3 epochs)", {**_BASELINE, **_AVERAGED}),
+    "baseline_third_averaged": Row(
+        "Baseline, a third of the rate, averaged (3 epochs)", {**_BASELINE, **_AVERAGED}, _THIRD
+    ),
+    "baseline_tenth_averaged": Row(
+        "Baseline, a tenth of the rate, averaged (3 epochs)", {**_BASELINE, **_AVERAGED}, _TENTH
+    ),
     "averaged": Row("DCAC, averaged (3 epochs)", _AVERAGED),
     "baseline_no_erasing": Row("Baseline, no random erasing", {**_BASELINE, **_NO_ERASING}),
     "baseline_no_erasing_interpolated": Row(
@@ -96,6 +108,17 @@ ROWS = {
     "view_camera": Row("DCAC (another camera's condition)", {_VIEW: "camera"}),
     "cross_view": Row("DCAC, cross-view", _CROSS_VIEW),
     "cross_view_interpolated": Row("DCAC, cross-view, interpolated (0.7)", {**_CROSS_VIEW, **_INTERPOLATED}),
+    "image_cross_view": Row("DCAC, cross-view, image-conditioned", _IMAGE_CROSS_VIEW),
+    "image_cross_view_interpolated": Row(
+        "DCAC, cross-view, image-conditioned, interpolated (0.7)", {**_IMAGE_CROSS_VIEW, **_INTERPOLATED}
+    ),
+    "image_cross_view_no_erasing": Row(
+        "DCAC, cross-view, image-conditioned, no random erasing", {**_IMAGE_CROSS_VIEW, **_NO_ERASING}
+    ),
+    "image_cross_view_no_erasing_interpolated": Row(
+        "DCAC, cross-view, image-conditioned, no random erasing, interpolated (0.7)",
+        {**_IMAGE_CROSS_VIEW, **_NO_ERASING, **_INTERPOLATED},
+    ),
     "feedback_alone_same": Row("Feedback alone (own condition)", _ALONE, _TENTH),
     "feedback_alone": Row("Feedback alone (another image's condition)", {**_ALONE, _VIEW: "identity"}, _TENTH),
     "feedback_alone_camera": Row("Feedback alone (another camera's condition)", {**_ALONE, _VIEW: "camera"}, _TENTH),
