@@ -155,11 +155,16 @@ TABLES = {
         ),
         _table("weights", "Which weights are tested: trained, interpolated or averaged", _WEIGHTS, _PAIRS),
         _table("weights-source", "The same, on the source's own test set", _WEIGHTS, _OWN),
-        _table("rates", "Interpolation and averaging by learning rate: that of the config, a third, a tenth", _RATES, _PAIRS),
+        _table(
+            "rates",
+            "Interpolation and averaging by learning rate: that of the config, a third, a tenth",
+            _RATES,
+            _PAIRS,
+        ),
         _table(
             "views",
             "Beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them",
-            "baseline dcac view_identity view_camera cross_view "
+            "baseline dcac view_identity view_camera cross_view image_cross_view "
             "feedback_alone_same feedback_alone feedback_alone_camera",
             _PAIRS,
         ),

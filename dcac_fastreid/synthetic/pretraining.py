@@ -239,7 +239,9 @@ def check_parts(names: Sequence[str], folder: Path) -> None:
             f"{folder} has no {' and no '.join(missing)}, and --parts {' '.join(names)} does not train them; "
             f"add {' '.join(missing)} to --parts"
         )
-    if not {"clip", "vae"}.isdisjoint(names) and (old := [name for name in parts.CONDITION_WIDTHS if name not in names]):
+    if not {"clip", "vae"}.isdisjoint(names) and (
+        old := [name for name in parts.CONDITION_WIDTHS if name not in names]
+    ):
         raise InputError(
             f"the U-Net in {folder} has learned from another CLIP or VAE than --parts {' '.join(names)} trains; "
             f"add {' '.join(old)} to --parts"

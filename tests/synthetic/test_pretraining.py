@@ -144,7 +144,9 @@ def test_the_card_is_of_the_shipped_files(shipped):
     assert set(shipped["training"]) == set(PARTS)
     learned_from = {name: shipped["sha256"][parts.FILES[name]] for name in ("clip", "vae")}
     assert all(shipped["training"][name][SOURCES] == learned_from for name in parts.CONDITION_WIDTHS)
-    assert shipped["sha256"][parts.FILES["image_vae"]] == learned_from["vae"], "a training reads it beside the image_unet"
+    assert shipped["sha256"][parts.FILES["image_vae"]] == learned_from["vae"], (
+        "a training reads it beside the image_unet"
+    )
 
 
 def test_the_shipped_clip_names_what_it_has_not_seen(shipped, unseen):
