@@ -21,7 +21,9 @@ from dcac_fastreid.output_files import check_writable
 from dcac_fastreid.synthetic import card, pretraining
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Pre-trains the small CLIP, VAE and U-Nets on captioned synthetic images")
+    parser = argparse.ArgumentParser(
+        description="Pre-trains the small CLIP, VAE and U-Nets on captioned synthetic images"
+    )
     parser.add_argument("--output", default="weights/small", metavar="DIR", help="(default: weights/small)")
     parser.add_argument(
         "--parts", nargs="*", choices=pretraining.PARTS, default=list(pretraining.PARTS),
