@@ -14,6 +14,7 @@ from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.fingerprint import changes_scores
 from dcac_fastreid.experiments.protocols import TABLES, TableSpec
 from dcac_fastreid.experiments.render import as_text, write_table
+from dcac_fastreid.experiments.rows import ROWS
 from dcac_fastreid.experiments.runs import Run, make_run, train
 from dcac_fastreid.experiments.shared_training import trained_alike
 from dcac_fastreid.experiments.side_by_side import train_side_by_side
@@ -29,8 +30,12 @@ COST = (
 
 def list_tables() -> str:
     """A line for each table: how --table takes it, what it is, its rows."""
-    lines = [f"{spec.name:<14} {spec.title}; rows {', '.join(spec.rows)}" for spec in TABLES.values()]
-    return "\n".join([*lines, f"{'6':<14} {COST}"])
+    width = max(map(len, TABLES))
+    lines = [
+        f"{spec.name:<{width}} {spec.title}; rows {', '.join(row + '*' * ROWS[row].synthetic_only for row in spec.rows)}"
+        for spec in TABLES.values()
+    ]
+    return "\n".join([*lines, f"{'6':<{width}} {COST}", "* with --synthetic alone"])
 
 
 def runs_of(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from dcac_fastreid.data.locations import SYNTHETIC
 from dcac_fastreid.errors import InputError
 
 _TUNING = "MODEL.DCAC.DIFFUSION.TUNING"
@@ -15,8 +16,8 @@ _VIEW = _CONDITIONER + "VIEW"
 _NO_ERASING = {"INPUT.REA.ENABLED": False}
 # The feature of one image conditions the denoising of another one of its identity; chosen on synthetic data set 0.
 _CROSS_VIEW = {_CONDITIONER + "NAME": "InstanceWiseConditioner", _VIEW: "identity", "MODEL.DCAC.BALANCE": 1.0}
-# The same through a denoiser that was pre-trained on CLIP's image embeddings, which are the condition then; it exists for the
-# small CLIP (and for ViT-L/14, of which configs/DCAC/plus/ma_ms/image_cross_view.yml tells).
+# The same through a denoiser that was pre-trained on CLIP's image embeddings, which are the condition then; chosen on synthetic
+# data set 0. It exists for the small CLIP (and for ViT-L/14, see configs/DCAC/plus/ma_ms/image_cross_view.yml).
 _IMAGE_CROSS_VIEW = {
     **_CROSS_VIEW, _CONDITIONER + "NAME": "ImageEmbeddingConditioner",
     "MODEL.DCAC.DIFFUSION.WEIGHTS": "synthetic:stable-diffusion-image-variations",
@@ -45,6 +46,11 @@ class Row:
     def base_lr(self, of_source: float) -> float:
         """SOLVER.BASE_LR of the row, to six digits, by that of its source's config."""
         return of_source if self.rate == 1 else float(f"{of_source * self.rate:.6g}")
+
+    @property
+    def synthetic_only(self) -> bool:
+        """Whether its weights exist for the encoder of the synthetic data sets alone."""
+        return any(str(value).startswith(SYNTHETIC) for value in self.settings.values())
 
 
 ROWS = {

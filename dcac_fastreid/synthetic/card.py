@@ -27,7 +27,7 @@ ASKED = (
 def write_card(folder: Path, cache_folder: Path, versions: Mapping) -> str:
     """Measures the parts of a folder on a web that they have not seen; writes and returns the card, a JSON object.
 
-    Beside it: `sampled.png`, pictures made of the captions that the card names, and `reconstructed.png`, unseen pictures above
+    Beside it: `sampled.png`, images made of the captions that the card names, and `reconstructed.png`, unseen images above
     what the VAE gives back.
 
     Args:
@@ -39,12 +39,12 @@ def write_card(folder: Path, cache_folder: Path, versions: Mapping) -> str:
     for name in parts.CONDITION_WIDTHS:
         if records[name].get(SOURCES) != hashes:
             raise InputError(
-                f"the U-Net in {folder} has learned from another CLIP or VAE than lies there, says {SOURCES} of "
+                f"{name} in {folder} has learned from another CLIP or VAE than lies there, says {SOURCES} of "
                 f"{name}.training.json; train it again with tools/pretrain_parts.py --parts {name}"
             )
     web = Web(cache_folder, UNSEEN, UNSEEN_SEED)
     clip, vae = parts.load_clip(folder), parts.load_vae(folder)
-    unets = {name: parts.load_unet(folder, name) for name in parts.CONDITION_WIDTHS}
+    unets = {name: parts.load_unet(name, folder) for name in parts.CONDITION_WIDTHS}
     quality.sampled(unets["unet"], vae, clip, ASKED, **SAMPLING).save(folder / SAMPLES)
     quality.reconstructed(vae, web, 12).save(folder / BACK)
     card = {

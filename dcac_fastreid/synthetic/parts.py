@@ -29,7 +29,7 @@ FILES = {  # of the weights, in a folder of parts
     "image_unet": f"{IMAGE_VARIATIONS}/unet/diffusion_pytorch_model.safetensors",
     "image_vae": f"{IMAGE_VARIATIONS}/vae/diffusion_pytorch_model.safetensors",  # a copy: the folder is a whole one
 }
-CONDITION_WIDTHS = {"unet": 64, "image_unet": 128}  # the text tower's tokens, CLIP's image embedding
+CONDITION_WIDTHS = {"unet": 64, "image_unet": 128}  # of both U-Nets: the text tower's tokens, CLIP's image embedding
 VIEW = 64  # rows and columns of what the VAE sees; its latents are 1/8 of it
 
 
@@ -83,7 +83,7 @@ def new_vae(seed: int) -> AutoencoderKL:
         )
 
 
-def new_unet(seed: int, name: str = "unet") -> UNet2DConditionModel:
+def new_unet(seed: int, name: str) -> UNet2DConditionModel:
     """A random U-Net for these latents.
 
     Args: name: of CONDITION_WIDTHS.
@@ -136,7 +136,7 @@ def load_clip(folder: Path = WEIGHTS) -> open_clip.CLIP:
     return model.eval()
 
 
-def load_unet(folder: Path = WEIGHTS, name: str = "unet") -> UNet2DConditionModel:
+def load_unet(name: str, folder: Path = WEIGHTS) -> UNet2DConditionModel:
     """Args: name: of CONDITION_WIDTHS."""
     from diffusers import UNet2DConditionModel
 

@@ -116,7 +116,7 @@ def train_clip(web: Web, schedule: Schedule, seed: int, device: str):
             image_features, text_features, scale = model(images, tokens)
         return contrast(image_features.float(), text_features.float(), scale.clamp(max=SCALE))
 
-    _train("CLIP", model, loss, len(web.traits), schedule, seed)
+    _train("clip", model, loss, len(web.traits), schedule, seed)
     return model.eval()
 
 
@@ -134,7 +134,7 @@ def train_vae(web: Web, schedule: Schedule, seed: int, device: str):
             0
         ].numel()
 
-    _train("VAE", model, loss, len(web.traits), schedule, seed)
+    _train("vae", model, loss, len(web.traits), schedule, seed)
     model.eval()
     with torch.no_grad():
         means = model.encode(web.views(np.arange(min(512, len(web.traits)))).to(device)).latent_dist.mean
@@ -142,8 +142,8 @@ def train_vae(web: Web, schedule: Schedule, seed: int, device: str):
     return model
 
 
-def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str, name: str = "unet"):
-    """A U-Net that predicts the noise in latents, Eq. 11, given a caption's tokens ("unet") or the picture's embedding."""
+def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str, name: str):
+    """A U-Net that predicts the noise in latents, Eq. 11, given a caption's tokens ("unet") or the image's embedding."""
     model = parts.new_unet(seed, name).to(device).train()
     scheduler = parts.new_scheduler()
     moments = _moments(web, vae, device)
@@ -167,7 +167,7 @@ def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str, 
         noisy = scheduler.add_noise(latents, noise, times)
         return F.mse_loss(model(noisy, times, states).sample, noise)
 
-    _train("U-Net", model, loss, len(web.traits), schedule, seed)
+    _train(name, model, loss, len(web.traits), schedule, seed)
     return model.eval()
 
 
@@ -232,7 +232,7 @@ def check_parts(names: Sequence[str], folder: Path) -> None:
 
     Args:
         names: of PARTS, to be trained; the others must lie in the folder.
-    Raises: InputError: a part is neither there nor to be trained, or the U-Net there will have learned from others.
+    Raises: InputError: a part is neither there nor to be trained, or a U-Net there will have learned from others.
     """
     if missing := [name for name in PARTS if name not in names and not (folder / parts.FILES[name]).exists()]:
         raise InputError(
@@ -243,7 +243,7 @@ def check_parts(names: Sequence[str], folder: Path) -> None:
         old := [name for name in parts.CONDITION_WIDTHS if name not in names]
     ):
         raise InputError(
-            f"the U-Net in {folder} has learned from another CLIP or VAE than --parts {' '.join(names)} trains; "
+            f"{' and '.join(old)} in {folder} learned from another CLIP or VAE than --parts {' '.join(names)} trains; "
             f"add {' '.join(old)} to --parts"
         )
 
@@ -272,7 +272,7 @@ def pretrain(name: str, web: Web, folder: Path, seed: int, device: str, schedule
             train_unet(web, clip, vae, schedule, seed, device, name).cpu().save_pretrained(target)
             parts.new_scheduler().save_pretrained(target.parent / "scheduler")
             if name == "image_unet":
-                vae.cpu().save_pretrained((made / parts.FILES["image_vae"]).parent)
+                shutil.copytree(folder / parts.STABLE_DIFFUSION / "vae", made / parts.IMAGE_VARIATIONS / "vae")
         for file in sorted(file for file in made.rglob("*") if file.is_file()):
             place = folder / file.relative_to(made)
             place.parent.mkdir(parents=True, exist_ok=True)

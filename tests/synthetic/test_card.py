@@ -75,20 +75,29 @@ def test_a_unet_is_trained_alone_and_the_others_stay(made, tmp_path):
     assert changed == {"image_unet"}
 
 
+def test_the_folder_of_the_image_unet_has_the_vae_of_the_other(made):
+    one, two = (
+        {file.name: file.read_bytes() for file in (made / name / "vae").iterdir()}
+        for name in (parts.STABLE_DIFFUSION, parts.IMAGE_VARIATIONS)
+    )
+    assert one == two and b"_name_or_path" not in one["config.json"]
+
+
 @pytest.mark.parametrize("name", ["clip", "vae"])
 def test_a_card_is_refused_to_a_unet_that_learned_from_another_part(made, tmp_path, name):
     folder = shutil.copytree(made, tmp_path / "parts")
     with open(folder / parts.FILES[name], "ab") as file:
         file.write(b"another")
-    with pytest.raises(InputError, match="U-Net in .*parts has learned from another CLIP or VAE than lies there"):
+    with pytest.raises(InputError, match="unet in .*parts has learned from another CLIP or VAE than lies there"):
         card.write_card(folder, tmp_path, versions={})
 
 
-def test_a_card_is_refused_to_a_unet_that_does_not_tell_from_what_it_learned(made, tmp_path):
+@pytest.mark.parametrize("name", parts.CONDITION_WIDTHS)
+def test_a_card_is_refused_to_a_unet_that_does_not_tell_from_what_it_learned(made, tmp_path, name):
     folder = shutil.copytree(made, tmp_path / "parts")
-    record = folder / "unet.training.json"
+    record = folder / f"{name}.training.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), pretraining.SOURCES: None}))
-    with pytest.raises(InputError, match="says trained_with_sha256 of unet.training.json; train it again"):
+    with pytest.raises(InputError, match=f"says trained_with_sha256 of {name}.training.json; train it again"):
         card.write_card(folder, tmp_path, versions={})
 
 
@@ -109,8 +118,10 @@ def test_parts_that_lack_others_are_refused_before_anything_is_trained(small, tm
 def test_a_new_clip_needs_a_new_unet(made, capsys):
     before = (made / parts.FILES["clip"]).stat().st_mtime_ns
     assert run_tool("--output", made, "--parts", "clip", "unet") == 2
-    told = "has learned from another CLIP or VAE than --parts clip unet trains; add image_unet to --parts"
+    told = "learned from another CLIP or VAE than --parts clip unet trains; add image_unet to --parts"
     assert told in capsys.readouterr().err
+    assert run_tool("--output", made, "--parts", "vae") == 2
+    assert "--parts vae trains; add unet image_unet to --parts" in capsys.readouterr().err
     assert (made / parts.FILES["clip"]).stat().st_mtime_ns == before
     pretraining.check_parts(["clip", "unet", "image_unet"], made)  # no error
     pretraining.check_parts(["image_unet"], made)
