@@ -78,7 +78,7 @@ def noise_errors(unet, vae, clip, web: Web, part: str) -> dict[str, float]:
 
     And the condition's value: (with another's - with its own) / with its own.
 
-    Args: part: of parts.CONDITION_WIDTHS; "image_unet" for a U-Net that is conditioned on CLIP's image embedding, which then stands for the caption.
+    Args: part: of parts.CONDITION_WIDTHS; of the "image_unet", CLIP's image embedding stands for the caption.
     """
     rng = np.random.default_rng(0)
     indices = np.arange(len(web.traits))
