@@ -1,4 +1,4 @@
-"""The demo: baseline, DCAC and the recommended settings trained on one synthetic domain, tested on it and on the three others."""
+"""The demo: baseline, DCAC in two forms and the recommended settings trained on one synthetic domain, tested on it and on the three others."""
 
 import logging
 import os
@@ -19,12 +19,12 @@ from fastreid.utils.logger import setup_logger
 SOURCE = DATASETS["MA"]
 TARGETS = {dataset: name for name, dataset in DATASETS.items() if dataset != SOURCE}  # with the paper's short names
 RANDOM, PRETRAINED = "random encoder", "pre-trained encoder"
-BASELINE, DCAC, RECOMMENDED, FEEDBACK = "baseline", "DCAC", "recommended settings", "recommended, with feedback"
+BASELINE, DCAC, IMAGE, RECOMMENDED = "baseline", "DCAC", "DCAC, image-conditioned", "recommended settings"
 CONFIGS = {
     BASELINE: "baseline/ma_ms.yml",
     DCAC: "ma_ms.yml",
+    IMAGE: "plus/ma_ms/image_cross_view.yml",
     RECOMMENDED: "recommended/ma_ms.yml",
-    FEEDBACK: "recommended/feedback_ma_ms.yml",
 }  # of the trained rows
 logger = logging.getLogger("fastreid.demo")
 
