@@ -1,4 +1,4 @@
-"""The demo: baseline, DCAC in two forms and the recommended settings trained on one synthetic domain, tested on it and on the three others."""
+"""The demo: baseline, DCAC in two forms and the recommended settings, trained on one synthetic domain, tested on all four."""
 
 import logging
 import os
