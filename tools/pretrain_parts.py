@@ -1,6 +1,6 @@
-"""Makes the small pre-trained parts of the drawn world again: CLIP, VAE and U-Net, their card and sampled pictures.
+"""Makes the small pre-trained parts again: CLIP, VAE and two U-Nets, their card and sampled images.
 
-python tools/pretrain_parts.py --output weights/small [--parts clip vae unet] [--condition image] [--device cuda]
+python tools/pretrain_parts.py --output weights/small [--parts clip vae unet image_unet] [--device cuda]
 """
 
 import argparse
@@ -18,18 +18,17 @@ from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.output_files import check_writable
-from dcac_fastreid.synthetic import card, parts, pretraining
+from dcac_fastreid.synthetic import card, pretraining
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Pre-trains the small CLIP, VAE and U-Net on captioned drawn pictures")
+    parser = argparse.ArgumentParser(
+        description="Pre-trains the small CLIP, VAE and U-Nets on captioned synthetic images"
+    )
     parser.add_argument("--output", default="weights/small", metavar="DIR", help="(default: weights/small)")
     parser.add_argument(
         "--parts", nargs="*", choices=pretraining.PARTS, default=list(pretraining.PARTS),
-        help="which to train; the U-Net takes the other two from DIR (default: all)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--condition", choices=parts.CONDITION_WIDTHS, default="text",
-        help="what the U-Net is conditioned on: captions, or CLIP's embedding of the picture itself (default: text)",
+        help="which to train; unet is conditioned on captions, image_unet on CLIP's embedding of the image, and both take "
+        "CLIP and VAE from DIR (default: all)",
     )  # fmt: skip
     parser.add_argument(
         "--seed",
@@ -57,5 +56,5 @@ if __name__ == "__main__":
             for name in pretraining.PARTS:
                 if name in args.parts:
                     schedule = pretraining.PARTS[name]
-                    pretraining.pretrain(name, web, folder, args.seed, args.device, schedule, args.condition)
+                    pretraining.pretrain(name, web, folder, args.seed, args.device, schedule)
             print(card.write_card(folder, cache_folder(), describe_versions()))

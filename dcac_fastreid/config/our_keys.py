@@ -100,11 +100,12 @@ OUR_KEYS = (
     # anew at each step. The feedback still reaches the encoder, but says nothing about the picture.
     Key("MODEL.DCAC.CONDITIONER.SHUFFLE", False, flag()),
     # -- the diffusion model --
-    # A Stable Diffusion model, in one of three forms. A folder in diffusers' layout: unet/, vae/, scheduler/. One file of
+    # A Stable Diffusion model, in one of four forms. A folder in diffusers' layout: unet/, vae/, scheduler/. One file of
     # Stable Diffusion 1.5 in the original layout, such as v1-5-pruned.safetensors or .ckpt. Or OWNER/NAME of a model in
     # diffusers' layout on the Hugging Face hub, taken from the local hub cache or else downloaded; whether the hub has it is
     # seen only when the run loads it. What exists is a path, and so is what has not exactly one slash, lies below weights/
-    # or below any folder that exists, begins with "." or "~", or ends in .safetensors, .ckpt, .pt, .pth or .bin.
+    # or below any folder that exists, begins with "." or "~", or ends in .safetensors, .ckpt, .pt, .pth or .bin. Or one of the
+    # two small ones that ship with the package, "synthetic:stable-diffusion" and "synthetic:stable-diffusion-image-variations".
     Key("MODEL.DCAC.DIFFUSION.WEIGHTS", "", path()),
     # Where a model has two sets of the U-Net's weights: False for the plain ones, as the release (the paper is silent), True
     # for their moving average. In a file of the original layout these are model.diffusion_model.* and model_ema.*; in

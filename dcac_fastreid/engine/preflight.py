@@ -18,6 +18,9 @@ CLIP_SOURCE = (
 STABLE_DIFFUSION_SOURCE = (
     "https://huggingface.co/stable-diffusion-v1-5/stable-diffusion-v1-5 (folders unet, vae, scheduler)"
 )
+# An encoder and a denoiser that is conditioned on its embeddings, in one folder.
+IMAGE_VARIATIONS = "Stable Diffusion image variations"
+IMAGE_VARIATIONS_SOURCE = "https://huggingface.co/lambdalabs/sd-image-variations-diffusers (revision v2.0)"
 TRAIN = "python tools/train_net.py --config-file configs/DCAC/synthetic"
 
 
@@ -99,17 +102,20 @@ def _missing_datasets(cfg, training: bool) -> list[str]:
 def _missing_pretrained(cfg) -> list[str]:
     cfg = data.with_local_weights(cfg)
     missing = []
+    encoder, denoiser = ("CLIP ViT-B/16", CLIP_SOURCE), ("Stable Diffusion 1.5", STABLE_DIFFUSION_SOURCE)
+    if cfg.MODEL.META_ARCHITECTURE == "DCAC" and cfg.MODEL.DCAC.CONDITIONER.NAME == "ImageEmbeddingConditioner":
+        encoder = denoiser = (IMAGE_VARIATIONS, IMAGE_VARIATIONS_SOURCE)
     if cfg.MODEL.BACKBONE.NAME == "build_clip_vit_backbone" and cfg.MODEL.BACKBONE.PRETRAIN:
         path = cfg.MODEL.BACKBONE.PRETRAIN_PATH
         if not Path(path).is_file() and not names_tag(cfg.MODEL.CLIP.ARCH, path):
             path = path or "(MODEL.BACKBONE.PRETRAIN_PATH is empty)"
-            missing.append(f"CLIP ViT-B/16: no file {path} (MODEL.BACKBONE.PRETRAIN_PATH); get it from {CLIP_SOURCE}")
+            name, source = encoder
+            missing.append(f"{name}: no file {path} (MODEL.BACKBONE.PRETRAIN_PATH); get it from {source}")
     if cfg.MODEL.META_ARCHITECTURE == "DCAC":
         what = _missing_stable_diffusion(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
         if what:
-            missing.append(
-                f"Stable Diffusion 1.5: {what} (MODEL.DCAC.DIFFUSION.WEIGHTS); get it from {STABLE_DIFFUSION_SOURCE}"
-            )
+            name, source = denoiser
+            missing.append(f"{name}: {what} (MODEL.DCAC.DIFFUSION.WEIGHTS); get it from {source}")
     return missing
 
 

@@ -1,4 +1,4 @@
-"""The demo: baseline, DCAC and the recommended settings trained on one synthetic domain, tested on it and on the three others."""
+"""The demo: baseline, DCAC in two forms and the recommended settings, trained on one synthetic domain, tested on all four."""
 
 import logging
 import os
@@ -19,10 +19,11 @@ from fastreid.utils.logger import setup_logger
 SOURCE = DATASETS["MA"]
 TARGETS = {dataset: name for name, dataset in DATASETS.items() if dataset != SOURCE}  # with the paper's short names
 RANDOM, PRETRAINED = "random encoder", "pre-trained encoder"
-BASELINE, DCAC, RECOMMENDED = "baseline", "DCAC", "recommended settings"
+BASELINE, DCAC, IMAGE, RECOMMENDED = "baseline", "DCAC", "DCAC, image-conditioned", "recommended settings"
 CONFIGS = {
     BASELINE: "baseline/ma_ms.yml",
     DCAC: "ma_ms.yml",
+    IMAGE: "plus/ma_ms/image_cross_view.yml",
     RECOMMENDED: "recommended/ma_ms.yml",
 }  # of the trained rows
 logger = logging.getLogger("fastreid.demo")
@@ -31,7 +32,7 @@ Scores = Mapping[str, Mapping[str, float]]  # data set -> metric -> per cent
 
 
 def run_demo(configs: str, output: str, opts: Sequence = ()) -> dict[str, Scores]:
-    """Runs the five rows; returns their scores by row, data set and metric.
+    """Runs the six rows; returns their scores by row, data set and metric.
 
     Args:
         configs: the folder configs/DCAC/synthetic.
@@ -41,7 +42,7 @@ def run_demo(configs: str, output: str, opts: Sequence = ()) -> dict[str, Scores
     setup_logger()
     rows = {}
     for row, file in CONFIGS.items():
-        folder = os.path.join(output, os.path.dirname(file), "ma_ms")
+        folder = os.path.join(output, os.path.splitext(file)[0])
         row_opts = [*opts, "DATASETS.TESTS", (SOURCE, *TARGETS), "OUTPUT_DIR", folder]
         cfg = load_config(os.path.join(configs, file), row_opts)
         if not rows:
@@ -54,7 +55,7 @@ def run_demo(configs: str, output: str, opts: Sequence = ()) -> dict[str, Scores
 
 
 def evaluate_untrained(cfg) -> Scores:
-    """Tests the encoder without any Re-ID training: as it was pre-trained on captioned drawn pictures, or random."""
+    """Tests the encoder without any Re-ID training: as it was pre-trained on captioned synthetic images, or random."""
     cfg = data.with_local_weights(cfg)
     with torch.random.fork_rng():
         torch.manual_seed(cfg.SEED)

@@ -6,6 +6,7 @@ from itertools import permutations
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.paper import PUBLISHED
+from dcac_fastreid.experiments.rows import ROWS
 
 Column = tuple[str, str]  # source and target by the paper's short names: ("MA", "D"), ("MA+D+C3", "MS"), ("MA", "MA")
 
@@ -42,6 +43,11 @@ class TableSpec:
         """The sources to train on, each once, in the columns' order."""
         return tuple(dict.fromkeys(source for source, _ in self.columns))
 
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """The rows that are neither the reference nor its controls."""
+        return tuple(row for row in self.rows if row not in (self.reference, *self.controls))
+
 
 def all_targets(source: str) -> tuple[str, ...]:
     """What one training is tested on: its own test set and the other three; of several sources the one that is left out."""
@@ -60,8 +66,9 @@ def table_of(name: str, *, synthetic: bool = False) -> TableSpec:
 
     Args:
         synthetic: on the synthetic data set, where further targets cost nothing, the ablations show every target of their
-            sources, and rows that are known to be better than the baseline stand beside all others.
-    Raises: InputError: no table has this name.
+            sources, rows that are known to be better than the baseline stand beside all others, and there is a denoiser that
+            is conditioned on the image embeddings of the baseline's encoder.
+    Raises: InputError: no table has this name; it compares synthetic rows alone, and not synthetic.
     """
     if name not in TABLES:
         known = ", ".join(TABLES)
@@ -70,6 +77,9 @@ def table_of(name: str, *, synthetic: bool = False) -> TableSpec:
         )
     spec = TABLES[name]
     if not synthetic:
+        spec = replace(spec, rows=tuple(row for row in spec.rows if not ROWS[row].synthetic_only))
+        if not spec.compared and TABLES[name].compared:
+            raise InputError(f"table {name} compares rows whose weights are synthetic; make it with --synthetic")
         return spec
     if name in _ABLATIONS:
         spec = replace(spec, columns=_towards_all(spec.columns))
@@ -101,9 +111,14 @@ _ABLATIONS = ("5", "7", "9", "10")
 _WEIGHTS = "baseline baseline_interpolated baseline_averaged dcac interpolated averaged"
 _GENERALISATION = (
     "baseline baseline_interpolated baseline_no_erasing baseline_no_erasing_interpolated "
-    "cross_view cross_view_interpolated"
+    "cross_view cross_view_interpolated image_cross_view image_cross_view_interpolated "
+    "image_cross_view_no_erasing image_cross_view_no_erasing_interpolated"
 )
-_RATES = "baseline baseline_interpolated baseline_third baseline_third_interpolated baseline_tenth baseline_tenth_interpolated"
+_RATES = (
+    "baseline baseline_interpolated baseline_averaged "
+    "baseline_third baseline_third_interpolated baseline_third_averaged "
+    "baseline_tenth baseline_tenth_interpolated baseline_tenth_averaged"
+)
 
 TABLES = {
     spec.name: spec
@@ -117,9 +132,22 @@ TABLES = {
         _table(
             "feedback",
             "What cross-view feedback adds to interpolation",
-            "baseline_interpolated cross_view_interpolated",
+            "baseline_interpolated cross_view_interpolated image_cross_view_interpolated",
             _PAIRS,
             "baseline_no_erasing",
+        ),
+        _table(
+            "feedback-no-erasing",
+            "What cross-view feedback adds without random erasing",
+            "baseline_no_erasing image_cross_view_no_erasing",
+            _PAIRS,
+            "baseline_no_erasing_interpolated",
+        ),
+        _table(
+            "feedback-recommended",
+            "What cross-view feedback adds to both",
+            "baseline_no_erasing_interpolated image_cross_view_no_erasing_interpolated",
+            _PAIRS,
         ),
         _table(
             "feedback-alone",
@@ -128,13 +156,25 @@ TABLES = {
             _PAIRS,
             "baseline",
         ),
+        _table(
+            "feedback-alone-source",
+            "The same, on the source's own test set",
+            "pretrained feedback_alone",
+            _OWN,
+            "baseline",
+        ),
         _table("weights", "Which weights are tested: trained, interpolated or averaged", _WEIGHTS, _PAIRS),
         _table("weights-source", "The same, on the source's own test set", _WEIGHTS, _OWN),
-        _table("rates", "Interpolation by learning rate: that of the config, a third, a tenth", _RATES, _PAIRS),
+        _table(
+            "rates",
+            "Interpolation and averaging by learning rate: that of the config, a third, a tenth",
+            _RATES,
+            _PAIRS,
+        ),
         _table(
             "views",
             "Beyond the paper: whose condition an image denoises, beside the Re-ID losses and without them",
-            "baseline dcac view_identity view_camera cross_view "
+            "baseline dcac view_identity view_camera cross_view image_cross_view "
             "feedback_alone_same feedback_alone feedback_alone_camera",
             _PAIRS,
         ),
@@ -166,5 +206,9 @@ COST = (
 
 def list_tables() -> str:
     """A line for each table: how --table takes it, what it is, its rows."""
-    lines = [f"{spec.name:<14} {spec.title}; rows {', '.join(spec.rows)}" for spec in TABLES.values()]
-    return "\n".join([*lines, f"{'6':<14} {COST}"])
+    width = max(map(len, TABLES))
+    lines = [
+        f"{spec.name:<{width}} {spec.title}; rows {', '.join(row + '*' * ROWS[row].synthetic_only for row in spec.rows)}"
+        for spec in TABLES.values()
+    ]
+    return "\n".join([*lines, f"{'6':<{width}} {COST}", "* with --synthetic alone"])

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +98,8 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
     results = [(run, run.result()) for run in runs]
     finished = [result for _, result in results if result]
     missing = [run for run, result in results if not result]
-    missing.sort(key=lambda run: trained_alike(run.cfg) is not None)  # those that go on from another's end come last
+    # Those that go on from another's end begin when all others have ended.
+    phases = [[run for run in missing if (trained_alike(run.cfg) is None) == itself] for itself in (True, False)]
     for run in runs:
         run.keep()
     print(f"{len(runs)} runs, {len(finished)} done, {len(missing)} to train", flush=True)
@@ -110,7 +112,8 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
         )
     for run in {(run.row, run.source, run.cfg.DATASETS.ROOT): run for run in missing}.values():  # seeds read the same
         check_inputs(run.cfg, training=True)
-    for run in _train_here(missing) if jobs == 1 else train_side_by_side(missing, jobs, command):
+    trainings = (_train_here(phase) if jobs == 1 else train_side_by_side(phase, jobs, command) for phase in phases)
+    for run in chain.from_iterable(trainings):
         run.keep()
         result = run.result()
         finished.append(result)
@@ -162,6 +165,6 @@ def write(spec: TableSpec, runs: Sequence[Run], folder: Path, stem: str, *, publ
 
 
 def _train_here(runs: Sequence[Run]) -> Iterator[Run]:
-    for run in list(runs):
+    for run in runs:
         train(run)
         yield run

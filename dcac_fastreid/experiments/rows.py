@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from dcac_fastreid.data.locations import SYNTHETIC
 from dcac_fastreid.errors import InputError
 
 _TUNING = "MODEL.DCAC.DIFFUSION.TUNING"
@@ -13,8 +14,14 @@ _INTERPOLATED, _AVERAGED = {"SOLVER.INTERPOLATE.ALPHA": 0.7}, {"SOLVER.EMA.EPOCH
 _THIRD, _TENTH = 0.33, 0.1
 _VIEW = _CONDITIONER + "VIEW"
 _NO_ERASING = {"INPUT.REA.ENABLED": False}
-# The feature of one image denoises another one of its identity. A prompt's mixture does worse under every view; see the page.
+# The feature of one image conditions the denoising of another one of its identity; chosen on synthetic data set 0.
 _CROSS_VIEW = {_CONDITIONER + "NAME": "InstanceWiseConditioner", _VIEW: "identity", "MODEL.DCAC.BALANCE": 1.0}
+# The same through a denoiser that was pre-trained on CLIP's image embeddings, which are the condition then; chosen on synthetic
+# data set 0. It exists for the small CLIP (and for ViT-L/14, see configs/DCAC/plus/ma_ms/image_cross_view.yml).
+_IMAGE_CROSS_VIEW = {
+    **_CROSS_VIEW, _CONDITIONER + "NAME": "ImageEmbeddingConditioner",
+    "MODEL.DCAC.DIFFUSION.WEIGHTS": "synthetic:stable-diffusion-image-variations",
+}  # fmt: skip
 # Without any Re-ID loss: nothing else pulls at the weights. With _TENTH; chosen on the synthetic data set.
 _ALONE = {
     "MODEL.LOSSES.NAME": (), "MODEL.DCAC.LAMBDA": 1000.0, "SOLVER.PROMPTS_LR_FACTOR": 30.0,
@@ -39,6 +46,11 @@ class Row:
     def base_lr(self, of_source: float) -> float:
         """SOLVER.BASE_LR of the row, to six digits, by that of its source's config."""
         return of_source if self.rate == 1 else float(f"{of_source * self.rate:.6g}")
+
+    @property
+    def synthetic_only(self) -> bool:
+        """Whether its weights exist for the encoder of the synthetic data sets alone."""
+        return any(str(value).startswith(SYNTHETIC) for value in self.settings.values())
 
 
 ROWS = {
@@ -84,6 +96,12 @@ ROWS = {
         "Baseline, a tenth of the rate, interpolated (0.7)", {**_BASELINE, **_INTERPOLATED}, _TENTH
     ),
     "baseline_averaged": Row("Baseline, averaged (3 epochs)", {**_BASELINE, **_AVERAGED}),
+    "baseline_third_averaged": Row(
+        "Baseline, a third of the rate, averaged (3 epochs)", {**_BASELINE, **_AVERAGED}, _THIRD
+    ),
+    "baseline_tenth_averaged": Row(
+        "Baseline, a tenth of the rate, averaged (3 epochs)", {**_BASELINE, **_AVERAGED}, _TENTH
+    ),
     "averaged": Row("DCAC, averaged (3 epochs)", _AVERAGED),
     "baseline_no_erasing": Row("Baseline, no random erasing", {**_BASELINE, **_NO_ERASING}),
     "baseline_no_erasing_interpolated": Row(
@@ -96,6 +114,17 @@ ROWS = {
     "view_camera": Row("DCAC (another camera's condition)", {_VIEW: "camera"}),
     "cross_view": Row("DCAC, cross-view", _CROSS_VIEW),
     "cross_view_interpolated": Row("DCAC, cross-view, interpolated (0.7)", {**_CROSS_VIEW, **_INTERPOLATED}),
+    "image_cross_view": Row("DCAC, cross-view, image-conditioned", _IMAGE_CROSS_VIEW),
+    "image_cross_view_interpolated": Row(
+        "DCAC, cross-view, image-conditioned, interpolated (0.7)", {**_IMAGE_CROSS_VIEW, **_INTERPOLATED}
+    ),
+    "image_cross_view_no_erasing": Row(
+        "DCAC, cross-view, image-conditioned, no random erasing", {**_IMAGE_CROSS_VIEW, **_NO_ERASING}
+    ),
+    "image_cross_view_no_erasing_interpolated": Row(
+        "DCAC, cross-view, image-conditioned, no random erasing, interpolated (0.7)",
+        {**_IMAGE_CROSS_VIEW, **_NO_ERASING, **_INTERPOLATED},
+    ),
     "feedback_alone_same": Row("Feedback alone (own condition)", _ALONE, _TENTH),
     "feedback_alone": Row("Feedback alone (another image's condition)", {**_ALONE, _VIEW: "identity"}, _TENTH),
     "feedback_alone_camera": Row("Feedback alone (another camera's condition)", {**_ALONE, _VIEW: "camera"}, _TENTH),

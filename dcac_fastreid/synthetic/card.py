@@ -27,47 +27,42 @@ ASKED = (
 def write_card(folder: Path, cache_folder: Path, versions: Mapping) -> str:
     """Measures the parts of a folder on a web that they have not seen; writes and returns the card, a JSON object.
 
-    Beside it: `sampled.png`, pictures made of the captions that the card names, where the U-Net reads captions, and
-    `reconstructed.png`, unseen pictures above what the VAE gives back.
+    Beside it: `sampled.png`, images made of the captions that the card names, and `reconstructed.png`, unseen images above
+    what the VAE gives back.
 
     Args:
         versions: of the libraries and the commit that measure, as engine/versions.py tells them.
-    Raises: InputError: the U-Net has learned from another CLIP or VAE than lies there.
+    Raises: InputError: a U-Net has learned from another CLIP or VAE than lies there.
     """
     records = {name: json.loads((folder / f"{name}.training.json").read_text()) for name in PARTS}
-    hashes = {name: parts.fingerprint(name, folder) for name in PARTS}
-    if records["unet"].get(SOURCES) != {name: hashes[name] for name in ("clip", "vae")}:
-        raise InputError(
-            f"the U-Net in {folder} has learned from another CLIP or VAE than lies there, says {SOURCES} of "
-            "unet.training.json; train it again with tools/pretrain_parts.py --parts unet"
-        )
+    hashes = {name: parts.fingerprint(name, folder) for name in ("clip", "vae")}
+    for name in parts.CONDITION_WIDTHS:
+        if records[name].get(SOURCES) != hashes:
+            raise InputError(
+                f"{name} in {folder} has learned from another CLIP or VAE than lies there, says {SOURCES} of "
+                f"{name}.training.json; train it again with tools/pretrain_parts.py --parts {name}"
+            )
     web = Web(cache_folder, UNSEEN, UNSEEN_SEED)
-    clip, vae, unet = parts.load_clip(folder), parts.load_vae(folder), parts.load_unet(folder)
-    condition = records["unet"].get("condition", "text")
-    (folder / SAMPLES).unlink(missing_ok=True)  # of an earlier U-Net
-    if condition == "text":
-        quality.sampled(unet, vae, clip, ASKED, **SAMPLING).save(folder / SAMPLES)
+    clip, vae = parts.load_clip(folder), parts.load_vae(folder)
+    unets = {name: parts.load_unet(name, folder) for name in parts.CONDITION_WIDTHS}
+    quality.sampled(unets["unet"], vae, clip, ASKED, **SAMPLING).save(folder / SAMPLES)
     quality.reconstructed(vae, web, 12).save(folder / BACK)
     card = {
-        "training": {name: {"command": _command(record), **record} for name, record in records.items()},
+        "training": {name: {"command": COMMAND.format(**record), **record} for name, record in records.items()},
         "versions": dict(versions),
         "quality": {
             "pictures": f"{UNSEEN} of web seed {UNSEEN_SEED}, unseen in training",
             "clip_zero_shot": quality.zero_shot(clip, web),
             "vae": quality.reconstruction(vae, web),
-            "unet_noise_error": quality.noise_errors(unet, vae, clip, web, condition),
+            **{f"{name}_noise_error": quality.noise_errors(unet, vae, clip, web, name) for name, unet in unets.items()},
         },
-        "sampled": {"captions": ASKED, "sampler": "DDIM", **SAMPLING} if condition == "text" else {},
+        "sampled": {"captions": ASKED, "sampler": "DDIM", **SAMPLING},
         "bytes": sum((folder / file).stat().st_size for file in parts.FILES.values()),
-        "sha256": {parts.FILES[name]: hashes[name] for name in PARTS},
+        "sha256": {file: parts.fingerprint(name, folder) for name, file in parts.FILES.items()},
     }
     text = json.dumps(_rounded(card), indent=2) + "\n"
     write_whole(folder / CARD, lambda stream: stream.write(text.encode()))
     return text
-
-
-def _command(record: Mapping) -> str:
-    return COMMAND.format(**record) + " --condition image" * (record.get("condition") == "image")
 
 
 def _rounded(value):

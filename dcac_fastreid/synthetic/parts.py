@@ -1,4 +1,5 @@
-"""Small parts in the real classes and file formats, pre-trained on the drawn web: CLIP, and a Stable Diffusion folder.
+"""Small parts in the real classes and file formats, pre-trained on the synthetic web: CLIP, and two Stable Diffusion folders,
+one with a U-Net that is conditioned on captions, one with a U-Net that is conditioned on CLIP's image embedding.
 
 They ship with the package; `tools/pretrain_parts.py` makes them again, see pretraining.py and weights/card.json.
 """
@@ -20,13 +21,15 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "weights"
 CLIP_FILE = "open_clip_model.safetensors"
-STABLE_DIFFUSION = "stable-diffusion"
+STABLE_DIFFUSION, IMAGE_VARIATIONS = "stable-diffusion", "stable-diffusion-image-variations"
 FILES = {  # of the weights, in a folder of parts
     "clip": CLIP_FILE,
     "vae": f"{STABLE_DIFFUSION}/vae/diffusion_pytorch_model.safetensors",
     "unet": f"{STABLE_DIFFUSION}/unet/diffusion_pytorch_model.safetensors",
+    "image_unet": f"{IMAGE_VARIATIONS}/unet/diffusion_pytorch_model.safetensors",
+    "image_vae": f"{IMAGE_VARIATIONS}/vae/diffusion_pytorch_model.safetensors",  # a copy: the folder is a whole one
 }
-CONDITION_WIDTHS = {"text": 64, "image": 128}  # the text tower's tokens, CLIP's image embedding
+CONDITION_WIDTHS = {"unet": 64, "image_unet": 128}  # of both U-Nets: the text tower's tokens, CLIP's image embedding
 VIEW = 64  # rows and columns of what the VAE sees; its latents are 1/8 of it
 
 
@@ -34,14 +37,18 @@ def part(name: str, folder: Path = WEIGHTS) -> Path:
     """A part of a folder of weights.
 
     Args:
-        name: "clip", a file in open_clip's format, or "stable-diffusion", a folder in diffusers' layout.
+        name: "clip", a file in open_clip's format, or "stable-diffusion" or "stable-diffusion-image-variations", folders in
+            diffusers' layout.
     Raises: InputError: another name.
     """
     if name == "clip":
         return folder / CLIP_FILE
-    if name == STABLE_DIFFUSION:
-        return folder / STABLE_DIFFUSION
-    raise InputError(f"there is no synthetic part {name!r}; expected synthetic:clip or synthetic:stable-diffusion")
+    if name in (STABLE_DIFFUSION, IMAGE_VARIATIONS):
+        return folder / name
+    raise InputError(
+        f"there is no synthetic part {name!r}; expected synthetic:clip, synthetic:{STABLE_DIFFUSION} or "
+        f"synthetic:{IMAGE_VARIATIONS}"
+    )
 
 
 def fingerprint(name: str, folder: Path = WEIGHTS) -> str:
@@ -76,10 +83,10 @@ def new_vae(seed: int) -> AutoencoderKL:
         )
 
 
-def new_unet(seed: int, condition: str = "text") -> UNet2DConditionModel:
+def new_unet(seed: int, name: str) -> UNet2DConditionModel:
     """A random U-Net for these latents.
 
-    Args: condition: what it is conditioned on, of CONDITION_WIDTHS.
+    Args: name: of CONDITION_WIDTHS.
     """
     from diffusers import UNet2DConditionModel
 
@@ -91,7 +98,7 @@ def new_unet(seed: int, condition: str = "text") -> UNet2DConditionModel:
             layers_per_block=1,
             down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
             up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-            cross_attention_dim=CONDITION_WIDTHS[condition],
+            cross_attention_dim=CONDITION_WIDTHS[name],
             attention_head_dim=4,
             norm_num_groups=8,
         )
@@ -129,7 +136,8 @@ def load_clip(folder: Path = WEIGHTS) -> open_clip.CLIP:
     return model.eval()
 
 
-def load_unet(folder: Path = WEIGHTS) -> UNet2DConditionModel:
+def load_unet(name: str, folder: Path = WEIGHTS) -> UNet2DConditionModel:
+    """Args: name: of CONDITION_WIDTHS."""
     from diffusers import UNet2DConditionModel
 
-    return UNet2DConditionModel.from_pretrained(folder / STABLE_DIFFUSION / "unet").eval()
+    return UNet2DConditionModel.from_pretrained((folder / FILES[name]).parent).eval()

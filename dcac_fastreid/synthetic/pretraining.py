@@ -1,5 +1,5 @@
-"""How the small parts learn, as the real ones did: CLIP by contrast, a VAE, and a U-Net in its latent space,
-conditioned on captions or on CLIP's image embedding."""
+"""How the small parts learn, as the real ones did: CLIP by contrast, a VAE, and two U-Nets in its latent space,
+one conditioned on captions, one on CLIP's image embedding."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ WEB_VERSION = 2
 PICTURES = 40_000
 UNSEEN_SEED, UNSEEN = 1, 2_000  # another web, to measure on
 SCALE = 100.0  # largest factor of CLIP's cosines, as in CLIP (Radford et al. 2021, Section 2.5)
-UNTOLD = 0.1  # share of captions, or embeddings, that the U-Net does not get, as Stable Diffusion's training
+UNTOLD = 0.1  # share of captions, or embeddings, that a U-Net does not get, as Stable Diffusion's training
 KL_WEIGHT = 1e-4  # of the mean KL divergence of a latent, beside the mean absolute error of a pixel
 SHIFT = 6  # pixels by which CLIP's pictures are moved at random
-SOURCES = "trained_with_sha256"  # key of the U-Net's record: the CLIP and the VAE that it learned from
+SOURCES = "trained_with_sha256"  # key of a U-Net's record: the CLIP and the VAE that it learned from
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ PARTS = {
     "clip": Schedule(4500, 256, 1e-3),
     "vae": Schedule(2500, 32, 1e-3),
     "unet": Schedule(6000, 64, 1e-3),
+    "image_unet": Schedule(6000, 64, 1e-3),
 }  # in order
 
 
@@ -115,7 +116,7 @@ def train_clip(web: Web, schedule: Schedule, seed: int, device: str):
             image_features, text_features, scale = model(images, tokens)
         return contrast(image_features.float(), text_features.float(), scale.clamp(max=SCALE))
 
-    _train("CLIP", model, loss, len(web.traits), schedule, seed)
+    _train("clip", model, loss, len(web.traits), schedule, seed)
     return model.eval()
 
 
@@ -133,7 +134,7 @@ def train_vae(web: Web, schedule: Schedule, seed: int, device: str):
             0
         ].numel()
 
-    _train("VAE", model, loss, len(web.traits), schedule, seed)
+    _train("vae", model, loss, len(web.traits), schedule, seed)
     model.eval()
     with torch.no_grad():
         means = model.encode(web.views(np.arange(min(512, len(web.traits)))).to(device)).latent_dist.mean
@@ -141,12 +142,12 @@ def train_vae(web: Web, schedule: Schedule, seed: int, device: str):
     return model
 
 
-def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str, condition: str = "text"):
-    """A U-Net that predicts the noise in latents, Eq. 11, given the tokens of a caption or the picture's embedding."""
-    model = parts.new_unet(seed, condition).to(device).train()
+def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str, name: str):
+    """A U-Net that predicts the noise in latents, Eq. 11, given a caption's tokens ("unet") or the image's embedding."""
+    model = parts.new_unet(seed, name).to(device).train()
     scheduler = parts.new_scheduler()
     moments = _moments(web, vae, device)
-    embeddings = image_states(clip, web, device) if condition == "image" else None
+    embeddings = image_states(clip, web, device) if name == "image_unet" else None
 
     def told(indices, rng):
         if embeddings is None:
@@ -166,7 +167,7 @@ def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str, 
         noisy = scheduler.add_noise(latents, noise, times)
         return F.mse_loss(model(noisy, times, states).sample, noise)
 
-    _train("U-Net", model, loss, len(web.traits), schedule, seed)
+    _train(name, model, loss, len(web.traits), schedule, seed)
     return model.eval()
 
 
@@ -231,47 +232,47 @@ def check_parts(names: Sequence[str], folder: Path) -> None:
 
     Args:
         names: of PARTS, to be trained; the others must lie in the folder.
-    Raises: InputError: a part is neither there nor to be trained, or the U-Net there will have learned from others.
+    Raises: InputError: a part is neither there nor to be trained, or a U-Net there will have learned from others.
     """
     if missing := [name for name in PARTS if name not in names and not (folder / parts.FILES[name]).exists()]:
         raise InputError(
             f"{folder} has no {' and no '.join(missing)}, and --parts {' '.join(names)} does not train them; "
             f"add {' '.join(missing)} to --parts"
         )
-    if names and "unet" not in names:
+    if not {"clip", "vae"}.isdisjoint(names) and (
+        old := [name for name in parts.CONDITION_WIDTHS if name not in names]
+    ):
         raise InputError(
-            f"the U-Net in {folder} has learned from another {' and '.join(names)} than --parts {' '.join(names)} trains; "
-            "add unet to --parts"
+            f"{' and '.join(old)} in {folder} learned from another CLIP or VAE than --parts {' '.join(names)} trains; "
+            f"add {' '.join(old)} to --parts"
         )
 
 
-def pretrain(
-    name: str, web: Web, folder: Path, seed: int, device: str, schedule: Schedule, condition: str = "text"
-) -> None:
-    """Trains a part of PARTS and writes it into a folder of weights, from which the U-Net takes the other two.
+def pretrain(name: str, web: Web, folder: Path, seed: int, device: str, schedule: Schedule) -> None:
+    """Trains a part of PARTS and writes it into a folder of weights, from which a U-Net takes CLIP and VAE.
 
     What lay there is replaced when the training has ended, by whole files.
-
-    Args: condition: of the U-Net, "text" or "image".
     """
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
     made = unfinished_path(folder / name)
-    begin, target, sources = time.perf_counter(), made / parts.STABLE_DIFFUSION, {}
+    begin, target, sources = time.perf_counter(), (made / parts.FILES[name]).parent, {}
     made.mkdir()
     try:
         if name == "clip":
             state = train_clip(web, schedule, seed, device).state_dict()
             save_file({key: value.cpu().contiguous() for key, value in state.items()}, parts.part("clip", made))
         elif name == "vae":
-            train_vae(web, schedule, seed, device).cpu().save_pretrained(target / "vae")
+            train_vae(web, schedule, seed, device).cpu().save_pretrained(target)
         else:
             clip, vae = parts.load_clip(folder).to(device), parts.load_vae(folder).to(device)
             learned_from = {source: parts.fingerprint(source, folder) for source in ("clip", "vae")}
-            sources = {"condition": condition, SOURCES: learned_from}
-            train_unet(web, clip, vae, schedule, seed, device, condition).cpu().save_pretrained(target / "unet")
-            parts.new_scheduler().save_pretrained(target / "scheduler")
+            sources = {SOURCES: learned_from}
+            train_unet(web, clip, vae, schedule, seed, device, name).cpu().save_pretrained(target)
+            parts.new_scheduler().save_pretrained(target.parent / "scheduler")
+            if name == "image_unet":
+                shutil.copytree(folder / parts.STABLE_DIFFUSION / "vae", made / parts.IMAGE_VARIATIONS / "vae")
         for file in sorted(file for file in made.rglob("*") if file.is_file()):
             place = folder / file.relative_to(made)
             place.parent.mkdir(parents=True, exist_ok=True)

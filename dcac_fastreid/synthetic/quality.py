@@ -73,12 +73,12 @@ def reconstructed(vae, web: Web, number: int) -> Image.Image:
 
 
 @torch.inference_mode()
-def noise_errors(unet, vae, clip, web: Web, condition: str = "text") -> dict[str, float]:
-    """Eq. 11 on unseen pictures: with their captions, with those of other pictures, with none.
+def noise_errors(unet, vae, clip, web: Web, part: str) -> dict[str, float]:
+    """Eq. 11 on unseen images: with their captions, with those of other images, with none.
 
     And the condition's value: (with another's - with its own) / with its own.
 
-    Args: condition: "image" for a U-Net that is conditioned on CLIP's image embedding, which then stands for the caption.
+    Args: part: of parts.CONDITION_WIDTHS; of the "image_unet", CLIP's image embedding stands for the caption.
     """
     rng = np.random.default_rng(0)
     indices = np.arange(len(web.traits))
@@ -86,7 +86,7 @@ def noise_errors(unet, vae, clip, web: Web, condition: str = "text") -> dict[str
     noise = torch.from_numpy(rng.standard_normal(tuple(latents.shape), np.float32))
     times = torch.from_numpy(rng.integers(0, 1000, len(indices)))
     noisy = parts.new_scheduler().add_noise(latents, noise, times)
-    if condition == "image":
+    if part == "image_unet":
         what, own = "embedding", image_states(clip, web)
         none = torch.zeros_like(own)
     else:

@@ -25,6 +25,21 @@ def test_stable_diffusion_image_variations_has_one_token_of_the_encoders_width(l
     assert model.feedback.denoiser.condition_dim == model.backbone.feature_dim == 768
 
 
+def test_its_cross_view_sets_what_the_row_of_the_small_parts_sets(load, leaves):
+    cfg = load("plus/ma_ms/image_cross_view")
+    changed = {
+        key: value for key, value in leaves(cfg).items() if value != leaves(load("plus/ma_ms/image_variations"))[key]
+    }
+    row = {
+        key: value
+        for key, value in ROWS["image_cross_view"].settings.items()
+        if "WEIGHTS" not in key and "NAME" not in key
+    }
+    assert changed == {**row, "SOLVER.AMP.DTYPE": "bf16", "OUTPUT_DIR": "logs/DCAC/plus/ma_ms/image_cross_view"}
+    assert cfg.MODEL.DCAC.CONDITIONER.NAME == ROWS["image_cross_view"].settings["MODEL.DCAC.CONDITIONER.NAME"]
+    build(cfg, num_classes=24)
+
+
 @of_row
 def test_a_config_is_its_row_on_the_protocol(leaves, name):
     row = {**ROWS[name].settings, "OUTPUT_DIR": f"logs/DCAC/synthetic/plus/ma_ms/{name}"}

@@ -41,7 +41,9 @@ def test_a_synthetic_root_needs_a_seed_and_a_known_difficulty(root):
 
 @pytest.mark.parametrize("name", ["../x", "", "clip/", "/etc/passwd", "CLIP"])
 def test_a_synthetic_part_is_no_path(name):
-    with pytest.raises(InputError, match="there is no synthetic part .*; expected synthetic:clip or"):
+    with pytest.raises(
+        InputError, match="there is no synthetic part .*; expected synthetic:clip, synthetic:stable-diffusion or"
+    ):
         data.weights_path(f"synthetic:{name}")
 
 

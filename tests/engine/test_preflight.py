@@ -55,6 +55,16 @@ def test_a_path_that_is_not_there_is_missing_with_its_source(missing, tmp_path, 
     assert f"Stable Diffusion 1.5: {what} (MODEL.DCAC.DIFFUSION.WEIGHTS); get it from https://" in message
 
 
+def test_weights_of_image_variations_are_missing_with_their_own_source(make_cfg, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image = ("MODEL.DCAC.CONDITIONER.NAME", "ImageEmbeddingConditioner", "MODEL.DCAC.DIFFUSION.WEIGHTS", "gone")
+    with pytest.raises(FileNotFoundError) as raised:
+        check_inputs(make_cfg("ma_ms.yml", *image, "MODEL.BACKBONE.PRETRAIN_PATH", "gone.bin"), training=True)
+    told, source = str(raised.value), "https://huggingface.co/lambdalabs/sd-image-variations-diffusers"
+    assert f"image variations: no file gone.bin (MODEL.BACKBONE.PRETRAIN_PATH); get it from {source}" in told
+    assert f"image variations: no folder gone (MODEL.DCAC.DIFFUSION.WEIGHTS); get it from {source}" in told
+
+
 def test_who_lacks_weights_is_shown_the_way_without(make_cfg, tiny_world):
     photos = tiny_world / "DukeMTMC-reID"
     for config, opts, way in (

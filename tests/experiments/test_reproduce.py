@@ -102,10 +102,29 @@ def test_only_what_has_no_result_is_trained(runs_of, trained, capsys):
     assert len(trained) == 3 and capsys.readouterr().out == "4 runs, 4 done, 0 to train\n"
 
 
-def test_what_goes_on_from_another_runs_end_is_trained_behind_it(configs, tmp_path, trained):
-    spec = replace(table_of("2"), rows=("baseline_interpolated", "baseline"))
+@pytest.mark.parametrize("rows", [("baseline", "baseline_interpolated"), ("baseline_interpolated", "baseline")])
+def test_what_goes_on_from_another_runs_end_is_trained_behind_it(configs, tmp_path, trained, rows):
+    spec = replace(table_of("2"), rows=rows)
     reproduce.train_missing(reproduce.runs_of(spec, configs / "synthetic", tmp_path, seeds=1))
     assert [run.row for run in trained] == 2 * ["baseline"] + 2 * ["baseline_interpolated"]
+
+
+def test_side_by_side_too_it_waits_for_the_runs_that_it_may_go_on_from(configs, tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "check_inputs", lambda cfg, training: None)
+    spec = replace(table_of("2"), rows=("baseline", "baseline_interpolated"))
+    runs = reproduce.runs_of(spec, configs / "synthetic", tmp_path, seeds=1)
+
+    def command(run):
+        if run.row == "baseline_interpolated":
+            assert all(other.result() for other in runs if other.row == "baseline")
+        prepared = tmp_path / f"{run.key.replace('/', '-')}.json"
+        prepared.write_text(json.dumps(finish(run)))
+        result = run.folder / "result.json"
+        result.unlink()
+        return ["bash", "-c", f"sleep 0.2; cp {prepared} {result}"]
+
+    reproduce.train_missing(runs, jobs=3, command=command)
+    assert all(run.result() for run in runs)
 
 
 def test_a_queue_goes_on_on_another_machine_from_the_results_that_were_kept(configs, tmp_path, trained, capsys):

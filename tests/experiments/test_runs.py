@@ -35,12 +35,12 @@ def make(configs, tiny_world, tmp_path):
 
 @pytest.fixture
 def other_weights(monkeypatch, tmp_path):
-    """Within it a shipped file has another sha256, by its name in parts.FILES, or one more file ships."""
+    """Within it a shipped file has another sha256, by its name in parts.FILES."""
 
     @contextmanager
     def changed(name):
         card = json.loads((parts.WEIGHTS / "card.json").read_text())
-        card["sha256"][parts.FILES.get(name, name)] = "0" * 64
+        card["sha256"][parts.FILES[name]] = "0" * 64
         (tmp_path / "card.json").write_text(json.dumps(card))
         with monkeypatch.context() as patch:
             patch.setattr(parts, "WEIGHTS", tmp_path)
@@ -128,8 +128,12 @@ def test_another_unet_is_another_run_of_dcac_and_the_same_baseline(make, other_w
     baseline, dcac = make("baseline"), make("dcac")
     with other_weights("unet"):
         assert make("baseline").key == baseline.key and make("dcac").key != dcac.key
-    with other_weights("another U-Net that is added"):
+    image = make("image_cross_view")
+    with other_weights("image_unet"):
         assert make("baseline").keys == baseline.keys and make("dcac").keys == dcac.keys
+        assert make("image_cross_view").key != image.key
+    with other_weights("unet"):
+        assert make("image_cross_view").key == image.key
 
 
 def test_paths_of_ones_own_do_not_ask_for_the_drawn_world(make, monkeypatch):

@@ -57,22 +57,30 @@ def test_the_card_tells_how_the_parts_were_made_and_sampled(made):
     assert {"python", "torch", "diffusers", "commit"} <= set(told["versions"])
     assert told["sampled"] == {"captions": list(card.ASKED), "sampler": "DDIM", "seed": 0, "steps": 50, "guidance": 3.0}
     assert told["quality"]["pictures"] == "100 of web seed 1, unseen in training"
+    for name, what in (("unet", "caption"), ("image_unet", "embedding")):
+        errors = told["quality"][f"{name}_noise_error"]
+        assert set(errors) == {f"own {what}", f"another's {what}", f"no {what}", "value"}
     assert Image.open(made / card.SAMPLES).size == (64 * len(card.ASKED), 128)
     assert Image.open(made / card.BACK).size == (64 * 12, 256)
 
 
-def test_a_unet_of_image_embeddings_has_a_card_without_captions(made, tmp_path):
-    folder = shutil.copytree(made, tmp_path / "parts")
-    assert (folder / card.SAMPLES).exists()  # of the U-Net before
-    assert run_tool("--output", folder, "--parts", "unet", "--condition", "image", "--device", "cpu") == 0
-    told = json.loads((folder / card.CARD).read_text())
-    assert told["training"]["unet"]["command"].endswith("--device cpu --condition image")
-    assert {"own embedding", "another's embedding", "no embedding", "value"} == set(told["quality"]["unet_noise_error"])
-    assert told["sampled"] == {} and not (folder / card.SAMPLES).exists()
-
-
 def test_sampled_pictures_are_asked_for_in_words_that_have_a_number():
-    captions.tokenize(card.ASKED)
+    assert len(captions.tokenize(card.ASKED)) == len(card.ASKED)  # an unknown word raises
+
+
+def test_a_unet_is_trained_alone_and_the_others_stay(made, tmp_path):
+    folder = shutil.copytree(made, tmp_path / "parts")
+    assert run_tool("--output", folder, "--parts", "image_unet", "--seed", 6, "--device", "cpu") == 0
+    changed = {name for name, file in parts.FILES.items() if (folder / file).read_bytes() != (made / file).read_bytes()}
+    assert changed == {"image_unet"}
+
+
+def test_the_folder_of_the_image_unet_has_the_vae_of_the_other(made):
+    one, two = (
+        {file.name: file.read_bytes() for file in (made / name / "vae").iterdir()}
+        for name in (parts.STABLE_DIFFUSION, parts.IMAGE_VARIATIONS)
+    )
+    assert one == two and b"_name_or_path" not in one["config.json"]
 
 
 @pytest.mark.parametrize("name", ["clip", "vae"])
@@ -80,21 +88,26 @@ def test_a_card_is_refused_to_a_unet_that_learned_from_another_part(made, tmp_pa
     folder = shutil.copytree(made, tmp_path / "parts")
     with open(folder / parts.FILES[name], "ab") as file:
         file.write(b"another")
-    with pytest.raises(InputError, match="U-Net in .*parts has learned from another CLIP or VAE than lies there"):
+    with pytest.raises(InputError, match="unet in .*parts has learned from another CLIP or VAE than lies there"):
         card.write_card(folder, tmp_path, versions={})
 
 
-def test_a_card_is_refused_to_a_unet_that_does_not_tell_from_what_it_learned(made, tmp_path):
+@pytest.mark.parametrize("name", parts.CONDITION_WIDTHS)
+def test_a_card_is_refused_to_a_unet_that_does_not_tell_from_what_it_learned(made, tmp_path, name):
     folder = shutil.copytree(made, tmp_path / "parts")
-    record = folder / "unet.training.json"
+    record = folder / f"{name}.training.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), pretraining.SOURCES: None}))
-    with pytest.raises(InputError, match="says trained_with_sha256 of unet.training.json; train it again"):
+    with pytest.raises(InputError, match=f"says trained_with_sha256 of {name}.training.json; train it again"):
         card.write_card(folder, tmp_path, versions={})
 
 
 @pytest.mark.parametrize(
     ("names", "lacks"),
-    [(["unet"], "clip and no vae"), (["clip"], "vae and no unet"), ([], "clip and no vae and no unet")],
+    [
+        (["unet", "image_unet"], "clip and no vae"),
+        (["clip", "image_unet"], "vae and no unet"),
+        ([], "clip and no vae and no unet and no image_unet"),
+    ],
 )
 def test_parts_that_lack_others_are_refused_before_anything_is_trained(small, tmp_path, capsys, names, lacks):
     assert run_tool("--output", tmp_path / "new", "--parts", *names) == 2
@@ -104,10 +117,14 @@ def test_parts_that_lack_others_are_refused_before_anything_is_trained(small, tm
 
 def test_a_new_clip_needs_a_new_unet(made, capsys):
     before = (made / parts.FILES["clip"]).stat().st_mtime_ns
-    assert run_tool("--output", made, "--parts", "clip") == 2
-    assert "has learned from another clip than --parts clip trains; add unet to --parts" in capsys.readouterr().err
+    assert run_tool("--output", made, "--parts", "clip", "unet") == 2
+    told = "learned from another CLIP or VAE than --parts clip unet trains; add image_unet to --parts"
+    assert told in capsys.readouterr().err
+    assert run_tool("--output", made, "--parts", "vae") == 2
+    assert "--parts vae trains; add unet image_unet to --parts" in capsys.readouterr().err
     assert (made / parts.FILES["clip"]).stat().st_mtime_ns == before
-    pretraining.check_parts(["clip", "unet"], made)  # no error
+    pretraining.check_parts(["clip", "unet", "image_unet"], made)  # no error
+    pretraining.check_parts(["image_unet"], made)
     pretraining.check_parts([], made)  # the card alone
 
 

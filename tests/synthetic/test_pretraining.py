@@ -72,7 +72,7 @@ def test_all_parts_learn_and_are_read_by_dcac(web, tmp_path, caplog):
     caplog.set_level("INFO")
     for name in PARTS:
         pretrain(name, web, tmp_path, seed=3, device="cpu", schedule=Schedule(24, 16, 1e-3))
-    losses = {name: [] for name in ("CLIP", "VAE", "U-Net")}
+    losses = {name: [] for name in PARTS}
     for record in caplog.records:
         if ": step " in record.message:
             losses[record.message.split(":")[0]].append(float(record.message.split()[-1]))
@@ -90,20 +90,19 @@ def test_all_parts_learn_and_are_read_by_dcac(web, tmp_path, caplog):
 
 
 def test_a_unet_is_conditioned_on_the_image_embedding_of_the_small_clip(web, tmp_path, caplog, make_trainer):
-    """And trains under ImageEmbeddingConditioner. The other parts are the shipped ones."""
+    """And is read by DCAC from a folder of its own. CLIP and VAE are the shipped ones."""
     caplog.set_level("INFO")
     shutil.copy(parts.part("clip"), parts.part("clip", tmp_path))
     shutil.copytree(parts.part("stable-diffusion") / "vae", parts.part("stable-diffusion", tmp_path) / "vae")
-    pretrain("unet", web, tmp_path, seed=3, device="cpu", schedule=Schedule(40, 16, 1e-3), condition="image")
-    values = [float(record.message.split()[-1]) for record in caplog.records if "U-Net: step " in record.message]
+    pretrain("image_unet", web, tmp_path, seed=3, device="cpu", schedule=Schedule(40, 16, 1e-3))
+    values = [float(record.message.split()[-1]) for record in caplog.records if "image_unet: step " in record.message]
     assert np.mean(values[-5:]) < np.mean(values[:5])
-    assert json.loads((tmp_path / "unet.training.json").read_text())["condition"] == "image"
-    clip, unet = parts.load_clip(tmp_path), parts.load_unet(tmp_path)
+    clip, unet = parts.load_clip(tmp_path), parts.load_unet("image_unet", tmp_path)
     states = image_states(clip, web)
     torch.testing.assert_close(states[5, 0], clip.encode_image(scaled(web.images[5:6]))[0].detach())
-    errors = quality.noise_errors(unet, parts.load_vae(tmp_path), clip, web, "image")
+    errors = quality.noise_errors(unet, parts.load_vae(tmp_path), clip, web, "image_unet")
     assert errors["value"] == pytest.approx(errors["another's embedding"] / errors["own embedding"] - 1)
-    weights = ("MODEL.DCAC.DIFFUSION.WEIGHTS", str(parts.part("stable-diffusion", tmp_path)))
+    weights = ("MODEL.DCAC.DIFFUSION.WEIGHTS", str(parts.part(parts.IMAGE_VARIATIONS, tmp_path)))
     trainer = make_trainer("ma_ms.yml", *weights, "MODEL.DCAC.CONDITIONER.NAME", "ImageEmbeddingConditioner")
     assert trainer.model.feedback.denoiser.condition_dim == 128
 
@@ -138,13 +137,16 @@ def shipped():
 
 def test_the_card_is_of_the_shipped_files(shipped):
     files = sorted(parts.WEIGHTS.rglob("*.safetensors"))
-    assert {file.relative_to(parts.WEIGHTS).as_posix() for file in files} == set(shipped["sha256"]) and len(files) == 3
+    assert {file.relative_to(parts.WEIGHTS).as_posix() for file in files} == set(shipped["sha256"]) and len(files) == 5
     for file in files:
         assert sha256(file.read_bytes()).hexdigest() == shipped["sha256"][file.relative_to(parts.WEIGHTS).as_posix()]
-    assert sum(file.stat().st_size for file in files) == shipped["bytes"] <= 15e6
+    assert sum(file.stat().st_size for file in files) == shipped["bytes"] <= 20e6
     assert set(shipped["training"]) == set(PARTS)
     learned_from = {name: shipped["sha256"][parts.FILES[name]] for name in ("clip", "vae")}
-    assert shipped["training"]["unet"][SOURCES] == learned_from
+    assert all(shipped["training"][name][SOURCES] == learned_from for name in parts.CONDITION_WIDTHS)
+    assert shipped["sha256"][parts.FILES["image_vae"]] == learned_from["vae"], (
+        "a training reads it beside the image_unet"
+    )
 
 
 def test_the_shipped_clip_names_what_it_has_not_seen(shipped, unseen):
@@ -165,15 +167,25 @@ def test_the_shipped_vae_gives_pictures_back(shipped, unseen):
 
 
 def test_the_shipped_unet_listens_to_captions(unseen):
-    errors = quality.noise_errors(parts.load_unet(), parts.load_vae(), parts.load_clip(), unseen)
+    errors = quality.noise_errors(parts.load_unet("unet"), parts.load_vae(), parts.load_clip(), unseen, "unet")
     assert errors["own caption"] < errors["no caption"] < errors["another's caption"]
+
+
+def test_the_shipped_image_unet_listens_more_to_embeddings_than_the_other_to_captions(shipped, unseen):
+    """The condition's value; the card has it for 2,000 images, here are 300."""
+    models = parts.load_vae(), parts.load_clip(), unseen
+    of_captions, of_embeddings = (
+        quality.noise_errors(parts.load_unet(name), *models, name)["value"] for name in ("unet", "image_unet")
+    )
+    assert of_embeddings == pytest.approx(shipped["quality"]["image_unet_noise_error"]["value"], abs=0.1)
+    assert of_embeddings > 5 * of_captions
 
 
 def test_sampled_pictures_are_of_the_colour_that_was_asked_for():
     asked = [
         f"a man in a {colour} plain shirt and {colour} trousers with no hat" for colour in ("red", "blue", "green")
     ]
-    models = parts.load_unet(), parts.load_vae(), parts.load_clip()
+    models = parts.load_unet("unet"), parts.load_vae(), parts.load_clip()
     picture = np.asarray(quality.sampled(*models, asked, seed=1, steps=20, guidance=3.0), float)
     assert picture.shape == (128, 3 * 64, 3)
     middles = [picture[30:100, 64 * index + 20 : 64 * index + 44].mean(axis=(0, 1)) for index in range(3)]

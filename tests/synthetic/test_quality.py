@@ -36,7 +36,7 @@ def test_the_schedulers_noise_is_that_of_the_diffusion_process_to_the_bit():
 
 def test_samples_are_those_of_diffusers_own_loop():
     """With classifier-free guidance, and the caption "" as what tells nothing."""
-    unet, vae, clip = parts.load_unet(), parts.load_vae(), parts.load_clip()
+    unet, vae, clip = parts.load_unet("unet"), parts.load_vae(), parts.load_clip()
     texts, guidance = ["a man in a red shirt", "a woman in a blue shirt"], 3.0
     told, untold = (text_states(clip, captions.tokenize(asked)) for asked in (texts, ["", ""]))
     scheduler = DDIMScheduler.from_config(parts.new_scheduler().config, clip_sample=False, set_alpha_to_one=False)
