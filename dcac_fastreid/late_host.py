@@ -13,13 +13,11 @@ from types import ModuleType
 HOST, PACKAGE = "fastreid", __package__
 # What of this package imports neither PyTorch nor fast-reid, with all below it; the import of anything else brings them first.
 LIGHT = (
-    "__main__", "arguments", "command_line", "commands", "compat", "errors", "helper_processes", "json_files", "late_host", "names",
-    "output_files", "plugin", "shipped", "waiting", "wrong_files",
+    "__main__", "analysis.options", "arguments", "command_line", "commands", "compat", "data", "errors", "experiments.paper",
+    "experiments.protocols", "experiments.rows", "helper_processes", "json_files", "late_host", "names", "output_files", "plugin",
+    "shipped", "waiting", "wrong_files",
 )  # fmt: skip
-# The same of single modules, and of the packages above them.
-LIGHT_MODULES = (
-    "analysis", "analysis.options", "experiments", "experiments.paper", "experiments.protocols", "experiments.rows",
-)  # fmt: skip
+HEAVY = ("data.loading",)  # what of it does
 
 
 class _Watch(MetaPathFinder):
@@ -28,8 +26,7 @@ class _Watch(MetaPathFinder):
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None):
         """Where this import needs the host: the module that is there by the end. Else None, as a finder that knows nothing."""
         package, _, inner = name.partition(".")
-        light = inner.partition(".")[0] in LIGHT or inner in LIGHT_MODULES
-        if name != HOST and (package != PACKAGE or light):
+        if name != HOST and (package != PACKAGE or is_light(inner)):
             return None
         load_host()
         module = sys.modules.pop(name, None)  # one that is found there is executed a second time
@@ -47,6 +44,16 @@ class _AlreadyThere(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         module.__spec__ = self._spec
+
+
+def is_light(module: str) -> bool:
+    """Of a module of this package, or of the package that a light module lies in."""
+    holds_light = any(light.startswith(f"{module}.") for light in LIGHT)
+    return holds_light or (_lies_in(module, LIGHT) and not _lies_in(module, HEAVY))
+
+
+def _lies_in(module: str, packages: Sequence[str]) -> bool:
+    return any(f"{module}.".startswith(f"{package}.") for package in packages)
 
 
 def load_host() -> None:

@@ -49,7 +49,18 @@ ALLOWED = {
     "data": {"synthetic"},
     "deploy": {"checkpoint", "data", "engine"},
     "synthetic": {"diffusion", "reid"},  # sampling; where the architecture of its small CLIP lies
-    "engine": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "losses", "reid", "telemetry"},
+    "engine": {
+        "checkpoint",
+        "conditioners",
+        "config",
+        "data",
+        "dcac",
+        "diffusion",
+        "losses",
+        "reid",
+        "shipped",  # a config by its name
+        "telemetry",
+    },
     "errors": set(),
     "helper_processes": set(),
     "json_files": set(),

@@ -43,7 +43,7 @@ def run(folder: Path, *command) -> tuple[int, str]:
     os.chdir(folder)
     try:
         with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written):
-            main([str(word) for word in command])
+            main([str(word) for word in command], prog="python -m dcac_fastreid")
     except SystemExit as stopped:
         status = stopped.code
     finally:
@@ -225,14 +225,15 @@ def test_names_of_the_host_are_its_own_again(tmp_path):
 def test_wrong_calls_are_told_in_a_sentence(tmp_path):
     (tmp_path / "notes.txt").write_text("hello\n")
     for words, expected in (
-        ((), "required: SCRIPT\n"),
+        ((), "usage: python -m dcac_fastreid COMMAND"),
+        (("run",), "required: SCRIPT\n"),
         (("gone.py",), f"there is no script gone.py in {tmp_path}"),
-        ((tmp_path,), f"{tmp_path} is a folder; name the script"),
-        (("notes.txt",), "notes.txt is no script; expected the path of a Python file, whose name ends in .py"),
+        (("run", tmp_path), f"{tmp_path} is a folder; name the script"),
+        (("run", "notes.txt"), "notes.txt is no script; expected the path of a Python file, whose name ends in .py"),
     ):
         status, output = run(tmp_path, *words)
         assert status == 2 and expected in output and "Traceback" not in output
-    status, output = run(tmp_path, "--help")
+    status, output = run(tmp_path, "run", "--help")
     assert status == 0 and "SCRIPT" in output and "plain_train_net.py" in output
 
 

@@ -1,65 +1,44 @@
 """Data sets: where they lie, what is in them, and the loaders that a run reads."""
 
-from dcac_fastreid.data.checks.check_batches import brings_pairs, check_sampler
-from dcac_fastreid.data.checks.check_datasets import check_datasets
-from dcac_fastreid.data.checks.corrupt import unreadable_pictures
-from dcac_fastreid.data.checks.leakage import check_leakage
-from dcac_fastreid.data.checks.see_doctor import see_doctor
-from dcac_fastreid.data.checks.test_split import check_test_split
-from dcac_fastreid.data.file_hashes import file_hashes
-from dcac_fastreid.data.images import read_image, upright_rgb
-from dcac_fastreid.data.loading.epoch_sampler import EpochSampler
-from dcac_fastreid.data.loading.held_out import held_out
-from dcac_fastreid.data.loading.loaders import (
-    build_plain_train_loader,
-    build_test_loader,
-    build_train_loader,
-    build_validation_loaders,
-)
-from dcac_fastreid.data.loading.pixel_storage import available_memory
-from dcac_fastreid.data.loading.transforms import test_size, test_transforms, train_transforms
-from dcac_fastreid.data.locations import (
-    cache_folder,
-    data_root,
-    shipped_weights,
-    synthetic_data_is_there,
-    synthetic_versions,
-    use_data_root,
-    weights_path,
-    with_local_weights,
-)
-from dcac_fastreid.data.readers import dg_datasets, person_folders  # noqa: F401  # registers DG_Market1501, PersonFolders and others
-from dcac_fastreid.data.readers.description import describe_dataset, describe_world
+from importlib import import_module
 
-__all__ = [
-    "EpochSampler",
-    "available_memory",
-    "brings_pairs",
-    "build_plain_train_loader",
-    "build_test_loader",
-    "build_train_loader",
-    "build_validation_loaders",
-    "cache_folder",
-    "check_datasets",
-    "check_leakage",
-    "check_sampler",
-    "check_test_split",
-    "data_root",
-    "describe_dataset",
-    "describe_world",
-    "file_hashes",
-    "held_out",
-    "read_image",
-    "see_doctor",
-    "shipped_weights",
-    "synthetic_data_is_there",
-    "synthetic_versions",
-    "test_size",
-    "test_transforms",
-    "train_transforms",
-    "unreadable_pictures",
-    "upright_rgb",
-    "use_data_root",
-    "weights_path",
-    "with_local_weights",
-]
+# Public name -> the module that has it, imported when it is first used: to look at a data set needs no PyTorch.
+_PUBLIC = {
+    "EpochSampler": "loading.epoch_sampler",
+    "available_memory": "loading.pixel_storage",
+    "brings_pairs": "checks.check_batches",
+    "build_plain_train_loader": "loading.loaders",
+    "build_test_loader": "loading.loaders",
+    "build_train_loader": "loading.loaders",
+    "build_validation_loaders": "loading.loaders",
+    "cache_folder": "locations",
+    "check_datasets": "checks.check_datasets",
+    "check_leakage": "checks.leakage",
+    "check_sampler": "checks.check_batches",
+    "check_test_split": "checks.test_split",
+    "data_root": "locations",
+    "describe_dataset": "readers.description",
+    "describe_world": "readers.description",
+    "file_hashes": "hashes",
+    "held_out": "loading.held_out",
+    "read_image": "images",
+    "see_doctor": "checks.see_doctor",
+    "shipped_weights": "locations",
+    "synthetic_data_is_there": "locations",
+    "synthetic_versions": "locations",
+    "test_size": "loading.transforms",
+    "test_transforms": "loading.transforms",
+    "train_transforms": "loading.transforms",
+    "unreadable_pictures": "checks.corrupt",
+    "upright_rgb": "images",
+    "use_data_root": "locations",
+    "weights_path": "locations",
+    "with_local_weights": "locations",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str):
+    if name in _PUBLIC:
+        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -10,7 +11,6 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import printable
 from dcac_fastreid.wrong_files import HEAD, what_else
-from fastreid.utils.file_io import PathManager
 
 
 def read_image(path: str) -> Image.Image:
@@ -25,7 +25,7 @@ def read_image(path: str) -> Image.Image:
     """
     if "://" not in path and not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
         raise _unreadable(path, "it is a folder, a pipe or a device", "name a file")
-    with PathManager.open(path, "rb") as file:
+    with _open(path) as file:
         try:
             image = Image.open(file)
             image.load()
@@ -57,6 +57,14 @@ def read_image_of_run(path: str) -> Image.Image:
 def upright_rgb(image: Image.Image) -> Image.Image:
     """An opened picture as `read_image` gives it. Raises ValueError: values without a known range."""
     return _as_rgb(_upright(image))
+
+
+def _open(path: str) -> BinaryIO:
+    if "://" not in path:
+        return open(path, "rb")
+    from fastreid.utils.file_io import PathManager  # late: with PyTorch
+
+    return PathManager.open(path, "rb")
 
 
 def _unreadable(path: str, reason: str, next_step: str = "copy it again") -> InputError:

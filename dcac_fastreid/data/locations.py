@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import fastreid.data.build
 from dcac_fastreid.arguments import SEEDS, as_path, as_text
 from dcac_fastreid.errors import InputError
 
@@ -108,6 +107,8 @@ def shipped_weights() -> dict[str, str]:
 
 def use_data_root(cfg) -> str:
     """Makes fast-reid's own loaders read from DATASETS.ROOT; returns the folder."""
+    import fastreid.data.build  # late: the other questions of this file do without
+
     root = data_root(cfg.DATASETS.ROOT)
     fastreid.data.build._root = root  # read there at every call; set once from the environment when it was imported
     return root

@@ -9,7 +9,7 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dcac_fastreid.data.file_hashes import kept_hashes
+from dcac_fastreid.data.hashes import kept_hashes
 from dcac_fastreid.data.images import read_image
 from dcac_fastreid.errors import InputError
 

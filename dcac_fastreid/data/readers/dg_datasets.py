@@ -1,14 +1,13 @@
-"""The data sets of the domain generalisation protocols, in the folders that people have; fast-reid's own classes stay."""
+"""The data sets of the domain generalisation protocols, in the folders that people have."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from dcac_fastreid.data.readers.file_names import FileNaming, read_folder, read_list
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS, LISTS, Located
 from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
-from fastreid.data.datasets import DATASET_REGISTRY
-from fastreid.data.datasets.bases import ImageDataset
 
 logger = logging.getLogger("fastreid.dcac")
 
@@ -17,8 +16,8 @@ DRAWN_WORLD = "drawn-world.json"  # in the root of a drawn world, whose domains 
 VALIDATION = "validation"  # folder of a synthetic data set: people neither trained on nor tested
 
 
-class NamedFilesDataset(ImageDataset):
-    """A data set whose file names tell person and camera, as fast-reid's datasets deliver it, in sorted order.
+class NamedFilesDataset:
+    """A data set whose file names tell person and camera: its lists `train`, `query` and `gallery`, in sorted order.
 
     Training: (path, "NAME_PERSON", "NAME_CAMERA"), so that no person of another data set, or of the test, has that label;
     query and gallery: (path, person, camera), numbers, cameras from 0. Junk (person -1) is left out. `validation`, as training:
@@ -27,15 +26,15 @@ class NamedFilesDataset(ImageDataset):
     Args:
         root: the data root; the folder below it is the first complete one in KNOWN_DATASETS.
         verbose: log the folder, and a warning where the counts are not those of the literature.
-        kwargs: fast-reid's, such as combineall.
     Raises:
         InputError: folder, part or picture missing, or a file name that does not fit; names the path.
     """
 
+    _junk_pids: Sequence[int] = ()  # what COMBINEALL leaves out
     dataset_name = ""  # the prefix; fast-reid's own where it has the data set
     naming: FileNaming
 
-    def __init__(self, root="datasets", verbose=True, **kwargs):
+    def __init__(self, root: str | Path = "datasets", verbose: bool = True):
         name = type(self).__name__
         known = KNOWN_DATASETS[name]
         located = known.locate(root)
@@ -49,8 +48,7 @@ class NamedFilesDataset(ImageDataset):
                 compare_counts(name, splits)
         folder = located.folder / VALIDATION
         self.validation = self._labelled(read_folder(folder, self.naming) if synthetic and folder.is_dir() else [])
-        train = self._labelled(splits["train"])
-        super().__init__(train, splits["query"], splits["gallery"], verbose=verbose, **kwargs)
+        self.train, self.query, self.gallery = self._labelled(splits["train"]), splits["query"], splits["gallery"]
 
     def _labelled(self, items: list[tuple[str, int, int]]) -> list[tuple[str, str, str]]:
         return [
@@ -73,16 +71,14 @@ def compare_counts(name: str, splits: dict[str, list]) -> None:
             )
 
 
-@DATASET_REGISTRY.register()
 class DG_Market1501(NamedFilesDataset):
     """Market1501; the distractors of its gallery are person 0."""
 
-    _junk_pids = [0, -1]  # what COMBINEALL leaves out, as in fast-reid's class
+    _junk_pids = [0, -1]  # as in fast-reid's class
     dataset_name = "market1501"
     naming = FileNaming(r"(-?\d+)_c(\d+)", "0002_c1s1_000451_03.jpg", range(1502), range(1, 7))
 
 
-@DATASET_REGISTRY.register()
 class DG_DukeMTMC(NamedFilesDataset):
     """DukeMTMC-reID."""
 
@@ -90,7 +86,6 @@ class DG_DukeMTMC(NamedFilesDataset):
     naming = FileNaming(r"(-?\d+)_c(\d+)", "0005_c2_f0046985.jpg", range(10_000), range(1, 9))
 
 
-@DATASET_REGISTRY.register()
 class DG_MSMT17(NamedFilesDataset):
     """MSMT17, trained on list_train and list_val (fast-reid's class leaves list_val out).
 
@@ -114,7 +109,6 @@ class DG_MSMT17(NamedFilesDataset):
         return [train + val, query, gallery]
 
 
-@DATASET_REGISTRY.register()
 class DG_CUHK03NP(NamedFilesDataset):
     """CUHK03 in the new protocol (767 / 700 identities), detected boxes: the one that the paper uses."""
 
@@ -122,6 +116,5 @@ class DG_CUHK03NP(NamedFilesDataset):
     naming = FileNaming(r"(-?\d+)_c(\d+)", "0001_c1_1.png", range(1_468), range(1, 3))
 
 
-@DATASET_REGISTRY.register()
 class DG_CUHK03NPLabeled(DG_CUHK03NP):
     """CUHK03 in the new protocol, boxes drawn by hand: the same people as DG_CUHK03NP, so the same labels."""

@@ -1,4 +1,4 @@
-"""PersonFolders: one's own photos, a folder for each person, as a data set of fast-reid."""
+"""PersonFolders: one's own photos, a folder for each person, as a data set."""
 
 import logging
 import os
@@ -13,8 +13,6 @@ from dcac_fastreid.data.readers.photos import Photo, check_cameras, read_photos
 from dcac_fastreid.data.readers.walk import check_folder, contents
 from dcac_fastreid.data.warn_once import warn_of_passed_over
 from dcac_fastreid.errors import InputError
-from fastreid.data.datasets import DATASET_REGISTRY
-from fastreid.data.datasets.bases import ImageDataset
 
 logger = logging.getLogger("fastreid.dcac")
 
@@ -35,8 +33,7 @@ class OwnSplits:
     notes: list[str]
 
 
-@DATASET_REGISTRY.register()
-class PersonFolders(ImageDataset):
+class PersonFolders:
     """One's own photos: PERSON/*.jpg, for training and testing without any other preparation.
 
     They lie in the folder `person_folders` below the data root, or, where it has none, in the root itself. In that folder is
@@ -63,9 +60,11 @@ class PersonFolders(ImageDataset):
     Raises: InputError: no such folder, no photos in it, or an order that leaves person or camera open; names the path.
     """
 
+    _junk_pids = ()
     dataset_name = "own"
+    validation = ()
 
-    def __init__(self, root="datasets", verbose=True, **kwargs):
+    def __init__(self, root: str | Path = "datasets", verbose: bool = True):
         folder = folder_below(root)
         self.splits = read_splits(folder)
         self.variant = _in_words(folder, self.splits)
@@ -77,10 +76,12 @@ class PersonFolders(ImageDataset):
                     "PersonFolders: cameras are unknown, so a match may be by the query's own camera and of the same moment; "
                     "its score is higher than under the usual protocol, and compares with none but its own"
                 )
-        train = [(photo.path, f"own_{photo.person}", f"own_{photo.camera or 'unknown'}") for photo in self.splits.train]
+        self.train = [
+            (photo.path, f"own_{photo.person}", f"own_{photo.camera or 'unknown'}") for photo in self.splits.train
+        ]
         numbers = _numbers({photo.person for photo in (*self.splits.query, *self.splits.gallery)})
         self.person_names = {number: name for name, number in numbers.items()}
-        super().__init__(train, *_tested(self.splits, numbers), verbose=verbose, **kwargs)
+        self.query, self.gallery = _tested(self.splits, numbers)
 
     def has_cameras(self, split: str) -> bool:
         """Are the cameras of train, query or gallery known? Where not, fast-reid gets other labels in their place.

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from dcac_fastreid.arguments import as_path
-from dcac_fastreid.data import file_hashes
+from dcac_fastreid.data.hashes import file_hashes
 from dcac_fastreid.deploy.extractor import FeatureExtractor
 from dcac_fastreid.deploy.pictures import counted, pictures_in, readable
 from dcac_fastreid.deploy.search.calibration_file import remove_calibration_of_others

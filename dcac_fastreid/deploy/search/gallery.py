@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from dcac_fastreid.arguments import as_count
-from dcac_fastreid.data import file_hashes
+from dcac_fastreid.data.hashes import file_hashes
 from dcac_fastreid.deploy.encoder import Identity, same_encoder
 from dcac_fastreid.deploy.pictures import pictures_in
 from dcac_fastreid.deploy.search.feature_folder import index_command, read_feature_folder, state_of

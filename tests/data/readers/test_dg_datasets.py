@@ -92,7 +92,7 @@ def test_boxes_of_msmt17_may_keep_their_original_names(draw, tmp_path):
 
 def test_joined_splits_of_msmt17_share_no_person(lay_out_lists, tmp_path):
     lay_out_lists(tmp_path / "MSMT17_V1")
-    joined = DG_MSMT17(root=str(tmp_path), combineall=True).train
+    joined = DATASET_REGISTRY.get("DG_MSMT17")(root=str(tmp_path), combineall=True).train
     assert {person for person, _ in labels(joined)} == {"msmt17_0", "msmt17_1", "msmt17_test_0", "msmt17_test_1"}
 
 
@@ -100,7 +100,8 @@ def test_joined_splits_of_market_leave_the_distractors_out_as_fast_reid_does(lay
     lay_out(tmp_path / MARKET, "DG_Market1501")
     draw(tmp_path / MARKET / "bounding_box_test", "0000_c1s1_000001_01.jpg")
     theirs = Market1501(root=str(tmp_path), combineall=True).train
-    assert sorted(DG_Market1501(root=str(tmp_path), combineall=True).train) == sorted(theirs)
+    ours = DATASET_REGISTRY.get("DG_Market1501")(root=str(tmp_path), combineall=True).train
+    assert sorted(ours) == sorted(theirs)
 
 
 def test_detected_and_labeled_boxes_are_two_folders_of_the_same_people(lay_out, tmp_path):

@@ -2,17 +2,15 @@
 
 import os
 import sqlite3
-import sys
 from contextlib import closing
 
 import pytest
 
-from dcac_fastreid.data import file_hashes
-from dcac_fastreid.data.file_hashes import BYTES, FILE, kept_hashes, picture_hashes
+from dcac_fastreid.data import hashes
+from dcac_fastreid.data.hashes import BYTES, FILE, file_hashes, kept_hashes, picture_hashes
 from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
 
-MODULE = sys.modules["dcac_fastreid.data.file_hashes"]  # the package has a function of that name
 ONE = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"  # printf one | sha256sum
 
 
@@ -27,7 +25,7 @@ def file(tmp_path, monkeypatch):
 
 def test_a_locked_database_is_not_waited_for_in_silence(file, logged, monkeypatch):
     file_hashes([file])
-    monkeypatch.setattr(MODULE, "WAIT", 0.1)
+    monkeypatch.setattr(hashes, "WAIT", 0.1)
     os.utime(file, ns=(0, 0))
     with closing(sqlite3.connect(file.parent / "cache" / FILE, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -46,7 +44,7 @@ def test_what_was_computed_is_not_computed_again_where_it_cannot_be_written(file
     def refuse(*args):
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(MODULE, "_keep", refuse)
+    monkeypatch.setattr(hashes, "_keep", refuse)
     made = kept_hashes([file], BYTES, lambda path: computed.append(path) or "ab")
     assert made == {str(file): "ab"} and computed == [str(file)] and "disk is full" in logged()[0]
 
