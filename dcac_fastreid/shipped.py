@@ -1,5 +1,6 @@
 """Where do the configs lie that come with the package?"""
 
+import argparse
 import os
 from pathlib import Path
 
@@ -17,3 +18,9 @@ def config_path(file: str | os.PathLike) -> Path:
     path = Path(os.path.expanduser(file))
     named = configs() / path
     return named if not path.exists() and not path.is_absolute() and named.is_file() else path
+
+
+def with_config_path(args: argparse.Namespace) -> argparse.Namespace:
+    """fast-reid's command line with the path of its --config-file in the place of a shipped config's name."""
+    file = getattr(args, "config_file", "")
+    return argparse.Namespace(**vars(args) | {"config_file": str(config_path(file))}) if file else args

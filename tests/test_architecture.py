@@ -66,7 +66,7 @@ ALLOWED = {
     "json_files": set(),
     "experiments": {"checkpoint", "config", "data", "engine"},
     "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
-    "host_scripts": {"checkpoint", "compat", "config", "data", "engine", "reid"},
+    "host_scripts": {"checkpoint", "compat", "config", "data", "engine", "reid", "shipped"},
     "telemetry": {"conditioners"},
     "tensor_files": set(),
     "waiting": set(),

@@ -6,6 +6,7 @@ import sys
 import time
 
 from dcac_fastreid.arguments import as_path
+from dcac_fastreid.commands.options import add_verbose
 from dcac_fastreid.shipped import configs
 
 DESCRIPTION = (
@@ -18,20 +19,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", default="logs/demo", metavar="DIR", help="configs, metrics, checkpoints (default: logs/demo)"
     )
+    add_verbose(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     from dcac_fastreid.engine.run_folder import take
 
     with take(str(as_path(args.output, "--output"))):
-        return _run(args.output)
+        return _run(args.output, verbose=args.verbose)
 
 
-def _run(output: str) -> int:
+def _run(output: str, *, verbose: bool) -> int:
     from dcac_fastreid.experiments import demo
 
     start = time.perf_counter()
-    rows = demo.run_demo(str(configs() / "DCAC" / "synthetic"), output)
+    rows = demo.run_demo(str(configs() / "DCAC" / "synthetic"), output, verbose=verbose)
     pictures = _draw_pictures(output)
     print(f"\n{demo.table(rows)}\n\n{pictures}")
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes; checkpoints are in {output}.")

@@ -3,6 +3,8 @@
 import argparse
 import os
 
+from dcac_fastreid.commands.options import add_verbose
+
 DESCRIPTION = "Trains a model from a config file, with fast-reid's own command line; with --eval-only tests it."
 CONFIG = "a config's path, or the name of a shipped one, such as DCAC/ma_ms.yml or DCAC/synthetic/ma_ms.yml"
 OPTS = "KEY VALUE ... of the config, such as OUTPUT_DIR logs/mine"
@@ -15,8 +17,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Those of training and test, with fast-reid's names and defaults."""
+    """Those of training and test: fast-reid's with its names and defaults, and -v."""
     parser.add_argument("--config-file", default="", metavar="FILE", help=CONFIG)
+    add_verbose(parser)
     parser.add_argument("--num-gpus", type=int, default=1, metavar="N", help="GPUs of each machine (default: 1)")
     parser.add_argument("--num-machines", type=int, default=1, metavar="N", help="(default: 1)")
     parser.add_argument("--machine-rank", type=int, default=0, metavar="N", help="of this machine (default: 0)")

@@ -19,6 +19,7 @@ PATCHES = (
     ("late_imports.import_torchvision_without_compiler", "PyTorch's compiler is imported by what compiles"),
     ("late_imports.import_scikit_learn_late", "scikit-learn is imported by the first ROC curve"),
     ("log_lines.show_names", "names of files in log lines are seen, and do nothing else"),
+    ("log_lines.say_what_is", "no log line calls a Markdown table csv, or tells of a compilation that is none"),
     ("solver.keep_parameters_separate", "the optimizer trains: no contiguous parameters, which zero_grad now detaches"),
     ("solver.find_lamb", "SOLVER.OPT Lamb"),
     ("backbones.find_settings", "RegNet and EfficientNet from any working directory, and one after the other"),

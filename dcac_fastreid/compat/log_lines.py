@@ -27,4 +27,19 @@ def show_names() -> None:
     own lines have tables and colours, and keep them.
     """
     logger._cached_log_stream = log_stream
-    logging.getLogger("fastreid.dcac").addFilter(escape)
+    for name in ("fastreid.dcac", "fastreid.dcac.console"):
+        logging.getLogger(name).addFilter(escape)
+
+
+def correct(record: logging.LogRecord) -> bool:
+    if isinstance(record.msg, str):
+        record.msg = record.msg.replace(" in csv format", "")
+    return "reid evaluation cython tool" not in str(record.msg)
+
+
+def say_what_is() -> None:
+    """fastreid/engine/defaults.py:448 and evaluation/testing.py:36 call a Markdown table csv; reid_evaluation.py:136 says that
+    it compiles something, which `evaluation.skip_compilation` prevents. Any version.
+    """
+    for name in ("engine.defaults", "evaluation.testing", "evaluation.reid_evaluation"):
+        logging.getLogger(f"fastreid.{name}").addFilter(correct)

@@ -1,12 +1,14 @@
 """Hooks of DCACTrainer: they know WHEN; what is done then is said elsewhere."""
 
 import logging
+import time
 from collections.abc import Callable
 
 import torch
 from tqdm import tqdm
 
 from dcac_fastreid.engine.average import WeightAverage
+from dcac_fastreid.engine.console import say_epoch
 from dcac_fastreid.engine.start import EncoderStart
 from dcac_fastreid.engine.tested_weights import TestedWeights
 from dcac_fastreid.telemetry import FeedbackVerdict, StepTelemetry
@@ -127,9 +129,16 @@ class TelemetrySampler(HookBase):
 
 
 class EpochProgress(HookBase):
-    """A progress bar over the steps of an epoch, where standard error is a terminal."""
+    """A progress bar over the steps of an epoch, where standard error is a terminal, and a line when it ends.
+
+    Stands before what saves and tests: the line is there when these begin, and its seconds are without them.
+    """
+
+    def before_train(self):
+        self._seconds, self._steps = 0.0, 0
 
     def before_epoch(self):
+        self._start, self._first = time.perf_counter(), self.trainer.iter
         total = self.trainer.epoch_steps.of(self.trainer.epoch)
         description = f"epoch {self.trainer.epoch + 1}/{self.trainer.max_epoch}"
         self._bar = tqdm(total=total, desc=description, unit="step", disable=None, leave=False)
@@ -139,6 +148,15 @@ class EpochProgress(HookBase):
 
     def after_epoch(self):
         self._bar.close()
+        steps, took = self.trainer.iter - self._first, time.perf_counter() - self._start
+        if not steps:
+            return
+        self._seconds, self._steps = self._seconds + took, self._steps + steps
+        histories = self.trainer.storage.histories()
+        losses = {name: history.avg(steps) for name, history in histories.items() if name.startswith("loss_")}
+        rate = histories["lr"].latest() if "lr" in histories else None
+        left = self._seconds / self._steps * (self.trainer.max_iter - self.trainer.iter)
+        say_epoch(self.trainer.epoch + 1, self.trainer.max_epoch, losses, rate, took, left)
 
     def after_train(self):
         if hasattr(self, "_bar"):  # of an epoch that was stopped: the line below it begins on the left

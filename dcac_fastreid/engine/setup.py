@@ -1,7 +1,6 @@
 """From fast-reid's command line to a run that can begin: every check first, then the output folder and the log."""
 
 import argparse
-import logging
 import os
 import re
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.config import read_config
 from dcac_fastreid.engine.config_file import changed, load_config
+from dcac_fastreid.engine.console import say_test, show_few_lines
 from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.engine.preflight import check_cache, check_inputs
 from dcac_fastreid.engine.run_folder import check_free, evaluation_folder, take
@@ -17,8 +17,10 @@ from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.engine.trial_model import check_model
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files
+from dcac_fastreid.shipped import with_config_path
 from fastreid.engine import default_setup
 from fastreid.utils import comm
+from fastreid.utils.logger import setup_logger
 
 STAYING = ("config.yaml", "log.txt")  # what a run writes and does not move out of the way of another one that begins
 
@@ -75,6 +77,8 @@ def _check_options(args: argparse.Namespace) -> None:
 def setup(args: argparse.Namespace):
     """The config of fast-reid's command line, with its output folder and log made.
 
+    Standard output gets a few lines, unless args.verbose is True; log.txt gets all.
+
     This process holds the folder from here on, until its training or the process ends. Raises InputError: another run does.
     """
     cfg = load_config(args.config_file, args.opts)
@@ -85,10 +89,12 @@ def setup(args: argparse.Namespace):
     if _begins_anew(args) and cfg.OUTPUT_DIR and comm.is_main_process():
         set_aside(cfg.OUTPUT_DIR)
     comm.synchronize()  # every process has read the run's seed before the first one writes config.yaml anew
-    default_setup(cfg, args)
-    precision = cfg.SOLVER.AMP.DTYPE if cfg.SOLVER.AMP.ENABLED else "fp32"
-    logging.getLogger("fastreid.dcac").info(f"Running on {cfg.MODEL.DEVICE}, training in {precision}")
-    if args.eval_only:  # a training writes it when it begins
+    if not getattr(args, "verbose", False):
+        setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank())  # as default_setup, which then finds it made
+        show_few_lines()
+    default_setup(cfg, with_config_path(args))
+    if args.eval_only:  # a training does both when it begins
+        say_test(cfg)
         write_stamp(cfg, training=False)
     return cfg
 

@@ -18,6 +18,7 @@ from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.build_tested_weights import build_average, build_start, build_tested_weights
 from dcac_fastreid.engine.captured_step import CapturedStep, forget_capture, why_not_captured
 from dcac_fastreid.engine.config_file import changed
+from dcac_fastreid.engine.console import say_results, say_training
 from dcac_fastreid.engine.epoch_steps import EpochSteps
 from dcac_fastreid.engine.held_out_condition import IDENTITIES, ConditionValue, why_no_condition_value
 from dcac_fastreid.engine.hooks import (
@@ -118,6 +119,12 @@ class DCACTrainer(DefaultTrainer):
         write_stamp(self.cfg, resumed=self.iter > 0)
         self.start_epoch, first_step = self.epoch_steps.place(self.iter)
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
+        say_training(
+            self.cfg,
+            self.data_loader.dataset,
+            [self.epoch_steps.of(epoch) for epoch in range(self.max_epoch)],
+            self.iter,
+        )
         logger.info(f"Starting training from epoch {self.start_epoch}" + (f", step {first_step}" if first_step else ""))
         with EventStorage(self.iter) as self.storage, fast_linear_layers(self.cfg.MODEL.DEVICE):
             try:
@@ -193,6 +200,8 @@ class DCACTrainer(DefaultTrainer):
         """fast-reid's, with a sentence below its tables for each result that its own test metric has picked."""
         with fast_linear_layers(cfg.MODEL.DEVICE):
             results = super().test(cfg, model)
+        if comm.is_main_process():
+            say_results(results if len(cfg.DATASETS.TESTS) != 1 else {cfg.DATASETS.TESTS[0]: results})
         for mark in marks(cfg.MODEL.WEIGHTS, cfg.DATASETS.TESTS):
             logger.warning(mark)
         return results
@@ -279,7 +288,7 @@ class DCACTrainer(DefaultTrainer):
             host.insert(evaluation + 3, BestCheckpointer(self.checkpointer))
         if self.cfg.MODEL.DCAC.TELEMETRY and isinstance(self.model, DCAC):
             host[evaluation + 2 : evaluation + 2] = self._condition_value(tested)  # behind the checkpoint of the epoch
-        return ours + host + [EpochProgress()]
+        return ours + [EpochProgress()] + host
 
     def _count_steps(self) -> None:
         """Replaces fast-reid's count, images // batch in every epoch, before hooks and writers ask for it."""

@@ -11,6 +11,7 @@ from dcac_fastreid import data
 from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.engine import DCACTrainer, load_config
 from dcac_fastreid.engine.config_file import changed
+from dcac_fastreid.engine.console import show_few_lines
 from dcac_fastreid.engine.run_folder import take
 from dcac_fastreid.experiments.protocols import DATASETS
 from fastreid.modeling import build_model
@@ -31,15 +32,18 @@ logger = logging.getLogger("fastreid.demo")
 Scores = Mapping[str, Mapping[str, float]]  # data set -> metric -> per cent
 
 
-def run_demo(configs: str, output: str, opts: Sequence = ()) -> dict[str, Scores]:
+def run_demo(configs: str, output: str, opts: Sequence = (), *, verbose: bool = False) -> dict[str, Scores]:
     """Runs the six rows; returns their scores by row, data set and metric.
 
     Args:
         configs: the folder configs/DCAC/synthetic.
         output: folder for configs, metrics and checkpoints.
         opts: KEY VALUE pairs for all trainings.
+        verbose: standard output gets all that is logged, else a line for each row.
     """
     setup_logger()
+    if not verbose:
+        show_few_lines(logger.name)
     rows = {}
     for row, file in CONFIGS.items():
         folder = os.path.join(output, os.path.splitext(file)[0])

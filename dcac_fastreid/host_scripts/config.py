@@ -1,6 +1,5 @@
 """fast-reid's default config as a script's get_cfg() delivers it: with our keys, and with values that fit the machine."""
 
-import os
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -8,6 +7,7 @@ from dcac_fastreid.config import COMMAND_LINE, add_dcac_config, check_values, le
 from dcac_fastreid.engine import config_file
 from dcac_fastreid.engine.settings import OURS
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.shipped import config_path
 from fastreid.config import CfgNode, get_cfg
 
 # What load_config chooses where neither file nor pairs say it.
@@ -28,7 +28,7 @@ class ScriptConfig(CfgNode):
         # allow_unsafe is fast-reid's, and without effect: such a file could run any code.
         if not cfg_filename:
             raise InputError("no config file is named; name one with --config-file")
-        contents = read_config(os.path.expanduser(cfg_filename))
+        contents = read_config(config_path(cfg_filename))
         self._forget_choices()
         for source, content in contents:
             set_values(self, leaves(content), source, in_script=True)

@@ -1,6 +1,7 @@
 """How a script begins: the host's default_setup, in a folder that no other run has."""
 
 from dcac_fastreid.engine.run_folder import evaluation_folder, take
+from dcac_fastreid.shipped import with_config_path
 from fastreid.engine import defaults
 
 host_default_setup = defaults.default_setup
@@ -16,4 +17,4 @@ def default_setup(cfg, args) -> None:
         cfg.defrost()
         cfg.OUTPUT_DIR = evaluation_folder(cfg.OUTPUT_DIR)
     take(cfg.OUTPUT_DIR)
-    host_default_setup(cfg, args)
+    host_default_setup(cfg, with_config_path(args))
