@@ -38,8 +38,10 @@ def correct(record: logging.LogRecord) -> bool:
 
 
 def say_what_is() -> None:
-    """fastreid/engine/defaults.py:448 and evaluation/testing.py:36 call a Markdown table csv; reid_evaluation.py:136 says that
-    it compiles something, which `evaluation.skip_compilation` prevents. Any version.
+    """Three host lines call a Markdown table csv, and two tell of a compilation that `evaluation.skip_compilation` prevents.
+
+    fastreid/engine/defaults.py:448, evaluation/testing.py:36, data/datasets/bases.py:164; evaluation/reid_evaluation.py:136. Any
+    version.
     """
-    for name in ("engine.defaults", "evaluation.testing", "evaluation.reid_evaluation"):
+    for name in ("data.datasets.bases", "engine.defaults", "evaluation.testing", "evaluation.reid_evaluation"):
         logging.getLogger(f"fastreid.{name}").addFilter(correct)
