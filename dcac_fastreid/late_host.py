@@ -15,7 +15,7 @@ HOST, PACKAGE = "fastreid", __package__
 LIGHT = (
     "__main__", "analysis.options", "arguments", "command_line", "commands", "compat", "data", "errors", "experiments.paper",
     "experiments.protocols", "experiments.rows", "helper_processes", "json_files", "late_host", "names", "output_files", "plugin",
-    "shipped", "waiting", "wrong_files",
+    "shipped", "training_options", "waiting", "wrong_files",
 )  # fmt: skip
 HEAVY = ("data.loading",)  # what of it does
 

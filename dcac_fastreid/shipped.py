@@ -1,8 +1,9 @@
 """Where do the configs lie that come with the package?"""
 
-import argparse
 import os
 from pathlib import Path
+
+from dcac_fastreid.errors import InputError
 
 PACKAGE = Path(__file__).parent
 
@@ -14,13 +15,13 @@ def configs() -> Path:
 
 
 def config_path(file: str | os.PathLike) -> Path:
-    """A config's path; of what is not there, that of the shipped config of this name, "DCAC/ma_ms.yml", where there is one."""
+    """A config's path; of what is not there, that of the shipped config of this name, "DCAC/ma_ms.yml".
+
+    Raises: InputError: there is neither.
+    """
     path = Path(os.path.expanduser(file))
-    named = configs() / path
-    return named if not path.exists() and not path.is_absolute() and named.is_file() else path
-
-
-def with_config_path(args: argparse.Namespace) -> argparse.Namespace:
-    """fast-reid's command line with the path of its --config-file in the place of a shipped config's name."""
-    file = getattr(args, "config_file", "")
-    return argparse.Namespace(**vars(args) | {"config_file": str(config_path(file))}) if file else args
+    if os.path.lexists(path):
+        return path
+    if (configs() / path).is_file():
+        return configs() / path
+    raise InputError(f"there is no config file {file}; the shipped ones, such as DCAC/ma_ms.yml, are in {configs()}")

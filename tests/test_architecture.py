@@ -28,6 +28,7 @@ ALLOWED = {
         "host_scripts",
         "profiling",
         "shipped",
+        "training_options",
     },
     "shipped": set(),
     "arguments": set(),
@@ -59,6 +60,7 @@ ALLOWED = {
         "losses",
         "reid",
         "shipped",  # a config by its name
+        "training_options",
         "telemetry",
     },
     "errors": set(),
@@ -66,9 +68,10 @@ ALLOWED = {
     "json_files": set(),
     "experiments": {"checkpoint", "config", "data", "engine"},
     "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
-    "host_scripts": {"checkpoint", "compat", "config", "data", "engine", "reid", "shipped"},
+    "host_scripts": {"checkpoint", "compat", "config", "data", "engine", "reid", "shipped", "training_options"},
     "telemetry": {"conditioners"},
     "tensor_files": set(),
+    "training_options": {"shipped"},
     "waiting": set(),
     "wrong_files": set(),
 }

@@ -4,6 +4,7 @@ import argparse
 import os
 
 from dcac_fastreid.commands.options import add_verbose
+from dcac_fastreid.training_options import check_options
 
 DESCRIPTION = "Trains a model from a config file, with fast-reid's own command line; with --eval-only tests it."
 CONFIG = "a config's path, or the name of a shipped one, such as DCAC/ma_ms.yml or DCAC/synthetic/ma_ms.yml"
@@ -29,6 +30,7 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    check_options(args)
     import dcac_fastreid
     from fastreid.engine import launch
 

@@ -17,13 +17,14 @@ MOST_VALUES, DEEPEST = 10_000, 20  # what aliases repeat counts again
 MISREAD = re.compile(r"[-+]?(0[0-7_]+|[\d_]+(:[\d_]+)+(\.[\d_]*)?)$")  # octal; hours, minutes and seconds
 
 
-def read_config(file: str) -> list[tuple[str, Mapping]]:
+def read_config(file: str | os.PathLike) -> list[tuple[str, Mapping]]:
     """Files and their content, the file itself last, before it those that it builds on by _BASE_, the first one first.
 
     Raises: InputError: a file that cannot be read, is no yaml or no config, or builds on itself.
     """
     chain: list[tuple[str, Mapping]] = []
     seen: list[str] = []
+    file = os.fspath(file)
     while file:
         content = read_config_text(_text_of(file, chain[0][0] if chain else ""), file)
         seen.append(os.path.realpath(file))

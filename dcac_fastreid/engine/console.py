@@ -30,13 +30,13 @@ class _Plain(logging.Formatter):
         return text if record.levelno < logging.WARNING else f"{record.levelname}: {text}"
 
 
-def say_training(cfg, dataset, steps: Sequence[int], done: int) -> None:
+def say_training(cfg, dataset, steps: Sequence[int], at: tuple[int, int]) -> None:
     """The header of a training.
 
     Args:
         dataset: the training set, with `img_items`, `num_classes` and `num_cameras`.
         steps: of each epoch.
-        done: steps before this start, 0 of a new training.
+        at: epoch and step in it, from 0, where it begins or goes on.
     """
     names = ", ".join(cfg.DATASETS.NAMES)
     console.info(
@@ -49,7 +49,9 @@ def say_training(cfg, dataset, steps: Sequence[int], done: int) -> None:
         f"{len(steps)} epochs of {each} steps of {cfg.SOLVER.IMS_PER_BATCH} images on {cfg.MODEL.DEVICE} in {precision}, "
         f"seed {cfg.SEED}; test on {', '.join(cfg.DATASETS.TESTS) or 'nothing'}"
     )
-    console.info(f"log, metrics and checkpoints: {cfg.OUTPUT_DIR}" + (f"; going on behind step {done}" if done else ""))
+    console.info(f"log, metrics and checkpoints: {cfg.OUTPUT_DIR}")
+    if any(at):
+        console.info(f"going on at epoch {at[0] + 1}" + (f", step {at[1] + 1}" if at[1] else ""))
 
 
 def say_test(cfg) -> None:

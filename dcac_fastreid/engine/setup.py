@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 from pathlib import Path
 
 from dcac_fastreid.checkpoint import set_aside
@@ -17,7 +16,7 @@ from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.engine.trial_model import check_model
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files
-from dcac_fastreid.shipped import with_config_path
+from dcac_fastreid.training_options import check_options, with_config_path
 from fastreid.engine import default_setup
 from fastreid.utils import comm
 from fastreid.utils.logger import setup_logger
@@ -34,7 +33,7 @@ def check_command(args: argparse.Namespace) -> None:
         FileNotFoundError: what the run would read is missing.
     """
     check_launcher()
-    _check_options(args)
+    check_options(args)
     cfg = load_config(args.config_file, args.opts)
     check_settings(cfg, training=not args.eval_only, processes=max(args.num_gpus * args.num_machines, 1))
     check_gpus(args.num_gpus)
@@ -56,22 +55,6 @@ def check_command(args: argparse.Namespace) -> None:
             "choose another OUTPUT_DIR, or go on with the run by --resume"
         )
     check_model(cfg, training=not args.eval_only)
-
-
-def _check_options(args: argparse.Namespace) -> None:
-    if not args.config_file and not args.opts:
-        raise InputError(
-            "no config is named; add --config-file configs/DCAC/ma_ms.yml, say, or configs/DCAC/synthetic/ma_ms.yml, which "
-            "needs no data and no weights"
-        )
-    if args.resume and args.eval_only:
-        raise InputError("--resume goes on with a training, --eval-only tests a checkpoint; leave one of them out")
-    first = str(args.opts[0]) if args.opts else ""
-    if args.resume and (len(args.opts) % 2 or "/" in first) and not re.fullmatch(r"[A-Z0-9_.]+", first):
-        raise InputError(
-            f"--resume takes no path, got {first!r}: it goes on with the run in OUTPUT_DIR; write OUTPUT_DIR and the run's "
-            "folder behind the options"
-        )
 
 
 def setup(args: argparse.Namespace):

@@ -119,12 +119,8 @@ class DCACTrainer(DefaultTrainer):
         write_stamp(self.cfg, resumed=self.iter > 0)
         self.start_epoch, first_step = self.epoch_steps.place(self.iter)
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
-        say_training(
-            self.cfg,
-            self.data_loader.dataset,
-            [self.epoch_steps.of(epoch) for epoch in range(self.max_epoch)],
-            self.iter,
-        )
+        steps = [self.epoch_steps.of(epoch) for epoch in range(self.max_epoch)]
+        say_training(self.cfg, self.data_loader.dataset, steps, (self.start_epoch, first_step))
         logger.info(f"Starting training from epoch {self.start_epoch}" + (f", step {first_step}" if first_step else ""))
         with EventStorage(self.iter) as self.storage, fast_linear_layers(self.cfg.MODEL.DEVICE):
             try:

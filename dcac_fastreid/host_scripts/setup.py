@@ -1,7 +1,7 @@
 """How a script begins: the host's default_setup, in a folder that no other run has."""
 
 from dcac_fastreid.engine.run_folder import evaluation_folder, take
-from dcac_fastreid.shipped import with_config_path
+from dcac_fastreid.training_options import with_config_path
 from fastreid.engine import defaults
 
 host_default_setup = defaults.default_setup

@@ -26,6 +26,7 @@ def command(tiny_world: Path, folder: Path, resume: bool) -> list[str]:
     }  # fmt: skip
     words = [
         "tools/train_net.py",
+        "--verbose",
         "--config-file",
         "configs/DCAC/synthetic/ma_ma.yml",
         *(["--resume"] if resume else []),
