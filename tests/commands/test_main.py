@@ -19,7 +19,8 @@ HEAVY = ("torch", "torchvision", "fastreid", "numpy", "PIL", "matplotlib", "skle
 QUICK = {
     "": 2, "--help": 0, "--version": 0, "nothing": 2, "reproduce --list": 0, "reproduce --table 2 --seeds 0": 2,
     "search query --help": 0,
-    "train": 2, "train --config-file none.yml": 2, "test --resume": 2, "visualize grad-cam --help": 0, "export --format nothing": 2, "run": 2,
+    "train": 2, "train --config-file none.yml": 2, "test --resume": 2, "visualize grad-cam --help": 0,
+    "export --format nothing": 2, "run": 2,
     **{f"{name} --help": 0 for name in COMMANDS}, **{f"{name} --no-such-option": 2 for name in COMMANDS},
 }  # fmt: skip
 
