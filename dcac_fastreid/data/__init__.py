@@ -2,9 +2,9 @@
 
 from dcac_fastreid.data.checks.check_batches import brings_pairs, check_sampler
 from dcac_fastreid.data.checks.check_datasets import check_datasets
-from dcac_fastreid.data.checks.corrupt import unreadable_pictures
+from dcac_fastreid.data.checks.corrupt import unreadable_images
 from dcac_fastreid.data.checks.leakage import check_leakage
-from dcac_fastreid.data.checks.see_doctor import see_doctor
+from dcac_fastreid.data.checks.point_to_check_data import point_to_check_data
 from dcac_fastreid.data.checks.test_split import check_test_split
 from dcac_fastreid.data.file_hashes import file_hashes
 from dcac_fastreid.data.images import read_image, upright_rgb
@@ -29,7 +29,7 @@ from dcac_fastreid.data.locations import (
     with_local_weights,
 )
 from dcac_fastreid.data.readers import dg_datasets, person_folders  # noqa: F401  # registers DG_Market1501, PersonFolders and others
-from dcac_fastreid.data.readers.description import describe_dataset, describe_world
+from dcac_fastreid.data.readers.description import describe_dataset, describe_synthetic
 
 __all__ = [
     "EpochSampler",
@@ -46,18 +46,18 @@ __all__ = [
     "check_test_split",
     "data_root",
     "describe_dataset",
-    "describe_world",
+    "describe_synthetic",
     "file_hashes",
     "held_out",
     "read_image",
-    "see_doctor",
+    "point_to_check_data",
     "shipped_weights",
     "synthetic_data_is_there",
     "synthetic_versions",
     "test_size",
     "test_transforms",
     "train_transforms",
-    "unreadable_pictures",
+    "unreadable_images",
     "upright_rgb",
     "use_data_root",
     "weights_path",

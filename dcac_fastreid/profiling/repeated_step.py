@@ -16,7 +16,7 @@ from fastreid.utils.events import EventStorage
 
 
 class RepeatedStep:
-    """A training step that begins with the same pictures, prototypes and random numbers at every call.
+    """A training step that begins with the same images, prototypes and random numbers at every call.
 
     At a learning rate of 0 the weights stay, so that every call has the same losses.
 
@@ -116,7 +116,7 @@ class NoUpdate(torch.optim.Optimizer):
 
 
 class _Batches:
-    """A loader that gives one batch for ever: pairs of random pictures of one identity by two cameras."""
+    """A loader that gives one batch for ever: pairs of random images of one identity by two cameras."""
 
     def __init__(self, cfg, device: torch.device, num_classes: int):
         size = cfg.SOLVER.IMS_PER_BATCH
@@ -126,7 +126,7 @@ class _Batches:
         self._cameras = (torch.arange(size) % 2).to(device)
 
     def __iter__(self) -> Iterator[dict]:
-        while True:  # a copy: fast-reid normalises the pictures in place
+        while True:  # a copy: fast-reid normalises the images in place
             yield {
                 "images": self._images.clone(),
                 "targets": self._targets,

@@ -1,4 +1,4 @@
-"""What is said of a picture of the web, and how words become numbers."""
+"""What is said of an image of the web, and how words become numbers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ VOCABULARY = {word: number for number, word in enumerate(_WORDS, 1)}
 
 
 def traits(photo: Photo) -> dict[str, str]:
-    """What can be said of the picture, by kind, in words that stand in a caption."""
+    """What can be said of the image, by kind, in words that stand in a caption."""
     person = photo.person
     return {
         "person": "woman" if person.hair_style in LONG_HAIR else "man",

@@ -97,7 +97,7 @@ def test_the_shipped_configs_publish_the_same():
     assert found == {cell: numbers for cell, numbers in PUBLISHED.items() if cell not in without}
 
 
-def test_on_the_drawn_world_an_ablation_shows_every_target_of_its_sources():
+def test_on_the_synthetic_data_set_an_ablation_shows_every_target_of_its_sources():
     targets = (("MA", "D"), ("MA", "MS"), ("MA", "C3"), ("MS", "MA"), ("MS", "D"), ("MS", "C3"))
     for name in ("5", "7", "9", "10"):
         assert table_of(name, synthetic=True).columns == targets

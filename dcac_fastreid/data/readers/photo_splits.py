@@ -1,4 +1,4 @@
-"""Which persons of one's own photos are trained on, and which photos of the others ask or answer in the test?"""
+"""Which people of one's own photos are trained on, and which photos of the others ask or answer in the test?"""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
@@ -8,12 +8,12 @@ from dcac_fastreid.data.readers.photos import Photo, draw_lot
 MOST_QUERIES = 6  # of a person: someone with many photos should not decide the score
 
 
-def train_half(persons: Iterable[str]) -> set[str]:
-    """Half of the persons, the larger one, drawn by their names alone: the same in every run and on every machine.
+def train_half(identities: Iterable[str]) -> set[str]:
+    """Half of the people, the larger one, drawn by their names alone: the same in every run and on every machine.
 
-    Where persons are added later, at most one of the others changes sides for each.
+    Where people are added later, at most one of the others changes sides for each.
     """
-    drawn = sorted(set(persons), key=draw_lot)
+    drawn = sorted(set(identities), key=draw_lot)
     return set(drawn[: (len(drawn) + 1) // 2])
 
 

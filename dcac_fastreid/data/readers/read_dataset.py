@@ -7,7 +7,7 @@ from fastreid.data.datasets import DATASET_REGISTRY
 
 
 def read_dataset(name: str, root: str, *, combineall: bool = False):
-    """The data set with its lists `train`, `query` and `gallery` of (path, person, camera); no picture is opened.
+    """The data set with its lists `train`, `query` and `gallery` of (path, person, camera); no image is opened.
 
     Args:
         combineall: as DATASETS.COMBINEALL: `train` has query and gallery too; these two are as without it.

@@ -1,4 +1,4 @@
-"""Draws the synthetic world: all pictures of all domains, from one seed, into the real data sets' layouts."""
+"""Draws the synthetic data set: all images of all domains, from one seed, into the real data sets' layouts."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from dcac_fastreid.synthetic.build_once import build_once
 from dcac_fastreid.synthetic.cameras import Camera, adjusted, new_camera
 from dcac_fastreid.synthetic.difficulty import PRESETS, Difficulty, preset_name
 from dcac_fastreid.synthetic.domains import DOMAINS, Counts
+from dcac_fastreid.synthetic.image import render_image
 from dcac_fastreid.synthetic.layouts import Layout, Shot
 from dcac_fastreid.synthetic.people import Person, dressed_like, new_person
-from dcac_fastreid.synthetic.picture import take_picture
 from dcac_fastreid.synthetic.plan import plan, summary
-from dcac_fastreid.synthetic.streams import CAMERA, PERSON, PICTURE, stream
+from dcac_fastreid.synthetic.streams import CAMERA, IMAGE, PERSON, stream
 
-VERSION = 6  # raise it whenever a picture or a list changes, so that an old cache is not taken for the new world
+VERSION = 6  # raise it whenever an image or a list changes, so that an old cache is not taken for the new world
 MARK = "drawn-world.json"  # in the world's root: what was drawn; a data root without it is real or unfinished
 
 
-def world_path(cache_folder: Path, seed: int, difficulty: str) -> Path:
+def data_set_path(cache_folder: Path, seed: int, difficulty: str) -> Path:
     """Where a world lies in a cache folder; another place for another version of the drawer."""
     return cache_folder / f"world-v{VERSION}-seed{seed}-{difficulty}"
 
 
-def cached_world(cache_folder: Path, seed: int, difficulty: str = "default") -> Path:
+def cached_data_set(cache_folder: Path, seed: int, difficulty: str = "default") -> Path:
     """The folder of the world of `seed` and a preset of difficulty, drawn on first use."""
-    draw = partial(draw_world, seed=seed, difficulty=PRESETS[difficulty])
-    return build_once(world_path(cache_folder, seed, difficulty), draw)
+    draw = partial(make_data_set, seed=seed, difficulty=PRESETS[difficulty])
+    return build_once(data_set_path(cache_folder, seed, difficulty), draw)
 
 
-def draw_world(
+def make_data_set(
     root: Path,
     seed: int,
     difficulty: Difficulty = PRESETS["default"],
@@ -66,8 +66,8 @@ def draw_world(
         for shot in shots:
             people.setdefault(shot.person, []).append(shot)
         work += [(name, shots) for shots in people.values()]
-    pictures = sum(len(shots) for _, shots in work)
-    with _workers(workers) as run, tqdm(total=pictures, desc="drawing the world", unit="picture", disable=None) as bar:
+    images = sum(len(shots) for _, shots in work)
+    with _workers(workers) as run, tqdm(total=images, desc="drawing the world", unit="image", disable=None) as bar:
         for drawn in run(partial(_draw, root, seed, difficulty), work):
             bar.update(drawn)
     mark = {
@@ -91,16 +91,16 @@ def person_of(name: str, seed: int, number: int, difficulty: Difficulty = PRESET
     return person
 
 
-def picture_of(name: str, seed: int, shot: Shot, difficulty: Difficulty = PRESETS["default"]) -> Image.Image:
+def image_of(name: str, seed: int, shot: Shot, difficulty: Difficulty = PRESETS["default"]) -> Image.Image:
     domain = DOMAINS[name]
-    rng = stream(seed, domain.number, PICTURE, shot.person, shot.number)
+    rng = stream(seed, domain.number, IMAGE, shot.person, shot.number)
     camera = _camera(name, seed, shot.camera, difficulty)
     if shot.split == "distractors":
         person = new_person(rng, domain.wardrobe) if rng.random() < 0.5 else None
     else:
         person = person_of(name, seed, shot.person, difficulty)
     box = boxes.junk if shot.split == "junk" else boxes.detected
-    return take_picture(person, camera, shot.time, domain.wardrobe, domain.format, rng, box)
+    return render_image(person, camera, shot.time, domain.wardrobe, domain.format, rng, box)
 
 
 @cache
@@ -113,7 +113,7 @@ def _draw(root: Path, seed: int, difficulty: Difficulty, work: tuple[str, list[S
     name, shots = work
     layout = DOMAINS[name].layout
     for shot in shots:
-        picture_of(name, seed, shot, difficulty).save(root / layout.folder / layout.path(shot), quality=90)
+        image_of(name, seed, shot, difficulty).save(root / layout.folder / layout.path(shot), quality=90)
     return len(shots)
 
 
