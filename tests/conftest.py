@@ -1,4 +1,4 @@
-"""A tiny synthetic data set, the small parts, and configs that point to them; nothing outside of pytest's folders is read or written."""
+"""A tiny synthetic data set, the small parts, and configs that point to them; nothing outside of pytest's folders is touched."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def resnet_run(tmp_path) -> Path:
 
 @pytest.fixture
 def make_cfg(configs, tiny_data, tmp_path):
-    """A synthetic config on the tiny synthetic data set: 16 images a batch (4 identities), one epoch of 3 steps, output in tmp_path/out."""
+    """A synthetic config on `tiny_data`: 16 images a batch (4 identities), one epoch of 3 steps, output in tmp_path/out."""
 
     def make(name: str = "ma_ms.yml", *opts):
         return dcac_fastreid.load_config(

@@ -1,4 +1,4 @@
-"""Training on real data at full size, with random weights in the real file formats: about 9 GB of memory, 4 GB of disk, some minutes.
+"""A full-size dry run of a training on real data, with random weights in the real file formats: 9 GB of memory, 4 GB of disk.
 
 `make dry-run` runs it: two training steps and an evaluation of configs/DCAC/ma_ms.yml as it is shipped, the same with
 --resume, and --eval-only with Stable Diffusion moved away. All files but the logs lie in a temporary folder.
@@ -79,7 +79,7 @@ def dry_run(folder: Path, logs: Path) -> tuple[list[Stage], int]:
 
 
 def prepare(folder: Path) -> None:
-    """Draws the images and writes the weights."""
+    """Makes the images and writes the weights."""
     check_writable(folder, "images and weights shall go to")
     make_data_set(folder / DATASETS, SEED, counts=COUNTS, domains=("market1501", "msmt17"))
     write_clip(folder / CLIP)
@@ -191,7 +191,7 @@ def table(stages: Sequence[Stage], checkpoint: int) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Training on real data at full size, with random weights")
+    parser = argparse.ArgumentParser(description="Full-size dry run of a training on real data, with random weights")
     parser.add_argument("--prepare", metavar="DIR", help="only write images and weights into a folder")
     with dcac_fastreid.one_sentence_errors():
         args = parser.parse_args()

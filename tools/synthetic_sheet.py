@@ -1,6 +1,6 @@
-"""Draws an image sheet of the synthetic data set: people in rows, cameras in columns, for every domain.
+"""Makes an image sheet of the synthetic data set: people in rows, cameras in columns, for every domain.
 
-python tools/synthetic_sheet.py --seed 0 --difficulty hard --output world.png
+python tools/synthetic_sheet.py --seed 0 --difficulty hard --output synthetic.png
 """
 
 import argparse
@@ -16,9 +16,9 @@ from dcac_fastreid.synthetic.sheet import sheet
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="People x cameras x domains of the synthetic data set, as one image")
-    parser.add_argument("--seed", type=whole_number(0, SEEDS - 1), default=0, help="the world's seed (default: 0)")
+    parser.add_argument("--seed", type=whole_number(0, SEEDS - 1), default=0, help="the data set's seed (default: 0)")
     parser.add_argument("--difficulty", choices=PRESETS, default="default", help="(default: default)")
-    parser.add_argument("--output", default="world.png", metavar="FILE", help="the image (default: world.png)")
+    parser.add_argument("--output", default="synthetic.png", metavar="FILE", help="the image (default: synthetic.png)")
     with dcac_fastreid.one_sentence_errors():
         args = parser.parse_args()
         output = check_output_file(args.output, "--output")

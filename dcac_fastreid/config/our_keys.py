@@ -37,12 +37,13 @@ OUR_KEYS = (
     # False: fast-reid's loader, with DATALOADER.NUM_WORKERS processes. The batches are the same, to the bit. (An
     # augmentation that is not made on batches, such as INPUT.AUTOAUG, takes fast-reid's loader in any case.)
     Key("DATALOADER.CACHE_IMAGES", True, flag()),
-    # (DATALOADER.SAMPLER_TRAIN has one choice more than in fast-reid, "RandomIdentitySampler", the release's: no image comes
-    # twice in an epoch, which ends when fewer than IMS_PER_BATCH / NUM_INSTANCE identities have NUM_INSTANCE images left. So
+    # (DATALOADER.SAMPLER_TRAIN has one choice more than in fast-reid, "RandomIdentitySampler", of the authors' code: no image
+    # comes twice in an epoch, which ends when fewer than IMS_PER_BATCH / NUM_INSTANCE identities have NUM_INSTANCE images left. So
     # epochs are 6 to 16 % shorter: MA about 184 steps in place of 202, D 240 of 258, MS 480 of 509, C3 96 of 115.)
-    # Interpolation by which test images are resized to INPUT.SIZE_TEST: "bicubic" as in fast-reid, or "bilinear", the release's
-    # single-source tests. Images of the training and of its prototypes are resized by "bicubic" in any case, as in the authors' code.
-    # It moves pixels by 1.35 grey levels in the mean, and mAP by tenths; a checkpoint carries it with its encoder.
+    # Interpolation by which test images are resized to INPUT.SIZE_TEST: "bicubic" as in fast-reid, or "bilinear", as
+    # the authors' code in its single-source tests. Images of the training and of its prototypes are resized by "bicubic" in any
+    # case, as in the authors' code. It moves pixels by 1.35 grey levels in the mean, and mAP by tenths; a checkpoint
+    # carries it with its encoder.
     Key("INPUT.TEST_INTERPOLATION", "bicubic", choice("bicubic", "bilinear")),
     # What random erasing draws. "torchvision", as in fast-reid: area 0.02 to 0.33 of the image, the logarithm of height / width
     # even from 0.3 to 3.3, 10 attempts. "original", as the authors' code: 0.02 to 0.40, height / width itself even from 0.3 to
@@ -58,8 +59,8 @@ OUR_KEYS = (
     Key("MODEL.CLIP.POS_EMBED_INTERPOLATION", "bilinear", choice("bilinear", "bicubic")),
     # Standard deviation of the classifier's initial weights. The paper is silent; the authors' code uses 0.001, fast-reid 0.01.
     Key("MODEL.HEADS.CLASSIFIER_INIT_STD", 0.001, number(0)),
-    # How often a training step moves the BNNeck's running mean and variance. The paper is silent; the authors' code calls the BNNeck
-    # twice on the same features, so 2: they move 1.9 times as far (momentum 0.1). Features of a training step stay the same.
+    # How often a training step moves the BNNeck's running mean and variance. The paper is silent; the authors' code calls the
+    # BNNeck twice on the same features, so 2: they move 1.9 times as far (momentum 0.1). Features of a training step stay the same.
     Key("MODEL.HEADS.BNNECK_UPDATES", 1, whole(1, 2)),
     # -- prototypical contrastive loss, Eq. 6 and 7: "PrototypicalContrastiveLoss" in MODEL.LOSSES.NAME --
     # Temperature τ_m of Eq. 6, > 0.
@@ -127,9 +128,9 @@ OUR_KEYS = (
     # ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj"), as Table 6's counts and the authors' code; the paper's words, "the
     # feed-forward linear layers", would add "ff.net.2".
     Key("MODEL.DCAC.LORA.TARGETS", (), several(text(empty=False), distinct=True)),
-    # True: the adapted query, key and value layers have biases beside Stable Diffusion's weights, as in the authors' code: random (even
-    # in +- 1 / sqrt(width of the input), from SEED), frozen, 74,880 numbers for Stable Diffusion 1.5, in every checkpoint. They
-    # change what the U-Net predicts before any training (by 7 % on random weights). Needed to go on from a checkpoint that
+    # True: the adapted query, key and value layers have biases beside Stable Diffusion's weights, as in the authors' code: random
+    # (even in +- 1 / sqrt(width of the input), from SEED), frozen, 74,880 numbers for Stable Diffusion 1.5, in every checkpoint.
+    # They change what the U-Net predicts before any training (by 7 % on random weights). Needed to go on from a checkpoint that
     # the authors released, or to look at its U-Net: tools/convert_checkpoint.py --training-side.
     Key("MODEL.DCAC.LORA.QKV_BIAS", False, flag()),
     # Every so many steps, numbers that tell why the feedback works, or not, as telemetry/... beside the losses in metrics.json
@@ -140,8 +141,8 @@ OUR_KEYS = (
     # linear warm-up from WARMUP_FACTOR over WARMUP_EPOCHS, then x GAMMA at every epoch of STEPS, counted from epoch 0.
     # (fast-reid's own schedules warm up by iterations and count STEPS from the end of the warm-up.)
     Key("SOLVER.WARMUP_EPOCHS", 10, whole()),
-    # True: the schedule is one epoch ahead, epoch e trains with the paper's rate of e + 1, as in the authors' code. Of the paper's 60
-    # epochs 12 differ; the sum of all rates by 0.3 %.
+    # True: the schedule is one epoch ahead, epoch e trains with the paper's rate of e + 1, as in the authors' code. Of the paper's
+    # 60 epochs 12 differ; the sum of all rates by 0.3 %.
     Key("SOLVER.ONE_EPOCH_AHEAD", False, flag()),
     # Factors of SOLVER.BASE_LR, > 0, as the host's HEADS_LR_FACTOR: for the conditioner's weights (the ID prompts, in the
     # variants what stands in their place or behind them), and for the LoRA adapters. The authors' code has one rate for all, at

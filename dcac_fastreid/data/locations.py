@@ -28,18 +28,18 @@ def cache_folder() -> Path:
 
 
 def data_root(root: str) -> str:
-    """The folder that DATASETS.ROOT names; the synthetic data set is drawn on first use.
+    """The folder that DATASETS.ROOT names; a synthetic data set is made on first use.
 
     Args:
         root: "" for the environment variable FASTREID_DATASETS (else ./datasets); a path; "synthetic:SEED", the
-            default world of that seed; or "synthetic:SEED:DIFFICULTY", with easy, default or hard.
+            default data set of that seed; or "synthetic:SEED:DIFFICULTY", with easy, default or hard.
     Raises: InputError: no text, a name that no folder can have, or a synthetic root of another form.
     """
     if not as_text(root, "DATASETS.ROOT"):
         return os.path.expanduser(os.environ.get("FASTREID_DATASETS") or "datasets")
     if not root.startswith(SYNTHETIC):
         return str(as_path(os.path.expanduser(root), "DATASETS.ROOT"))
-    from dcac_fastreid.synthetic.data_set import cached_data_set  # late: most runs need no drawer
+    from dcac_fastreid.synthetic.data_set import cached_data_set  # late: most runs need no generator
 
     return str(cached_data_set(cache_folder(), *_seed_and_difficulty(root)))
 

@@ -13,9 +13,9 @@ logger = logging.getLogger("fastreid.dcac")
 
 
 class LostFolder(HookBase):
-    """Looks at the end of every epoch, and makes again what is gone: the folder, config, run metadata, log and metrics; stands first.
+    """Looks at the end of every epoch, and makes again what is gone: the folder, config, run metadata, log and metrics.
 
-    Open files go on without a word where nobody finds them: a run would end well, and leave no metrics.
+    The first of the hooks. Open files go on without a word where nobody finds them: a run would end well, and leave no metrics.
     """
 
     def after_epoch(self):

@@ -94,8 +94,8 @@ def _missing_datasets(cfg, training: bool) -> list[str]:
             continue
         located = known.locate(root)
         if located.lacking:
-            doctor = f"; {data.point_to_check_data(root)}" if root.is_dir() else ""
-            missing.append(f"{name}: {located.what_lacks()} (root: {where}); get it from {known.source}{doctor}")
+            hint = f"; {data.point_to_check_data(root)}" if root.is_dir() else ""
+            missing.append(f"{name}: {located.what_lacks()} (root: {where}); get it from {known.source}{hint}")
     return missing
 
 

@@ -51,8 +51,8 @@ def run_metadata(cfg, *, training: bool = True) -> dict:
 def write_run_metadata(cfg, *, training: bool = True, resumed: bool = False) -> None:
     """Writes stamp.json into OUTPUT_DIR, once for all processes.
 
-    Of a resumed run whose run metadata has changed since, another commit or GPU for instance, it keeps the earlier ones too,
-    below "before_resuming", which only such a run has.
+    If those of a resumed run have changed since, as by another commit or GPU, it keeps the earlier ones too, below
+    "before_resuming", which only such a run has.
     """
     if not cfg.OUTPUT_DIR or not comm.is_main_process():
         return

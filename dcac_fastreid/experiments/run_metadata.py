@@ -1,4 +1,4 @@
-"""In what do the run metadata of a table's runs agree, and in what do they differ?"""
+"""In what do the metadata of a table's runs agree, and in what do they differ?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 

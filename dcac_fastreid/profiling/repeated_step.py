@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from dcac_fastreid.engine.captured_step import CapturedStep
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.settings import autocast_dtype
-from dcac_fastreid.profiling.step_parts import OperationCount, StepClock, stamped
+from dcac_fastreid.profiling.step_parts import OperationCount, StepClock, clocked
 from fastreid.engine import defaults
 from fastreid.utils.events import EventStorage
 
@@ -89,7 +89,7 @@ class RepeatedStep:
             if self._fast_linear_layers:
                 stack.enter_context(fast_linear_layers(self._model.device))
             if by_part:
-                stack.enter_context(stamped(self._model, self._trainer.optimizer, self._clock))
+                stack.enter_context(clocked(self._model, self._trainer.optimizer, self._clock))
             yield
 
     @torch.no_grad()

@@ -71,7 +71,7 @@ class Camera:
 
 
 def adjusted(style: CameraStyle, difficulty: Difficulty) -> CameraStyle:
-    """The style in a world of this difficulty."""
+    """The style in a data set of this difficulty."""
     darkest, brightest = _widened(style.exposure, difficulty.light * difficulty.cameras)
     return replace(
         style,

@@ -1,4 +1,4 @@
-"""Draws the synthetic data set: all images of all domains, from one seed, into the real data sets' layouts."""
+"""Makes the synthetic data set: all images of all domains, from one seed, into the real data sets' layouts."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from dcac_fastreid.synthetic.people import Person, dressed_like, new_person
 from dcac_fastreid.synthetic.plan import plan, summary
 from dcac_fastreid.synthetic.streams import CAMERA, IMAGE, PERSON, stream
 
-VERSION = 6  # raise it whenever an image or a list changes, so that an old cache is not taken for the new world
-MARK = "drawn-world.json"  # in the world's root: what was drawn; a data root without it is real or unfinished
+VERSION = 6  # raise it whenever an image or a list changes, so that an old cache is not taken for a new data set
+MARK = "drawn-world.json"  # in the data root: what was made; a data root without it is real or unfinished
 
 
 def data_set_path(cache_folder: Path, seed: int, difficulty: str) -> Path:
-    """Where a world lies in a cache folder; another place for another version of the drawer."""
+    """Where a data set lies in a cache folder; another place for another version of the generator."""
     return cache_folder / f"world-v{VERSION}-seed{seed}-{difficulty}"
 
 
 def cached_data_set(cache_folder: Path, seed: int, difficulty: str = "default") -> Path:
-    """The folder of the world of `seed` and a preset of difficulty, drawn on first use."""
-    draw = partial(make_data_set, seed=seed, difficulty=PRESETS[difficulty])
-    return build_once(data_set_path(cache_folder, seed, difficulty), draw)
+    """The folder of the data set of `seed` and a preset of difficulty, made on first use."""
+    make = partial(make_data_set, seed=seed, difficulty=PRESETS[difficulty])
+    return build_once(data_set_path(cache_folder, seed, difficulty), make)
 
 
 def make_data_set(
@@ -48,16 +48,16 @@ def make_data_set(
     domains: Sequence[str] = tuple(DOMAINS),
     workers: int = 2,
 ) -> None:
-    """Draws the domains into the folder `root`: the same files to the byte for the same seed, however many workers.
+    """Makes the domains in the folder `root`: the same files to the byte for the same seed, however many workers.
 
-    The last file written is `drawn-world.json`, which tells what the world is.
+    The last file written is `drawn-world.json`, which tells what the data set is.
 
     Args:
         counts: of every domain; None for the domains' own, which differ.
     Raises: InputError: a negative seed. ValueError: see plan.
     """
     if seed < 0:
-        raise InputError(f"the world's seed is {seed}, expected a whole number from 0 upwards")
+        raise InputError(f"the seed of the synthetic data set is {seed}, expected a whole number from 0 upwards")
     plans = {name: plan(name, seed, counts) for name in domains}
     work = []
     for name, shots in plans.items():
@@ -67,9 +67,12 @@ def make_data_set(
             people.setdefault(shot.person, []).append(shot)
         work += [(name, shots) for shots in people.values()]
     images = sum(len(shots) for _, shots in work)
-    with _workers(workers) as run, tqdm(total=images, desc="drawing the world", unit="image", disable=None) as bar:
-        for drawn in run(partial(_draw, root, seed, difficulty), work):
-            bar.update(drawn)
+    with (
+        _workers(workers) as run,
+        tqdm(total=images, desc="making the synthetic data set", unit="image", disable=None) as bar,
+    ):
+        for made in run(partial(_render, root, seed, difficulty), work):
+            bar.update(made)
     mark = {
         "version": VERSION,
         "seed": seed,
@@ -109,7 +112,7 @@ def _camera(name: str, seed: int, number: int, difficulty: Difficulty) -> Camera
     return new_camera(stream(seed, domain.number, CAMERA, number), adjusted(domain.style, difficulty))
 
 
-def _draw(root: Path, seed: int, difficulty: Difficulty, work: tuple[str, list[Shot]]) -> int:
+def _render(root: Path, seed: int, difficulty: Difficulty, work: tuple[str, list[Shot]]) -> int:
     name, shots = work
     layout = DOMAINS[name].layout
     for shot in shots:

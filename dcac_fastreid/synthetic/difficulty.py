@@ -1,4 +1,4 @@
-"""How hard a synthetic data set is: a few factors, and three worlds by name."""
+"""How hard a synthetic data set is: a few factors, and three presets by name."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def render_image(
         box: how the person lies in the image, see boxes.py.
     """
     style = camera.style
-    # A stream for every step: one more passer-by, say, changes nothing else, and worlds of other difficulty compare.
+    # A stream for every step: one more passer-by, say, changes nothing else, and data sets of other difficulty compare.
     scene, behind, body, front, sensor = rng.spawn(5)
     place = camera.places[scene.integers(len(camera.places))]
     canvas_size = (round(CANVAS_ROWS / scene.uniform(*image_format.aspect)), CANVAS_ROWS)

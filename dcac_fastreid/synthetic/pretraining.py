@@ -54,7 +54,7 @@ PARTS = {
 
 
 class Web:
-    """Captioned images of the web in memory; drawn on first use into the cache folder.
+    """Captioned images of the web in memory; made on first use in the cache folder.
 
     Args:
         number: of images.
@@ -62,7 +62,7 @@ class Web:
 
     def __init__(self, cache_folder: Path, number: int, seed: int = WEB_SEED):
         name = f"web-v{WEB_VERSION}-seed{seed}-{number}"
-        folder = build_once(cache_folder / name, partial(_draw, seed=seed, number=number))
+        folder = build_once(cache_folder / name, partial(_render, seed=seed, number=number))
         self.images = np.load(folder / "images.npy")  # (N, 128, 64, 3) uint8
         self.traits = json.loads((folder / "traits.json").read_text())
 
@@ -85,7 +85,7 @@ class Web:
         return tokenize(["" if rng.random() < untold else caption(self.traits[index], rng) for index in indices])
 
 
-def _draw(folder: Path, seed: int, number: int) -> None:
+def _render(folder: Path, seed: int, number: int) -> None:
     images, said = np.empty((number, 128, 64, 3), np.uint8), []
     for index, photo in enumerate(photos(seed, number)):
         images[index] = np.asarray(photo.image)

@@ -1,4 +1,4 @@
-"""A sheet of the world's images to look at: people in rows, cameras in columns, for every domain."""
+"""A sheet of the synthetic data set's images to look at: people in rows, cameras in columns, for every domain."""
 
 from __future__ import annotations
 

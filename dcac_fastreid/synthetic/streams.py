@@ -1,6 +1,6 @@
 """Random streams: every person, camera, plan and image has one of its own.
 
-So an image depends neither on the process that draws it nor on what was drawn before.
+So an image depends neither on the process that makes it nor on what was made before.
 """
 
 import numpy as np

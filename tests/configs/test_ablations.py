@@ -125,7 +125,7 @@ def test_its_counterpart_can_be_built(load, name):
 
 @pytest.mark.slow
 def test_its_counterpart_trains(make_trainer, name):
-    """Two epochs of some steps on the tiny synthetic data set, and a test on the target: encoder, conditioner and what trains move."""
+    """Two epochs on the tiny synthetic data set, and a test on the target: encoder, conditioner and what trains move."""
     trainer = make_trainer(f"{name}.yml", "SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1])
     before = {key: p.detach().clone() for key, p in trainer.model.named_parameters()}
     trainer.resume_or_load(resume=False)

@@ -54,7 +54,7 @@ def test_a_home_folder_is_meant_by_a_tilde(monkeypatch, tmp_path):
     assert data.weights_path("~/ViT-B-16.pt") == f"{tmp_path}/ViT-B-16.pt"
 
 
-def test_a_synthetic_root_names_a_world_of_the_cache(cache_folder, monkeypatch):
+def test_a_synthetic_root_names_a_data_set_of_the_cache(cache_folder, monkeypatch):
     monkeypatch.setattr(data_set, "cached_data_set", lambda *asked: asked)
     asked = {"synthetic:7": (7, "default"), "synthetic:7:default": (7, "default"), "synthetic:0:hard": (0, "hard")}
     for root, (seed, difficulty) in asked.items():

@@ -78,7 +78,7 @@ def test_published_numbers_are_the_papers(table, row, column, numbers):
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name.isdigit()])
 def test_the_paper_fills_its_own_tables(name):
-    """But for the second reading of the class-wise scheme, which is the release's."""
+    """But for the second reading of the class-wise scheme, which is that of the authors' code."""
     spec = TABLES[name]
     missing = {row for row in spec.rows for column in spec.columns if (row, column) not in spec.published}
     assert missing == ({"class_rescaled"} if name == "7" else set())

@@ -27,7 +27,7 @@ def contents(root):
 def test_same_seed_gives_the_same_bytes_in_other_processes(tmp_path):
     data_set.make_data_set(tmp_path / "here", seed=5, counts=SMALLEST, workers=1)
     data_set.make_data_set(tmp_path / "workers", seed=5, counts=SMALLEST, workers=2)
-    # The package's own __init__ imports torch, which takes seconds and is not needed to draw.
+    # The package's own __init__ imports torch, which takes seconds and is not needed here.
     code = (
         "import sys, types; from pathlib import Path\n"
         "package = sys.modules['dcac_fastreid'] = types.ModuleType('dcac_fastreid')\n"
@@ -50,7 +50,7 @@ def test_an_image_does_not_depend_on_the_other_domains(tmp_path, small_data, sma
     assert contents(tmp_path / "cuhk03-np") == contents(small_data / "cuhk03-np")
 
 
-def test_another_seed_draws_other_people_elsewhere(tmp_path, small_data, small_counts):
+def test_another_seed_has_other_people_elsewhere(tmp_path, small_data, small_counts):
     data_set.make_data_set(tmp_path, seed=4, counts=small_counts, domains=["market1501"], workers=1)
     images = [set(contents(folder / "Market-1501-v15.09.15").values()) for folder in (small_data, tmp_path)]
     assert all(images) and images[0].isdisjoint(images[1])
@@ -59,7 +59,7 @@ def test_another_seed_draws_other_people_elsewhere(tmp_path, small_data, small_c
     assert plan("msmt17", 3) != plan("msmt17", 4)
 
 
-def test_the_mark_tells_what_was_drawn(small_data):
+def test_the_mark_tells_what_was_made(small_data):
     mark = json.loads((small_data / "drawn-world.json").read_text())
     assert (mark["version"], mark["seed"], mark["difficulty"]) == (data_set.VERSION, 3, "default")
     assert set(mark["domains"]) == set(DOMAINS) and mark["factors"] == asdict(PRESETS["default"])
@@ -90,15 +90,15 @@ def test_the_mark_tells_factors_of_ones_own(tmp_path):
     assert mark["difficulty"] == "custom" and mark["factors"]["blur"] == 2
 
 
-def test_cached_world_is_drawn_once_per_seed_difficulty_and_version(tmp_path, monkeypatch):
-    drawn = []
-    monkeypatch.setattr(data_set, "make_data_set", lambda folder, seed, difficulty: drawn.append((seed, difficulty)))
+def test_a_cached_data_set_is_made_once_per_seed_difficulty_and_version(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(data_set, "make_data_set", lambda folder, seed, difficulty: made.append((seed, difficulty)))
     first = data_set.cached_data_set(tmp_path, 0)
     assert data_set.cached_data_set(tmp_path, 0) == first == data_set.cached_data_set(tmp_path, 0, "default")
     assert len({first, data_set.cached_data_set(tmp_path, 1), data_set.cached_data_set(tmp_path, 0, "hard")}) == 3
     monkeypatch.setattr(data_set, "VERSION", data_set.VERSION + 1)
     assert data_set.cached_data_set(tmp_path, 0) != first
-    assert drawn == [(0, PRESETS["default"]), (1, PRESETS["default"]), (0, PRESETS["hard"]), (0, PRESETS["default"])]
+    assert made == [(0, PRESETS["default"]), (1, PRESETS["default"]), (0, PRESETS["hard"]), (0, PRESETS["default"])]
 
 
 def test_a_negative_seed_is_refused(tmp_path):
@@ -125,7 +125,7 @@ def test_junk_is_the_test_people_badly_boxed_and_distractors_are_strangers_and_b
 def test_people_are_told_apart_by_clothes_and_not_by_background(name):
     crowd = Counts(train_ids=0, train_images=0, test_ids=36, queries=1, gallery=5)
     shots = [shot for shot in plan(name, 0, crowd) if shot.split in ("query", "gallery")]
-    alike = Difficulty()  # cameras that render colours much alike; those of the default world hide them, see below
+    alike = Difficulty()  # cameras that render colours much alike; those of the default data set hide them, see below
     images = [np.asarray(data_set.image_of(name, 0, shot, alike).resize((64, 128))) for shot in shots]
     chance = 0.035  # about 4 matches among 180 images, at random
     borders = mean_average_precision(shots, images, (slice(None), np.r_[0:8, 56:64]))

@@ -12,7 +12,7 @@ from dcac_fastreid.synthetic.people import Garment, Person
 from dcac_fastreid.synthetic.plan import plan
 
 MAGENTA = (250, 0, 250)
-MANNEQUIN = Person(  # nothing else in the world has this colour
+MANNEQUIN = Person(  # nothing else in the data set has this colour
     breadth=1.0, leg=0.48, skin=MAGENTA, hair=MAGENTA, hair_style="short", hat=None, top=Garment(MAGENTA, MAGENTA),
     sleeve=1.0, hem=0.48, shirt=None, bottom="trousers", bottom_dye=MAGENTA, bottom_hem=0.2, shoes=MAGENTA, bag="none",
     bag_dye=MAGENTA, side=1,

@@ -1,4 +1,4 @@
-"""The drawn domains lie on disk as the real data sets do: fast-reid's own dataset classes read them."""
+"""The synthetic domains lie on disk as the real data sets do: fast-reid's own dataset classes read them."""
 
 import re
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The sheet of the world's images."""
+"""The sheet of the synthetic data set's images."""
 
 import numpy as np
 

@@ -58,8 +58,8 @@ def test_every_error_is_that_of_its_own_condition_whatever_the_batch():
 def test_values_of_a_denoiser_whose_losses_are_known():
     """Own 2, the identity's other image 4, another identity's 5; in the second half all but none double, which says nothing."""
     timesteps = torch.tensor([0, 30, 60, 99])
-    doubled = torch.tensor([1.0, 1.0, 2.0, 2.0])
-    errors = {"own": 2 * doubled, "identity": 4 * doubled, "anothers": 5 * doubled, "none": torch.full((4,), 9.0)}
+    repeated = torch.tensor([1.0, 1.0, 2.0, 2.0])
+    errors = {"own": 2 * repeated, "identity": 4 * repeated, "anothers": 5 * repeated, "none": torch.full((4,), 9.0)}
     numbers = {name: value.item() for name, value in condition_values(errors, timesteps, 100).items()}
     assert numbers == pytest.approx(
         {

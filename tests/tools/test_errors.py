@@ -387,17 +387,17 @@ CASES = [
     Case("missing data set", "DG_Market1501: no folder .*Market-1501.*get it from https", arrange=remove(MARKET)),
     Case(
         "half-copied data set",
-        "DG_DukeMTMC: no query in .*DukeMTMC-reID.*; python tools/dataset_doctor.py {tmp}/data_root tells more",
+        "DG_DukeMTMC: no query in .*DukeMTMC-reID.*; dcac-fastreid check-data {tmp}/data_root tells more",
         arrange=remove(f"{DUKE}/query"),
     ),
     Case(
         "empty folder",
-        "bounding_box_train holds no image, expected files such as.*dataset_doctor.py {tmp}/data_root tells more$",
+        "bounding_box_train holds no image, expected files such as.*check-data {tmp}/data_root tells more$",
         arrange=empty(f"{MARKET}/bounding_box_train"),
     ),
     Case(
         "wrong file name",
-        "IMG_2024.jpg.*expected.*; python tools/dataset_doctor.py {tmp}/data_root tells more$",
+        "IMG_2024.jpg.*expected.*; dcac-fastreid check-data {tmp}/data_root tells more$",
         arrange=rename_image(f"{MARKET}/query", "IMG_2024.jpg"),
         args="DATASETS.TESTS ('DG_Market1501',)",
     ),
@@ -426,7 +426,7 @@ CASES = [
     Case("a target with one camera", "come from 1 camera, expected 2 or more.*tells more$", arrange=one_camera),
     Case(
         "a folder of people that is none",
-        "DukeMTMC-reID should be the folder of a person, but holds .*dataset_doctor.py {tmp}/data_root tells more$",
+        "DukeMTMC-reID should be the folder of a person, but holds .*check-data {tmp}/data_root tells more$",
         "DATASETS.NAMES ('PersonFolders',)",
     ),
     Case(

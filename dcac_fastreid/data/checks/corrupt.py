@@ -16,7 +16,7 @@ logger = logging.getLogger("fastreid.dcac")
 def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
     """The items whose image can be read, in order; logs how many cannot, and the first paths.
 
-    Decodes every image, anew at each call: an image may break or be mended between two runs.
+    Decodes every image, anew at each call: a file may be damaged or repaired between two runs.
 
     Args:
         items: tuples that begin with a path.

@@ -9,7 +9,7 @@ from dcac_fastreid.errors import InputError
 
 def point_to_check_data(path: str | Path) -> str:
     """The end of a sentence about a data folder."""
-    return f"python tools/dataset_doctor.py {shlex.quote(str(path))} tells more"
+    return f"dcac-fastreid check-data {shlex.quote(str(path))} tells more"
 
 
 @contextmanager

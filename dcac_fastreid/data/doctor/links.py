@@ -56,7 +56,7 @@ def link(report: Report, folder: str | Path) -> Path:
     for target, found in plans.items():
         _make(folder / target, found.links)
         found.root = folder
-    _mark_drawn(folder, linked)
+    _mark_synthetic(folder, linked)
     return folder
 
 
@@ -103,8 +103,8 @@ def _not_linked(found: Found, other: Found) -> None:
     )
 
 
-def _mark_drawn(folder: Path, linked: dict[str, str]) -> None:
-    """Links the mark of a synthetic data set where all that is linked lies in one; among real data sets it would speak for them too."""
+def _mark_synthetic(folder: Path, linked: dict[str, str]) -> None:
+    """Links the file that marks a synthetic data set, where all that is linked lies in one: it would speak for real ones too."""
     marks = {
         next((root / SYNTHETIC_MARK for root in Path(source).parents if (root / SYNTHETIC_MARK).exists()), None)
         for source in linked.values()

@@ -53,7 +53,7 @@ def as_text(report: Report, linked: Path | None) -> str:
     blocks.append(
         f"Training can start{_with_batch(report.ims_per_batch)}."
         if report.can_start
-        else f"Training cannot start: {stops} finding{'s' * (stops > 1)} to mend."
+        else f"Training cannot start: {stops} finding{'s' * (stops > 1)} to fix."
     )
     return "\n\n".join(blocks)
 

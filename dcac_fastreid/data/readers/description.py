@@ -53,7 +53,8 @@ def describe_synthetic(root: str) -> dict | None:
     content = read_object(mark)
     if content is None:
         raise InputError(
-            f"{mark} is damaged, so what was drawn here is not known; copy it again, or delete it where the images are real"
+            f"{mark} is damaged, so which synthetic data set lies here is not known; copy it again, "
+            "or delete it where the images are real"
         )
     return {key: content.get(key) for key in ("version", "seed", "difficulty", "factors")}
 

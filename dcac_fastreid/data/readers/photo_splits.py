@@ -1,4 +1,4 @@
-"""Which people of one's own photos are trained on, and which photos of the others ask or answer in the test?"""
+"""Which people of one's own photos are trained on, and which photos of the others are queries or gallery of the test?"""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
@@ -36,10 +36,10 @@ def query_and_gallery(
     queries, gallery, left_out = [], [], []
     for person in sorted(by_person):
         drawn = sorted((sorted(taken, key=lambda photo: photo.lot) for taken in by_person[person].values()), key=_first)
-        asking = 0 if len(drawn) < 2 else min(MOST_QUERIES, max(1, len(drawn) // 3))
-        queries += [taken[0] for taken in drawn[:asking]]
-        (gallery if keep_rest else left_out).extend(photo for taken in drawn[:asking] for photo in taken[1:])
-        gallery += [photo for taken in drawn[asking:] for photo in taken]
+        queried = 0 if len(drawn) < 2 else min(MOST_QUERIES, max(1, len(drawn) // 3))
+        queries += [taken[0] for taken in drawn[:queried]]
+        (gallery if keep_rest else left_out).extend(photo for taken in drawn[:queried] for photo in taken[1:])
+        gallery += [photo for taken in drawn[queried:] for photo in taken]
     return tuple(sorted(split, key=lambda photo: photo.path) for split in (queries, gallery, left_out))
 
 

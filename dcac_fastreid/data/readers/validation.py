@@ -40,7 +40,7 @@ def held_out_identities(identities: Iterable[str | int]) -> set[str | int]:
 
 
 def query_and_gallery(items: Sequence[Item]) -> tuple[list[tuple[str, int, int]], list[tuple[str, int, int]]]:
-    """The first image of a person by each camera asks, and all images answer; of people seen by two cameras or more.
+    """The first image of a person by each camera is a query, and all images are the gallery; of people seen by two cameras or more.
 
     A query's own image is passed over, as every match by its own camera. People and cameras are numbered.
     """
@@ -74,8 +74,8 @@ def validation_split(cfg, name: str) -> tuple[list, list]:
     if len({person for _, person, _ in query}) < 2:
         identities = len({person for _, person, _ in items})
         raise InputError(
-            f"{name} has {identities} validation identities, of whom fewer than 2 are seen by two cameras: SOLVER.INTERPOLATE.CHOOSE "
-            "cannot choose by them; set SOLVER.INTERPOLATE.ALPHA instead, such as 0.7"
+            f"{name} has {identities} validation identities, of whom fewer than 2 are seen by two cameras: "
+            "SOLVER.INTERPOLATE.CHOOSE cannot choose by them; set SOLVER.INTERPOLATE.ALPHA instead, such as 0.7"
         )
     return query, gallery
 

@@ -28,7 +28,7 @@ def describe_export(
 
     Args:
         data_license, weights_license: as whoever exports states them; "": the metadata say that nobody did, and what the
-            run metadata of the training tells about the data and the weights that it began with.
+            run metadata of the training tell about the data and the weights that it began with.
     Raises: InputError: the stamp.json beside the checkpoint cannot be read.
     """
     height, width = encoder.input_size
@@ -111,7 +111,7 @@ def _weights_terms(metadata: Mapping) -> str:
     if not began:
         return "not stated; trained from random weights"
     if all(map(_ships_with_the_package, metadata["weights"].values())):
-        return "not stated; the training began with small parts that ship with dcac_fastreid, trained on synthetic images alone"
+        return "not stated; the training began with small parts that ship with dcac_fastreid, trained only on synthetic images"
     return f"not stated; the training began with {'; '.join(began)}; {TERMS_HOLD_ON}"
 
 

@@ -43,7 +43,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Answer:
-    """photo: the one that asks. hits: at least one, the most similar first. hint: a sentence where `photo` is no crop."""
+    """photo: the query. hits: at least one, the most similar first. hint: a sentence where `photo` is no crop."""
 
     photo: Path
     hits: list[Hit]
@@ -97,7 +97,7 @@ def explain_calibration(calibration: Calibration, gallery: int, before: str) -> 
         f"and {_percent(calibration.true_match_rate)} of those of one person, in {name}. A search makes {gallery:,} comparisons: "
         f"{mean:.2g} photos of strangers are expected above the threshold in the mean; of the images of {name}, each searched "
         f"among those of the other people, {_percent(calibration.false_searches)} find somebody nevertheless.",
-        f"Same person: the chance that a photo shows the person asked for, if it was {before} (--prior). It can be small above "
+        f"Same person: the chance that a photo shows the person of the query, if it was {before} (--prior). It can be small above "
         "the threshold, where strangers are expected too. Neither figure is a proof: look at the photos.",
         f"All this holds for photos like those of {name}; of another place or camera it may be wrong.",
     ]

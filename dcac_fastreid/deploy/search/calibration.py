@@ -162,7 +162,7 @@ def _fit(genuine: np.ndarray, impostor: np.ndarray) -> tuple[float, float]:
     """Platt's logistic regression on the similarity, both kinds of pairs with the same weight: so its logit is ln(likelihood
     ratio), and a prior can be added to it.
 
-    On held-out people of three drawn domains, with two trained encoders, polynomials, the inverse hyperbolic tangent and
+    On held-out people of three synthetic domains, with two trained encoders, polynomials, the inverse hyperbolic tangent and
     isotonic regression were no better.
     """
     from sklearn.linear_model import LogisticRegression  # late: it takes a second

@@ -131,9 +131,9 @@ def own(door: str) -> tuple[str, ...]:
     checkpoint = "{run}/model_final.pth"
     config = str(SYNTHETIC / "own_photos.yml")
     return {
-        "doctor": ("dataset_doctor", "mess"),
-        "doctor, json": ("dataset_doctor", "mess", "--json"),
-        "doctor, links": ("dataset_doctor", "mess", "--link", "linked"),
+        "check-data": ("dataset_doctor", "mess"),
+        "check-data, json": ("dataset_doctor", "mess", "--json"),
+        "check-data, links": ("dataset_doctor", "mess", "--link", "linked"),
         "train": (
             "train_net",
             "--config-file",
@@ -166,9 +166,9 @@ def own(door: str) -> tuple[str, ...]:
 
 
 DOORS = (
-    "doctor",
-    "doctor, json",
-    "doctor, links",
+    "check-data",
+    "check-data, json",
+    "check-data, links",
     "train",
     "index",
     "index, skipping",
@@ -236,11 +236,14 @@ def cases() -> Iterator[Case]:
             yield Case("data sets", f"{name} in {part}", words, in_a_copy("data_root", part, spoil))
             skip = (*words, "DATALOADER.SKIP_CORRUPT", "True")
             yield Case("data sets", f"{name} in {part}, skipping", skip, in_a_copy("data_root", part, spoil))
-            doctor = ("dataset_doctor", "mess")
-            yield Case("data sets", f"{name} in {part}, doctor", doctor, in_a_copy("data_root", part, spoil))
+            check_data = ("dataset_doctor", "mess")
+            yield Case("data sets", f"{name} in {part}, check-data", check_data, in_a_copy("data_root", part, spoil))
     for name, spoil in LISTS.items():
         words = training(BASELINE, "out", "DATASETS.TESTS", "('DG_MSMT17',)", root="mess")
         yield Case("data sets", f"list: {name}", words, in_a_copy("data_root", "MSMT17_V1", spoil))
         yield Case(
-            "data sets", f"list: {name}, doctor", ("dataset_doctor", "mess"), in_a_copy("data_root", "MSMT17_V1", spoil)
+            "data sets",
+            f"list: {name}, check-data",
+            ("dataset_doctor", "mess"),
+            in_a_copy("data_root", "MSMT17_V1", spoil),
         )

@@ -106,7 +106,7 @@ def cases() -> Iterator[Case]:
         "train": training(BASELINE, "out"),
         "train DCAC": training(DCAC, "out"),
         "test": training(BASELINE, "out", "--eval-only", "MODEL.WEIGHTS", "{run}/model_final.pth"),
-        "doctor": ("dataset_doctor", "{data_root}"),
+        "check-data": ("dataset_doctor", "{data_root}"),
         "index": (
             "search",
             "index",
@@ -140,7 +140,7 @@ def cases() -> Iterator[Case]:
 
 def _of_photos(folder: str) -> dict[str, tuple[str, ...]]:
     return {
-        "doctor": ("dataset_doctor", folder),
+        "check-data": ("dataset_doctor", folder),
         "index": ("search", "index", "--checkpoint", "{run}/model_final.pth", "--gallery", folder, "--index", "out"),
         "query": ("search", "query", "--index", "{index}", "--photos", folder, "--output", "found", "--top", "60000"),
     }

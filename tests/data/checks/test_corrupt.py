@@ -31,7 +31,7 @@ def test_sound_images_are_all_kept_without_a_word(draw, tmp_path, logged):
     assert without_corrupt(items, "own") == items and logged() == []
 
 
-def test_a_mended_image_comes_back(draw, tmp_path):
+def test_a_repaired_image_comes_back(draw, tmp_path):
     items = make_items(draw, tmp_path, broken=(1,))
     assert len(without_corrupt(items, "own")) == 9
     draw(tmp_path, "1.jpg")

@@ -1,8 +1,8 @@
-"""Every layout of the data sets that a doctor knows, as folders and file names; a few people in each."""
+"""Every layout of the data sets that check-data knows, as folders and file names; a few people in each."""
 
 
 def boxes(pattern, cameras=(1, 2)):
-    """Persons 1 and 2 to train on, 3 and 4 to test, queries by the first camera."""
+    """People 1 and 2 to train on, 3 and 4 to test, queries by the first camera."""
     parts = {
         "bounding_box_train": ((1, 2), cameras),
         "query": ((3, 4), cameras[:1]),

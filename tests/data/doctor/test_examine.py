@@ -14,7 +14,7 @@ TRAIN = f"{MARKET}/bounding_box_train"
 
 @pytest.fixture
 def data_root(tiny_data, tmp_path):
-    """A copy of the tiny synthetic data set, to spoil; without the mark that says that it is drawn."""
+    """A copy of the tiny synthetic data set, to spoil; without the file that says that it is synthetic."""
     root = shutil.copytree(tiny_data, tmp_path / "data_root")
     (root / "drawn-world.json").unlink()
     return root
@@ -30,7 +30,7 @@ def of_kind(report, kind, name=None):
     return [(finding.sentence, finding.stops) for finding in every + report.findings if finding.kind == kind]
 
 
-def test_a_sound_world_can_be_trained_on_and_a_drawn_one_is_called_so(tiny_data):
+def test_a_sound_data_set_can_be_trained_on_and_a_synthetic_one_is_called_so(tiny_data):
     report, _ = diagnose(tiny_data)
     assert report.can_start and len(report.data_sets) == 4
     every = [finding for found in report.data_sets for finding in found.findings]

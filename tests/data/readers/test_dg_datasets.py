@@ -161,5 +161,5 @@ def test_a_silent_look_logs_nothing(lay_out, tmp_path, logged):
     assert logged() == []
 
 
-def test_the_mark_of_a_synthetic_data_set_is_the_drawers():
+def test_the_mark_of_a_synthetic_data_set_is_the_generators():
     assert dg_datasets.SYNTHETIC_MARK == data_set.MARK

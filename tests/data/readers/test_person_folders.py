@@ -174,9 +174,9 @@ def test_the_shipped_config_names_them(configs):
     assert cfg.DATASETS.NAMES == cfg.DATASETS.TESTS == ("PersonFolders",)
 
 
-def test_a_command_on_a_bad_folder_points_to_the_doctor(own, paint, make_cfg):
+def test_a_command_on_a_bad_folder_points_to_check_data(own, paint, make_cfg):
     root = own()
     paint(root / "anna" / "cam1_9.png", "another")
     cfg = make_cfg("ma_ms.yml", "DATASETS.NAMES", ("PersonFolders",), "DATASETS.ROOT", str(root))
-    with pytest.raises(InputError, match=rf"tell no camera .*; python tools/dataset_doctor.py {root} tells more"):
+    with pytest.raises(InputError, match=rf"tell no camera .*; dcac-fastreid check-data {root} tells more"):
         data.check_datasets(cfg, training=True)

@@ -176,8 +176,8 @@ def test_what_is_no_folder_is_one_sentence(make, name, message):
         walk(folder / name)
 
 
-def test_index_doctor_calibration_and_training_agree_on_a_messy_folder(paint, tmp_path, logged):
-    """Of 48 photos behind links, an index once had 24, while doctor and training found all."""
+def test_index_check_data_calibration_and_training_agree_on_a_messy_folder(paint, tmp_path, logged):
+    """Of 48 photos behind links, an index once had 24, while check-data and training found all."""
     photos, disk = tmp_path / "photos", tmp_path / "disk"
     for person in ("anna", "ben", "carl", "dora"):
         for number in range(6):
@@ -212,7 +212,7 @@ def test_a_data_set_that_two_ways_lead_to_is_found_once(lay_out, tmp_path):
     assert found.folder == tmp_path / "root" / "zoo" / "Market-1501-v15.09.15"
 
 
-def test_a_doctor_of_photos_that_cannot_be_read_here_says_so(make):
+def test_check_data_tells_of_photos_that_cannot_be_read_here(make):
     folder = make("anna/1.heic", "ben/2.heic")
     report, _ = diagnose(folder)
     assert not report.can_start and any("2 .heic" in finding.sentence for finding in report.findings)

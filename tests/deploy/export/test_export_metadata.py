@@ -14,7 +14,7 @@ from dcac_fastreid.synthetic import parts
 
 @pytest.fixture
 def trained(encoder, tmp_path):
-    """The encoder with its checkpoint in a run's folder of its own, and the run's run metadata."""
+    """The encoder with its checkpoint in a run's folder of its own, and the run metadata."""
 
     def trained(**metadata):
         (tmp_path / "model_final.pth").write_bytes(encoder.file.read_bytes())
@@ -98,7 +98,7 @@ def test_the_shipped_parts_have_no_terms_of_others(trained):
     clip, vae = (parts.fingerprint(name) for name in ("clip", "vae"))
     weights = {"encoder": {"a.safetensors": clip}, "diffusion": {"vae/b.safetensors": vae, "vae/config.json": "1"}}
     told = describe_export(trained(weights=weights), "inside")["weights_license"]
-    assert told.endswith("with small parts that ship with dcac_fastreid, trained on synthetic images alone")
+    assert told.endswith("with small parts that ship with dcac_fastreid, trained only on synthetic images")
     weights["diffusion"]["vae/b.safetensors"] = "cd" * 32
     assert "Stable Diffusion" in describe_export(trained(weights=weights), "inside")["weights_license"]
 
