@@ -15,7 +15,7 @@ from dcac_fastreid.engine.settings import autocast_dtype
 from dcac_fastreid.profiling.build import build
 from dcac_fastreid.profiling.known_by_shapes import known_by_shapes
 from dcac_fastreid.profiling.model_stats import NoEvents, latents_on_meta
-from dcac_fastreid.profiling.step_parts import StepClock, is_view, clocked
+from dcac_fastreid.profiling.step_parts import StepClock, clocked, is_view
 
 
 @dataclass(frozen=True)

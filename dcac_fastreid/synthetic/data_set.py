@@ -57,7 +57,7 @@ def make_data_set(
     Raises: InputError: a negative seed. ValueError: see plan.
     """
     if seed < 0:
-        raise InputError(f"the seed of the synthetic data set is {seed}, expected a whole number from 0 upwards")
+        raise InputError(f"the synthetic data set's seed is {seed}, expected a whole number from 0 upwards")
     plans = {name: plan(name, seed, counts) for name in domains}
     work = []
     for name, shots in plans.items():

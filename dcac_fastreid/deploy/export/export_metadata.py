@@ -107,11 +107,11 @@ def _data_terms(metadata: Mapping) -> str:
 def _weights_terms(metadata: Mapping) -> str:
     began = [f"{part}: {', '.join(files)}" for part, files in (metadata.get("weights") or {}).items()]
     if "weights" not in metadata:
-        return f"not stated; no {RUN_METADATA} beside the checkpoint tells the weights that its training began with; {TERMS_HOLD_ON}"
+        return f"not stated; no {RUN_METADATA} beside the checkpoint tells which weights its training began with; {TERMS_HOLD_ON}"
     if not began:
         return "not stated; trained from random weights"
     if all(map(_ships_with_the_package, metadata["weights"].values())):
-        return "not stated; the training began with small parts that ship with dcac_fastreid, trained only on synthetic images"
+        return "not stated; the training began with small parts of dcac_fastreid, which were trained only on synthetic images"
     return f"not stated; the training began with {'; '.join(began)}; {TERMS_HOLD_ON}"
 
 

@@ -21,8 +21,8 @@ def test_every_identity_with_one_answerable_query_is_fine():
     ("query", "gallery", "message"),
     [
         ((), ((1, 0),), "own has no query images"),
-        (((1, 0),), (), "own has no gallery pict.*; to train without .* out of DATASETS.TESTS .*TEST.EVAL_PERIOD 0"),
-        (((1, 0), (2, 0)), 3 * ((1, 0),), "2 query and 3 gallery pict.* from 1 camera, .*DATASETS.TESTS.*TEST.EVAL_PERIOD 0"),
+        (((1, 0),), (), "own has no gallery imag.*; to train without .* out of DATASETS.TESTS .*TEST.EVAL_PERIOD 0"),
+        (((1, 0), (2, 0)), 3 * ((1, 0),), "2 query and 3 gallery imag.* from 1 camera, .*DATASETS.TESTS.*TEST.EVAL_PERIOD 0"),
         (((1, 0), (2, 0), (3, 1)), ((1, 1), (2, 0)), r"own: 2 query identities have no gallery image .* \(2, 3\);"),
         ([(person, 0) for person in range(9)], ((0, 1),), r"8 query identities .*\(1, 2, 3, 4, 5, ...\); remove them"),
     ],

@@ -98,7 +98,7 @@ def test_the_shipped_parts_have_no_terms_of_others(trained):
     clip, vae = (parts.fingerprint(name) for name in ("clip", "vae"))
     weights = {"encoder": {"a.safetensors": clip}, "diffusion": {"vae/b.safetensors": vae, "vae/config.json": "1"}}
     told = describe_export(trained(weights=weights), "inside")["weights_license"]
-    assert told.endswith("with small parts that ship with dcac_fastreid, trained only on synthetic images")
+    assert told.endswith("with small parts of dcac_fastreid, which were trained only on synthetic images")
     weights["diffusion"]["vae/b.safetensors"] = "cd" * 32
     assert "Stable Diffusion" in describe_export(trained(weights=weights), "inside")["weights_license"]
 
