@@ -1,4 +1,4 @@
-"""Which rows are there, and which settings make each of them?"""
+"""Which rows can a table have, and which settings make each of them?"""
 
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,4 +1,4 @@
-"""One training of a row on a source with a seed: its settings, its folder, its result."""
+"""One training of a setting on a source with a seed: its settings, its folder, its result."""
 
 import json
 import logging

@@ -1,4 +1,4 @@
-"""How sure is the difference between two rows? Paired, over training seeds and over the people of the test sets.
+"""How sure is the difference between two settings? Paired, over training seeds and over the people of the test sets.
 
 Shapes: S seeds, Q queries.
 """

@@ -22,7 +22,7 @@ from dcac_fastreid.output_files import unfinished_path, write_whole
 from dcac_fastreid.synthetic import parts
 from dcac_fastreid.synthetic.build_once import build_once
 from dcac_fastreid.synthetic.captions import caption, tokenize, traits
-from dcac_fastreid.synthetic.web import photos
+from dcac_fastreid.synthetic.web import web_images
 
 WEB_SEED = 0
 # Raise it whenever an image of the web or a trait changes, so that an old cache is not taken for the new web.
@@ -87,9 +87,9 @@ class Web:
 
 def _render(folder: Path, seed: int, number: int) -> None:
     images, said = np.empty((number, 128, 64, 3), np.uint8), []
-    for index, photo in enumerate(photos(seed, number)):
-        images[index] = np.asarray(photo.image)
-        said.append(traits(photo))
+    for index, web_image in enumerate(web_images(seed, number)):
+        images[index] = np.asarray(web_image.image)
+        said.append(traits(web_image))
     np.save(folder / "images.npy", images)
     (folder / "traits.json").write_text(json.dumps(said))
 

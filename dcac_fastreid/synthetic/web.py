@@ -79,7 +79,7 @@ VIEWS = ("from the front", "from the right", "from behind", "from the left")
 
 
 @dataclass(frozen=True)
-class Photo:
+class WebImage:
     """An image of the web and what is in it."""
 
     image: Image.Image
@@ -88,7 +88,7 @@ class Photo:
     view: str  # of VIEWS
 
 
-def photo(seed: int, number: int) -> Photo:
+def web_image(seed: int, number: int) -> WebImage:
     """Image `number` of the web; people are met once."""
     rng = stream(seed, NUMBER, IMAGE, number)
     scene = pick(rng, dict.fromkeys(SCENES, 1.0))
@@ -98,13 +98,13 @@ def photo(seed: int, number: int) -> Photo:
     image = render_image(
         person, camera, pick(rng, dict.fromkeys(TIMES, 1.0)), WARDROBE, Format((2.0, 2.0), SIZE), rng, _box
     )
-    return Photo(image, person, scene, VIEWS[round(turn / (pi / 2)) % 4])
+    return WebImage(image, person, scene, VIEWS[round(turn / (pi / 2)) % 4])
 
 
-def photos(seed: int, number: int, workers: int = 2, begin: int = 0) -> Iterator[Photo]:
+def web_images(seed: int, number: int, workers: int = 2, begin: int = 0) -> Iterator[WebImage]:
     """Images `begin` to `begin + number`, in order."""
     with pool(workers) as processes:
-        yield from processes.map(partial(photo, seed), range(begin, begin + number), chunksize=64)
+        yield from processes.map(partial(web_image, seed), range(begin, begin + number), chunksize=64)
 
 
 def _box(size: tuple[int, int], error: float, rng: np.random.Generator) -> Box:

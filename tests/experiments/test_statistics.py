@@ -120,7 +120,7 @@ def test_other_numbers_of_queries_on_one_target_are_an_error():
 @pytest.mark.parametrize("seeds", [3, 5])
 def test_without_an_effect_few_intervals_exclude_zero(seeds):
     # Nominal are 5 % of 300 tables, 15; a fault of 3 standard deviations up is 26. Rank-1 is 0 or 100, and 30 people have 1
-    # to 5 queries; both rows are as good, each with trainings and people of its own.
+    # to 5 queries; both settings are as good, each with trainings and people of its own.
     rng = np.random.default_rng(0)
     excluded = 0
     for _ in range(300):
