@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 2
 # A part of the slow tests; ends after 45 minutes, so that each can be run by itself where time is short.
 SLOW := OMP_NUM_THREADS=1 timeout 45m $(VENV)/python -m pytest -n 2 --dist worksteal --durations 10 -m slow
 
-.PHONY: setup demo test test-slow slow-campaign slow-kills slow-configs slow-others rehearse lint world-sheet
+.PHONY: setup demo test test-slow slow-campaign slow-kills slow-configs slow-others dry-run lint synthetic-sheet
 
 setup: .venv/installed
 
@@ -23,7 +23,7 @@ demo: setup
 test: setup
 	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --dist worksteal --durations 10 -m "not slow"
 
-test-slow: slow-campaign slow-kills slow-configs slow-others rehearse
+test-slow: slow-campaign slow-kills slow-configs slow-others dry-run
 
 slow-campaign: setup
 	$(SLOW) tests/campaign
@@ -37,12 +37,12 @@ slow-configs: setup
 slow-others: setup
 	$(SLOW) tests --ignore tests/campaign --ignore tests/engine/test_kills.py --ignore tests/configs
 
-rehearse: setup
-	$(VENV)/python tools/rehearse.py
+dry-run: setup
+	$(VENV)/python tools/dry_run.py
 
 lint: setup
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 
-world-sheet: setup
-	$(VENV)/python tools/world_sheet.py --output docs/world.jpg
+synthetic-sheet: setup
+	$(VENV)/python tools/synthetic_sheet.py --output docs/world.jpg

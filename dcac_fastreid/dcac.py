@@ -85,7 +85,7 @@ class DCAC(PrototypicalBaseline):
             )
         if "img_paths" not in batched_inputs:
             raise KeyError(
-                "the batch has no img_paths, by which DCAC finds the latents of its pictures; use fast-reid's data sets"
+                "the batch has no img_paths, by which DCAC finds the latents of its images; use fast-reid's data sets"
             )
         losses = super().training_losses(outputs, targets, batched_inputs)
         condition = self.conditioner(

@@ -22,7 +22,7 @@ def end_with(parent: int) -> None:
 
 
 def pool(number: int) -> ProcessPoolExecutor:
-    """So many processes that draw and write files, and touch neither torch nor a GPU; they end with this one."""
+    """So many processes that make and write files, and touch neither torch nor a GPU; they end with this one."""
     # fork: a spawned worker would first import torch, which takes longer than its share of the work.
     context = multiprocessing.get_context("fork" if sys.platform == "linux" else "spawn")
     return ProcessPoolExecutor(number, context, initializer=end_with, initargs=(os.getpid(),))

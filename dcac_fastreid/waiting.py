@@ -13,7 +13,7 @@ def held(lock: BaseFileLock, what: str) -> AbstractContextManager:
     """Acquires a lock, however long another process has it; a longer wait is logged.
 
     Args:
-        what: the other process is doing, such as "drawing the images of ...".
+        what: the other process is doing, such as "making the images of ...".
     Returns: what releases it when it is left.
     """
     try:

@@ -1,4 +1,4 @@
-"""A tiny drawn world, the small parts, and configs that point to them; nothing outside of pytest's folders is read or written."""
+"""A tiny synthetic data set, the small parts, and configs that point to them; nothing outside of pytest's folders is touched."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 
 import dcac_fastreid
+from dcac_fastreid.synthetic.data_set import make_data_set
 from dcac_fastreid.synthetic.domains import Counts
 from dcac_fastreid.synthetic.parts import part
-from dcac_fastreid.synthetic.world import draw_world
 from fastreid.modeling import build_model
 
 RESNET = """
@@ -37,10 +37,10 @@ def cache_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny_world(tmp_path_factory) -> Path:
+def tiny_data(tmp_path_factory) -> Path:
     """A data root with 8 training and 6 test identities in each domain."""
-    root = tmp_path_factory.mktemp("world")
-    draw_world(root, seed=1, counts=Counts(train_ids=8, train_images=6, test_ids=6, queries=1, gallery=4), workers=1)
+    root = tmp_path_factory.mktemp("data")
+    make_data_set(root, seed=1, counts=Counts(train_ids=8, train_images=6, test_ids=6, queries=1, gallery=4), workers=1)
     return root
 
 
@@ -61,8 +61,8 @@ def resnet_run(tmp_path) -> Path:
 
 
 @pytest.fixture
-def make_cfg(configs, tiny_world, tmp_path):
-    """A synthetic config on the tiny world: 16 images a batch (4 identities), one epoch of 3 steps, output in tmp_path/out."""
+def make_cfg(configs, tiny_data, tmp_path):
+    """A synthetic config on `tiny_data`: 16 images a batch (4 identities), one epoch of 3 steps, output in tmp_path/out."""
 
     def make(name: str = "ma_ms.yml", *opts):
         return dcac_fastreid.load_config(
@@ -70,7 +70,7 @@ def make_cfg(configs, tiny_world, tmp_path):
             [
                 "MODEL.DEVICE", "cpu",
                 "SOLVER.AMP.ENABLED", False,
-                "DATASETS.ROOT", str(tiny_world),
+                "DATASETS.ROOT", str(tiny_data),
                 "SOLVER.IMS_PER_BATCH", 16,
                 "SOLVER.MAX_EPOCH", 1,
                 "SOLVER.CHECKPOINT_PERIOD", 1,

@@ -80,7 +80,7 @@ def from_worker(error) -> Exception:
         (OSError(errno.ENOMEM, "Cannot allocate memory"), "the memory does not suffice"),
         (BrokenProcessPool("A process in the process pool was terminated"), "a worker process was ended from outside"),
         (RuntimeError("DataLoader worker (pid(s) 7) exited unexpectedly"), "a worker process was ended from outside"),
-        (from_worker(InputError("a picture:", ["of two lines"])), "error: a picture:\n  - of two lines\n"),
+        (from_worker(InputError("an image:", ["of two lines"])), "error: an image:\n  - of two lines\n"),
         (from_worker(UnidentifiedImageError("cannot identify a.jpg")), "error: cannot identify a.jpg\n"),
         (from_worker(FileNotFoundError(2, "No such file", "a.jpg")), "error: [Errno 2] No such file: 'a.jpg'\n"),
         (from_worker(MemoryError()), "the memory does not suffice (MemoryError)"),
@@ -207,7 +207,7 @@ def is_caught(process: subprocess.Popen, number: int) -> bool:
     "words, number, by, status",
     [
         (["tools/model_stats.py"], signal.SIGINT, "Ctrl-C", 130),
-        (["tools/rehearse.py"], signal.SIGTERM, "SIGTERM", 143),
+        (["tools/dry_run.py"], signal.SIGTERM, "SIGTERM", 143),
         (["-m", "dcac_fastreid", "tools/x.py"], signal.SIGINT, "Ctrl-C", 130),
     ],
     ids=str,

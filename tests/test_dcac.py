@@ -21,7 +21,7 @@ ZERO_GRADIENT = ("attn2.to_q", "attn2.to_k")
 
 @pytest.fixture
 def assemble(make_cfg):
-    """DCAC from the synthetic yml, with B never at 0 so that LoRA's A takes part, and a batch of the drawn world."""
+    """DCAC from the synthetic yml, with B never at 0 so that LoRA's A takes part, and a batch of the synthetic data set."""
 
     def make(*opts, autocast=None):
         torch.manual_seed(0)
@@ -44,8 +44,8 @@ def assemble(make_cfg):
 
 
 @pytest.fixture
-def batch(tiny_world):
-    paths = sorted(map(str, (tiny_world / "Market-1501-v15.09.15" / "bounding_box_train").glob("*.jpg")))[: B * 2 : 2]
+def batch(tiny_data):
+    paths = sorted(map(str, (tiny_data / "Market-1501-v15.09.15" / "bounding_box_train").glob("*.jpg")))[: B * 2 : 2]
     images = torch.stack([read_view(path, (128, 64)) for path in paths]).float()
     return {"images": images, "targets": torch.arange(B) % N, "img_paths": paths}
 
@@ -133,7 +133,7 @@ CLASS_WISE = (CONDITIONER + "NAME", "ClassWiseConditioner")
     ("opts", "to_encoder", "to_classifier"),
     [
         (CLASS_WISE, True, True),
-        ((*CLASS_WISE, CONDITIONER + "RESCALE", True), False, False),  # as the release computes it
+        ((*CLASS_WISE, CONDITIONER + "RESCALE", True), False, False),  # as the authors' code computes it
         ((CONDITIONER + "NAME", "InstanceWiseConditioner"), True, False),
         ((CONDITIONER + "PROBS", "prototypes"), True, False),
         ((CONDITIONER + "PROBS", "both"), True, True),

@@ -58,10 +58,10 @@ def scores(output: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def tiny(tiny_world) -> list:
-    """KEY VALUE pairs of a run of 3 steps on the tiny world; the device is not named."""
+def tiny(tiny_data) -> list:
+    """KEY VALUE pairs of a run of 3 steps on the tiny synthetic data set; the device is not named."""
     return [
-        "DATASETS.ROOT", tiny_world, "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1, "SOLVER.CHECKPOINT_PERIOD", 1,
+        "DATASETS.ROOT", tiny_data, "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1, "SOLVER.CHECKPOINT_PERIOD", 1,
         "TEST.EVAL_PERIOD", 1, "OUTPUT_DIR", "out",
     ]  # fmt: skip
 
@@ -135,9 +135,9 @@ def test_a_project_brings_its_own_trainer_data_evaluator_and_keys(tiny, tmp_path
     assert re.search(r"\| StripesSet +\| \d+\.\d+ +\|", output)
 
 
-def test_the_demo_extracts_features(trained, tiny_world, tmp_path):
+def test_the_demo_extracts_features(trained, tiny_data, tmp_path):
     folder, _ = trained
-    photos = sorted((tiny_world / "Market-1501-v15.09.15/query").glob("*.*"))[:2]
+    photos = sorted((tiny_data / "Market-1501-v15.09.15/query").glob("*.*"))[:2]
     options = ("--config-file", folder / "config.yaml", "--input", *photos, "--output", "features")
     status, output = run(
         tmp_path, THEIRS / "demo/demo.py", *options, "--opts", "MODEL.WEIGHTS", folder / "model_final.pth"

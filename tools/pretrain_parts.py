@@ -52,7 +52,7 @@ if __name__ == "__main__":
         check_writable(folder, "--output leads to")
         pretraining.check_parts(args.parts, folder)
         with fast_linear_layers(args.device):
-            web = pretraining.Web(cache_folder(), pretraining.PICTURES)
+            web = pretraining.Web(cache_folder(), pretraining.IMAGES)
             for name in pretraining.PARTS:
                 if name in args.parts:
                     schedule = pretraining.PARTS[name]

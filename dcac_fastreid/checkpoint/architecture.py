@@ -16,11 +16,11 @@ def encoder_config(cfg) -> str:
     small = cfg.clone()
     small.defrost()
     small.MODEL.BACKBONE.PRETRAIN, small.MODEL.BACKBONE.PRETRAIN_PATH = False, ""
-    model, pictures = small.MODEL, small.INPUT
+    model, images = small.MODEL, small.INPUT
     small.MODEL = type(cfg)(
         {key: model[key] for key in ("META_ARCHITECTURE", "PIXEL_MEAN", "PIXEL_STD", "BACKBONE", "CLIP", "HEADS")}
     )
-    small.INPUT = type(cfg)({key: pictures[key] for key in ("SIZE_TRAIN", "SIZE_TEST", "TEST_INTERPOLATION", "CROP")})
+    small.INPUT = type(cfg)({key: images[key] for key in ("SIZE_TRAIN", "SIZE_TEST", "TEST_INTERPOLATION", "CROP")})
     for section in set(small) - {"MODEL", "INPUT"}:
         del small[section]
     return f"# Of the encoder: fast-reid's keys, as tools/train_net.py --config-file reads them.\n{small.dump()}"

@@ -13,7 +13,7 @@ CONFIG = "config.yaml"  # copied: it may be what the new run is made from
 
 
 def set_aside(folder: str) -> None:
-    """Moves an earlier run's checkpoints, metrics and stamp to a folder of their own below `folder`, if there are any.
+    """Moves an earlier run's checkpoints, metrics and run metadata to a folder of their own below `folder`, if there are any.
 
     Its config goes with them. The caller holds the folder: no other run is in it.
     """

@@ -71,7 +71,7 @@ def convert(
     """Reads a released checkpoint.
 
     Args:
-        image_size: (H, W) at which it was trained; the release and CLIP-ReID: 256 x 128.
+        image_size: (H, W) at which it was trained; the authors' code and CLIP-ReID: 256 x 128.
         format: a key of FORMATS, or "auto" to know it by its names.
         training_side: whether to take what the U-Net was trained with too: adapters, q, k, v biases, the condition's
             transform. Such a checkpoint fits a model with MODEL.DCAC.LORA.QKV_BIAS True.
@@ -192,7 +192,7 @@ def _layers(model: Mapping[str, Tensor], prefix: str) -> int:
 
 
 def _place_prompts(model: dict[str, Tensor]) -> None:
-    """The release keeps the matrix of its instance-wise variant (Table 7) under the prompts' name: one row per feature."""
+    """The authors' code keeps the matrix of its instance-wise variant (Table 7) under the prompts' name: one row per feature."""
     prompts = model.get("conditioner.prompts")
     if prompts is not None and len(prompts) != len(model["heads.weight"]):
         model["conditioner.matrix"] = model.pop("conditioner.prompts")

@@ -33,7 +33,7 @@ FORMATS = {
             Rule(r"encoder\.bnneck\.", "BNNeck", NECK),
             Rule(r"encoder\.fc\.weight$", "classifier", "heads.weight"),
             Rule(r"denoiser\.model\.prompt_emb\.prompt_emb$", "ID prompts", "conditioner.prompts"),
-            Rule(r"encoder\.cam_emb$", "camera embedding", why="the release tests without it too"),
+            Rule(r"encoder\.cam_emb$", "camera embedding", why="the authors' code tests without it too"),
             Rule(
                 r"denoiser\.model\.prompt_emb\.condition_bottleneck\.",
                 "transform of the condition",

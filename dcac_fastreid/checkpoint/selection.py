@@ -44,10 +44,10 @@ def marks(weights: str, tests: Sequence[str]) -> list[str]:
     Args: as `selected_on`.
     """
     picked_by = selected_on(weights)
-    same = {_pictures(name) for name in picked_by}
+    same = {_images(name) for name in picked_by}
     sentences = []
     for test in tests:
-        if _pictures(test) in same:
+        if _images(test) in same:
             sentences.append(
                 f"{test}: the weights, or those they were trained from, were picked by this data set's own test metric, so "
                 "this result is no fair test"
@@ -60,6 +60,6 @@ def marks(weights: str, tests: Sequence[str]) -> list[str]:
     return sentences
 
 
-def _pictures(name: str) -> str:
+def _images(name: str) -> str:
     """What data sets of the same people have in common: DG_MSMT17 and fast-reid's MSMT17, CUHK03 by any protocol and boxes."""
     return name.removeprefix("DG_").removesuffix("Labeled").removesuffix("NP")

@@ -113,11 +113,11 @@ def query(args: argparse.Namespace) -> None:
     from dcac_fastreid.names import printable, shown
 
     check_folder(args.output)
-    check_outside(args.output, "the images shall go to", args.index, read_feature_folder(args.index).pictures)
+    check_outside(args.output, "the images shall go to", args.index, read_feature_folder(args.index).images)
     photos, left_out = photos_of(args.photos, skip_unreadable=args.skip_unreadable)
     search = Search(args.index, prior=args.prior, **_encoder(args))
-    notes, folder = search.notes(), search.gallery.pictures
-    pictures = []
+    notes, folder = search.notes(), search.gallery.images
+    images = []
     for number, answer in enumerate(search(photos, args.top), start=1):
         verdict = answer.verdict(search.calibration)
         print(f"{printable(answer.photo)}: {verdict}\n{answer.table(folder)}\n")
@@ -125,11 +125,11 @@ def query(args: argparse.Namespace) -> None:
         if number == 1:
             caption += f" How to read this, and all searches below: {notes}"
         sheet = draw_answer(answer, folder, verdict)
-        pictures.append(Picture(f"search-{number}", printable(answer.photo.name), sheet, caption))
+        images.append(Picture(f"search-{number}", printable(answer.photo.name), sheet, caption))
     if left_out:
         print(f"left out, as they cannot be read: {shown(left_out)}")
     print(notes)
-    print(write_page(args.output, f"Search in {printable(folder.name)}", pictures, printable(as_typed(args))))
+    print(write_page(args.output, f"Search in {printable(folder.name)}", images, printable(as_typed(args))))
 
 
 def _encoder(args: argparse.Namespace) -> dict:

@@ -34,7 +34,7 @@ def load_in_order() -> None:
     """fastreid/data/data_utils.py:151, DataLoaderX, makes a torch.cuda.Stream in every loader and reads ahead in a thread.
 
     Any PyTorch. Without a GPU: RuntimeError (Found no NVIDIA driver), at training and at --eval-only. With one: what is
-    raised in the thread, of a broken picture or a sampler, ends the thread (data_utils.py:121) and leaves the run waiting
+    raised in the thread, of a broken image or a sampler, ends the thread (data_utils.py:121) and leaves the run waiting
     for ever; batches are copied on a stream that nothing keeps from overwriting them; and with NUM_WORKERS 0 the thread
     draws from the random generators that the training draws from.
     """

@@ -55,7 +55,7 @@ def let_first_error_through() -> None:
     flight those hooks alone are asked that have begun, and what they raise is logged; without one nothing changes.
 
     train_loop.py:150 logs every exception with its traceback before it raises it: what the user can put right, a broken
-    picture or a full disk, is left to the sentence with which the tools end.
+    image or a full disk, is left to the sentence with which the tools end.
     """
     TrainerBase.train = train
     TrainerBase.before_train = before_train

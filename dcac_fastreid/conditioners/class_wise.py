@@ -12,7 +12,7 @@ class ClassWiseConditioner(IDPrompts):
     """c_i = p_iy P[y]: only the sample's own identity; the correlations between identities are erased.
 
     Args:
-        rescale: divide by p_iy, as the release does. The condition is then the bare prompt: no gradient reaches the Re-ID model.
+        rescale: divide by p_iy, as the authors' code does. The condition is then the prompt alone: no gradient for the Re-ID model.
     """
 
     reads_targets = True

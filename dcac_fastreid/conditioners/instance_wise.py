@@ -11,7 +11,7 @@ from fastreid.config import configurable
 
 @CONDITIONER_REGISTRY.register()
 class InstanceWiseConditioner(Conditioner):
-    """c_i = M^T f_i / |f_i|: a learned D x C map of the sample's own feature, from N(0, 1), no bias (release).
+    """c_i = M^T f_i / |f_i|: a learned D x C map of the sample's own feature, from N(0, 1), no bias (authors' code).
 
     The classifier has no part in it, so the diffusion loss gives it no gradient.
     """

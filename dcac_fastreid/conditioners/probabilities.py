@@ -6,7 +6,7 @@ from torch import Tensor
 
 from dcac_fastreid.errors import InputError
 
-# Who says it: the classifier, as in Eq. 12, the ID prototypes, or the mean of the two (both are options of the release).
+# Who says it: the classifier, as in Eq. 12, the ID prototypes, or the mean of the two (both are options of the authors' code).
 SOURCES = ("classifier", "prototypes", "both")
 
 

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from dcac_fastreid.errors import InputError
 
-# ConditionNet's inner width is C / 8: 96 for the 768 of Stable Diffusion 1.5 (release).
+# ConditionNet's inner width is C / 8: 96 for the 768 of Stable Diffusion 1.5 (authors' code).
 REDUCTION = 8
 
 
@@ -42,7 +42,7 @@ CONDITION_NET_INITS = ("default", "normal")
 def build_transform(name: str, condition_dim: int, condition_net_init: str = "default") -> nn.Module:
     """The transform MODEL.DCAC.CONDITIONER.TRANSFORM of conditions of width C = condition_dim; raises as `check_transform`.
 
-    Args: condition_net_init: "default" as PyTorch starts linear layers, or "normal", N(0, 1) (release).
+    Args: condition_net_init: "default" as PyTorch starts linear layers, or "normal", N(0, 1) (authors' code).
     """
     check_transform(name)
     transform = TRANSFORMS[name](condition_dim)

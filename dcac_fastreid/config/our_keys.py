@@ -29,7 +29,7 @@ OUR_KEYS = (
     # Folder that holds the data sets. "": the environment variable FASTREID_DATASETS, as in fast-reid (else ./datasets);
     # a path; or "synthetic:SEED" (":easy", ":hard" behind it), the synthetic data set of that seed. It wins over the variable.
     Key("DATASETS.ROOT", "", path()),
-    # True: every picture is decoded before the run, and those that cannot be read are left out of training, query and
+    # True: every image is decoded before the run, and those that cannot be read are left out of training, query and
     # gallery, with a warning that counts them. False: the first one that is met ends the run.
     Key("DATALOADER.SKIP_CORRUPT", False, flag()),
     # True: the training images are decoded and resized once, at the start of a run, and augmented in batches on the model's
@@ -37,15 +37,16 @@ OUR_KEYS = (
     # False: fast-reid's loader, with DATALOADER.NUM_WORKERS processes. The batches are the same, to the bit. (An
     # augmentation that is not made on batches, such as INPUT.AUTOAUG, takes fast-reid's loader in any case.)
     Key("DATALOADER.CACHE_IMAGES", True, flag()),
-    # (DATALOADER.SAMPLER_TRAIN has one choice more than in fast-reid, "RandomIdentitySampler", the release's: no picture comes
-    # twice in an epoch, which ends when fewer than IMS_PER_BATCH / NUM_INSTANCE identities have NUM_INSTANCE pictures left. So
+    # (DATALOADER.SAMPLER_TRAIN has one choice more than in fast-reid, "RandomIdentitySampler", of the authors' code: no image
+    # comes twice in an epoch, which ends when fewer than IMS_PER_BATCH / NUM_INSTANCE identities have NUM_INSTANCE images left. So
     # epochs are 6 to 16 % shorter: MA about 184 steps in place of 202, D 240 of 258, MS 480 of 509, C3 96 of 115.)
-    # Interpolation by which test images are resized to INPUT.SIZE_TEST: "bicubic" as in fast-reid, or "bilinear", the release's
-    # single-source tests. Images of the training and of its prototypes are resized by "bicubic" in any case, as in the release.
-    # It moves pixels by 1.35 grey levels in the mean, and mAP by tenths; a checkpoint carries it with its encoder.
+    # Interpolation by which test images are resized to INPUT.SIZE_TEST: "bicubic" as in fast-reid, or "bilinear", as
+    # the authors' code in its single-source tests. Images of the training and of its prototypes are resized by "bicubic" in any
+    # case, as in the authors' code. It moves pixels by 1.35 grey levels in the mean, and mAP by tenths; a checkpoint
+    # carries it with its encoder.
     Key("INPUT.TEST_INTERPOLATION", "bicubic", choice("bicubic", "bilinear")),
     # What random erasing draws. "torchvision", as in fast-reid: area 0.02 to 0.33 of the image, the logarithm of height / width
-    # even from 0.3 to 3.3, 10 attempts. "original", as the release: 0.02 to 0.40, height / width itself even from 0.3 to
+    # even from 0.3 to 3.3, 10 attempts. "original", as the authors' code: 0.02 to 0.40, height / width itself even from 0.3 to
     # 1 / 0.3, 100 attempts. At 256 x 128 and INPUT.REA.PROB 0.5, 8.2 and 10.3 % of an image are erased in the mean.
     Key("INPUT.REA.GEOMETRY", "torchvision", choice("torchvision", "original")),
     # -- the encoder: build_clip_vit_backbone. Weights, read where MODEL.BACKBONE.PRETRAIN: MODEL.BACKBONE.PRETRAIN_PATH, a
@@ -54,12 +55,12 @@ OUR_KEYS = (
     # Name of an open_clip model configuration; its image tower is the encoder, a ResNet excepted. It says the activation
     # ("-quickgelu" for OpenAI's weights), the patch size, which must divide INPUT.SIZE_TRAIN, and MODEL.BACKBONE.FEAT_DIM.
     Key("MODEL.CLIP.ARCH", "ViT-B-16-quickgelu", text(empty=False)),
-    # Resizing of the positional embedding (14 x 14 -> 16 x 8). The paper is silent; the release uses bilinear. Or "bicubic".
+    # Resizing of the positional embedding (14 x 14 -> 16 x 8). The paper is silent; the authors' code uses bilinear. Or "bicubic".
     Key("MODEL.CLIP.POS_EMBED_INTERPOLATION", "bilinear", choice("bilinear", "bicubic")),
-    # Standard deviation of the classifier's initial weights. The paper is silent; the release uses 0.001, fast-reid 0.01.
+    # Standard deviation of the classifier's initial weights. The paper is silent; the authors' code uses 0.001, fast-reid 0.01.
     Key("MODEL.HEADS.CLASSIFIER_INIT_STD", 0.001, number(0)),
-    # How often a training step moves the BNNeck's running mean and variance. The paper is silent; the release calls the BNNeck
-    # twice on the same features, so 2: they move 1.9 times as far (momentum 0.1). Features of a training step stay the same.
+    # How often a training step moves the BNNeck's running mean and variance. The paper is silent; the authors' code calls the
+    # BNNeck twice on the same features, so 2: they move 1.9 times as far (momentum 0.1). Features of a training step stay the same.
     Key("MODEL.HEADS.BNNECK_UPDATES", 1, whole(1, 2)),
     # -- prototypical contrastive loss, Eq. 6 and 7: "PrototypicalContrastiveLoss" in MODEL.LOSSES.NAME --
     # Temperature τ_m of Eq. 6, > 0.
@@ -81,23 +82,23 @@ OUR_KEYS = (
     ),
     # Temperature τ of the condition's probabilities, Eq. 12. Section 5.2: 0.1 for C3; 0.6 for MA, D; 1.0 for MS, multi-source.
     Key("MODEL.DCAC.CONDITIONER.TAU", 0.6, TEMPERATURE),
-    # Class-wise only. False: p_iy P[y], as the paper words it. True: divided by p_iy, as in the release; then no gradient
+    # Class-wise only. False: p_iy P[y], as the paper words it. True: divided by p_iy, as in the authors' code; then no gradient
     # of the diffusion loss reaches the Re-ID model.
     Key("MODEL.DCAC.CONDITIONER.RESCALE", False, flag()),
     # Who says the probabilities p_i: "classifier", as in Eq. 12; "prototypes", softmax of the cosines to the ID prototypes
-    # with Eq. 6's temperature τ_m; "both", the mean of the two. The last two are options of the release.
+    # with Eq. 6's temperature τ_m; "both", the mean of the two. The last two are options of the authors' code.
     Key("MODEL.DCAC.CONDITIONER.PROBS", "classifier", choice(*SOURCES)),
     # What then happens to the condition, Table 10: "none", "silu", "batchnorm" or "condition_net".
     Key("MODEL.DCAC.CONDITIONER.TRANSFORM", "none", choice(*TRANSFORMS)),
     # How the two linear layers of "condition_net" start. "default": as PyTorch starts them, the condition then has a standard
-    # deviation of 0.36. "normal": N(0, 1), as in the release, 5.78; a learning rate of 5e-6 does not close that gap.
+    # deviation of 0.36. "normal": N(0, 1), as in the authors' code, 5.78; a learning rate of 5e-6 does not close that gap.
     Key("MODEL.DCAC.CONDITIONER.CONDITION_NET_INIT", "default", choice(*CONDITION_NET_INITS)),
     # Whose condition an image denoises; beyond the paper. "same": its own, as in the paper. "identity": that of another image
     # of the same identity in the batch, so that the condition can hold only what the two images share: the person. "camera":
     # the same, by another camera wherever the batch allows it. See diffusion/views.py. Drawn anew at each step.
     Key("MODEL.DCAC.CONDITIONER.VIEW", "same", choice(*VIEWS)),
-    # A control that is not in the paper. True: in training every picture gets the condition of another one of its batch, drawn
-    # anew at each step. The feedback still reaches the encoder, but says nothing about the picture.
+    # A control that is not in the paper. True: in training every image gets the condition of another one of its batch, drawn
+    # anew at each step. The feedback still reaches the encoder, but says nothing about the image.
     Key("MODEL.DCAC.CONDITIONER.SHUFFLE", False, flag()),
     # -- the diffusion model --
     # A Stable Diffusion model, in one of four forms. A folder in diffusers' layout: unet/, vae/, scheduler/. One file of
@@ -107,7 +108,7 @@ OUR_KEYS = (
     # or below any folder that exists, begins with "." or "~", or ends in .safetensors, .ckpt, .pt, .pth or .bin. Or one of the
     # two small ones that ship with the package, "synthetic:stable-diffusion" and "synthetic:stable-diffusion-image-variations".
     Key("MODEL.DCAC.DIFFUSION.WEIGHTS", "", path()),
-    # Where a model has two sets of the U-Net's weights: False for the plain ones, as the release (the paper is silent), True
+    # Where a model has two sets of the U-Net's weights: False for the plain ones, as the authors' code (the paper is silent), True
     # for their moving average. In a file of the original layout these are model.diffusion_model.* and model_ema.*; in
     # diffusers' layout of 1.5 the non_ema files, where they lie there, and the ordinary ones (the average).
     Key("MODEL.DCAC.DIFFUSION.EMA", False, flag()),
@@ -121,15 +122,15 @@ OUR_KEYS = (
     # -- LoRA, Eq. 9 --
     # Rank r. Section 5.2: 8; 32 for MS as the source and for every multi-source run.
     Key("MODEL.DCAC.LORA.RANK", 8, whole(1, 4096)),
-    # s = ALPHA / RANK scales the update B A. The paper is silent; the release uses 1.
+    # s = ALPHA / RANK scales the update B A. The paper is silent; the authors' code uses 1.
     Key("MODEL.DCAC.LORA.ALPHA", 1.0, number(0)),
     # Linear layers that take an adapter, by the end of their names. (): the diffusion model's own list, for Stable Diffusion
-    # ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj"), as Table 6's counts and the release; the paper's words, "the
+    # ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj"), as Table 6's counts and the authors' code; the paper's words, "the
     # feed-forward linear layers", would add "ff.net.2".
     Key("MODEL.DCAC.LORA.TARGETS", (), several(text(empty=False), distinct=True)),
-    # True: the adapted query, key and value layers have biases beside Stable Diffusion's weights, as in the release: random (even
-    # in +- 1 / sqrt(width of the input), from SEED), frozen, 74,880 numbers for Stable Diffusion 1.5, in every checkpoint. They
-    # change what the U-Net predicts before any training (by 7 % on random weights). Needed to go on from a checkpoint that
+    # True: the adapted query, key and value layers have biases beside Stable Diffusion's weights, as in the authors' code: random
+    # (even in +- 1 / sqrt(width of the input), from SEED), frozen, 74,880 numbers for Stable Diffusion 1.5, in every checkpoint.
+    # They change what the U-Net predicts before any training (by 7 % on random weights). Needed to go on from a checkpoint that
     # the authors released, or to look at its U-Net: tools/convert_checkpoint.py --training-side.
     Key("MODEL.DCAC.LORA.QKV_BIAS", False, flag()),
     # Every so many steps, numbers that tell why the feedback works, or not, as telemetry/... beside the losses in metrics.json
@@ -140,11 +141,11 @@ OUR_KEYS = (
     # linear warm-up from WARMUP_FACTOR over WARMUP_EPOCHS, then x GAMMA at every epoch of STEPS, counted from epoch 0.
     # (fast-reid's own schedules warm up by iterations and count STEPS from the end of the warm-up.)
     Key("SOLVER.WARMUP_EPOCHS", 10, whole()),
-    # True: the schedule is one epoch ahead, epoch e trains with the paper's rate of e + 1, as in the release. Of the paper's 60
-    # epochs 12 differ; the sum of all rates by 0.3 %.
+    # True: the schedule is one epoch ahead, epoch e trains with the paper's rate of e + 1, as in the authors' code. Of the paper's
+    # 60 epochs 12 differ; the sum of all rates by 0.3 %.
     Key("SOLVER.ONE_EPOCH_AHEAD", False, flag()),
     # Factors of SOLVER.BASE_LR, > 0, as the host's HEADS_LR_FACTOR: for the conditioner's weights (the ID prompts, in the
-    # variants what stands in their place or behind them), and for the LoRA adapters. The release has one rate for all, at
+    # variants what stands in their place or behind them), and for the LoRA adapters. The authors' code has one rate for all, at
     # which prompts of N(0, 1) hardly move: 5e-6.
     Key("SOLVER.PROMPTS_LR_FACTOR", 1.0, number(above=0)),
     Key("SOLVER.LORA_LR_FACTOR", 1.0, number(above=0)),
@@ -175,6 +176,6 @@ OUR_KEYS = (
     # "source": in place of ALPHA the best of 0.3, 0.5, 0.7, 0.85 and 1 by mAP on validation identities of the sources: the data
     # set's own, or else a tenth of the training identities, which are then not trained on. "": ALPHA.
     Key("SOLVER.INTERPOLATE.CHOOSE", "", choice("", "source")),
-    # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the release, or "bf16". On CPU only "bf16".
+    # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the authors' code, or "bf16". On CPU only "bf16".
     Key("SOLVER.AMP.DTYPE", "fp16", choice("bf16", "fp16")),
 )

@@ -1,4 +1,4 @@
-"""Hashes of files, or of the pictures in them, kept in the cache folder: a file that has not changed is read once."""
+"""Hashes of files, or of the images in them, kept in the cache folder: a file that has not changed is read once."""
 
 import hashlib
 import os
@@ -41,10 +41,10 @@ def file_hashes(paths: Iterable[str | Path], *, keep: bool = True) -> dict[str, 
     return kept_hashes(paths, BYTES, _of_bytes) if keep else _computed(map(str, paths), _of_bytes)
 
 
-def picture_hashes(paths: Iterable[str | Path]) -> dict[str, str]:
-    """Path as given -> SHA-256 of the picture's size and pixels, as `read_image` gives them; kept as by `file_hashes`.
+def pixel_hashes(paths: Iterable[str | Path]) -> dict[str, str]:
+    """Path as given -> SHA-256 of the image's size and pixels, as `read_image` gives them; kept as by `file_hashes`.
 
-    A picture that cannot be read is left out. The first time, a picture of 64x128 takes 0.15 to 0.25 ms of a processor.
+    An image that cannot be read is left out. The first time, an image of 64x128 takes 0.15 to 0.25 ms of a processor.
 
     Raises: FileNotFoundError: a file is not there.
     """

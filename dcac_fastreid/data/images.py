@@ -1,4 +1,4 @@
-"""A picture file as an RGB image of 8 bits, whatever its own form."""
+"""An image file as an RGB image of 8 bits, whatever its own form."""
 
 import os
 import re
@@ -14,13 +14,13 @@ from dcac_fastreid.wrong_files import HEAD, what_else
 
 
 def read_image(path: str) -> Image.Image:
-    """The picture in RGB, 8 bits a channel, turned as its EXIF orientation says. 8-bit RGB and grey: as fast-reid reads them.
+    """The image in RGB, 8 bits a channel, turned as its EXIF orientation says. 8-bit RGB and grey: as fast-reid reads them.
 
-    Grey, palette, 1-bit and CMYK are converted, alpha is dropped, of 16 bits the upper 8 are kept; of several pictures in a
+    Grey, palette, 1-bit and CMYK are converted, alpha is dropped, of 16 bits the upper 8 are kept; of several images in a
     file it is the first.
 
     Raises:
-        InputError: the file is empty, cut off, too large or no picture, or its values have no known range; names the path.
+        InputError: the file is empty, cut off, too large or no image, or its values have no known range; names the path.
         OSError: the operating system cannot open or read it.
     """
     if "://" not in path and not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
@@ -39,7 +39,7 @@ def read_image(path: str) -> Image.Image:
             raise
         except Exception as error:  # of a damaged file, Pillow's decoders raise nearly anything
             if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk's, not the picture's
+                raise  # the disk's, not the image's
             reason = " ".join(str(error).split())
             if "MAX_TEXT" in reason:
                 raise _unreadable(path, f"its text fields are too large ({reason})", "save it without them") from error
@@ -47,7 +47,7 @@ def read_image(path: str) -> Image.Image:
 
 
 def read_image_of_run(path: str) -> Image.Image:
-    """As `read_image`, of a training's or a test's data sets: its sentence names the key that leaves such pictures out."""
+    """As `read_image`, of a training's or a test's data sets: its sentence names the key that leaves such images out."""
     try:
         return read_image(path)
     except InputError as error:
@@ -55,7 +55,7 @@ def read_image_of_run(path: str) -> Image.Image:
 
 
 def upright_rgb(image: Image.Image) -> Image.Image:
-    """An opened picture as `read_image` gives it. Raises ValueError: values without a known range."""
+    """An opened image as `read_image` gives it. Raises ValueError: values without a known range."""
     return _as_rgb(_upright(image))
 
 
@@ -68,16 +68,16 @@ def _open(path: str) -> BinaryIO:
 
 
 def _unreadable(path: str, reason: str, next_step: str = "copy it again") -> InputError:
-    return InputError(f"{path} cannot be read as a picture: {reason}; {next_step}")
+    return InputError(f"{path} cannot be read as an image: {reason}; {next_step}")
 
 
 def what_it_is(head: bytes) -> tuple[str, str]:
     """What a file is that Pillow does not know, by its first bytes, and the next step."""
     if head[4:8] == b"ftyp":
         kind = printable(head[8:12].decode("latin-1")).upper()
-        return f"it is of no known picture format here ({kind}, whatever its name)", "convert it to .jpg or .png"
+        return f"it is of no known image format here ({kind}, whatever its name)", "convert it to .jpg or .png"
     what, next_step = what_else(head)
-    return what or "it is of no known picture format", next_step or "copy it again"
+    return what or "it is of no known image format", next_step or "copy it again"
 
 
 def _too_large(error: Exception) -> tuple[str, str]:
@@ -89,7 +89,7 @@ def _too_large(error: Exception) -> tuple[str, str]:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # as fast-reid: a picture with broken EXIF data is taken as it lies
+    except Exception:  # as fast-reid: an image with broken EXIF data is taken as it lies
         return image
 
 

@@ -27,29 +27,29 @@ def cache_folder() -> Path:
 
 
 def data_root(root: str) -> str:
-    """The folder that DATASETS.ROOT names; the synthetic world is drawn on first use.
+    """The folder that DATASETS.ROOT names; a synthetic data set is made on first use.
 
     Args:
         root: "" for the environment variable FASTREID_DATASETS (else ./datasets); a path; "synthetic:SEED", the
-            default world of that seed; or "synthetic:SEED:DIFFICULTY", with easy, default or hard.
+            default data set of that seed; or "synthetic:SEED:DIFFICULTY", with easy, default or hard.
     Raises: InputError: no text, a name that no folder can have, or a synthetic root of another form.
     """
     if not as_text(root, "DATASETS.ROOT"):
         return os.path.expanduser(os.environ.get("FASTREID_DATASETS") or "datasets")
     if not root.startswith(SYNTHETIC):
         return str(as_path(os.path.expanduser(root), "DATASETS.ROOT"))
-    from dcac_fastreid.synthetic.world import cached_world  # late: most runs need no drawer
+    from dcac_fastreid.synthetic.data_set import cached_data_set  # late: most runs need no generator
 
-    return str(cached_world(cache_folder(), *_seed_and_difficulty(root)))
+    return str(cached_data_set(cache_folder(), *_seed_and_difficulty(root)))
 
 
 def synthetic_data_is_there(root: str) -> bool:
     """Whether DATASETS.ROOT names no synthetic data set that has yet to be made in the cache folder."""
     if not root.startswith(SYNTHETIC):
         return True
-    from dcac_fastreid.synthetic.world import world_path
+    from dcac_fastreid.synthetic.data_set import data_set_path
 
-    return world_path(cache_folder(), *_seed_and_difficulty(root)).is_dir()
+    return data_set_path(cache_folder(), *_seed_and_difficulty(root)).is_dir()
 
 
 def synthetic_seed(root: str) -> int | None:
@@ -87,8 +87,8 @@ def synthetic_versions(values: Mapping[str, str]) -> dict[str, str]:
         the shipped weights that the other values name and of no others.
     Raises: InputError: a value names no weights.
     """
+    from dcac_fastreid.synthetic.data_set import VERSION
     from dcac_fastreid.synthetic.parts import part
-    from dcac_fastreid.synthetic.world import VERSION
 
     versions = {"generator": f"world {VERSION}"} if "DATASETS.ROOT" in values else {}
     for key, value in values.items():

@@ -1,4 +1,4 @@
-"""Which pictures are nearly the same: neighbouring frames of a video, or copies that were resized or stored anew?"""
+"""Which images are nearly the same: neighbouring frames of a video, or copies that were resized or stored anew?"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from dcac_fastreid.errors import InputError
 
 SIDE = 8
 BITS = 2 * SIDE**2
-# Near-duplicates differ in at most so many of the 128 bits. Measured on the drawn world: a picture against itself shifted by
+# Near-duplicates differ in at most so many of the 128 bits. Measured on the synthetic data set: an image against itself shifted by
 # 2 pixels of 64 x 128, 7 % brighter and stored anew differs in 9 bits (median; 95 %: 17), and of the pairs of one person by
 # one camera 0.1 % in 31 or less. Libraries that look for copies alone take 2. Here a missed pair makes a score too good, and
 # one too many costs a query.
@@ -24,10 +24,10 @@ TABLE = f"difference hashes by Pillow {PIL.__version__}"
 PORTION = 2**23  # distances at a time; 32 MB
 
 
-def look_hashes(paths: Iterable[str | Path]) -> dict[str, str]:
-    """Path as given -> difference hash (dHash) of the picture, BITS as hexadecimal digits; kept as by `file_hashes`.
+def perceptual_hashes(paths: Iterable[str | Path]) -> dict[str, str]:
+    """Path as given -> difference hash (dHash) of the image, BITS as hexadecimal digits; kept as by `file_hashes`.
 
-    Its bits tell where the picture, at 9 x 9 grey values, gets brighter from left to right and from top to bottom. A picture
+    Its bits tell where the image, at 9 x 9 grey values, gets brighter from left to right and from top to bottom. An image
     that cannot be read is left out.
 
     Raises: FileNotFoundError: a file is not there.

@@ -1,4 +1,4 @@
-"""The encoder of a checkpoint, ready for use: from the file alone. B pictures, D feature width, (H, W) input size."""
+"""The encoder of a checkpoint, ready for use: from the file alone. B images, D feature width, (H, W) input size."""
 
 import functools
 import hashlib
@@ -20,7 +20,7 @@ from dcac_fastreid.engine.config_file import changed, load_config, load_config_t
 from dcac_fastreid.errors import InputError
 
 NO_TEACHERS = "Baseline"  # in the place of fast-reid's Distiller: the same encoder
-# By how much 1 - cosine of two of four pictures of quite different colours must differ at least: untrained encoders reach
+# By how much 1 - cosine of two of four images of quite different colours must differ at least: untrained encoders reach
 # 0.002 and more; below this, similarities of all photos are the same number to three decimals.
 LEAST_DIFFERENCE = 1e-4
 DIVERGED = "its training has diverged, or the file is damaged: take an earlier checkpoint"
@@ -45,7 +45,7 @@ class Encoder:
     model: in evaluation mode; {"images": (B, 3, H, W) in [0, 255], RGB} to features (B, D), not of unit length.
     cfg: that built it, frozen; MODEL.DEVICE is where the model lies.
     file: the checkpoint. config_file: its config's, None where the checkpoint carries it.
-    transform: fast-reid's test transform, an RGB picture of any size to (3, H, W), float in [0, 255].
+    transform: fast-reid's test transform, an RGB image of any size to (3, H, W), float in [0, 255].
     """
 
     model: nn.Module
@@ -136,21 +136,21 @@ def _input_size(transform: Callable, source: str) -> tuple[int, int]:
     wide, high = (tuple(transform(Image.new("RGB", size)).shape[1:]) for size in ((80, 60), (60, 90)))
     if wide != high:
         raise InputError(
-            f"{source} brings pictures to no common size (INPUT.SIZE_TEST, INPUT.CROP); expected a height and a width"
+            f"{source} brings images to no common size (INPUT.SIZE_TEST, INPUT.CROP); expected a height and a width"
         )
     return wide
 
 
 @torch.no_grad()
 def _feature_width(model: nn.Module, size: tuple[int, int], device: str, file: Path, source: str) -> int:
-    """Looks at four pictures, and so finds a checkpoint of a training that has diverged before any work is done with it."""
+    """Looks at four images, and so finds a checkpoint of a training that has diverged before any work is done with it."""
     patches = torch.rand(4, 3, 4, 2, generator=torch.Generator().manual_seed(0))
     features = model({"images": 255 * functional.interpolate(patches, size, mode="bilinear").to(device)})
     if not isinstance(features, Tensor) or features.ndim != 2 or not features.shape[1]:
-        raise InputError(f"{source} builds a model that gives no features; expected one row of numbers for a picture")
+        raise InputError(f"{source} builds a model that gives no features; expected one row of numbers for an image")
     features = unit_features(features, file)
     if (features @ features.T).min() > 1 - LEAST_DIFFERENCE:
-        raise InputError(f"{file} gives every picture the same features; {DIVERGED}")
+        raise InputError(f"{file} gives every image the same features; {DIVERGED}")
     return features.shape[1]
 
 

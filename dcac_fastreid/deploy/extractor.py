@@ -1,4 +1,4 @@
-"""Features of pictures with a trained encoder: FeatureExtractor. n pictures, D feature width."""
+"""Features of images with a trained encoder: FeatureExtractor. n images, D feature width."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ PRECISIONS = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class FeatureExtractor:
-    """Pictures in, features out; of the checkpoint alone.
+    """Images in, features out; of the checkpoint alone.
 
         extract = dcac_fastreid.FeatureExtractor("logs/ma_ms/model_final.pth")
         features = extract(["a.jpg", "b.jpg"])  # (2, D), rows of length 1
@@ -28,7 +28,7 @@ class FeatureExtractor:
     Args:
         checkpoint: a run's model_final.pth, a checkpoint of fast-reid's own, or an exported encoder.safetensors.
         device: None for the GPU where there is one, else the CPU.
-        batch_size: pictures that the encoder takes at a time.
+        batch_size: images that the encoder takes at a time.
         precision: "fp32"; "bf16"; or, on a GPU, "fp16".
         config_file: for a checkpoint that carries no config and has none beside it.
     Raises: InputError: as load_encoder; a batch size below 1, a precision that is not known or cannot be computed.
@@ -50,42 +50,42 @@ class FeatureExtractor:
         self.batch_size, self.precision = batch_size, precision
 
     @torch.no_grad()
-    def __call__(self, pictures: Picture | Iterable[Picture], progress: str = "") -> Tensor:
+    def __call__(self, images: Picture | Iterable[Picture], progress: str = "") -> Tensor:
         """Features (n, D), float32, rows of length 1, on the CPU.
 
         Args:
-            pictures: one or a list, of any sizes and kinds: path; PIL picture; array (H, W, 3), uint8, RGB; tensor
+            images: one or a list, of any sizes and kinds: path; PIL image; array (H, W, 3), uint8, RGB; tensor
                 (3, H, W), RGB in [0, 255], uint8 of any size or float of the encoder's input size. Arrays and tensors also
                 with a batch dimension before these.
-            progress: what a progress bar calls the pictures; "" for no bar.
-        Raises: InputError: a picture that is not there or cannot be read, an array or tensor of another kind, or features that
+            progress: what a progress bar calls the images; "" for no bar.
+        Raises: InputError: an image that is not there or cannot be read, an array or tensor of another kind, or features that
             are not finite.
         """
-        pictures = as_list(pictures)
-        features = torch.empty(len(pictures), self.encoder.feature_width)
+        images = as_list(images)
+        features = torch.empty(len(images), self.encoder.feature_width)
         autocast = torch.autocast(
             self.encoder.device.type, dtype=PRECISIONS[self.precision], enabled=self.precision != "fp32"
         )
-        bar = tqdm(total=len(pictures), desc=progress, unit="picture", disable=None if progress else True, leave=False)
+        bar = tqdm(total=len(images), desc=progress, unit="image", disable=None if progress else True, leave=False)
         done = 0
         with bar, autocast:
-            for images in self._batches(pictures):
-                found = self.encoder.model({"images": images.to(self.encoder.device)})
-                features[done : done + len(images)] = unit_features(found, self.encoder.file)
-                done += len(images)
-                bar.update(len(images))
+            for batch in self._batches(images):
+                found = self.encoder.model({"images": batch.to(self.encoder.device)})
+                features[done : done + len(batch)] = unit_features(found, self.encoder.file)
+                done += len(batch)
+                bar.update(len(batch))
         return features
 
-    def _batches(self, pictures: list[Picture]) -> Iterator[Tensor]:
+    def _batches(self, images: list[Picture]) -> Iterator[Tensor]:
         """The next batch is decoded while the encoder is at work on one; never more than two are kept."""
 
-        def load(picture: Picture) -> Tensor:
-            return encoder_input(picture, self.encoder.transform, self.encoder.input_size)
+        def load(image: Picture) -> Tensor:
+            return encoder_input(image, self.encoder.transform, self.encoder.input_size)
 
         with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside of Python's lock
             before = None
-            for begin in range(0, len(pictures), self.batch_size):
-                loading = [pool.submit(load, picture) for picture in pictures[begin : begin + self.batch_size]]
+            for begin in range(0, len(images), self.batch_size):
+                loading = [pool.submit(load, image) for image in images[begin : begin + self.batch_size]]
                 if before:
                     yield torch.stack([each.result() for each in before])
                 before = loading

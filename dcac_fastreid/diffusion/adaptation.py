@@ -51,7 +51,7 @@ def adapt(
         tuning: a key of TRAINED_PARTS.
         rank: r of Eq. 9. alpha: s = alpha / rank.
         targets: names' ends of the linear layers that take an adapter; empty: denoiser.lora_targets.
-        qkv_bias: whether adapted query, key and value layers that have no bias get one, random and frozen (release).
+        qkv_bias: whether adapted query, key and value layers that have no bias get one, random and frozen (authors' code).
         seed: of what is drawn here, the adapters' A, such biases, or a random U-Net. torch's own stream stays as it was, so that
             the rest of the model starts from the same weights in every mode.
     Raises:

@@ -64,7 +64,7 @@ class DiffusionFeedback(nn.Module):
         identities: Tensor | None = None,
         cameras: Tensor | None = None,
     ) -> Tensor:
-        """Eq. 11 on the pictures of a batch, with fresh random numbers: a scalar, unweighted.
+        """Eq. 11 on the images of a batch, with fresh random numbers: a scalar, unweighted.
 
         Under another view than "same" the conditions change places, see `other_views`, and the latents stay where they are:
         the latents are looked up by path, where a recorded step cannot look, while a choice among conditions is one operation
@@ -97,13 +97,13 @@ class DiffusionFeedback(nn.Module):
         target = self.denoiser.target(latents, noise, timesteps)
         return F.mse_loss(prediction.to(target.dtype), target)
 
-    def _others(self, pictures: Tensor, identities: Tensor | None, cameras: Tensor | None) -> Tensor:
+    def _others(self, files: Tensor, identities: Tensor | None, cameras: Tensor | None) -> Tensor:
         """Whose condition each image denoises, (B,) int64; drawn from the generator, where it stands behind the timesteps."""
         # Not torch.randperm, which on a GPU waits for the device.
-        draws = torch.rand(len(pictures), generator=self.generator, device=pictures.device)
+        draws = torch.rand(len(files), generator=self.generator, device=files.device)
         if self.view == ANY:
-            identities, pictures = torch.zeros_like(draws), torch.arange(len(draws), device=draws.device)[:, None]
-        return other_views(identities, pictures, draws, cameras if self.view == "camera" else None)
+            identities, files = torch.zeros_like(draws), torch.arange(len(draws), device=draws.device)[:, None]
+        return other_views(identities, files, draws, cameras if self.view == "camera" else None)
 
     def _moments(self, img_paths: Sequence[str], condition: Tensor) -> Tensor:
         if self.moments_of is None:

@@ -1,4 +1,4 @@
-"""The VAE's posterior of every training picture, computed once. M pictures, B batch, (2c, h, w) mean and log-variance.
+"""The VAE's posterior of every training image, computed once. M images, B batch, (2c, h, w) mean and log-variance.
 
 The diffusion view is never augmented and the VAE is frozen, so its posterior never changes; it is still sampled at every step.
 """
@@ -25,15 +25,15 @@ from dcac_fastreid.names import for_sqlite
 from dcac_fastreid.waiting import held
 
 WAIT = 30  # seconds for another run that writes a batch, which takes far less than one
-VERSION = 2  # of the table, and of how a picture is read
+VERSION = 2  # of the table, and of how an image is read
 logger = logging.getLogger("fastreid.dcac")
 
 
 class LatentCache:
     """Moments on disk, found by what made them, and in memory by the path that the loader delivers.
 
-    On disk: one SQLite file for each VAE and view size, a row for each picture: its path relative to the data root, its
-    size and time of change, the moments and their checksum. So a picture that changed is encoded again, an interrupted
+    On disk: one SQLite file for each VAE and view size, a row for each image: its path relative to the data root, its
+    size and time of change, the moments and their checksum. So an image that changed is encoded again, an interrupted
     pass goes on where it stopped, and two runs may share the file. Rows that are damaged are made again, and so is a file
     that is no database any more.
 
@@ -58,7 +58,7 @@ class LatentCache:
         batch_size: int = 64,
         num_workers: int = 0,
     ) -> int:
-        """Makes `lookup` ready for these pictures. Encodes those that the file lacks; returns how many.
+        """Makes `lookup` ready for these images. Encodes those that the file lacks; returns how many.
 
         Args:
             encoder: images (B, 3, H, W) in [0, 255] to moments (B, 2c, h, w); its weights name the file.
@@ -92,7 +92,7 @@ class LatentCache:
                 "DELETE FROM latents WHERE path = ? AND bytes = ? AND changed = ?", [keys[path] for path in missing]
             )  # the damaged ones
             connection.commit()
-            # Whole batches of the same pictures as in an unbroken pass: the last bits of a batch depend on its size.
+            # Whole batches of the same images as in an unbroken pass: the last bits of a batch depend on its size.
             batches = [list(found)[start : start + batch_size] for start in range(0, len(found), batch_size)]
             todo = [path for batch in batches if any(found[path] is None for path in batch) for path in batch]
             for batch_paths, moments in _encode(todo, encoder, size, device, batch_size, num_workers):
@@ -114,13 +114,13 @@ class LatentCache:
         """Moments (B, 2c, h, w), fp32, on the device that filled the cache.
 
         Raises:
-            KeyError: a picture that was not there when the cache was filled.
+            KeyError: an image that was not there when the cache was filled.
         """
         try:
             rows = torch.tensor([self._rows[path] for path in paths])
         except KeyError as error:
             raise KeyError(
-                f"no latent for {error.args[0]}: it was no training picture when the latent cache was filled"
+                f"no latent for {error.args[0]}: it was no training image when the latent cache was filled"
             ) from None
         return self._moments.index_select(0, rows.to(self._moments.device, non_blocking=True))
 
@@ -130,7 +130,7 @@ class LatentCache:
 
 
 def _whole_row(connection: sqlite3.Connection, key: tuple[str, int, int]) -> np.ndarray | None:
-    """The moments of a picture; None where the file has none, or damaged ones."""
+    """The moments of an image; None where the file has none, or damaged ones."""
     row = connection.execute(
         "SELECT shape, moments, checksum FROM latents WHERE path = ? AND bytes = ? AND changed = ?", key
     ).fetchone()

@@ -1,4 +1,4 @@
-"""From a picture on disk to z_0: the un-augmented view, its posterior, a sample. B batch, (c, h, w) latent."""
+"""From an image on disk to z_0: the un-augmented view, its posterior, a sample. B batch, (c, h, w) latent."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ import fastreid.data.common  # its read_image is the one that fast-reid's datase
 
 
 def read_view(path: str, size: Sequence[int]) -> Tensor:
-    """The picture as the diffusion model sees it: (3, H, W) uint8, PIL bicubic to size = (H, W), no augmentation."""
+    """The image as the diffusion model sees it: (3, H, W) uint8, PIL bicubic to size = (H, W), no augmentation."""
     image = fastreid.data.common.read_image(path).convert("RGB").resize((size[1], size[0]), Image.Resampling.BICUBIC)
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 

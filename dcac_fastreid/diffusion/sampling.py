@@ -20,7 +20,7 @@ def sample(
     steps: int,
     guidance: float = 1.0,
 ) -> Tensor:
-    """Latents z_0 (B, c, h, w) of pictures that fit a condition (B, L, C), by deterministic DDIM.
+    """Latents z_0 (B, c, h, w) of images that fit a condition (B, L, C), by deterministic DDIM.
 
     Args:
         noise: (B, c, h, w) from N(0, 1), where the way begins.

@@ -41,7 +41,7 @@ class StableDiffusionDenoiser(Denoiser):
     """
 
     # Attention q, k, v, out and the first feed-forward layer. The paper speaks of the feed-forward layers, but its
-    # parameter counts (Table 6) and the release leave `ff.net.2` out.
+    # parameter counts (Table 6) and the authors' code leave `ff.net.2` out.
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj")
     qkv_layers = ("to_q", "to_k", "to_v")
 
@@ -127,7 +127,7 @@ def _check_unet(unet: nn.Module) -> None:
 
 
 class StableDiffusionEncoder(nn.Module):
-    """The frozen VAE encoder: pictures to the mean and log-variance of their latent's posterior.
+    """The frozen VAE encoder: images to the mean and log-variance of their latent's posterior.
 
     Args:
         vae: AutoencoderKL.

@@ -32,7 +32,7 @@ def load_config(config_file: str | os.PathLike, opts: Sequence = ()) -> CfgNode:
 
     MODEL.DEVICE, where neither file nor pairs say it, is "cuda"; without a GPU it is "cpu", and SOLVER.AMP.ENABLED is off
     where the pairs do not say it. MODEL.PIXEL_MEAN and PIXEL_STD, where neither says them or one says [], are those of the
-    CLIP model's own training pictures; of fast-reid's backbones, fast-reid's defaults.
+    CLIP model's own training images; of fast-reid's backbones, fast-reid's defaults.
 
     Raises:
         InputError: a file that cannot be read, a key that does not exist, a value of another type or outside of its key's

@@ -33,14 +33,14 @@ class PrototypeReset(HookBase):
 
     An epoch that is resumed in its middle has its prototypes in the checkpoint.
 
-    In evaluation mode and without augmentation, as the paper and its release. In the first epoch the BNNeck's running
+    In evaluation mode and without augmentation, as the paper and the authors' code. In the first epoch the BNNeck's running
     statistics are still those of its initialisation, so these prototypes lie in another space than the training features
     and loss_pcl rises for some steps before it falls: the paper's procedure is kept, no pass to warm up the statistics is added.
 
     Args:
         model: has a PrototypeMemory `memory`.
         loader: a finite pass over the training images, not augmented.
-        autocast: the type of mixed precision of the training (the release's pass has it too); None for fp32.
+        autocast: the type of mixed precision of the training (also in the authors' code); None for fp32.
     """
 
     def __init__(self, model: torch.nn.Module, loader, autocast: torch.dtype | None = None):

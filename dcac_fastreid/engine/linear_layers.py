@@ -56,7 +56,7 @@ def convolved_linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) 
         or torch.is_autocast_enabled("cpu")
     ):
         return _linear(input, weight, bias)
-    # Memory in the order of a picture's channels_last, which oneDNN takes as it lies.
-    picture = input.reshape(1, 1, tokens, width).permute(0, 3, 1, 2)
-    output = F.conv2d(picture, weight[:, :, None, None], bias)
+    # Memory in the order of an image's channels_last, which oneDNN takes as it lies.
+    image = input.reshape(1, 1, tokens, width).permute(0, 3, 1, 2)
+    output = F.conv2d(image, weight[:, :, None, None], bias)
     return output.permute(0, 2, 3, 1).reshape(*input.shape[:-1], wanted).contiguous()

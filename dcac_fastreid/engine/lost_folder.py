@@ -4,7 +4,7 @@ import logging
 import os
 from pathlib import Path
 
-from dcac_fastreid.engine.stamp import write_stamp
+from dcac_fastreid.engine.run_metadata import write_run_metadata
 from fastreid.engine import hooks
 from fastreid.engine.train_loop import HookBase
 from fastreid.utils.events import JSONWriter
@@ -13,9 +13,9 @@ logger = logging.getLogger("fastreid.dcac")
 
 
 class LostFolder(HookBase):
-    """Looks at the end of every epoch, and makes again what is gone: the folder, config, stamp, log and metrics; stands first.
+    """Looks at the end of every epoch, and makes again what is gone: the folder, config, run metadata, log and metrics.
 
-    Open files go on without a word where nobody finds them: a run would end well, and leave no metrics.
+    The first of the hooks. Open files go on without a word where nobody finds them: a run would end well, and leave no metrics.
     """
 
     def after_epoch(self):
@@ -30,7 +30,7 @@ class LostFolder(HookBase):
             "held up to here, checkpoints too, is lost where it is gone"
         )
         (folder / "config.yaml").write_text(trainer.cfg.dump())
-        write_stamp(trainer.cfg)
+        write_run_metadata(trainer.cfg)
         for hook in trainer._hooks:
             if isinstance(hook, hooks.PeriodicWriter):
                 written = [writer._last_write for writer in hook._writers if isinstance(writer, JSONWriter)]

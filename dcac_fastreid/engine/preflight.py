@@ -31,7 +31,7 @@ def check_inputs(cfg, *, training: bool) -> None:
         training: else an evaluation of MODEL.WEIGHTS.
     Raises:
         InputError: a data root that fast-reid would misread, a data set that cannot be read, trained or
-            tested on, or a training picture that is a test picture.
+            tested on, or a training image that is a test image.
         MissingInputs: with one message that lists ALL that is missing: what, the path expected, where to get it.
     """
     _check_market_root(cfg, training)
@@ -65,7 +65,7 @@ def _without_downloads(cfg) -> str:
     root = cfg.DATASETS.ROOT
     if "PersonFolders" in cfg.DATASETS.NAMES and root:
         return f"Small parts that come with the package need no weights: {TRAIN}/own_photos.yml DATASETS.ROOT {shlex.quote(root)}"
-    return f"The same method on a small drawn world needs none of this: {TRAIN}/ma_ms.yml"
+    return f"The same method on a small synthetic data set needs none of this: {TRAIN}/ma_ms.yml"
 
 
 def _check_market_root(cfg, training: bool) -> None:
@@ -94,8 +94,8 @@ def _missing_datasets(cfg, training: bool) -> list[str]:
             continue
         located = known.locate(root)
         if located.lacking:
-            doctor = f"; {data.see_doctor(root)}" if root.is_dir() else ""
-            missing.append(f"{name}: {located.what_lacks()} (root: {where}); get it from {known.source}{doctor}")
+            hint = f"; {data.point_to_check_data(root)}" if root.is_dir() else ""
+            missing.append(f"{name}: {located.what_lacks()} (root: {where}); get it from {known.source}{hint}")
     return missing
 
 

@@ -11,8 +11,8 @@ from dcac_fastreid.engine.console import say_test, show_few_lines
 from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.engine.preflight import check_cache, check_inputs
 from dcac_fastreid.engine.run_folder import check_free, evaluation_folder, take
+from dcac_fastreid.engine.run_metadata import write_run_metadata
 from dcac_fastreid.engine.settings import check_gpus, check_settings
-from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.engine.trial_model import check_model
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files
@@ -39,7 +39,7 @@ def check_command(args: argparse.Namespace) -> None:
     check_gpus(args.num_gpus)
     check_cache(cfg, training=not args.eval_only)
     if folder := _output_folder(cfg, args):
-        check_free(folder)  # asked again when the run begins; here it is told before minutes of preparation
+        check_free(folder)  # asked again when the run begins; here it is told before minutes of preprocessing
     check_inputs(cfg, training=not args.eval_only)
     if folder:
         check_writable(folder, "OUTPUT_DIR leads to")

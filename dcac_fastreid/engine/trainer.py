@@ -38,10 +38,10 @@ from dcac_fastreid.engine.lost_folder import LostFolder
 from dcac_fastreid.engine.optimizer import build_optimizer
 from dcac_fastreid.engine.resume import Progress
 from dcac_fastreid.engine.run_folder import take
+from dcac_fastreid.engine.run_metadata import write_run_metadata
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
-from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.engine.tested_weights import TestedWeights, uses_average, uses_interpolation
 from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
@@ -60,7 +60,7 @@ class DCACTrainer(DefaultTrainer):
     It holds OUTPUT_DIR until its training ends.
 
     Raises:
-        InputError: a setting that cannot work, another run in OUTPUT_DIR, or a training picture that is a test picture,
+        InputError: a setting that cannot work, another run in OUTPUT_DIR, or a training image that is a test image,
             before anything is built.
     """
 
@@ -116,7 +116,7 @@ class DCACTrainer(DefaultTrainer):
         self.iter = self.start_iter = self.progress.steps
         if self.start_of_encoder and not self.iter:
             self.start_of_encoder.begin()
-        write_stamp(self.cfg, resumed=self.iter > 0)
+        write_run_metadata(self.cfg, resumed=self.iter > 0)
         self.start_epoch, first_step = self.epoch_steps.place(self.iter)
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
         steps = [self.epoch_steps.of(epoch) for epoch in range(self.max_epoch)]

@@ -36,6 +36,6 @@ def _commit() -> str | None:
     with suppress(OSError, subprocess.CalledProcessError):
         git("ls-files", "--error-unmatch", file.name)
         commit = git("rev-parse", "HEAD").decode().strip()
-        changes = git("diff", "--no-ext-diff", "--full-index", "HEAD")  # in full: of pictures it has the hash alone
+        changes = git("diff", "--no-ext-diff", "--full-index", "HEAD")  # in full: of images it has the hash alone
         return commit + (f"+changes-{hashlib.sha256(changes).hexdigest()[:8]}" if changes else "")
     return None

@@ -23,9 +23,9 @@ FIRST_SYNTHETIC = {
     "MODEL.BACKBONE.PRETRAIN_PATH": "synthetic:clip",
     "MODEL.DCAC.DIFFUSION.WEIGHTS": "synthetic:stable-diffusion",
 }
-# Where a run lies and is computed, how its pictures are loaded, what it saves and logs on the way: no part of its settings.
+# Where a run lies and is computed, how its images are loaded, what it saves and logs on the way: no part of its settings.
 # All but MODEL.DEVICE leave every number as it is. CPU and GPU do not compute the same bits, so that scores may differ; a
-# result is taken from either all the same, its stamp tells the device, and a table that mixes them says so.
+# result is taken from either all the same, its run metadata tells the device, and a table that mixes them says so.
 WITHOUT_EFFECT = (
     "OUTPUT_DIR", "MODEL.DEVICE", "DATALOADER.NUM_WORKERS", "DATALOADER.CACHE_IMAGES", "SOLVER.CHECKPOINT_PERIOD",
     "SOLVER.CHECKPOINT_STEPS", "MODEL.DCAC.TELEMETRY",

@@ -6,7 +6,7 @@ from dcac_fastreid.experiments.variance import Place
 
 
 def data_seed_of(run: Mapping) -> int | None:
-    """Of the synthetic data set; results of before they told it have it in their stamp."""
+    """Of the synthetic data set; results of before they told it have it in their run metadata."""
     return run.get("data_seed", (run["stamp"].get("drawn_world") or {}).get("seed"))
 
 

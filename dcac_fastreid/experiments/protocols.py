@@ -187,7 +187,7 @@ TABLES = {
             "baseline frozen dcac partial1 partial2 full scratch",
             _MA_MS,
         ),
-        # In two readings of the class-wise scheme: the paper's words, and what the release computes.
+        # In two readings of the class-wise scheme: the paper's words, and what the authors' code computes.
         _table("7", "Table 7: conditioning schemes", "baseline instance class class_rescaled dcac", _MA_MS),
         _table(
             "8", "Table 8: on the source's own test set", "baseline instance class dcac", (("MA", "MA"), ("MS", "MS"))

@@ -51,7 +51,7 @@ def caveats(row: Mapping[Place, Mapping], places: Sequence[Place], runs, referen
     seeds = {place[:2]: len(of_place) for place, of_place in row.items()}
     single = [trained for trained, number in seeds.items() if number == 1]
     if len(single) == len(seeds):
-        found.append("one seed: the interval covers the persons, not the noise of training")
+        found.append("one seed: the interval covers the people, not the noise of training")
     elif single:
         found.append(
             f"one seed on {_trained(single, places)}: the noise of training there is taken to be that of the sources with several"

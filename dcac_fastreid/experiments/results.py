@@ -1,7 +1,7 @@
 """The file that a finished training leaves: small enough to be committed, so that a queue of trainings goes on on any machine.
 
 One object, an entry a line: row, source and seed of the training, seed of the synthetic data set (null on real ones), the
-settings' fingerprint, scores by target, what each query scored, stamp, settings that were given, marks, seconds, telemetry.
+settings' fingerprint, scores by target, what each query scored, run metadata, settings that were given, marks, seconds, telemetry.
 """
 
 import json
@@ -21,7 +21,7 @@ HIT, MISS = "1", "0"
 
 
 def write_result(file: Path, result: Mapping[str, Any]) -> None:
-    """Writes queries in few letters: AP to hundredths of a per cent, Rank-1 as a text of 1 and 0, persons as pairs.
+    """Writes queries in few letters: AP to hundredths of a per cent, Rank-1 as a text of 1 and 0, people as pairs.
 
     A pair is a person and how many queries of that person follow each other.
     """
@@ -32,9 +32,9 @@ def write_result(file: Path, result: Mapping[str, Any]) -> None:
 
 
 def read_result(file: Path) -> dict[str, Any]:
-    """What `write_result` was given; of queries, a list of AP, of Rank-1 (0 or 100) and of persons for each target.
+    """What `write_result` was given; of queries, a list of AP, of Rank-1 (0 or 100) and of people for each target.
 
-    Results of before the queries' persons were kept have no list of them.
+    Results of before the queries' people were kept have no list of them.
 
     Raises: InputError: the file is damaged, or something else.
     """

@@ -1,4 +1,4 @@
-"""Which rows are there, and which settings make each of them?"""
+"""Which rows can a table have, and which settings make each of them?"""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,7 +78,7 @@ ROWS = {
     "silu": Row("+ Non-linearity", {_CONDITIONER + "TRANSFORM": "silu"}),
     "batchnorm": Row("+ BatchNorm", {_CONDITIONER + "TRANSFORM": "batchnorm"}),
     "condition_net": Row("+ ConditionNet", {_CONDITIONER + "TRANSFORM": "condition_net"}),
-    # options of the release
+    # options of the authors' code
     "probs_prototypes": Row("DCAC (probabilities of the prototypes)", {_CONDITIONER + "PROBS": "prototypes"}),
     "probs_both": Row("DCAC (mean of both probabilities)", {_CONDITIONER + "PROBS": "both"}),
     # controls that the paper lacks

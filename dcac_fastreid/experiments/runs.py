@@ -1,4 +1,4 @@
-"""One training of a row on a source with a seed: its settings, its folder, its result."""
+"""One training of a setting on a source with a seed: its settings, its folder, its result."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from filelock import FileLock
 from dcac_fastreid.checkpoint import marks
 from dcac_fastreid.data.locations import SYNTHETIC, synthetic_seed
 from dcac_fastreid.engine import DCACTrainer, load_config
-from dcac_fastreid.engine.stamp import FILE as STAMP
+from dcac_fastreid.engine.run_metadata import FILE as RUN_METADATA
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.fingerprint import fingerprint, first_fingerprint, settings_of
 from dcac_fastreid.experiments.protocols import DATASETS, all_targets, config_file
@@ -93,7 +93,7 @@ class Run:
         return entries if data_seed is None else {**entries, "data_seed": (data_seed,)}
 
     def keep(self) -> None:
-        """Puts the result, where there is one, into the folder of results as well; not one without the queries' persons."""
+        """Puts the result, where there is one, into the folder of results as well; not one without the queries' people."""
         if not self.results or any(self.results.glob(f"*/{self.key}.json")):
             return
         result = self.result()
@@ -157,16 +157,16 @@ def train(run: Run) -> dict[str, Any]:
         if len(tests) == 1:  # then fast-reid gives its scores alone
             scores = {tests[0]: scores}
         short = {dataset: name for name, dataset in DATASETS.items()}
-        stamp = json.loads((run.folder / STAMP).read_text())
+        metadata = json.loads((run.folder / RUN_METADATA).read_text())
         result = {
             "row": run.row,
             "source": run.source,
             "seed": run.seed,
-            "data_seed": (stamp["drawn_world"] or {}).get("seed"),
+            "data_seed": (metadata["drawn_world"] or {}).get("seed"),
             "fingerprint": run.key.rpartition("-")[2],
             "scores": {short[test]: {name: _rounded(scores[test][name]) for name in SCORES} for test in tests},
             "queries": {short[test]: _of_queries(evaluators[test].of_queries) for test in tests},
-            "stamp": stamp,
+            "stamp": metadata,
             "opts": run.opts,
             "marks": found,
             "seconds": _rounded(time.perf_counter() - begun),

@@ -1,4 +1,4 @@
-"""How sure is the difference between two rows? Paired, over training seeds and over the persons of the test sets.
+"""How sure is the difference between two settings? Paired, over training seeds and over the people of the test sets.
 
 Shapes: S seeds, Q queries.
 """
@@ -45,7 +45,7 @@ class Comparison:
             not show.
         columns: those that both rows have. places: the same, of each data set.
         seeds: by source, how many seeds both rows have, on the data set that has the fewest. Where it is 1, the interval
-            covers the persons alone.
+            covers the people alone.
         queries, persons: by target, how many, on the data set that has the fewest.
         data_sets: the same difference on each data set by itself.
         variance: its parts, in squared percentage points: SEEDS, PERSONS, QUERIES and PAIRS, which the interval covers; and
@@ -79,11 +79,11 @@ def paired_comparison(
     first, so that what a seed or a query does to both rows alike drops out.
 
     The interval is Student's t with the variance and the degrees of freedom of `variance_of_mean`: other trainings and
-    other persons could have been drawn, persons with all of their queries. A crossed bootstrap would say much the same but
+    other people could have been drawn, people with all of their queries. A crossed bootstrap would say much the same but
     counts the noise of single (seed, query) pairs up to three times (A. B. Owen, The pigeonhole bootstrap, Annals of Applied
     Statistics 1(2), 2007), and needs a correction for few seeds. Simulated without any effect, with 2 to 5 seeds, 4
-    sources, 30 or 40 persons, whatever part of the variance prevails, 93 to 99.5 % of the intervals contain 0; with a
-    single column, 20 persons and 2 seeds, whose noise prevails, 90 %.
+    sources, 30 or 40 people, whatever part of the variance prevails, 93 to 99.5 % of the intervals contain 0; with a
+    single column, 20 people and 2 seeds, whose noise prevails, 90 %.
 
     The interval is for these data sets: that others would be drawn is not in it. How far theirs lie apart is told by the
     difference on each of them, and by the variance's part DATA_SETS. Trainings on two data sets count as independent,

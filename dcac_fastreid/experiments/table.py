@@ -10,7 +10,7 @@ from dcac_fastreid.experiments.places import data_seed_of, in_common, marks_on, 
 from dcac_fastreid.experiments.protocols import Column, TableSpec
 from dcac_fastreid.experiments.remarks import caveats, incomplete_average, not_compared
 from dcac_fastreid.experiments.rows import ROWS
-from dcac_fastreid.experiments.stamps import combined_stamp, describe_differences
+from dcac_fastreid.experiments.run_metadata import combined_metadata, describe_differences
 from dcac_fastreid.experiments.statistics import Comparison, mean_and_deviation, paired_comparison
 from dcac_fastreid.experiments.telemetry_means import telemetry_means
 from dcac_fastreid.experiments.variance import Place, TestSet
@@ -101,7 +101,7 @@ def build_table(spec: TableSpec, results: Iterable[Mapping], *, published: bool)
     Args:
         results: one for each training: {"row", "source", "seed", "data_seed", "scores", "queries", "stamp", "marks",
             "seconds", "telemetry"}; marks by target, {"D": ["picked by its result on D"]}.
-        published: whether the paper's numbers are comparable; not so on the synthetic world.
+        published: whether the paper's numbers are comparable; not so on the synthetic data set.
     Raises:
         InputError: two results of one row, source, seed and data set; rows that were tested on different queries.
     """
@@ -131,7 +131,7 @@ def build_table(spec: TableSpec, results: Iterable[Mapping], *, published: bool)
         spec.columns,
         data_seeds,
         tuple(rows),
-        combined_stamp(used),
+        combined_metadata(used),
         tuple(notes),
         tuple({key: value for key, value in run.items() if key != "queries"} for run in used),
     )
@@ -151,7 +151,7 @@ def _refuse_duplicates(results: Sequence[Mapping]) -> None:
 
 
 def _persons(results: Sequence[Mapping], targets: Collection[str]) -> tuple[dict[TestSet, Sequence[int]], list[str]]:
-    """Persons of the queries of each test set, and a sentence about targets of which not every result tells them."""
+    """People of the queries of each test set, and a sentence about targets of which not every result tells them."""
     persons, unknown = {}, {}
     for result in results:
         for target, of_target in result["queries"].items():
@@ -162,7 +162,7 @@ def _persons(results: Sequence[Mapping], targets: Collection[str]) -> tuple[dict
                 unknown[target] = None
             elif persons.setdefault(test_set, of_target["person"]) != of_target["person"]:
                 raise InputError(
-                    f"the persons of the queries on {target} differ between the results; test all on the same data set"
+                    f"the people of the queries on {target} differ between the results; test all on the same data set"
                 )
     if not unknown:
         return persons, []

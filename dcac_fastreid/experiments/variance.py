@@ -1,6 +1,6 @@
-"""What makes a mean difference uncertain? Training seeds, persons, queries, pairs of them: a mixed-model analysis of variance.
+"""What makes a mean difference uncertain? Training seeds, people, queries, pairs of them: a mixed-model analysis of variance.
 
-Shapes: S seeds, Q queries, P persons.
+Shapes: S seeds, Q queries, P people.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,11 +36,11 @@ def variance_of_mean(differences: Mapping[Place, np.ndarray], persons: Mapping[T
     """Estimates the variance of the mean over places, seeds and queries, and its parts.
 
     The model, for one place: difference [s, q] = mean + training s + person of q + query q + pair [s, q], each drawn at
-    random but the mean. Places of one data set and source share their trainings, places of one test set its persons and
+    random but the mean. Places of one data set and source share their trainings, places of one test set its people and
     queries, whatever else those do on each place; data sets, sources and targets are given, not drawn. That is the design
-    of studies in which several readers judge the same cases, with trainings for readers and persons for clusters of
+    of studies in which several readers judge the same cases, with trainings for readers and people for clusters of
     cases, and the estimate is theirs (Dorfman, Berbaum and Metz 1992; Hillis, Statistics in Medicine 26(3), 2007): the
-    spread between trainings estimates seeds + pairs, the spread between persons (sums over their queries) persons +
+    spread between trainings estimates seeds + pairs, the spread between people (sums over their queries) persons +
     queries + pairs, and what is left when both are taken off estimates the pairs. Degrees of freedom: Satterthwaite.
 
     A data set and source with one training tells nothing of seeds and pairs: theirs are taken to be as large as those of the
@@ -61,7 +61,7 @@ def variance_of_mean(differences: Mapping[Place, np.ndarray], persons: Mapping[T
             within_persons += groups.variance_within(means[None])
     pairs, pairs_within = map(float, _pairs(differences, persons, number))
     of_seeds, of_persons = sum(between_seeds.values()), sum(between_persons.values())
-    rest = max(of_persons - pairs, 0.0)  # persons and queries
+    rest = max(of_persons - pairs, 0.0)  # people and queries
     queries = min(max(within_persons - pairs_within, 0.0), rest)
     parts = max(of_seeds - pairs, 0.0), rest - queries, queries, pairs
     squares = sum(part**2 / freedom for (freedom, _), part in {**between_seeds, **between_persons}.items())
@@ -95,7 +95,7 @@ def _between_seeds(differences: Mapping[Place, np.ndarray], number: int) -> dict
 def _pairs(
     differences: Mapping[Place, np.ndarray], persons: Mapping[TestSet, Sequence[int]], number: int
 ) -> np.ndarray:
-    """Variance of the mean by pairs of seed and person, and its part within persons."""
+    """Variance of the mean by pairs of seed and person, and its part within people."""
     found, squares, freedom, single = np.zeros(2), np.zeros(2), 0, 0
     for (data, _, target), values in differences.items():
         seeds, groups = len(values), _Groups(persons[data, target])
@@ -114,7 +114,7 @@ def _pairs(
 
 
 class _Groups:
-    """Queries by their persons."""
+    """Queries by their people."""
 
     def __init__(self, persons: Sequence[int]):
         _, self.of = np.unique(np.asarray(persons), return_inverse=True)
@@ -122,7 +122,7 @@ class _Groups:
         self.number = self.sizes.size
 
     def variance_of_sum(self, values: np.ndarray) -> float:
-        """Of the sum over queries, persons being drawn; added over the lines of values (lines, Q), whose sums are 0."""
+        """Of the sum over queries, people being drawn; added over the lines of values (lines, Q), whose sums are 0."""
         return self.number / (self.number - 1) * float((self._sums(values) ** 2).sum())
 
     def variance_within(self, values: np.ndarray) -> float:

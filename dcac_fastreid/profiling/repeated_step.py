@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from dcac_fastreid.engine.captured_step import CapturedStep
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.settings import autocast_dtype
-from dcac_fastreid.profiling.step_parts import OperationCount, StepClock, stamped
+from dcac_fastreid.profiling.step_parts import OperationCount, StepClock, clocked
 from fastreid.engine import defaults
 from fastreid.utils.events import EventStorage
 
 
 class RepeatedStep:
-    """A training step that begins with the same pictures, prototypes and random numbers at every call.
+    """A training step that begins with the same images, prototypes and random numbers at every call.
 
     At a learning rate of 0 the weights stay, so that every call has the same losses.
 
@@ -89,7 +89,7 @@ class RepeatedStep:
             if self._fast_linear_layers:
                 stack.enter_context(fast_linear_layers(self._model.device))
             if by_part:
-                stack.enter_context(stamped(self._model, self._trainer.optimizer, self._clock))
+                stack.enter_context(clocked(self._model, self._trainer.optimizer, self._clock))
             yield
 
     @torch.no_grad()
@@ -116,7 +116,7 @@ class NoUpdate(torch.optim.Optimizer):
 
 
 class _Batches:
-    """A loader that gives one batch for ever: pairs of random pictures of one identity by two cameras."""
+    """A loader that gives one batch for ever: pairs of random images of one identity by two cameras."""
 
     def __init__(self, cfg, device: torch.device, num_classes: int):
         size = cfg.SOLVER.IMS_PER_BATCH
@@ -126,7 +126,7 @@ class _Batches:
         self._cameras = (torch.arange(size) % 2).to(device)
 
     def __iter__(self) -> Iterator[dict]:
-        while True:  # a copy: fast-reid normalises the pictures in place
+        while True:  # a copy: fast-reid normalises the images in place
             yield {
                 "images": self._images.clone(),
                 "targets": self._targets,

@@ -15,7 +15,7 @@ from dcac_fastreid.engine.settings import autocast_dtype
 from dcac_fastreid.profiling.build import build
 from dcac_fastreid.profiling.known_by_shapes import known_by_shapes
 from dcac_fastreid.profiling.model_stats import NoEvents, latents_on_meta
-from dcac_fastreid.profiling.step_parts import StepClock, is_view, stamped
+from dcac_fastreid.profiling.step_parts import StepClock, clocked, is_view
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _run_on_shapes(cfg, num_classes: int) -> ShapeRun:
         }
         clock = StepClock(torch.device("cpu"))  # for the names of the parts alone
         no_optimizer = torch.optim.SGD(model.parameters())
-        with stamped(model, no_optimizer, clock), Recorder(model, clock) as recorder:
+        with clocked(model, no_optimizer, clock), Recorder(model, clock) as recorder:
             for parameter in model.parameters():  # fast-reid clears the last step's gradients after the forward pass
                 parameter.grad = torch.empty_like(parameter) if parameter.requires_grad else None
             with torch.autocast(device.type, dtype=autocast, enabled=autocast is not None):

@@ -1,4 +1,4 @@
-"""When does which part of a training step run? Stamps at the boundaries of modules, on CPU and GPU."""
+"""When does which part of a training step run? Times at the boundaries of modules, on CPU and GPU."""
 
 import time
 from collections import Counter
@@ -14,7 +14,7 @@ PARTS = ("encoder_forward", "vae", "unet_forward", "unet_backward", "encoder_bac
 
 
 class StepClock:
-    """`mark(part)` says that the part runs from here on. On a GPU the stamps are events, for which nobody waits."""
+    """`mark(part)` says that the part runs from here on. On a GPU the times are events, for which nobody waits."""
 
     def __init__(self, device: torch.device):
         self._on_gpu = device.type == "cuda"
@@ -48,7 +48,7 @@ class StepClock:
 
 
 @contextmanager
-def stamped(model: nn.Module, optimizer: torch.optim.Optimizer, clock: StepClock) -> Iterator[None]:
+def clocked(model: nn.Module, optimizer: torch.optim.Optimizer, clock: StepClock) -> Iterator[None]:
     """Inside, the clock knows when encoder, denoiser and optimizer of a step run; the VAE says so itself."""
 
     def begin(part):

@@ -162,7 +162,7 @@ def _spread(values: Sequence[float]) -> dict:
 
 
 def _latents(cfg, model: nn.Module, clock: StepClock) -> tuple[Latents, Latents, float]:
-    """The VAE at every step and what it gave once, on random pictures; its scaling factor."""
+    """The VAE at every step and what it gave once, on random images; its scaling factor."""
     if not isinstance(model, DCAC):
         return None, None, 1.0
     encoder = build_encoder(cfg, model.device.type)

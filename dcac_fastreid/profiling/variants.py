@@ -24,7 +24,7 @@ class Variants:
 
     Args:
         model: DCAC, or the baseline, which has no diffusion side to switch.
-        in_loop, at_hand: moments of a batch's pictures, by the VAE at every step and computed before; (B, 2c, h, w).
+        in_loop, at_hand: moments of a batch's images, by the VAE at every step and computed before; (B, 2c, h, w).
         scaling_factor: of the VAE.
     """
 

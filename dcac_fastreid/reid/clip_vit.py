@@ -59,6 +59,6 @@ def build_clip_vit_backbone(cfg) -> CLIPViT:
 
 
 def _patch_projection(tower: nn.Module) -> nn.Conv2d | None:
-    """The convolution that cuts the picture into patches; None for a tower that begins with overlapping convolutions."""
+    """The convolution that cuts the image into patches; None for a tower that begins with overlapping convolutions."""
     first = next(module for module in tower.modules() if isinstance(module, nn.Conv2d))
     return first if first.kernel_size == first.stride else None

@@ -54,7 +54,7 @@ def resize_positional_embedding(
 ) -> Tensor:
     """(extra + g * g, width) of a square grid to (extra + h * w, width); a leading dimension of 1 is kept.
 
-    Without antialiasing, as the release; open_clip's own default, bicubic with antialiasing, differs by up to 1.9.
+    Without antialiasing, as the authors' code; open_clip's own default, bicubic with antialiasing, differs by up to 1.9.
 
     Args:
         grid_size: (h, w). An embedding that has h * w positions and no square of them is of this grid, and stays.

@@ -9,7 +9,7 @@ from torch import nn
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import is_torchscript
 
-# Model configurations of ours beside open_clip's own, in its format: the small CLIP of the synthetic world.
+# Model configurations of ours beside open_clip's own, in its format: the small CLIP of the synthetic data set.
 ARCHITECTURES = Path(__file__).parent / "clip_architectures"
 
 
@@ -77,7 +77,7 @@ def weights_file(arch: str, name: str) -> str:
 
 
 def pixel_statistics(arch: str, weights: str) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per channel, in 0..255, of the pictures that a model was trained on.
+    """Mean and standard deviation per channel, in 0..255, of the images that a model was trained on.
 
     Args:
         weights: MODEL.BACKBONE.PRETRAIN_PATH. A tag has its own; of a file only the arch is known.

@@ -1,1 +1,1 @@
-"""A drawn world of people and cameras, and small pre-trained parts: DCAC without data sets, weights or a GPU."""
+"""A synthetic data set of people and cameras, and small pre-trained parts: DCAC without data sets, weights or a GPU."""

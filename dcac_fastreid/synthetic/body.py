@@ -31,10 +31,10 @@ def random_pose(rng: np.random.Generator, turn: float, tilt: float) -> Pose:
 
 
 def draw_person(
-    picture: Image.Image, person: Person, pose: Pose, feet: tuple[float, float], unit: float, light: float
+    image: Image.Image, person: Person, pose: Pose, feet: tuple[float, float], unit: float, light: float
 ) -> None:
-    """Draws the person onto the picture; feet, unit and light as in Pencil."""
-    Body(Pencil(picture, pose.turn, pose.tilt, feet, unit, light), person, pose).draw()
+    """Draws the person onto the image; feet, unit and light as in Pencil."""
+    Body(Pencil(image, pose.turn, pose.tilt, feet, unit, light), person, pose).draw()
 
 
 class Body:
@@ -45,7 +45,7 @@ class Body:
         self.faces_camera = pencil.cos > 0
         x, y = pencil.pixel((0, 0.66, 0))
         pattern_centre = (x + 0.09 * pencil.sin * pencil.unit, y)  # the pattern turns with the body
-        self.top = cloth(person.top, pencil.picture.size, pencil.unit, pattern_centre)
+        self.top = cloth(person.top, pencil.image.size, pencil.unit, pattern_centre)
         self.top_shade = in_shade(self.top)
 
     def draw(self) -> None:

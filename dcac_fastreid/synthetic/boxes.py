@@ -1,4 +1,4 @@
-"""How a person lies in the picture that a detector cuts out: where the feet are, how tall she is."""
+"""How a person lies in the image that a detector cuts out: where the feet are, how tall she is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ Box = tuple[tuple[float, float], float]  # pixel between the feet, pixels per bo
 
 
 def detected(size: tuple[int, int], error: float, rng: np.random.Generator) -> Box:
-    """A box that fits well or, with probability `error`, badly; size: (columns, rows) of the picture."""
+    """A box that fits well or, with probability `error`, badly; size: (columns, rows) of the image."""
     w, h = size
     above, below, aside = rng.uniform(0.02, 0.09), rng.uniform(0.02, 0.08), rng.normal(0, 0.04)
     if rng.random() < error:
@@ -25,7 +25,7 @@ def detected(size: tuple[int, int], error: float, rng: np.random.Generator) -> B
 
 
 def junk(size: tuple[int, int], error: float, rng: np.random.Generator) -> Box:
-    """A box that no one would call a picture of the person: a part of her, or her as a part of it."""
+    """A box that no one would call an image of the person: a part of her, or her as a part of it."""
     w, h = size
     middle = w * (0.5 + rng.normal(0, 0.06))
     fault = rng.integers(4)

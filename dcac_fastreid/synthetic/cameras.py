@@ -1,4 +1,4 @@
-"""What a camera is: where it hangs, what it overlooks, how bright, tinted, sharp and detailed its pictures are."""
+"""What a camera is: where it hangs, what it overlooks, how bright, tinted, sharp and detailed its images are."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ class CameraStyle:
 
     surroundings: tuple[Surroundings, ...]  # every camera overlooks one of them
     places: int  # that one camera overlooks
-    horizon: Range  # of the places; fraction of the picture's height, below 0: only ground in view
+    horizon: Range  # of the places; fraction of the image's height, below 0: only ground in view
     tilt: Range  # radians by which a camera looks down
     tone: tuple[float, float, float]  # gains of red, green and blue that all cameras share: the domain's look
     exposure: Range  # brightness of a camera
-    exposure_spread: float  # from picture to picture
+    exposure_spread: float  # from image to image
     cast_spread: float  # of the colour channels, from camera to camera
-    flicker_spread: float  # of the colour channels, from picture to picture
+    flicker_spread: float  # of the colour channels, from image to image
     contrast: Range
-    haze: Range  # share of the veil over a picture
+    haze: Range  # share of the veil over an image
     saturation: Range
     blur: Range  # pixels of the sensor
     motion: float  # probability that the person moves while the shutter is open
@@ -50,7 +50,7 @@ class CameraStyle:
     day_colour: float  # how strongly the time of day shows in the colours
     crop_error: float  # probability of a bad bounding box
     occlusion: float  # probability that something stands in front
-    passers_by: float  # mean number of other people in a picture
+    passers_by: float  # mean number of other people in an image
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Camera:
 
 
 def adjusted(style: CameraStyle, difficulty: Difficulty) -> CameraStyle:
-    """The style in a world of this difficulty."""
+    """The style in a data set of this difficulty."""
     darkest, brightest = _widened(style.exposure, difficulty.light * difficulty.cameras)
     return replace(
         style,
@@ -116,7 +116,7 @@ def new_camera(rng: np.random.Generator, style: CameraStyle) -> Camera:
 
 def colour_cast(rng: np.random.Generator, spread: float) -> np.ndarray:
     """Gains of red, green and blue: white balance errs between blue and orange, and less between green and magenta."""
-    # Limited: the tails of a normal distribution would give pictures that no camera makes.
+    # Limited: the tails of a normal distribution would give images that no camera makes.
     warmth, tint = rng.normal(0, 1, 2).clip(-1.6, 1.6) * (spread, 0.35 * spread)
     return np.exp([warmth + tint, -tint, -warmth + tint])
 

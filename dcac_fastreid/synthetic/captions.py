@@ -1,4 +1,4 @@
-"""What is said of a picture of the web, and how words become numbers."""
+"""What is said of an image of the web, and how words become numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dcac_fastreid.synthetic.people import DYES, Colour
-from dcac_fastreid.synthetic.web import SCENES, VIEWS, WARDROBE, Photo
+from dcac_fastreid.synthetic.web import SCENES, VIEWS, WARDROBE, WebImage
 
 CONTEXT = 32  # tokens
 END = 1023  # the text tower takes its feature at the largest number
@@ -38,9 +38,9 @@ _WORDS = sorted(
 VOCABULARY = {word: number for number, word in enumerate(_WORDS, 1)}
 
 
-def traits(photo: Photo) -> dict[str, str]:
-    """What can be said of the picture, by kind, in words that stand in a caption."""
-    person = photo.person
+def traits(web_image: WebImage) -> dict[str, str]:
+    """What can be said of the image, by kind, in words that stand in a caption."""
+    person = web_image.person
     return {
         "person": "woman" if person.hair_style in LONG_HAIR else "man",
         "top colour": colour_name(person.top.dye),
@@ -50,8 +50,8 @@ def traits(photo: Photo) -> dict[str, str]:
         "bottom": person.bottom,
         "bag": BAGS[person.bag],
         "hat": f"{colour_name(person.hat)} hat" if person.hat else "no hat",
-        "scene": photo.scene,
-        "view": photo.view,
+        "scene": web_image.scene,
+        "view": web_image.view,
     }
 
 

@@ -1,4 +1,4 @@
-"""How hard a drawn world is: a few factors, and three worlds by name."""
+"""How hard a synthetic data set is: a few factors, and three presets by name."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 class Difficulty:
     """Factors on what makes people hard to recognise: 1 is as camera_styles.py and wardrobes.py say, 0 leaves it out."""
 
-    light: float = 1.0  # how differently bright, contrasty and hazy cameras, times of day and pictures are
-    colour: float = 1.0  # how differently cameras, times of day and pictures render the same colour
+    light: float = 1.0  # how differently bright, contrasty and hazy cameras, times of day and images are
+    colour: float = 1.0  # how differently cameras, times of day and images render the same colour
     cameras: float = 1.0  # how differently the cameras of a domain tint and expose, always the same: it can be learned
-    blur: float = 1.0  # how blurred pictures are, by the lens and by movement
+    blur: float = 1.0  # how blurred images are, by the lens and by movement
     noise: float = 1.0  # of the sensors
     crop_errors: float = 1.0  # how many boxes cut a person off, miss her middle or are too large
     occlusion: float = 1.0  # how many people are half hidden, and how many others pass by
@@ -25,7 +25,7 @@ PRESETS = {
         light=0.4, colour=0.4, blur=0.6, noise=0.6, crop_errors=0.3, occlusion=0.3, look_alikes=0.0, domain_gap=0.4
     ),
     # Chosen for a gap between domains, by the pre-trained encoder and the baseline: what the cameras of a domain have of
-    # their own, and keep, weighs more than what changes from picture to picture.
+    # their own, and keep, weighs more than what changes from image to image.
     "default": Difficulty(
         light=0.6, colour=0.8, cameras=6.0, blur=0.7, noise=0.7, crop_errors=0.4, occlusion=0.5, domain_gap=2.0
     ),

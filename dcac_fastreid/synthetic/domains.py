@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from dcac_fastreid.synthetic import camera_styles, wardrobes
 from dcac_fastreid.synthetic.cameras import CameraStyle
+from dcac_fastreid.synthetic.image import Format
 from dcac_fastreid.synthetic.layouts import CUHK03NPLayout, DukeMTMCLayout, Layout, Market1501Layout, MSMT17Layout
 from dcac_fastreid.synthetic.people import Wardrobe
-from dcac_fastreid.synthetic.picture import Format
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many people and pictures; training, test and validation people are different people."""
+    """How many people and images; training, test and validation people are different people."""
 
     train_ids: int
     train_images: int  # per identity
@@ -34,8 +34,8 @@ class Domain:
     style: CameraStyle
     format: Format
     counts: Counts
-    distractors: float = 0.0  # pictures of background and strangers, per gallery picture
-    junk: float = 0.0  # badly boxed pictures of the test people, per gallery picture
+    distractors: float = 0.0  # images of background and strangers, per gallery image
+    junk: float = 0.0  # badly boxed images of the test people, per gallery image
 
 
 # Many queries for each of few people: between two encoders, single queries make the average difference uncertain, and people hardly
@@ -50,7 +50,7 @@ DOMAINS = {
         style=camera_styles.SUNNY_SQUARE,
         format=Format(aspect=(2.0, 2.0), size=(64, 128)),
         counts=Counts(train_ids=60, train_images=12, test_ids=40, queries=10, gallery=10, validation_ids=32),
-        distractors=0.2,  # of the real gallery's 13,115 pictures of test people: 2,798 and 3,819
+        distractors=0.2,  # of the real gallery's 13,115 images of test people: 2,798 and 3,819
         junk=0.3,
     ),
     "dukemtmc": Domain(

@@ -11,7 +11,7 @@ Fill = Colour | Image.Image
 
 
 def cloth(garment: Garment, size: tuple[int, int], unit: float, centre: tuple[float, float]) -> Fill:
-    """The garment's cloth: its colour if plain, else a picture of `size` to be cut out in the garment's shape.
+    """The garment's cloth: its colour if plain, else an image of `size` to be cut out in the garment's shape.
 
     unit: pixels per body height; centre: pixel of the garment's middle, to which the pattern is fixed, so that
     it moves and turns with the wearer.

@@ -1,4 +1,4 @@
-"""How a domain's pictures are named and listed on disk, as in the real data sets."""
+"""How a domain's images are named and listed on disk, as in the real data sets."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ FOLDERS = {  # of the splits, in all data sets but MSMT17
 
 @dataclass(frozen=True)
 class Shot:
-    """One picture to be taken."""
+    """One image to be taken."""
 
-    split: str  # train, val (other pictures of the training people), query, gallery, distractors, junk, validation
+    split: str  # train, val (other images of the training people), query, gallery, distractors, junk, validation
     person: (
         int  # unique within the domain: training people, test people, validation people, then all distractors as one
     )
     label: int  # the person's number among the test people, of others `person`; NOBODY for distractors
     camera: int  # from 0
-    number: int  # of the picture among the person's pictures
+    number: int  # of the image among the person's images
     time: str  # of day; see sensor.TIMES
 
 
 class Layout(Protocol):
     folder: str
     train_folder: str
-    val_images: int  # per training identity, besides the training pictures
+    val_images: int  # per training identity, besides the training images
     extras: dict[str, str]  # what the gallery holds besides test people -> pattern of its paths inside `folder`
 
     def path(self, shot: Shot) -> str:
-        """Path of the shot's picture inside `folder`, with slashes."""
+        """Path of the shot's image inside `folder`, with slashes."""
 
     def lists(self, shots: list[Shot]) -> dict[str, str]:
         """Names and contents of the list files inside `folder`."""
@@ -50,8 +50,8 @@ class Layout(Protocol):
         """Person and camera (from 0) that a file name tells."""
 
 
-class _NamedPictures:
-    """The file names alone tell persons, who are counted from 1, and cameras: 0002_c1..."""
+class _NamedImages:
+    """The file names alone tell people, who are counted from 1, and cameras: 0002_c1..."""
 
     train_folder = FOLDERS["train"]
     val_images = 0
@@ -65,7 +65,7 @@ class _NamedPictures:
         return int(person), int(camera[1]) - 1
 
 
-class Market1501Layout(_NamedPictures):
+class Market1501Layout(_NamedImages):
     """bounding_box_train/0002_c1s1_000451_03.jpg: person, camera and sequence, frame, number of the box.
 
     Beside the test people, bounding_box_test holds distractors, person 0000, and junk, person -1.
@@ -82,7 +82,7 @@ class Market1501Layout(_NamedPictures):
         return f"{FOLDERS[shot.split]}/{person}_c{shot.camera + 1}s{sequence}_{frame:06d}_{box:02d}.jpg"
 
 
-class DukeMTMCLayout(_NamedPictures):
+class DukeMTMCLayout(_NamedImages):
     """bounding_box_train/0005_c2_f0046985.jpg: person, camera, frame."""
 
     folder = "DukeMTMC-reID"
@@ -92,8 +92,8 @@ class DukeMTMCLayout(_NamedPictures):
         return f"{FOLDERS[shot.split]}/{shot.person + 1:04d}_c{shot.camera + 1}_f{frame:07d}.jpg"
 
 
-class CUHK03NPLayout(_NamedPictures):
-    """detected/bounding_box_train/0001_c1_22.png, the new protocol's folders: person, camera, number of the picture."""
+class CUHK03NPLayout(_NamedImages):
+    """detected/bounding_box_train/0001_c1_22.png, the new protocol's folders: person, camera, number of the image."""
 
     folder = "cuhk03-np/detected"
 
@@ -102,9 +102,9 @@ class CUHK03NPLayout(_NamedPictures):
 
 
 class MSMT17Layout:
-    """train/0000/0000_000_01_0303morning_0008_0.jpg: person, picture, camera, day and time, frame, part.
+    """train/0000/0000_000_01_0303morning_0008_0.jpg: person, image, camera, day and time, frame, part.
 
-    Persons are counted from 0 in train and again from 0 in test; those of validation, which no list names, go on after all of
+    People are counted from 0 in train and again from 0 in test; those of validation, which no list names, go on after all of
     these. A line of a list file is the path inside train or test, a blank and the person.
     """
 

@@ -69,7 +69,7 @@ def new_clip(seed: int) -> open_clip.CLIP:
 
 
 def new_vae(seed: int) -> AutoencoderKL:
-    """A random VAE: latents are 4 x 1/8 of the picture."""
+    """A random VAE: latents are 4 x 1/8 of the image."""
     from diffusers import AutoencoderKL
 
     with torch.random.fork_rng(devices=[]):

@@ -1,7 +1,7 @@
-"""How a shape in body space comes onto the picture: projection, and shapes with a lit and a shaded side."""
+"""How a shape in body space comes onto the image: projection, and shapes with a lit and a shaded side."""
 
 # Body space: x to the person's left, y up, z forwards; one unit is the body height, the ground is y = 0.
-# turn 0 faces the camera, pi/2 walks to the right of the picture, pi shows the back.
+# turn 0 faces the camera, pi/2 walks to the right of the image, pi shows the back.
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Outline = list[tuple[float, float]]  # pixels
 
 
 class Pencil:
-    """Draws shapes around one person on a picture.
+    """Draws shapes around one person on an image.
 
     Args:
         turn, tilt: radians; of the person about the vertical axis, and by which the camera looks down.
@@ -26,9 +26,9 @@ class Pencil:
     """
 
     def __init__(
-        self, picture: Image.Image, turn: float, tilt: float, feet: tuple[float, float], unit: float, light: float
+        self, image: Image.Image, turn: float, tilt: float, feet: tuple[float, float], unit: float, light: float
     ):
-        self.picture, self.pen = picture, ImageDraw.Draw(picture)
+        self.image, self.pen = image, ImageDraw.Draw(image)
         self.cos, self.sin, self.tilt = cos(turn), sin(turn), sin(tilt)
         self.feet, self.unit, self.light = feet, unit, light
 
@@ -57,7 +57,7 @@ class Pencil:
         if right > left and bottom > top:
             mask = Image.new("L", (right - left, bottom - top))
             ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in outline], fill=255)
-            self.picture.paste(fill.crop((left, top, right, bottom)), (left, top), mask)
+            self.image.paste(fill.crop((left, top, right, bottom)), (left, top), mask)
 
     def limb(self, joints: list[Point], radii: list[float], fill: Fill, shade: Fill | None = None) -> None:
         """A chain of tapered segments, its side away from the light in shade."""

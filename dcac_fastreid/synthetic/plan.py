@@ -1,4 +1,4 @@
-"""Which pictures a domain has: who is seen where and when."""
+"""Which images a domain has: who is seen where and when."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from dcac_fastreid.synthetic.streams import PLAN, stream
 
 
 def plan(name: str, seed: int, counts: Counts | None = None) -> list[Shot]:
-    """Every picture of the domain; counts: None for the domain's own.
+    """Every image of the domain; counts: None for the domain's own.
 
-    Raises: ValueError: too few gallery pictures for every query to have a match from another camera.
+    Raises: ValueError: too few gallery images for every query to have a match from another camera.
     """
     domain, shots = DOMAINS[name], []
     counts = counts or domain.counts
     if counts.gallery < 2:
-        raise ValueError(f"a query needs at least 2 gallery pictures of its identity, got {counts.gallery}")
+        raise ValueError(f"a query needs at least 2 gallery images of its identity, got {counts.gallery}")
     train = ["train"] * counts.train_images + ["val"] * domain.layout.val_images
     test = ["query"] * counts.queries + ["gallery"] * counts.gallery + ["junk"] * round(domain.junk * counts.gallery)
     validation = ["validation"] * counts.validation_images

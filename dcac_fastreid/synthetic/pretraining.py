@@ -22,17 +22,17 @@ from dcac_fastreid.output_files import unfinished_path, write_whole
 from dcac_fastreid.synthetic import parts
 from dcac_fastreid.synthetic.build_once import build_once
 from dcac_fastreid.synthetic.captions import caption, tokenize, traits
-from dcac_fastreid.synthetic.web import photos
+from dcac_fastreid.synthetic.web import web_images
 
 WEB_SEED = 0
-# Raise it whenever a picture of the web or a trait changes, so that an old cache is not taken for the new web.
+# Raise it whenever an image of the web or a trait changes, so that an old cache is not taken for the new web.
 WEB_VERSION = 2
-PICTURES = 40_000
+IMAGES = 40_000
 UNSEEN_SEED, UNSEEN = 1, 2_000  # another web, to measure on
 SCALE = 100.0  # largest factor of CLIP's cosines, as in CLIP (Radford et al. 2021, Section 2.5)
 UNTOLD = 0.1  # share of captions, or embeddings, that a U-Net does not get, as Stable Diffusion's training
 KL_WEIGHT = 1e-4  # of the mean KL divergence of a latent, beside the mean absolute error of a pixel
-SHIFT = 6  # pixels by which CLIP's pictures are moved at random
+SHIFT = 6  # pixels by which CLIP's images are moved at random
 SOURCES = "trained_with_sha256"  # key of a U-Net's record: the CLIP and the VAE that it learned from
 
 logger = logging.getLogger(__name__)
@@ -54,15 +54,15 @@ PARTS = {
 
 
 class Web:
-    """Captioned pictures of the web in memory; drawn on first use into the cache folder.
+    """Captioned images of the web in memory; made on first use in the cache folder.
 
     Args:
-        number: of pictures.
+        number: of images.
     """
 
     def __init__(self, cache_folder: Path, number: int, seed: int = WEB_SEED):
         name = f"web-v{WEB_VERSION}-seed{seed}-{number}"
-        folder = build_once(cache_folder / name, partial(_draw, seed=seed, number=number))
+        folder = build_once(cache_folder / name, partial(_render, seed=seed, number=number))
         self.images = np.load(folder / "images.npy")  # (N, 128, 64, 3) uint8
         self.traits = json.loads((folder / "traits.json").read_text())
 
@@ -85,11 +85,11 @@ class Web:
         return tokenize(["" if rng.random() < untold else caption(self.traits[index], rng) for index in indices])
 
 
-def _draw(folder: Path, seed: int, number: int) -> None:
+def _render(folder: Path, seed: int, number: int) -> None:
     images, said = np.empty((number, 128, 64, 3), np.uint8), []
-    for index, photo in enumerate(photos(seed, number)):
-        images[index] = np.asarray(photo.image)
-        said.append(traits(photo))
+    for index, web_image in enumerate(web_images(seed, number)):
+        images[index] = np.asarray(web_image.image)
+        said.append(traits(web_image))
     np.save(folder / "images.npy", images)
     (folder / "traits.json").write_text(json.dumps(said))
 
@@ -106,7 +106,7 @@ def view(images: np.ndarray) -> Tensor:
 
 
 def train_clip(web: Web, schedule: Schedule, seed: int, device: str):
-    """An open_clip CLIP whose towers agree on pictures and captions: symmetric cross-entropy of a batch's cosines."""
+    """An open_clip CLIP whose towers agree on images and captions: symmetric cross-entropy of a batch's cosines."""
     model = parts.new_clip(seed).to(device).train()
     contrast = parts.contrastive_loss()
 
@@ -121,7 +121,7 @@ def train_clip(web: Web, schedule: Schedule, seed: int, device: str):
 
 
 def train_vae(web: Web, schedule: Schedule, seed: int, device: str):
-    """A VAE that gives pictures back; its scaling factor makes latents of unit variance."""
+    """A VAE that gives images back; its scaling factor makes latents of unit variance."""
     model = parts.new_vae(seed).to(device).train()
 
     def loss(indices, rng):
@@ -173,7 +173,7 @@ def train_unet(web: Web, clip, vae, schedule: Schedule, seed: int, device: str, 
 
 @torch.no_grad()
 def _moments(web: Web, vae, device: str) -> Tensor:
-    """(N, 8, 8, 8): mean and standard deviation of every picture's latents."""
+    """(N, 8, 8, 8): mean and standard deviation of every image's latents."""
     moments = []
     for indices in np.array_split(np.arange(len(web.traits)), max(1, len(web.traits) // 256)):
         posterior = vae.encode(web.views(indices).to(device)).latent_dist
@@ -189,7 +189,7 @@ def text_states(clip, tokens: Tensor) -> Tensor:
 
 @torch.no_grad()
 def image_states(clip, web: Web, device: str = "cpu") -> Tensor:
-    """(N, 1, 128) on the CPU: CLIP's embedding of every picture, not normalised, as Stable Diffusion image variations takes it."""
+    """(N, 1, 128) on the CPU: CLIP's embedding of every image, not normalised, as Stable Diffusion image variations takes it."""
     batches = np.array_split(web.images, max(1, len(web.images) // 256))
     return torch.cat([clip.encode_image(scaled(images).to(device)).cpu() for images in batches])[:, None]
 
@@ -198,7 +198,7 @@ def _normal(rng: np.random.Generator, shape, device: str) -> Tensor:
     return torch.from_numpy(rng.standard_normal(tuple(shape), np.float32)).to(device)
 
 
-def _train(name: str, model: nn.Module, loss, pictures: int, schedule: Schedule, seed: int) -> None:
+def _train(name: str, model: nn.Module, loss, images: int, schedule: Schedule, seed: int) -> None:
     """AdamW over a schedule; logs the loss about every 5 %."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=schedule.rate, betas=(0.9, 0.98), weight_decay=0.02)
     rates = torch.optim.lr_scheduler.OneCycleLR(
@@ -206,7 +206,7 @@ def _train(name: str, model: nn.Module, loss, pictures: int, schedule: Schedule,
     )
     rng, total = np.random.default_rng(seed), 0.0
     every = max(1, schedule.steps // 20)
-    for step, indices in zip(range(1, schedule.steps + 1), _batches(pictures, schedule.batch, rng), strict=False):
+    for step, indices in zip(range(1, schedule.steps + 1), _batches(images, schedule.batch, rng), strict=False):
         optimizer.zero_grad()
         value = loss(indices, rng)
         value.backward()
@@ -219,11 +219,11 @@ def _train(name: str, model: nn.Module, loss, pictures: int, schedule: Schedule,
             total = 0.0
 
 
-def _batches(pictures: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def _batches(images: int, batch: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """Epoch after epoch in another order; what does not fill a batch is left out."""
     while True:
-        order = rng.permutation(pictures)
-        for begin in range(0, pictures - batch + 1, batch):
+        order = rng.permutation(images)
+        for begin in range(0, images - batch + 1, batch):
             yield order[begin : begin + batch]
 
 

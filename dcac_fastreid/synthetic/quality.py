@@ -1,4 +1,4 @@
-"""How good are the small pre-trained parts? Measured on pictures of the web that they have not seen."""
+"""How good are the small pre-trained parts? Measured on images of the web that they have not seen."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ QUESTIONS = {
 
 @torch.inference_mode()
 def zero_shot(clip, web: Web) -> dict[str, dict[str, float]]:
-    """By kind of trait, the share of pictures whose nearest caption is the right one, and that of the most frequent value."""
+    """By kind of trait, the share of images whose nearest caption is the right one, and that of the most frequent value."""
     features = F.normalize(
         torch.cat([clip.encode_image(scaled(images)) for images in np.array_split(web.images, len(web.images) // 100)])
     )
@@ -52,7 +52,7 @@ def zero_shot(clip, web: Web) -> dict[str, dict[str, float]]:
 
 @torch.inference_mode()
 def reconstruction(vae, web: Web) -> dict[str, float]:
-    """Of pictures through the VAE and back: mean absolute error in grey levels of 255, PSNR in dB, and the latents' statistics."""
+    """Of images through the VAE and back: mean absolute error in grey levels of 255, PSNR in dB, and the latents' statistics."""
     views = web.views(np.arange(len(web.traits)))
     posterior = vae.encode(views).latent_dist
     back = vae.decode(posterior.mean).sample.clamp(-1, 1)
@@ -66,7 +66,7 @@ def reconstruction(vae, web: Web) -> dict[str, float]:
 
 @torch.inference_mode()
 def reconstructed(vae, web: Web, number: int) -> Image.Image:
-    """The first pictures beside each other, above what comes back from the VAE."""
+    """The first images beside each other, above what comes back from the VAE."""
     views = web.views(np.arange(number))
     back = vae.decode(vae.encode(views).latent_dist.mean).sample
     return side_by_side(_upright(torch.cat([views, back], dim=2), rows=2))
@@ -99,7 +99,7 @@ def noise_errors(unet, vae, clip, web: Web, part: str) -> dict[str, float]:
 
 @torch.inference_mode()
 def sampled(unet, vae, clip, texts: Sequence[str], *, seed: int, steps: int, guidance: float) -> Image.Image:
-    """Pictures beside each other that the diffusion model makes of captions, by DDIM with classifier-free guidance."""
+    """Images beside each other that the diffusion model makes of captions, by DDIM with classifier-free guidance."""
     side = unet.config.sample_size
     noise = torch.randn(len(texts), 4, side, side, generator=torch.Generator().manual_seed(seed))
     told, untold = _states(clip, texts), _states(clip, [""] * len(texts))
@@ -114,7 +114,7 @@ def _upright(views: Tensor, rows: int = 1) -> Tensor:
 
 
 def side_by_side(images: Tensor) -> Image.Image:
-    """(B, 3, H, W) in [-1, 1] as one picture."""
+    """(B, 3, H, W) in [-1, 1] as one image."""
     row = torch.cat(list(images), dim=2)
     return Image.fromarray(((row.clamp(-1, 1) + 1) * 127.5).byte().permute(1, 2, 0).numpy())
 

@@ -35,8 +35,8 @@ def paint_backdrop(size: tuple[int, int], place: Place, rng: np.random.Generator
     """The place without people; every call looks at another part of it."""
     w, h = size
     ground, wall = vary(rng, place.ground, 12), vary(rng, place.wall, 14)
-    picture = Image.new("RGB", size, ground)
-    pen = ImageDraw.Draw(picture)
+    image = Image.new("RGB", size, ground)
+    pen = ImageDraw.Draw(image)
     horizon = h * (place.horizon + rng.normal(0, 0.08))
     _pave(pen, w, h, horizon, place.paving, ground, rng)
     if horizon > 0:
@@ -44,13 +44,13 @@ def paint_backdrop(size: tuple[int, int], place: Place, rng: np.random.Generator
     for _ in range(rng.integers(0, 3)):
         thing = pick(rng, BEHIND_INDOORS if place.indoors else BEHIND_OUTDOORS)
         THINGS[thing](pen, rng.uniform(-0.1, 1.1) * w, max(horizon, 0) + h * rng.uniform(0.02, 0.4), 0.7 * h, rng)
-    return picture
+    return image
 
 
-def put_in_front(picture: Image.Image, place: Place, rng: np.random.Generator) -> None:
+def put_in_front(image: Image.Image, place: Place, rng: np.random.Generator) -> None:
     """Something between camera and person: it hides one side or the feet."""
-    w, h = picture.size
-    pen = ImageDraw.Draw(picture)
+    w, h = image.size
+    pen = ImageDraw.Draw(image)
     thing = pick(rng, IN_FRONT_INDOORS if place.indoors else IN_FRONT_OUTDOORS)
     x = w * (rng.uniform(0.0, 0.3) if rng.random() < 0.5 else rng.uniform(0.7, 1.0))
     THINGS[thing](pen, x, h * rng.uniform(0.95, 1.15), h, rng)

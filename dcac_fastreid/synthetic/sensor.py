@@ -15,7 +15,7 @@ from dcac_fastreid.synthetic.cameras import Camera, colour_cast
 class Daylight:
     exposure: float
     cast: tuple[float, float, float]
-    cast_shadows: float  # probability that the edge of a shadow crosses the picture
+    cast_shadows: float  # probability that the edge of a shadow crosses the image
 
 
 TIMES = {
@@ -26,7 +26,7 @@ TIMES = {
 
 
 def expose(canvas: Image.Image, camera: Camera, time: str, rng: np.random.Generator) -> Image.Image:
-    """The picture of the scene on the canvas, in the sensor's own resolution."""
+    """The image of the scene on the canvas, in the sensor's own resolution."""
     rows = round(camera.rows * rng.uniform(0.85, 1.15))
     small = canvas.resize((round(rows * canvas.width / canvas.height), rows), Image.Resampling.BILINEAR)
     moves, way = rng.random(), rng.uniform(0.5, 1.2)

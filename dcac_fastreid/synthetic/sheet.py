@@ -1,4 +1,4 @@
-"""A sheet of the world's pictures to look at: people in rows, cameras in columns, for every domain."""
+"""A sheet of the synthetic data set's images to look at: people in rows, cameras in columns, for every domain."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dcac_fastreid.synthetic.domains import DOMAINS
 
-CELL = (80, 144)  # columns, rows; with the space between pictures
-PICTURE = (72, 136)
-HEADING, LABEL = 44, 80  # rows above the pictures, columns before them
+CELL = (80, 144)  # columns, rows; with the space between images
+IMAGE = (72, 136)
+HEADING, LABEL = 44, 80  # rows above the images, columns before them
 SHELF = 16  # cameras beside each other: small domains share one shelf of the sheet
 PAPER, INK = (250, 250, 247), (40, 40, 44)
 
-Row = tuple[str, dict[int, Path]]  # label, column -> picture
+Row = tuple[str, dict[int, Path]]  # label, column -> image
 
 
 def sheet(root: Path, rows: int = 8) -> Image.Image:
-    """The first training people of every domain that lies in `root`, one picture per camera that saw them.
+    """The first training people of every domain that lies in `root`, one image per camera that saw them.
 
     The last of the `rows` of a domain show what else its gallery holds.
     """
@@ -39,13 +39,13 @@ def _strip(root: Path, name: str, number: int) -> Image.Image:
     pen.text((4, 3), name, INK, ImageFont.load_default(16))
     for column in range(columns):
         pen.text((LABEL + column * CELL[0], HEADING // 2 + 3), f"camera {column + 1}", INK, font)
-    for row, (label, pictures) in enumerate(rows):
+    for row, (label, images) in enumerate(rows):
         top = HEADING + row * CELL[1]
         pen.text((4, top + CELL[1] // 2 - 8), label, INK, font)
-        for column, path in pictures.items():
-            with Image.open(path) as picture:
-                picture.thumbnail(PICTURE)  # keeps the ratio of its sides
-                strip.paste(picture, (LABEL + column * CELL[0], top))
+        for column, path in images.items():
+            with Image.open(path) as image:
+                image.thumbnail(IMAGE)  # keeps the ratio of its sides
+                strip.paste(image, (LABEL + column * CELL[0], top))
     return strip
 
 
@@ -63,19 +63,19 @@ def _extras(root: Path, name: str) -> list[Row]:
     layout = DOMAINS[name].layout
     rows = []
     for label, pattern in layout.extras.items():
-        pictures: dict[int, Path] = {}
+        images: dict[int, Path] = {}
         for path in sorted((root / layout.folder).glob(pattern)):
-            pictures.setdefault(layout.seen(path.name)[1], path)
-        rows.append((label, pictures))
+            images.setdefault(layout.seen(path.name)[1], path)
+        rows.append((label, images))
     return rows
 
 
-def _stack(pictures: list[Image.Image], beside: bool = False) -> Image.Image:
-    """The pictures below each other, or beside each other."""
-    widths, heights = [picture.width for picture in pictures], [picture.height for picture in pictures]
+def _stack(images: list[Image.Image], beside: bool = False) -> Image.Image:
+    """The images below each other, or beside each other."""
+    widths, heights = [image.width for image in images], [image.height for image in images]
     size = (sum(widths), max(heights)) if beside else (max(widths), sum(heights))
     page, at = Image.new("RGB", size, PAPER), 0
-    for picture in pictures:
-        page.paste(picture, (at, 0) if beside else (0, at))
-        at += picture.width if beside else picture.height
+    for image in images:
+        page.paste(image, (at, 0) if beside else (0, at))
+        at += image.width if beside else image.height
     return page

@@ -1,11 +1,11 @@
-"""Random streams: every person, camera, plan and picture has one of its own.
+"""Random streams: every person, camera, plan and image has one of its own.
 
-So a picture depends neither on the process that draws it nor on what was drawn before.
+So an image depends neither on the process that makes it nor on what was made before.
 """
 
 import numpy as np
 
-PERSON, CAMERA, PLAN, PICTURE = range(4)  # what a stream is for
+PERSON, CAMERA, PLAN, IMAGE = range(4)  # what a stream is for
 
 
 def stream(seed: int, domain: int, purpose: int, *numbers: int) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""The web: captioned pictures of people in scenes and clothes that no Re-ID domain has, to pre-train the small parts on."""
+"""The web: captioned images of people in scenes and clothes that no Re-ID domain has, to pre-train the small parts on."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from dcac_fastreid.helper_processes import pool
 from dcac_fastreid.synthetic.boxes import Box, detected
 from dcac_fastreid.synthetic.camera_styles import SUNNY_SQUARE
 from dcac_fastreid.synthetic.cameras import CameraStyle, Surroundings, new_camera
+from dcac_fastreid.synthetic.image import Format, render_image
 from dcac_fastreid.synthetic.people import DYES, Person, Wardrobe, new_person, pick
-from dcac_fastreid.synthetic.picture import Format, take_picture
 from dcac_fastreid.synthetic.sensor import TIMES
-from dcac_fastreid.synthetic.streams import PICTURE, stream
+from dcac_fastreid.synthetic.streams import IMAGE, stream
 
 NUMBER = 5  # of the domain, part of every seed; the Re-ID domains are 1 to 4, see domains.py
 SIZE = (64, 128)  # columns, rows
-EVERYTHING_ELSE = 0.1  # share of pictures whose person is cut off, half out of the picture or far away
+EVERYTHING_ELSE = 0.1  # share of images whose person is cut off, half out of the image or far away
 
 WARDROBE = Wardrobe(
     top_dyes=dict.fromkeys(DYES, 1.0),
@@ -74,13 +74,13 @@ SCENES: dict[str, CameraStyle] = {
     for name, kinds in _SURROUNDINGS.items()
 }
 
-# By quarter turns from facing the camera; a person who walks to the right of the picture shows her right side.
+# By quarter turns from facing the camera; a person who walks to the right of the image shows her right side.
 VIEWS = ("from the front", "from the right", "from behind", "from the left")
 
 
 @dataclass(frozen=True)
-class Photo:
-    """A picture of the web and what is in it."""
+class WebImage:
+    """An image of the web and what is in it."""
 
     image: Image.Image
     person: Person
@@ -88,23 +88,23 @@ class Photo:
     view: str  # of VIEWS
 
 
-def photo(seed: int, number: int) -> Photo:
-    """Picture `number` of the web; people are met once."""
-    rng = stream(seed, NUMBER, PICTURE, number)
+def web_image(seed: int, number: int) -> WebImage:
+    """Image `number` of the web; people are met once."""
+    rng = stream(seed, NUMBER, IMAGE, number)
     scene = pick(rng, dict.fromkeys(SCENES, 1.0))
     turn = rng.uniform(0, 2 * pi)
     camera = replace(new_camera(rng, SCENES[scene]), headings=(turn,))
     person = new_person(rng, WARDROBE)
-    image = take_picture(
+    image = render_image(
         person, camera, pick(rng, dict.fromkeys(TIMES, 1.0)), WARDROBE, Format((2.0, 2.0), SIZE), rng, _box
     )
-    return Photo(image, person, scene, VIEWS[round(turn / (pi / 2)) % 4])
+    return WebImage(image, person, scene, VIEWS[round(turn / (pi / 2)) % 4])
 
 
-def photos(seed: int, number: int, workers: int = 2, begin: int = 0) -> Iterator[Photo]:
-    """Pictures `begin` to `begin + number`, in order."""
+def web_images(seed: int, number: int, workers: int = 2, begin: int = 0) -> Iterator[WebImage]:
+    """Images `begin` to `begin + number`, in order."""
     with pool(workers) as processes:
-        yield from processes.map(partial(photo, seed), range(begin, begin + number), chunksize=64)
+        yield from processes.map(partial(web_image, seed), range(begin, begin + number), chunksize=64)
 
 
 def _box(size: tuple[int, int], error: float, rng: np.random.Generator) -> Box:

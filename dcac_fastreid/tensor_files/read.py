@@ -17,7 +17,7 @@ from dcac_fastreid.tensor_files.values import Skipped
 from dcac_fastreid.wrong_files import HEAD, what_else
 
 SAFETENSORS, ZIP, PICKLE = ".safetensors", b"PK\x03\x04", b"\x80"
-PICTURES = (b"\x89PNG", b"\xff\xd8\xff")
+IMAGES = (b"\x89PNG", b"\xff\xd8\xff")
 LISTED = 10
 logger = logging.getLogger("fastreid.dcac")
 
@@ -121,8 +121,8 @@ def _named(path: Path, read) -> Any:
 def _what_else(path: Path) -> str:
     with open(path, "rb") as stream:
         head = stream.read(HEAD)
-    if head.startswith(PICTURES):
-        return "it is a picture"
+    if head.startswith(IMAGES):
+        return "it is an image"
     return ": ".join(filter(None, what_else(head)))
 
 
@@ -139,9 +139,9 @@ def _reason(error: Exception) -> str:
 
 
 def _next_step(path: Path) -> str:
-    """Names the twin without pickle, where there is one."""
+    """Names the counterpart without pickle, where there is one."""
     names = [path.stem, path.stem.replace("pytorch_", "")]  # Hugging Face: pytorch_model.bin, model.safetensors
-    for twin in (path.with_name(f"{name}.safetensors") for name in names):
-        if twin != path and twin.is_file():
-            return f"use {twin}, which holds tensors alone"
+    for counterpart in (path.with_name(f"{name}.safetensors") for name in names):
+        if counterpart != path and counterpart.is_file():
+            return f"use {counterpart}, which holds tensors alone"
     return "is it complete? get it again" + ("" if path.suffix == SAFETENSORS else ", or its .safetensors form")

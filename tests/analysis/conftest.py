@@ -14,7 +14,7 @@ from dcac_fastreid.evaluation.matches import Matches
 
 
 @pytest.fixture(scope="session")
-def trained(configs, tiny_world, tmp_path_factory) -> dict[str, Path]:
+def trained(configs, tiny_data, tmp_path_factory) -> dict[str, Path]:
     """Checkpoints of DCAC and of the baseline, three steps each on the tiny world, in the folders of their runs."""
     output, checkpoints = tmp_path_factory.mktemp("trained"), {}
     for name, file in (("dcac", "ma_ms.yml"), ("baseline", "baseline/ma_ms.yml")):
@@ -25,7 +25,7 @@ def trained(configs, tiny_world, tmp_path_factory) -> dict[str, Path]:
             [
                 "MODEL.DEVICE", "cpu",
                 "SOLVER.AMP.ENABLED", False,
-                "DATASETS.ROOT", str(tiny_world),
+                "DATASETS.ROOT", str(tiny_data),
                 "DATASETS.TESTS", ("DG_DukeMTMC", "DG_Market1501"),
                 "SOLVER.IMS_PER_BATCH", 16,
                 "SOLVER.MAX_EPOCH", 1,

@@ -11,16 +11,16 @@ from dcac_fastreid.errors import InputError
 NAMES = ("DG_Market1501", "DG_DukeMTMC")
 
 
-def test_a_sample_has_whole_identities_of_every_domain(tiny_world):
-    sample = embedding.take_sample(NAMES, str(tiny_world), images=20, seed=0)
+def test_a_sample_has_whole_identities_of_every_domain(tiny_data):
+    sample = embedding.take_sample(NAMES, str(tiny_data), images=20, seed=0)
     assert len(sample.paths) == len(set(sample.paths)) < 40
     for domain, name in enumerate(NAMES):
-        dataset = read_dataset(name, str(tiny_world))
+        dataset = read_dataset(name, str(tiny_data))
         chosen = set(sample.persons[sample.domains == domain])
         assert chosen and chosen <= {person for _, person, _ in dataset.query}
         expected = {path for path, person, _ in (*dataset.query, *dataset.gallery) if person in chosen}
         assert {path for path, at in zip(sample.paths, sample.domains, strict=True) if at == domain} == expected
-    again, other = (embedding.take_sample(NAMES, str(tiny_world), 20, seed) for seed in (0, 1))
+    again, other = (embedding.take_sample(NAMES, str(tiny_data), 20, seed) for seed in (0, 1))
     assert again.paths == sample.paths != other.paths
 
 
@@ -58,9 +58,9 @@ def test_too_few_images_are_one_sentence(dcac_run, images):
         embedding.pictures(dcac_run, images=images)
 
 
-def test_every_domain_has_an_identity_however_few_images_are_asked_for(tiny_world):
+def test_every_domain_has_an_identity_however_few_images_are_asked_for(tiny_data):
     names = ["DG_Market1501", "DG_DukeMTMC"] * 5
-    assert set(embedding.take_sample(names, str(tiny_world), images=8, seed=0).domains) == set(range(10))
+    assert set(embedding.take_sample(names, str(tiny_data), images=8, seed=0).domains) == set(range(10))
 
 
 def test_a_data_set_that_is_not_known_is_one_sentence(dcac_run):

@@ -21,7 +21,7 @@ def test_both_models_have_the_checkpoints_weights(dcac_run):
     assert torch.equal(model(batch), training_model(batch))
 
 
-def test_training_images_have_the_labels_of_the_training(dcac_run, tiny_world):
+def test_training_images_have_the_labels_of_the_training(dcac_run, tiny_data):
     images = dcac_run.training_images
     assert len(images) == 48
     persons = sorted({image.person for image in images})
@@ -66,16 +66,16 @@ def test_runs_of_one_name_are_told_apart(trained, tmp_path):
     assert [run.name for run in (b, last)] == ["DCAC (model.pth)", "DCAC (last.pth)"]
 
 
-def test_an_exported_encoder_is_tested_on_what_is_named(dcac_run, tiny_world, tmp_path):
+def test_an_exported_encoder_is_tested_on_what_is_named(dcac_run, tiny_data, tmp_path):
     export_weights(dcac_run.cfg, tmp_path)
     with pytest.raises(InputError, match="encoder.safetensors names no data set to test on, .*; give --dataset NAME"):
         Run(tmp_path / "encoder.safetensors").test_set()
-    opts = ["DATASETS.ROOT", str(tiny_world), "DATALOADER.NUM_WORKERS", 0]
+    opts = ["DATASETS.ROOT", str(tiny_data), "DATALOADER.NUM_WORKERS", 0]
     run = Run(tmp_path / "encoder.safetensors", opts=opts, dataset="DG_DukeMTMC")
     assert run.test_set().scores["mAP"] == pytest.approx(dcac_run.test_set().scores["mAP"])
 
 
-def test_other_training_data_is_one_sentence(trained, tiny_world):
+def test_other_training_data_is_one_sentence(trained, tiny_data):
     run = Run(trained["dcac"], opts=["DATASETS.NAMES", ("DG_Market1501", "DG_DukeMTMC")])
     with pytest.raises(
         InputError, match="the training set has 16 identities, the classifier of .* 8; set DATASETS.ROOT"

@@ -22,9 +22,9 @@ class Ground:
     own: Path
 
     @property
-    def world(self) -> Path:
+    def data_root(self) -> Path:
         """A small synthetic data set in the layouts of the public ones: a data root."""
-        return self.shared / "world"
+        return self.shared / "data_root"
 
     @property
     def run(self) -> Path:
@@ -60,7 +60,7 @@ class Case:
     call: Callable[[Ground], object] | None = None
 
     def command(self, ground: Ground) -> list[str]:
-        places = {name: str(getattr(ground, name)) for name in ("world", "run", "dcac", "photos", "index", "own")}
+        places = {name: str(getattr(ground, name)) for name in ("data_root", "run", "dcac", "photos", "index", "own")}
         return [_filled(word, places) for word in self.words]
 
 

@@ -24,7 +24,7 @@ SMALL = (
 )  # a training of three steps
 
 
-def training(config: str, output: str, *words: str, root: str = "{world}") -> tuple[str, ...]:
+def training(config: str, output: str, *words: str, root: str = "{data_root}") -> tuple[str, ...]:
     """The words of a small training."""
     options = [word for word in words if word in ("--resume", "--eval-only")]
     settings = [word for word in words if word not in options]
@@ -56,17 +56,17 @@ def _run(ground: Ground, words: tuple[str, ...]) -> None:
 
 
 def _draw(ground: Ground) -> None:
+    from dcac_fastreid.synthetic.data_set import make_data_set
     from dcac_fastreid.synthetic.domains import Counts
-    from dcac_fastreid.synthetic.world import draw_world
 
-    ground.world.mkdir()
+    ground.data_root.mkdir()
     counts = Counts(train_ids=8, train_images=6, test_ids=6, queries=1, gallery=4)
-    draw_world(ground.world, seed=1, counts=counts, workers=1)
+    make_data_set(ground.data_root, seed=1, counts=counts, workers=1)
     (ground.photos / "gallery").mkdir(parents=True)
-    for photo in sorted((ground.world / MARKET / "bounding_box_test").glob("00[01]*.jpg")):
+    for photo in sorted((ground.data_root / MARKET / "bounding_box_test").glob("00[01]*.jpg")):
         shutil.copy(photo, ground.photos / "gallery")
-    for photo in sorted((ground.world / DUKE / "bounding_box_test").glob("*.jpg")):
+    for photo in sorted((ground.data_root / DUKE / "bounding_box_test").glob("*.jpg")):
         person = ground.photos / "people" / photo.name.split("_")[0]
         person.mkdir(parents=True, exist_ok=True)
         shutil.copy(photo, person)
-    shutil.copy(min((ground.world / MARKET / "query").iterdir()), ground.photos / "query.jpg")
+    shutil.copy(min((ground.data_root / MARKET / "query").iterdir()), ground.photos / "query.jpg")

@@ -49,7 +49,7 @@ IMPORTED = (  # what the tools import late: once here, and not in every fork
     "dcac_fastreid.experiments.demo",
     "dcac_fastreid.profiling",
     "dcac_fastreid.host_scripts",
-    "dcac_fastreid.synthetic.world",
+    "dcac_fastreid.synthetic.data_set",
     "dcac_fastreid.synthetic.pretraining",
     "dcac_fastreid.data.doctor",
     "open_clip",

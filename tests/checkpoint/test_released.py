@@ -70,7 +70,7 @@ def test_the_classifier_and_the_prompts_are_taken(layouts, convert):
 
 
 def test_the_instance_wise_matrix_is_no_prompt(layouts, convert):
-    """The release keeps it under the prompts' name: a row for each of the feature's numbers."""
+    """The authors' code keeps it under the prompts' name: a row for each of the feature's numbers."""
     weights = layouts["dcac"](11)
     weights["denoiser.model.prompt_emb.prompt_emb"] = torch.randn(WIDTH, 64)
     model = convert(weights).model
@@ -169,7 +169,7 @@ def trained(make_trainer):
 
 
 def as_released(model):
-    """Its weights with the names of the release, by the inverse of diffusers' own conversion."""
+    """Its weights with the names of the authors' code, by the inverse of diffusers' own conversion."""
     unet = model.feedback.denoiser.unet
     layers = unet.config.layers_per_block
     weights = {}
@@ -220,7 +220,7 @@ def test_training_goes_on_from_it_and_its_u_net_predicts_the_same(trained, conve
     assert trainer.train().keys() >= {"mAP"}
 
 
-def test_pictures_of_its_diffusion_side_can_be_made(trained, convert, make_cfg, tmp_path):
+def test_images_of_its_diffusion_side_can_be_made(trained, convert, make_cfg, tmp_path):
     released.save(convert(as_released(trained), training_side=True), tmp_path / "converted.pth")
     (tmp_path / "config.yaml").write_text(make_cfg("ma_ms.yml", *TRAINING_SIDE, "SEED", 9).dump())
     model = Run(tmp_path / "converted.pth").training_model

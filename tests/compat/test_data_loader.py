@@ -36,7 +36,7 @@ class Broken:
         return 6
 
     def __getitem__(self, index):
-        raise ValueError("a picture that cannot be read")
+        raise ValueError("an image that cannot be read")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
@@ -50,6 +50,6 @@ def test_host_loaders_thread_dies_in_silence(monkeypatch):
         ahead.queue.get(timeout=0.5)
 
 
-def test_what_a_picture_raises_reaches_the_training():
-    with pytest.raises(ValueError, match="a picture that cannot be read"):
+def test_what_an_image_raises_reaches_the_training():
+    with pytest.raises(ValueError, match="an image that cannot be read"):
         next(iter(train_loader(Broken())))

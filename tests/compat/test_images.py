@@ -1,4 +1,4 @@
-"""Pictures as fast-reid's data sets deliver them."""
+"""Images as fast-reid's data sets deliver them."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_fast_reid_fails_at_16_bits(tmp_path, monkeypatch, deliver):
     monkeypatch.setattr(common, "read_image", data_utils.read_image)
     with pytest.raises(TypeError, match="Cannot handle this data type"):
         deliver("a.png")
-    images.read_any_picture()
+    images.read_any_image()
     assert (np.asarray(deliver("a.png")) == 200).all() and deliver("a.png").mode == "RGB"
 
 
@@ -32,9 +32,9 @@ def test_fast_reid_does_not_name_a_damaged_file(tmp_path, monkeypatch, deliver):
     with pytest.raises(OSError) as error:
         deliver("a.jpg")
     assert "a.jpg" not in str(error.value)
-    images.read_any_picture()
+    images.read_any_image()
     with pytest.raises(
-        InputError, match="a.jpg cannot be read as a picture.*, or leave it out by DATALOADER.SKIP_CORRUPT True$"
+        InputError, match="a.jpg cannot be read as an image.*, or leave it out by DATALOADER.SKIP_CORRUPT True$"
     ):
         deliver("a.jpg")
 

@@ -85,7 +85,7 @@ def test_error_in_the_last_epoch_starts_no_evaluation_and_closes_the_hooks(error
     assert (trainer.evaluations, trainer.closed) == (0, 1)
 
 
-@pytest.mark.parametrize("error, told", [(RuntimeError("a fault"), True), (InputError("a broken picture"), False)])
+@pytest.mark.parametrize("error, told", [(RuntimeError("a fault"), True), (InputError("a broken image"), False)])
 def test_a_second_error_is_told_beside_a_fault_of_the_code_alone(error, told, caplog):
     logging.getLogger("fastreid.engine.train_loop").addHandler(caplog.handler)
     trainer = OneStep(error=error)

@@ -53,7 +53,7 @@ def test_gives_one_token(scheme):
         ("of prototypes", True, False),
         ("of both", True, True),
         ("class-wise", True, True),
-        ("class-wise, rescaled", False, False),  # the release's reading of Table 7
+        ("class-wise, rescaled", False, False),  # the reading of the authors' code of Table 7
         ("instance-wise", True, False),
     ],
 )

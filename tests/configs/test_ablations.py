@@ -1,4 +1,4 @@
-"""Every ablation config against its file name, the paper's Tables 5 to 10, its protocol and its synthetic twin."""
+"""Every ablation config against its file name, the paper's Tables 5 to 10, its protocol and its synthetic counterpart."""
 
 import re
 from pathlib import Path
@@ -104,11 +104,11 @@ def test_a_file_names_table_row_and_published_cell(name):
     assert first == f"# Table {table}, {row}, {arrow}: published mAP {mean_ap}, Rank-1 {rank_1}."
 
 
-def test_a_twin_is_the_same_file_on_the_synthetic_protocol(name):
+def test_a_counterpart_is_the_same_file_on_the_synthetic_protocol(name):
     """Its base, ../../PAIR.yml, is then the synthetic one; how that differs is held by test_protocols.py."""
-    real, twin = lines(name), lines(f"synthetic/{name}")
-    assert twin[0] == f"# The twin of ../../../{name}.yml on the drawn world."
-    assert twin[1:] == [line.replace("logs/DCAC/", "logs/DCAC/synthetic/") for line in real[1:]]
+    real, counterpart = lines(name), lines(f"synthetic/{name}")
+    assert counterpart[0] == f"# The synthetic counterpart of ../../../{name}.yml."
+    assert counterpart[1:] == [line.replace("logs/DCAC/", "logs/DCAC/synthetic/") for line in real[1:]]
 
 
 def test_its_model_has_the_trainable_weights_of_the_variant(load, name):
@@ -118,14 +118,14 @@ def test_its_model_has_the_trainable_weights_of_the_variant(load, name):
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == expected
 
 
-def test_its_twin_can_be_built(load, name):
+def test_its_counterpart_can_be_built(load, name):
     model = build(load(f"synthetic/{name}"), num_classes=24)
     assert {p.device.type for p in model.parameters()} == {"meta"}
 
 
 @pytest.mark.slow
-def test_its_twin_trains(make_trainer, name):
-    """Two epochs of some steps on the tiny world, and a test on the target: encoder, conditioner and what trains move."""
+def test_its_counterpart_trains(make_trainer, name):
+    """Two epochs on the tiny synthetic data set, and a test on the target: encoder, conditioner and what trains move."""
     trainer = make_trainer(f"{name}.yml", "SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1])
     before = {key: p.detach().clone() for key, p in trainer.model.named_parameters()}
     trainer.resume_or_load(resume=False)

@@ -9,7 +9,7 @@ from dcac_fastreid.profiling.model_stats import model_stats
 from fastreid.config import get_cfg
 
 FILES = ("c3_ma", "d_ma", "ma_ms", "ms_ma")
-DEPARTURES = {  # of FACTS' last table, but what is documented alone: key, the release's choice
+DEPARTURES = {  # of FACTS' last table, but what is documented alone: key, the choice of the authors' code
     "DATALOADER.SAMPLER_TRAIN": "RandomIdentitySampler",
     "INPUT.TEST_INTERPOLATION": "bilinear",
     "INPUT.REA.GEOMETRY": "original",

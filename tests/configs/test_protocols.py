@@ -108,19 +108,19 @@ def test_a_file_holds_only_what_differs_from_its_base(load, leaves, name):
 
 
 @pytest.mark.parametrize("name", FILES[: 2 * len(PROTOCOLS)])
-def test_a_twin_differs_by_the_synthetic_base_alone(load, leaves, name):
-    real, twin = leaves(load(name)), leaves(load(f"synthetic/{name}"))
+def test_a_counterpart_differs_by_the_synthetic_base_alone(load, leaves, name):
+    real, counterpart = leaves(load(name)), leaves(load(f"synthetic/{name}"))
     synthetic = yaml.safe_load((CONFIGS / "synthetic" / "base.yml").read_text())
     synthetic.pop("_BASE_")
     allowed = leaves(synthetic).keys() | {"OUTPUT_DIR"}
-    assert {key for key in real if real[key] != twin[key]} <= allowed
+    assert {key for key in real if real[key] != counterpart[key]} <= allowed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PROTOCOLS)
 @pytest.mark.parametrize("mode", ["", "baseline/"], ids=["dcac", "baseline"])
-def test_a_synthetic_twin_trains(make_trainer, mode, name):
-    """Two epochs of some steps on the tiny world, and a test on the target."""
+def test_a_synthetic_counterpart_trains(make_trainer, mode, name):
+    """Two epochs of some steps on the tiny synthetic data set, and a test on the target."""
     trainer = make_trainer(f"{mode}{name}.yml", "SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1])
     before = trainer.model.backbone.tower.proj.detach().clone()
     trainer.resume_or_load(resume=False)

@@ -1,4 +1,4 @@
-"""The recommended settings are a row that was confirmed, on real data and on the synthetic data set alike."""
+"""The recommended settings are a variant that was confirmed, on real data and on the synthetic data set alike."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ ROW = "baseline_no_erasing_interpolated"
 
 
 @pytest.mark.parametrize("folder", ["", "synthetic/"])
-def test_the_recommended_settings_are_the_row(load, leaves, folder):
+def test_the_recommended_settings_are_the_variant(load, leaves, folder):
     base, recommended = leaves(load(f"{folder}ma_ms")), leaves(load(f"{folder}recommended/ma_ms"))
     assert {key: value for key, value in recommended.items() if value != base[key]} == {
         **ROWS[ROW].settings,

@@ -1,4 +1,4 @@
-"""Small pictures in the folders of the real data sets, and what is logged of them."""
+"""Small images in the folders of the real data sets, and what is logged of them."""
 
 import logging
 import zlib
@@ -18,7 +18,7 @@ NAMES = {  # (person, camera, shot) in a file name of each data set
 
 @pytest.fixture(scope="session")
 def draw():
-    """draw(folder, *names): pictures of 8 x 4 pixels of noise, in a folder that is made."""
+    """draw(folder, *names): images of 8 x 4 pixels of noise, in a folder that is made."""
 
     def draw(folder, *names):
         for name in names:
@@ -31,23 +31,23 @@ def draw():
 
 @pytest.fixture(scope="session")
 def lay_out(draw):
-    """lay_out(folder, name): persons 1 and 2 to train on, 3 and 4 to test, each by cameras 1 and 2; queries by camera 1."""
+    """lay_out(folder, name): people 1 and 2 to train on, 3 and 4 to test, each by cameras 1 and 2; queries by camera 1."""
 
     def lay_out(folder, name):
         pattern = NAMES[name]
-        for part, persons, cameras in (
+        for part, identities, cameras in (
             ("bounding_box_train", (1, 2), (1, 2)),
             ("query", (3, 4), (1,)),
             ("bounding_box_test", (3, 4), (1, 2)),
         ):
-            draw(folder / part, *(pattern.format(person, camera, 7) for person in persons for camera in cameras))
+            draw(folder / part, *(pattern.format(person, camera, 7) for person in identities for camera in cameras))
 
     return lay_out
 
 
 @pytest.fixture(scope="session")
 def lay_out_lists(draw):
-    """lay_out_lists(folder, train, test): MSMT17 as it is published; persons 0 and 1, in train and again in test."""
+    """lay_out_lists(folder, train, test): MSMT17 as it is published; people 0 and 1, in train and again in test."""
 
     def lay_out_lists(folder, train="train", test="test"):
         listed = {
@@ -57,9 +57,9 @@ def lay_out_lists(draw):
             "gallery": (test, [(0, 14), (1, 15)]),
         }
         for name, (part, shots) in listed.items():
-            pictures = [f"{p:04d}/{p:04d}_000_{c:02d}_0303morning_0008_0.jpg" for p, c in shots]
-            draw(folder / part, *pictures)
-            lines = (f"{picture} {person}\n" for picture, (person, _) in zip(pictures, shots, strict=True))
+            images = [f"{p:04d}/{p:04d}_000_{c:02d}_0303morning_0008_0.jpg" for p, c in shots]
+            draw(folder / part, *images)
+            lines = (f"{image} {person}\n" for image, (person, _) in zip(images, shots, strict=True))
             (folder / f"list_{name}.txt").write_text("".join(lines))
 
     return lay_out_lists
@@ -80,7 +80,7 @@ def logged(caplog):
 
 @pytest.fixture(scope="session")
 def paint():
-    """paint(path, look): a picture of 32 x 64 pixels, of large soft patches; the same look is the same picture.
+    """paint(path, look): an image of 32 x 64 pixels, of large soft patches; the same look is the same image.
 
     noise: so much is added to each pixel, as another frame of the same moment would have.
     """

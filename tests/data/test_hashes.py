@@ -69,9 +69,9 @@ def test_a_table_of_others_is_not_taken_for_hashes(file, make):
 def test_a_name_that_is_no_text_is_kept_too(file, paint, monkeypatch):
     name = file.parent / os.fsdecode(b"caf\xe9.png")
     name.write_bytes(paint(file.parent / "plain.png", "look").read_bytes())
-    first = picture_hashes([name])
+    first = pixel_hashes([name])
     monkeypatch.setattr("hashlib.sha256", lambda content: pytest.fail("decoded again"))
-    assert picture_hashes([name]) == first and list(first) == [str(name)]
+    assert pixel_hashes([name]) == first and list(first) == [str(name)]
 
 
 def test_a_device_is_not_read_without_end():

@@ -21,7 +21,7 @@ def grey(image):
 
 
 @pytest.mark.parametrize("name", ["colours.jpg", "colours.png", "grey.jpg", "turned.jpg"])
-def test_plain_pictures_are_read_as_by_fast_reid(tmp_path, name):
+def test_plain_images_are_read_as_by_fast_reid(tmp_path, name):
     shape = (8, 4) if name == "grey.jpg" else (8, 4, 3)
     image = Image.fromarray(np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8))
     exif = Image.Exif()
@@ -50,7 +50,7 @@ def test_32_bits_that_hold_16_are_read_and_more_are_refused(tmp_path):
     for name, pixels in (("32.tif", RAMP.astype(np.int32) << 16), ("float.tif", RAMP / np.float32(255))):
         Image.fromarray(pixels).save(tmp_path / name)
         with pytest.raises(
-            InputError, match=f"{name} cannot be read as a picture: its values, 0.* are not of 8 or 16 bits"
+            InputError, match=f"{name} cannot be read as an image: its values, 0.* are not of 8 or 16 bits"
         ):
             read_image(str(tmp_path / name))
 
@@ -109,14 +109,14 @@ def damaged(path, damage):
 def test_a_damaged_file_is_an_error_of_one_line_that_names_it(tmp_path, name, damage, reason):
     path = damaged(tmp_path / name, damage)
     with pytest.raises(
-        InputError, match=rf"^{path} cannot be read as a picture: .*({reason}).*; copy it again"
+        InputError, match=rf"^{path} cannot be read as an image: .*({reason}).*; copy it again"
     ) as error:
         read_image(path)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("failure", [MemoryError(), OSError(5, "Input/output error")])
-def test_what_the_machine_lacks_is_no_fault_of_the_picture(tmp_path, monkeypatch, failure):
+def test_what_the_machine_lacks_is_no_fault_of_the_image(tmp_path, monkeypatch, failure):
     def fail(file):
         raise failure
 
@@ -145,11 +145,11 @@ def test_the_sentence_is_the_last_line_of_a_loader_processs_error(tmp_path):
 def refusal(path):
     with pytest.raises(InputError) as error:
         read_image(str(path))
-    assert str(error.value).startswith(f"{path} cannot be read as a picture: ") and "\n" not in str(error.value)
+    assert str(error.value).startswith(f"{path} cannot be read as an image: ") and "\n" not in str(error.value)
     return str(error.value)
 
 
-def test_a_picture_of_too_many_pixels_is_to_be_shrunk(tmp_path, monkeypatch):
+def test_an_image_of_too_many_pixels_is_to_be_shrunk(tmp_path, monkeypatch):
     Image.new("1", (200, 100)).save(tmp_path / "large.png")
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5_000)
     sentence = refusal(tmp_path / "large.png")
@@ -174,10 +174,10 @@ def test_text_that_unpacks_to_too_much_is_no_damage(tmp_path):
             "a Git LFS pointer",
             "; fetch that with `git lfs pull`",
         ),
-        (b"\0" * 100, "no known picture format", "copy it again"),
+        (b"\0" * 100, "no known image format", "copy it again"),
     ],
 )
-def test_what_is_no_picture_is_called_what_it_is(tmp_path, content, kind, next_step):
+def test_what_is_no_image_is_called_what_it_is(tmp_path, content, kind, next_step):
     (tmp_path / "a.jpg").write_bytes(content)
     sentence = refusal(tmp_path / "a.jpg")
     assert kind in sentence and sentence.endswith(next_step)
@@ -191,7 +191,7 @@ def test_nothing_is_waited_for_that_is_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["two.gif", "two.webp", "two.tif", "two.png"])
-def test_of_several_pictures_in_a_file_it_is_the_first(tmp_path, name):
+def test_of_several_images_in_a_file_it_is_the_first(tmp_path, name):
     red, blue = Image.new("RGB", (4, 8), "red"), Image.new("RGB", (4, 8), "blue")
     red.save(tmp_path / name, save_all=True, append_images=[blue], **({"lossless": True} if name == "two.webp" else {}))
     assert (np.asarray(read_image(str(tmp_path / name))) == [255, 0, 0]).all()

@@ -5,14 +5,14 @@ import pytest
 import fastreid.data.build
 from dcac_fastreid import data
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.synthetic import world
+from dcac_fastreid.synthetic import data_set
 from fastreid.data.datasets import DATASET_REGISTRY
 
 
-def test_the_root_of_the_config_wins_over_the_variable(make_cfg, tiny_world, monkeypatch):
+def test_the_root_of_the_config_wins_over_the_variable(make_cfg, tiny_data, monkeypatch):
     monkeypatch.setenv("FASTREID_DATASETS", "/elsewhere")
     assert data.data_root("") == "/elsewhere"
-    assert data.use_data_root(make_cfg()) == str(tiny_world) == fastreid.data.build._root
+    assert data.use_data_root(make_cfg()) == str(tiny_data) == fastreid.data.build._root
 
 
 def test_without_root_and_variable_it_is_fast_reids_default(monkeypatch):
@@ -54,8 +54,8 @@ def test_a_home_folder_is_meant_by_a_tilde(monkeypatch, tmp_path):
     assert data.weights_path("~/ViT-B-16.pt") == f"{tmp_path}/ViT-B-16.pt"
 
 
-def test_a_synthetic_root_names_a_world_of_the_cache(cache_folder, monkeypatch):
-    monkeypatch.setattr(world, "cached_world", lambda *asked: asked)
+def test_a_synthetic_root_names_a_data_set_of_the_cache(cache_folder, monkeypatch):
+    monkeypatch.setattr(data_set, "cached_data_set", lambda *asked: asked)
     asked = {"synthetic:7": (7, "default"), "synthetic:7:default": (7, "default"), "synthetic:0:hard": (0, "hard")}
     for root, (seed, difficulty) in asked.items():
         assert data.data_root(root) == str((cache_folder, seed, difficulty))

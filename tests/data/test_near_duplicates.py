@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageEnhance
 
 from dcac_fastreid.data import near_duplicates
-from dcac_fastreid.data.near_duplicates import BITS, LIMIT, close_pairs, look_hashes, near_duplicate_groups
+from dcac_fastreid.data.near_duplicates import BITS, LIMIT, close_pairs, near_duplicate_groups, perceptual_hashes
 
 
 def differing(one: str, other: str) -> int:
@@ -17,16 +17,16 @@ def hashes_at(*distances):
     return [f"{(1 << distance) - 1:0{BITS // 4}x}" for distance in distances]
 
 
-def test_a_frame_later_a_copy_and_a_smaller_one_are_near_and_another_picture_is_not(tiny_world, tmp_path):
-    pictures = sorted((tiny_world / "Market-1501-v15.09.15" / "bounding_box_train").iterdir())
-    image = Image.open(pictures[0])
+def test_a_frame_later_a_copy_and_a_smaller_one_are_near_and_another_image_is_not(tiny_data, tmp_path):
+    images = sorted((tiny_data / "Market-1501-v15.09.15" / "bounding_box_train").iterdir())
+    image = Image.open(images[0])
     image.save(tmp_path / "anew.jpg", quality=50)
     image.resize((image.width * 2 // 3, image.height * 2 // 3)).save(tmp_path / "smaller.png")
     moved = image.crop((1, 1, image.width, image.height))
     ImageEnhance.Brightness(moved).enhance(1.05).save(tmp_path / "later.jpg")
-    hashes = look_hashes([pictures[0], pictures[1], *sorted(tmp_path.iterdir())])
-    first = hashes.pop(str(pictures[0]))
-    assert differing(first, hashes.pop(str(pictures[1]))) > LIMIT, "the same person at another moment"
+    hashes = perceptual_hashes([images[0], images[1], *sorted(tmp_path.iterdir())])
+    first = hashes.pop(str(images[0]))
+    assert differing(first, hashes.pop(str(images[1]))) > LIMIT, "the same person at another moment"
     assert len(hashes) == 3 and max(differing(first, near) for near in hashes.values()) <= LIMIT
 
 
@@ -53,15 +53,15 @@ def test_near_duplicates_of_near_duplicates_are_one_group(monkeypatch, portion):
 
 
 def test_a_hash_is_kept_and_what_cannot_be_read_has_none(tmp_path, paint, monkeypatch):
-    picture, broken = paint(tmp_path / "picture.png", "a"), tmp_path / "broken.jpg"
-    broken.write_bytes(b"no picture")
-    hashes = look_hashes([picture, broken])
-    assert list(hashes) == [str(picture)]
+    image, broken = paint(tmp_path / "image.png", "a"), tmp_path / "broken.jpg"
+    broken.write_bytes(b"no image")
+    hashes = perceptual_hashes([image, broken])
+    assert list(hashes) == [str(image)]
     monkeypatch.setattr(near_duplicates, "read_image", lambda path: pytest.fail("read again"))
-    assert look_hashes([picture]) == hashes
-    os.utime(picture, ns=(0, 0))
+    assert perceptual_hashes([image]) == hashes
+    os.utime(image, ns=(0, 0))
     with pytest.raises(pytest.fail.Exception, match="read again"):
-        look_hashes([picture])
+        perceptual_hashes([image])
 
 
 def test_no_loop_runs_over_pairs():

@@ -1,4 +1,4 @@
-"""A checkpoint as a run writes it, of the small pre-trained CLIP, and what fast-reid's own test makes of pictures with it."""
+"""A checkpoint as a run writes it, of the small pre-trained CLIP, and what fast-reid's own test makes of images with it."""
 
 from pathlib import Path
 
@@ -64,8 +64,8 @@ def calibration() -> Calibration:
 
 
 @pytest.fixture(scope="session")
-def index(extract, tiny_world, tmp_path_factory) -> Path:
-    """An index of the tiny world's Market gallery, 35 pictures; not to be changed."""
+def index(extract, tiny_data, tmp_path_factory) -> Path:
+    """An index of the tiny synthetic data set's Market gallery, 35 images; not to be changed."""
     folder = tmp_path_factory.mktemp("index")
-    extract_folder(extract, tiny_world / "Market-1501-v15.09.15" / "bounding_box_test", folder)
+    extract_folder(extract, tiny_data / "Market-1501-v15.09.15" / "bounding_box_test", folder)
     return folder

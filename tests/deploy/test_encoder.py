@@ -107,7 +107,7 @@ def test_the_test_transforms_crop_counts(host_file):
             (*RESNET, "MODEL.BACKBONE.DEPTH", "34x"),
             "model_0009.pth does not fit the config .*model_0009.pth has [0-9]+ weights for which",
         ),
-        ((*RESNET, "INPUT.SIZE_TEST", [128]), RESNET, "the config .* brings pictures to no common size"),
+        ((*RESNET, "INPUT.SIZE_TEST", [128]), RESNET, "the config .* brings images to no common size"),
         ((*OSNET, "MODEL.HEADS.NAME", "ClasHead"), OSNET, "the config .* builds a model that gives no features"),
         (
             (*OSNET, "MODEL.BACKBONE.DEPTH", "x9"),

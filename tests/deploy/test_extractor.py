@@ -20,11 +20,11 @@ def test_features_are_those_of_the_evaluation(checkpoint, extract, make_cfg):
     features = extract(paths)
     assert features.dtype == torch.float32 and features.shape == (len(paths), 128) and len(paths) == 30
     torch.testing.assert_close(features, expected, rtol=0, atol=1e-5)
-    assert (features @ features.T).fill_diagonal_(0).max() < 0.999, "the pictures differ"
+    assert (features @ features.T).fill_diagonal_(0).max() < 0.999, "the images differ"
 
 
 def test_sizes_kinds_and_batches_mix(extract, checkpoint):
-    """A picture's features depend on nobody else in the list."""
+    """An image's features depend on nobody else in the list."""
     generator = np.random.default_rng(0)
     sizes = [(40, 20), (300, 150), (64, 64), (128, 64), (33, 77), (9, 5)]
     arrays = [generator.integers(0, 255, (*size, 3), dtype=np.uint8) for size in sizes]
@@ -48,18 +48,16 @@ def test_features_can_be_trained_on(extract):
     assert not features.requires_grad and torch.equal(weight.grad, features[0])
 
 
-def test_an_unreadable_picture_is_named(extract, tmp_path):
+def test_an_unreadable_image_is_named(extract, tmp_path):
     (tmp_path / "broken.jpg").write_bytes(b"none")
-    with pytest.raises(InputError, match="broken.jpg cannot be read as a picture: [^;]*; copy it again$"):
+    with pytest.raises(InputError, match="broken.jpg cannot be read as an image: [^;]*; copy it again$"):
         extract([np.zeros((8, 4, 3), dtype=np.uint8), tmp_path / "broken.jpg"])
 
 
 def test_half_precision_is_near(extract, checkpoint):
-    picture = np.random.default_rng(0).integers(0, 255, (128, 64, 3), dtype=np.uint8)
-    half = dcac_fastreid.FeatureExtractor(checkpoint, device="cpu", precision="bf16")(picture)
-    assert (
-        half.dtype == torch.float32 and 0.99 < (half @ extract(picture).T).item() and not half.equal(extract(picture))
-    )
+    image = np.random.default_rng(0).integers(0, 255, (128, 64, 3), dtype=np.uint8)
+    half = dcac_fastreid.FeatureExtractor(checkpoint, device="cpu", precision="bf16")(image)
+    assert half.dtype == torch.float32 and 0.99 < (half @ extract(image).T).item() and not half.equal(extract(image))
 
 
 @pytest.mark.parametrize(
@@ -77,13 +75,13 @@ def test_wrong_settings_are_one_sentence(settings, sentence, checkpoint):
 
 
 @pytest.mark.parametrize("nothing", [None, 5, [5], [None]])
-def test_what_is_no_picture_is_one_sentence(nothing, extract):
-    with pytest.raises(InputError, match=r"^expected a picture .* or a list of pictures, got (None|5)$"):
+def test_what_is_no_image_is_one_sentence(nothing, extract):
+    with pytest.raises(InputError, match=r"^expected an image .* or a list of images, got (None|5)$"):
         extract(nothing)
 
 
-def test_a_folder_is_no_picture(extract, tmp_path):
-    with pytest.raises(InputError, match=f"^{tmp_path} is a folder; expected a picture: give the list of the folder's"):
+def test_a_folder_is_no_image(extract, tmp_path):
+    with pytest.raises(InputError, match=f"^{tmp_path} is a folder; expected an image: give the list of the folder's"):
         extract(tmp_path)
 
 

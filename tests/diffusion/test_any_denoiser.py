@@ -86,7 +86,7 @@ def test_it_trains_through_the_branch_in_every_mode(tuning):
     assert bool(trained) == (tuning not in ("frozen", "random"))
 
 
-def test_it_stands_in_dcac(make_cfg, tiny_world):
+def test_it_stands_in_dcac(make_cfg, tiny_data):
     """Built and trained as Stable Diffusion is: prompts of its width, a gradient back to the encoder."""
     cfg = data.with_local_weights(make_cfg("ma_ms.yml", "MODEL.HEADS.NUM_CLASSES", 4))
     model = build_model(cfg)

@@ -54,7 +54,7 @@ def test_a_step_draws_normal_noise_and_uniform_timesteps(feedback, monkeypatch):
     assert abs(timesteps.float().mean() - 499.5) < 20
 
 
-def test_shuffled_every_picture_gets_another_ones_condition(feedback, monkeypatch):
+def test_shuffled_every_image_gets_another_ones_condition(feedback, monkeypatch):
     """A permutation without a fixed point, another one at each step, from the branch's own generator."""
     drawn = []
     monkeypatch.setattr(feedback, "loss", lambda condition, *args: drawn.append(condition[:, 0, 0].long()))
@@ -69,7 +69,7 @@ def test_shuffled_every_picture_gets_another_ones_condition(feedback, monkeypatc
     assert (torch.stack(drawn).float().std(0) > 3).all()  # uniform over 16 places: 4.6
 
 
-def test_shuffled_a_lone_picture_keeps_its_condition(feedback):
+def test_shuffled_a_lone_image_keeps_its_condition(feedback):
     feedback.view = ANY
     feedback.connect_latents(lambda paths: torch.ones(len(paths), 8, 8, 8), scaling_factor=1.0)
     assert feedback(torch.ones(1, 1, 64), ["a"]).isfinite()

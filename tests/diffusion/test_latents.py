@@ -5,7 +5,7 @@ from PIL import Image
 from dcac_fastreid.diffusion.latents import read_view, sample_latents
 
 
-def test_view_is_the_whole_picture_in_bicubic(tmp_path):
+def test_view_is_the_whole_image_in_bicubic(tmp_path):
     pixels = np.random.default_rng(0).integers(0, 256, (40, 20, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     view = read_view(str(tmp_path / "a.png"), (64, 48))

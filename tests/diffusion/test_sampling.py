@@ -13,7 +13,7 @@ def denoiser(sd_folder):
 
 
 @pytest.mark.parametrize("kind", ["epsilon", "v_prediction"])
-def test_the_true_prediction_gives_the_picture_back(sd_folder, kind):
+def test_the_true_prediction_gives_the_image_back(sd_folder, kind):
     """Whatever the noise, and without any: what one_step solves is Eq. 10."""
     scheduler = DDPMScheduler.from_pretrained(sd_folder, subfolder="scheduler", prediction_type=kind)
     unet = UNet2DConditionModel.from_pretrained(sd_folder, subfolder="unet")

@@ -12,8 +12,8 @@ import torch
 
 import dcac_fastreid
 from dcac_fastreid.engine.resume import cut_lines
+from dcac_fastreid.engine.run_metadata import write_run_metadata
 from dcac_fastreid.engine.setup import _seed_of_run
-from dcac_fastreid.engine.stamp import write_stamp
 from dcac_fastreid.errors import InputError
 from fastreid.engine import default_argument_parser
 from fastreid.utils.events import EventStorage
@@ -195,13 +195,13 @@ def test_other_settings_are_no_continuation(run, make_trainer, opts, message):
         trainer.resume_or_load(resume=True)
 
 
-def test_a_run_that_cannot_be_resumed_keeps_its_config(run, configs, tiny_world):
+def test_a_run_that_cannot_be_resumed_keeps_its_config(run, configs, tiny_data):
     """Its checkpoints are used by it, also where the command, which writes its own there, asks for another model."""
     folder = run[1]
     (folder / "config.yaml").write_text("# of the run\nMODEL: {}\n")
     words = [
         "--resume", "--config-file", str(configs / "synthetic" / "ma_ms.yml"), *map(str, OPTS), "OUTPUT_DIR", str(folder),
-        "DATASETS.ROOT", str(tiny_world), "MODEL.DEVICE", "cpu", "SOLVER.IMS_PER_BATCH", "16", "SOLVER.OPT", "SGD",
+        "DATASETS.ROOT", str(tiny_data), "MODEL.DEVICE", "cpu", "SOLVER.IMS_PER_BATCH", "16", "SOLVER.OPT", "SGD",
         "SOLVER.AMP.ENABLED", "False",
     ]  # fmt: skip
     trainer = dcac_fastreid.DCACTrainer(dcac_fastreid.setup(default_argument_parser().parse_args(words)))
@@ -240,12 +240,12 @@ def test_another_optimizer_is_seen_without_the_settings_that_are_saved_beside_it
         b'{"a": ' + b"9" * 5000 + b"}",
     ],
 )
-def test_a_damaged_stamp_is_written_again(make_cfg, tmp_path, caplog, content):
+def test_damaged_run_metadata_is_written_again(make_cfg, tmp_path, caplog, content):
     cfg = make_cfg("baseline/ma_ms.yml")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "stamp.json").write_bytes(content)
     logging.getLogger("fastreid.dcac").addHandler(caplog.handler)
-    write_stamp(cfg, resumed=True)
+    write_run_metadata(cfg, resumed=True)
     logging.getLogger("fastreid.dcac").removeHandler(caplog.handler)
     assert "before_resuming" not in json.loads((tmp_path / "out" / "stamp.json").read_text())
     assert "stamp.json is damaged" in caplog.text

@@ -17,10 +17,10 @@ from . import same_run
 ROOT = Path(__file__).parent.parent.parent
 
 
-def command(tiny_world: Path, folder: Path, resume: bool) -> list[str]:
+def command(tiny_data: Path, folder: Path, resume: bool) -> list[str]:
     """A training of DCAC on its own source: 4 epochs of 3 steps, each with checkpoints, an evaluation and model_best."""
     settings = {
-        "DATASETS.ROOT": tiny_world, "OUTPUT_DIR": folder, "MODEL.DEVICE": "cpu", "SOLVER.IMS_PER_BATCH": 16,
+        "DATASETS.ROOT": tiny_data, "OUTPUT_DIR": folder, "MODEL.DEVICE": "cpu", "SOLVER.IMS_PER_BATCH": 16,
         "SOLVER.AMP.ENABLED": False, "SOLVER.MAX_EPOCH": 4, "SOLVER.STEPS": "[2]", "SOLVER.CHECKPOINT_PERIOD": 1,
         "SOLVER.CHECKPOINT_STEPS": 1, "TEST.EVAL_PERIOD": 1,
     }  # fmt: skip
@@ -61,17 +61,17 @@ def run(words: list[str], cache: Path, kill_after: float | None = None, line: st
     return status == 0
 
 
-def survive(kills: int, tiny_world: Path, tmp_path: Path, rounds: int = 1) -> int:
+def survive(kills: int, tiny_data: Path, tmp_path: Path, rounds: int = 1) -> int:
     """Kills runs so often, resumes them each time, and compares their ends; returns how many kills met a running process.
 
     Each run has a cache of its own, so that kills also meet the making of latents. A run that has come to its end is only
     evaluated when it is resumed: so after some kills the next round begins another one.
     """
-    assert run(command(tiny_world, tmp_path / "whole", resume=False), tmp_path / "cache-whole")
+    assert run(command(tiny_data, tmp_path / "whole", resume=False), tmp_path / "cache-whole")
     draw, met = random.Random(kills), 0
     for number in range(rounds):
         folder, cache = tmp_path / f"killed-{number}", tmp_path / f"cache-{number}"
-        words = command(tiny_world, folder, resume=True)
+        words = command(tiny_data, folder, resume=True)
         for kill in range(kills // rounds):
             # The training takes about three seconds, all before it about as long.
             line, longest = ("Starting training from epoch", 1.5) if kill % 2 == 0 else ("Rank of current process", 5.0)
@@ -83,14 +83,14 @@ def survive(kills: int, tiny_world: Path, tmp_path: Path, rounds: int = 1) -> in
     return met
 
 
-def test_a_kill(tiny_world, tmp_path):
-    assert survive(1, tiny_world, tmp_path) == 1
+def test_a_kill(tiny_data, tmp_path):
+    assert survive(1, tiny_data, tmp_path) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(2700)
-def test_a_hundred_kills(tiny_world, tmp_path):
-    met = survive(100, tiny_world, tmp_path, rounds=10)
+def test_a_hundred_kills(tiny_data, tmp_path):
+    met = survive(100, tiny_data, tmp_path, rounds=10)
     print(
         f"{met} of 100 kills met a running training, and 10 of 10 runs ended to the bit as one that was never stopped"
     )
@@ -98,9 +98,9 @@ def test_a_hundred_kills(tiny_world, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_training_is_started_again_at_once_though_its_loaders_live(tiny_world, tmp_path):
+def test_a_killed_training_is_started_again_at_once_though_its_loaders_live(tiny_data, tmp_path):
     """Killed in its first steps, with two processes that load images; they end by themselves, as PyTorch's do."""
-    words = [*command(tiny_world, tmp_path / "out", resume=False), "DATALOADER.CACHE_IMAGES", "False"]
+    words = [*command(tiny_data, tmp_path / "out", resume=False), "DATALOADER.CACHE_IMAGES", "False"]
     words += ["DATALOADER.NUM_WORKERS", "2", "SOLVER.MAX_EPOCH", "40"]
     first = subprocess.Popen(
         words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(tmp_path)

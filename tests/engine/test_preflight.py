@@ -65,8 +65,8 @@ def test_weights_of_image_variations_are_missing_with_their_own_source(make_cfg,
     assert f"image variations: no folder gone (MODEL.DCAC.DIFFUSION.WEIGHTS); get it from {source}" in told
 
 
-def test_who_lacks_weights_is_shown_the_way_without(make_cfg, tiny_world):
-    photos = tiny_world / "DukeMTMC-reID"
+def test_who_lacks_weights_is_shown_the_way_without(make_cfg, tiny_data):
+    photos = tiny_data / "DukeMTMC-reID"
     for config, opts, way in (
         ("own_photos.yml", ("DATASETS.ROOT", str(photos)), f"synthetic/own_photos.yml DATASETS.ROOT {photos}"),
         ("ma_ms.yml", (), "synthetic/ma_ms.yml"),

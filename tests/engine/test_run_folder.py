@@ -50,12 +50,12 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def command(configs, tiny_world, tmp_path):
+def command(configs, tiny_data, tmp_path):
     """fast-reid's parsed command line of a training on the tiny data set, in tmp_path/out."""
 
     def command(*options, weights=""):
         words = [
-            "--config-file", str(configs / "synthetic" / "baseline" / "ma_ms.yml"), *options, "DATASETS.ROOT", str(tiny_world),
+            "--config-file", str(configs / "synthetic" / "baseline" / "ma_ms.yml"), *options, "DATASETS.ROOT", str(tiny_data),
             "OUTPUT_DIR", str(tmp_path / "out"), "SOLVER.IMS_PER_BATCH", "16", "MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED",
             "False", "MODEL.WEIGHTS", weights,
         ]  # fmt: skip

@@ -59,10 +59,10 @@ def rates(make_cfg, *opts):
 
 def test_the_releases_schedule_is_one_epoch_ahead(make_cfg):
     """FACTS: ours(e + 1); 12 of 60 epochs differ, their sums are 0.9967 : 1."""
-    paper, release = rates(make_cfg), rates(make_cfg, "SOLVER.ONE_EPOCH_AHEAD", True)
-    assert release[:-1] == pytest.approx(paper[1:]) and release[-1] == pytest.approx(paper[-1])
-    assert sum(a != pytest.approx(b) for a, b in zip(paper, release, strict=True)) == 12
-    assert sum(release) / sum(paper) == pytest.approx(0.9967, abs=5e-5)
+    paper, authors = rates(make_cfg), rates(make_cfg, "SOLVER.ONE_EPOCH_AHEAD", True)
+    assert authors[:-1] == pytest.approx(paper[1:]) and authors[-1] == pytest.approx(paper[-1])
+    assert sum(a != pytest.approx(b) for a, b in zip(paper, authors, strict=True)) == 12
+    assert sum(authors) / sum(paper) == pytest.approx(0.9967, abs=5e-5)
 
 
 def test_fast_reids_own_warm_up_besides_is_refused(make_cfg):

@@ -1,4 +1,4 @@
-"""Real trainings of a few steps on the tiny drawn world, with fast-reid's own trainer, sampler, loader and evaluator."""
+"""Real trainings of a few steps on the tiny synthetic data set, with fast-reid's own trainer, sampler, loader and evaluator."""
 
 import copy
 import json
@@ -73,7 +73,7 @@ def test_workers_end_with_the_training(make_trainer):
     assert not multiprocessing.active_children()
 
 
-def test_baseline_and_dcac_of_a_seed_see_the_same_pictures(make_trainer, cold_cache):
+def test_baseline_and_dcac_of_a_seed_see_the_same_images(make_trainer, cold_cache):
     """A paired comparison: the diffusion branch's random numbers do not shift those of sampler and augmentation."""
     batches = []
     for name in ("baseline/ma_ms.yml", "ma_ms.yml"):
@@ -111,7 +111,7 @@ def test_prototypes_are_the_normalised_class_means_at_the_start_of_an_epoch(make
     assert trainer.model.training
 
 
-def test_latents_of_a_step_are_those_of_its_pictures(make_trainer):
+def test_latents_of_a_step_are_those_of_its_images(make_trainer):
     trainer = make_trainer()
     trainer._fill_latent_cache()
     path = trainer.data_loader.dataset.img_items[5][0]
@@ -174,7 +174,7 @@ def test_metrics_are_logged_and_the_last_evaluation_too(make_trainer):
 
 
 def test_a_run_of_two_steps(make_trainer):
-    """As a first trial on a handful of pictures."""
+    """As a first trial on a handful of images."""
     assert len(losses(make_trainer("ma_ms.yml", "SOLVER.IMS_PER_BATCH", 24))) == 2
 
 
@@ -246,7 +246,7 @@ def test_an_evaluation_that_fails_costs_no_weights(make_trainer, tmp_path):
 
 
 def test_a_resumed_run_draws_the_batches_of_its_epoch(make_trainer):
-    """The second epoch's pictures are those of a run that was never stopped."""
+    """The second epoch's images are those of a run that was never stopped."""
 
     def batches(*opts, resume):
         trainer, seen = make_trainer("baseline/ma_ms.yml", *opts), []
@@ -297,7 +297,7 @@ def test_fast_reids_backbones_train_under_dcac(make_trainer, backbone):
     assert not torch.equal(first, before)
 
 
-def test_clip_trains_under_fast_reids_baseline_and_trainer(make_cfg, tiny_world, tmp_path):
+def test_clip_trains_under_fast_reids_baseline_and_trainer(make_cfg, tiny_data, tmp_path):
     """fast-reid's own DefaultTrainer, meta-architecture and losses, with nothing of ours but the backbone."""
     opts = ("MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", "('CrossEntropyLoss', 'TripletLoss')")
     schedule = ("SOLVER.SCHED", "MultiStepLR", "OUTPUT_DIR", str(tmp_path))

@@ -11,7 +11,7 @@ PUBLISHED = {("dcac", column): (50.0, 60.0) for column in COLUMNS}
 
 @pytest.fixture(scope="session")
 def make_result():
-    """A result as reproduce.py writes it, tested on D and MS, four queries each, of two persons.
+    """A result as reproduce.py writes it, tested on D and MS, four queries each, of two people.
 
     Args:
         level: mAP on D; MS is 10 higher, Rank-1 is 25.

@@ -23,8 +23,8 @@ ROWS = {
 }
 
 
-def test_the_rows_are_trained_and_tested_on_all_domains(configs, tiny_world, tmp_path):
-    opts = ["DATASETS.ROOT", str(tiny_world), "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1]
+def test_the_rows_are_trained_and_tested_on_all_domains(configs, tiny_data, tmp_path):
+    opts = ["DATASETS.ROOT", str(tiny_data), "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1]
     rows = demo.run_demo(str(configs / "synthetic"), str(tmp_path), opts)
     assert list(rows) == [demo.RANDOM, demo.PRETRAINED, demo.BASELINE, demo.DCAC, demo.IMAGE, demo.RECOMMENDED]
     assert rows[demo.RANDOM] != rows[demo.PRETRAINED]

@@ -10,7 +10,7 @@ from dcac_fastreid.config.rules import number
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.fingerprint import FIRST_DEFAULTS, LATER_DEFAULTS
 from dcac_fastreid.experiments.runs import make_run
-from dcac_fastreid.synthetic import world
+from dcac_fastreid.synthetic import data_set
 from fastreid.config import get_cfg
 
 
@@ -95,6 +95,6 @@ def test_each_key_has_its_frozen_default():
 @pytest.mark.parametrize("row, digits", [("baseline", "a0d5c7af21"), ("dcac", "fd67f0fd29")])
 def test_first_names_on_synthetic_data(configs, tmp_path, monkeypatch, row, digits):
     """As commit 28b0f85 gave them; a later generator of data sets gives others."""
-    monkeypatch.setattr(world, "VERSION", 5)
+    monkeypatch.setattr(data_set, "VERSION", 5)
     run = make_run(configs / "synthetic", tmp_path, row, "MA", 0, ["MODEL.DEVICE", "cpu"])
     assert run.keys[1] == f"MA/seed0-{digits}"

@@ -78,7 +78,7 @@ def test_published_numbers_are_the_papers(table, row, column, numbers):
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name.isdigit()])
 def test_the_paper_fills_its_own_tables(name):
-    """But for the second reading of the class-wise scheme, which is the release's."""
+    """But for the second reading of the class-wise scheme, which is that of the authors' code."""
     spec = TABLES[name]
     missing = {row for row in spec.rows for column in spec.columns if (row, column) not in spec.published}
     assert missing == ({"class_rescaled"} if name == "7" else set())
@@ -97,7 +97,7 @@ def test_the_shipped_configs_publish_the_same():
     assert found == {cell: numbers for cell, numbers in PUBLISHED.items() if cell not in without}
 
 
-def test_on_the_drawn_world_an_ablation_shows_every_target_of_its_sources():
+def test_on_the_synthetic_data_set_an_ablation_shows_every_target_of_its_sources():
     targets = (("MA", "D"), ("MA", "MS"), ("MA", "C3"), ("MS", "MA"), ("MS", "D"), ("MS", "C3"))
     for name in ("5", "7", "9", "10"):
         assert table_of(name, synthetic=True).columns == targets

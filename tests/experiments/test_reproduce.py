@@ -163,12 +163,10 @@ def test_data_seeds_are_runs_on_other_data_sets(configs, tmp_path):
     assert stems == {"table-2-synthetic", "table-2-synthetic-0", "table-2-synthetic-0-3"}
 
 
-def test_missing_weights_of_a_later_row_are_found_before_anything_is_trained(
-    configs, tiny_world, tmp_path, monkeypatch
-):
+def test_missing_weights_of_a_later_row_are_found_before_anything_is_trained(configs, tiny_data, tmp_path, monkeypatch):
     trained = []
     monkeypatch.setattr(reproduce, "train", trained.append)
-    opts = ["DATASETS.ROOT", str(tiny_world), "MODEL.DEVICE", "cpu", "SOLVER.IMS_PER_BATCH", 16]
+    opts = ["DATASETS.ROOT", str(tiny_data), "MODEL.DEVICE", "cpu", "SOLVER.IMS_PER_BATCH", 16]
     opts += ["MODEL.DCAC.DIFFUSION.WEIGHTS", str(tmp_path / "none")]
     runs = reproduce.runs_of(table_of("2"), configs / "synthetic", tmp_path, seeds=1, opts=opts)
     with pytest.raises(
@@ -264,10 +262,10 @@ def test_nothing_of_nothing_is_refused(runs_of, option, sentence):
         runs_of("2", seeds=0) if option == "seeds" else reproduce.train_missing(runs_of("2"), jobs=0)
 
 
-def command(tiny_world, output: Path, *words) -> list[str]:
+def command(tiny_data, output: Path, *words) -> list[str]:
     """Words that train baseline and DCAC on MA, tiny."""
     tiny = {
-        "DATASETS.ROOT": tiny_world, "MODEL.DEVICE": "cpu", "SOLVER.AMP.ENABLED": False, "SOLVER.IMS_PER_BATCH": 16,
+        "DATASETS.ROOT": tiny_data, "MODEL.DEVICE": "cpu", "SOLVER.AMP.ENABLED": False, "SOLVER.IMS_PER_BATCH": 16,
         "SOLVER.MAX_EPOCH": 1,
     }  # fmt: skip
     pairs = [str(word) for pair in tiny.items() for word in pair]
@@ -283,9 +281,9 @@ def tool(words, cache) -> subprocess.CompletedProcess:
     return subprocess.run(words, cwd=ROOT, env=environment(cache), capture_output=True, text=True)
 
 
-def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_world, tmp_path, cache_folder):
+def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_data, tmp_path, cache_folder):
     asked = ("--jobs", "2", "--results", str(tmp_path / "kept"))
-    words = command(tiny_world, tmp_path, *asked)
+    words = command(tiny_data, tmp_path, *asked)
     first = tool(words, cache_folder)
     assert first.returncode == 0, first.stdout + first.stderr
     lines = first.stdout.splitlines()
@@ -296,7 +294,7 @@ def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_world, tmp_path, 
     assert suffixes == {".svg", ".txt", ".md", ".json", ".html"}
     assert len(list((tmp_path / "kept").glob("*/MA/seed0-*.json"))) == 2
     (tmp_path / "elsewhere").mkdir()
-    again = tool(command(tiny_world, tmp_path / "elsewhere", *asked), cache_folder)
+    again = tool(command(tiny_data, tmp_path / "elsewhere", *asked), cache_folder)
     assert again.returncode == 0 and again.stdout.startswith("2 runs, 2 done, 0 to train\n")
     texts = [(folder / "tables").glob("*.txt") for folder in (tmp_path, tmp_path / "elsewhere")]
     assert len({next(files).read_text().partition("Made by")[0] for files in texts}) == 1
@@ -322,11 +320,11 @@ def test_data_seeds_on_the_command_line(tmp_path, cache_folder):
     assert "--data-seeds names synthetic data sets; add --synthetic, or leave it out" in refused.stderr
 
 
-def test_a_process_that_fails_ends_the_others_with_its_sentence(tiny_world, tmp_path, cache_folder):
-    world = shutil.copytree(tiny_world, tmp_path / "nowhere")
-    for number, picture in enumerate((world / "Market-1501-v15.09.15" / "bounding_box_train").iterdir()):
-        picture.write_bytes(b"no picture %d" % number)  # which no check before the training sees
-    words = command(world, tmp_path, "--jobs", "2")
+def test_a_process_that_fails_ends_the_others_with_its_sentence(tiny_data, tmp_path, cache_folder):
+    data_root = shutil.copytree(tiny_data, tmp_path / "nowhere")
+    for number, image in enumerate((data_root / "Market-1501-v15.09.15" / "bounding_box_train").iterdir()):
+        image.write_bytes(b"no image %d" % number)  # which no check before the training sees
+    words = command(data_root, tmp_path, "--jobs", "2")
     failed = tool(words, cache_folder)
     assert failed.returncode == 2 and "Traceback" not in failed.stderr
     assert "on MA, seed 0 ended with status 2: " in failed.stderr and "nowhere" in failed.stderr
@@ -346,8 +344,8 @@ def group_lives(group: int) -> bool:
 
 
 @pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
-def test_an_interrupt_says_how_to_go_on(tiny_world, tmp_path, cache_folder, jobs):
-    words = command(tiny_world, tmp_path, "--jobs", jobs)
+def test_an_interrupt_says_how_to_go_on(tiny_data, tmp_path, cache_folder, jobs):
+    words = command(tiny_data, tmp_path, "--jobs", jobs)
     process = subprocess.Popen(
         words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=hear_interrupts,
@@ -361,8 +359,8 @@ def test_an_interrupt_says_how_to_go_on(tiny_world, tmp_path, cache_folder, jobs
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
-def test_a_kill_ends_the_trainings_too(tiny_world, tmp_path, cache_folder, number):
-    words = command(tiny_world, tmp_path, "--jobs", "2")
+def test_a_kill_ends_the_trainings_too(tiny_data, tmp_path, cache_folder, number):
+    words = command(tiny_data, tmp_path, "--jobs", "2")
     process = subprocess.Popen(
         words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True,

@@ -31,7 +31,7 @@ def test_a_result_of_four_tests_with_400_queries_each_is_small_and_has_an_entry_
     assert read_result(tmp_path / "result.json")["queries"]["MS"]["AP"][1] == 12.49
 
 
-def test_a_result_of_before_persons_were_kept_is_read(tmp_path):
+def test_a_result_of_before_people_were_kept_is_read(tmp_path):
     queries = {"D": {"AP": [50.0, 1.0], "Rank-1": [0.0, 100.0]}}
     (tmp_path / "result.json").write_text(json.dumps({**RESULT, "queries": queries}))
     assert read_result(tmp_path / "result.json")["queries"] == queries

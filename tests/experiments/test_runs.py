@@ -11,7 +11,7 @@ from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments import runs
 from dcac_fastreid.experiments.runs import make_run, train
-from dcac_fastreid.synthetic import parts, world
+from dcac_fastreid.synthetic import data_set, parts
 from fastreid.engine.hooks import EvalHook
 
 from ..engine.same_run import differences
@@ -20,12 +20,12 @@ SHARED = "The training is that of"  # a line of the log
 
 
 @pytest.fixture
-def make(configs, tiny_world, tmp_path):
-    """A run on the tiny world: one epoch of 3 steps."""
+def make(configs, tiny_data, tmp_path):
+    """A run on the tiny synthetic data set: one epoch of 3 steps."""
 
     def made(row="baseline", source="MA", seed=0, *opts, output=tmp_path):
         tiny = [
-            "DATASETS.ROOT", str(tiny_world), "MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", False,
+            "DATASETS.ROOT", str(tiny_data), "MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", False,
             "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1, "SOLVER.CHECKPOINT_PERIOD", 1,
         ]  # fmt: skip
         return make_run(configs / "synthetic", output, row, source, seed, [*tiny, *opts])
@@ -113,11 +113,11 @@ def test_a_rows_learning_rate_is_a_factor_of_its_configs(configs, make, tmp_path
 
 
 @pytest.mark.parametrize("row", ["baseline", "dcac"])
-def test_another_drawn_world_and_other_shipped_weights_are_other_runs(make, monkeypatch, other_weights, row):
+def test_another_synthetic_data_set_and_other_shipped_weights_are_other_runs(make, monkeypatch, other_weights, row):
     on_default = ("DATASETS.ROOT", "synthetic:0")
     before = make(row, "MA", 0, *on_default).key
     with monkeypatch.context() as patch:
-        patch.setattr(world, "VERSION", world.VERSION + 1)
+        patch.setattr(data_set, "VERSION", data_set.VERSION + 1)
         assert make(row, "MA", 0, *on_default).key != before
     with other_weights("clip"):
         assert make(row, "MA", 0, *on_default).key != before
@@ -136,7 +136,7 @@ def test_another_unet_is_another_run_of_dcac_and_the_same_baseline(make, other_w
         assert make("image_cross_view").key == image.key
 
 
-def test_paths_of_ones_own_do_not_ask_for_the_drawn_world(make, monkeypatch):
+def test_paths_of_ones_own_do_not_ask_for_the_synthetic_data_set(make, monkeypatch):
     monkeypatch.setattr(data, "synthetic_versions", lambda _: pytest.fail("asked for"))
     encoder = ("MODEL.BACKBONE.PRETRAIN_PATH", "weights/ViT-B-16.pt")
     diffusion = ("MODEL.DCAC.DIFFUSION.WEIGHTS", "weights/stable-diffusion-v1-5")

@@ -40,7 +40,7 @@ def test_two_seeds_and_two_queries_by_hand():
     assert result.variance == pytest.approx({"training seeds": 4, "persons": 1, "queries": 0, "seed and query": 0})
 
 
-def test_one_seed_draws_persons_alone():
+def test_one_seed_draws_people_alone():
     result = paired_comparison(
         *rows([[1, 2, 3]]), {(None, "D"): [1, 2, 3]}
     )  # variance of the mean 1 / 3, t with 2 degrees
@@ -119,8 +119,8 @@ def test_other_numbers_of_queries_on_one_target_are_an_error():
 
 @pytest.mark.parametrize("seeds", [3, 5])
 def test_without_an_effect_few_intervals_exclude_zero(seeds):
-    # Nominal are 5 % of 300 tables, 15; a fault of 3 standard deviations up is 26. Rank-1 is 0 or 100, and 30 persons have 1
-    # to 5 queries; both rows are as good, each with trainings and persons of its own.
+    # Nominal are 5 % of 300 tables, 15; a fault of 3 standard deviations up is 26. Rank-1 is 0 or 100, and 30 people have 1
+    # to 5 queries; both settings are as good, each with trainings and people of its own.
     rng = np.random.default_rng(0)
     excluded = 0
     for _ in range(300):

@@ -114,7 +114,7 @@ def test_one_seed_is_said(spec, make_result):
     table = build_table(spec, [make_result(name, 0, 30.0) for name in ("baseline", "dcac")], published=False)
     cell = row(table, "dcac").cells[0]
     assert cell.scores["mAP"].deviation is None
-    assert cell.comparison_marks == ("one seed: the interval covers the persons, not the noise of training",)
+    assert cell.comparison_marks == ("one seed: the interval covers the people, not the noise of training",)
 
 
 def test_seeds_that_one_row_lacks_are_said(spec, make_result):
@@ -147,7 +147,7 @@ def test_a_single_column_is_its_own_average(spec, make_result):
     assert row(table, "dcac").average == row(table, "dcac").cells[0]
 
 
-def test_stamps_that_differ_are_said_with_the_runs_that_hold_them(spec, make_result):
+def test_run_metadata_that_differ_are_said_with_the_runs_that_hold_them(spec, make_result):
     clean, changed = "a" * 40, "a" * 40 + "+changes-12345678"
     results = [
         make_result(
@@ -157,7 +157,7 @@ def test_stamps_that_differ_are_said_with_the_runs_that_hold_them(spec, make_res
     ]
     table = build_table(spec, results, published=False)
     assert table.notes == (
-        "Stamps differ in versions.commit: aaaaaaaaaaaa...aaaaaaaaaaaaaaaaa in 1 run (Baseline on MA); "
+        "Run metadata differ in versions.commit: aaaaaaaaaaaa...aaaaaaaaaaaaaaaaa in 1 run (Baseline on MA); "
         "aaaaaaaaaaaa...+changes-12345678 in 2 runs (DCAC on MA).",
     )
     assert table.stamp["data.images"] == ("7",)
@@ -203,11 +203,11 @@ def test_a_data_set_that_one_row_lacks_is_said(spec, make_result):
     assert "compared over 1 of 2 columns and data sets" in cell.comparison_marks
 
 
-def test_stamps_of_different_data_sets_do_not_differ(spec, make_result):
+def test_run_metadata_of_different_data_sets_do_not_differ(spec, make_result):
     results = [make_result("dcac", 0, 30.0, data_seed=seed, stamp={"drawn_world": {"seed": seed}}) for seed in (1, 2)]
     assert build_table(spec, results, published=False).notes == ()
     results.append(make_result("dcac", 1, 30.0, data_seed=2, stamp={"drawn_world": {"seed": 9}}))
-    assert "Stamps differ in drawn_world.seed" in build_table(spec, results, published=False).notes[0]
+    assert "Run metadata differ in drawn_world.seed" in build_table(spec, results, published=False).notes[0]
 
 
 def test_code_that_differs_between_data_sets_is_said(spec, make_result):
@@ -216,7 +216,7 @@ def test_code_that_differs_between_data_sets_is_said(spec, make_result):
         for seed in (1, 2)
     ]
     assert build_table(spec, results, published=False).notes == (
-        "Stamps differ in commit: commit 1 in 1 run (DCAC on MA); commit 2 in 1 run (DCAC on MA).",
+        "Run metadata differ in commit: commit 1 in 1 run (DCAC on MA); commit 2 in 1 run (DCAC on MA).",
     )
 
 
@@ -251,7 +251,7 @@ def test_seeds_in_common_on_each_column_and_not_on_all_are_noted(spec, make_resu
     )
 
 
-def test_results_without_persons_count_queries_alone_and_say_so(spec, make_result):
+def test_results_without_people_count_queries_alone_and_say_so(spec, make_result):
     results = [make_result(name, seed, 30.0) for name in ("baseline", "dcac") for seed in range(2)]
     for of_target in results[0]["queries"].values():
         del of_target["person"]
@@ -260,8 +260,8 @@ def test_results_without_persons_count_queries_alone_and_say_so(spec, make_resul
     assert table.notes[0].startswith("Who the queries on D, MS show is not told by every result")
 
 
-def test_other_persons_are_an_error(spec, make_result):
+def test_other_people_are_an_error(spec, make_result):
     results = [make_result("dcac", seed, 30.0) for seed in range(2)]
     results[0]["queries"]["D"]["person"] = [1, 2, 2, 2]
-    with pytest.raises(InputError, match="the persons of the queries on D differ between the results"):
+    with pytest.raises(InputError, match="the people of the queries on D differ between the results"):
         build_table(spec, results, published=False)

@@ -32,12 +32,12 @@ def simulated(
     return differences, of_queries
 
 
-def test_two_seeds_two_persons_and_two_queries_each_by_hand():
+def test_two_seeds_two_people_and_two_queries_each_by_hand():
     """Means of the trainings -2 and 2; sums over a person's queries, a quarter each, -1.5 and 1.5; of her queries 0.25 apart."""
     of_queries = np.array([-3.5, -2.5, 2.5, 3.5])
     found = variance_of_mean({(None, "MA", "D"): np.array([[-2.0], [2.0]]) + of_queries}, {(None, "D"): [7, 7, 8, 8]})
     assert found.seeds == pytest.approx(8 / 2) and found.pairs == pytest.approx(0)
-    # Each person: 2 / 1 times the squares of -1/8 and 1/8. Both: 0.125; between persons: 2 / 1 times twice 1.5 squared.
+    # Each person: 2 / 1 times the squares of -1/8 and 1/8. Both: 0.125; between people: 2 / 1 times twice 1.5 squared.
     assert found.queries == pytest.approx(0.125) and found.persons == pytest.approx(9 - 0.125)
     assert found.freedom == pytest.approx(13**2 / (4**2 / 1 + 9**2 / 1))
 
@@ -78,7 +78,7 @@ def test_known_parts_are_found(part):
     for _ in range(40):
         differences, persons = simulated(rng, seeds=4, persons=30, queries=5, **size)
         found.append(variance_of_mean(differences, persons))
-    # Per place 150 queries; places share trainings by threes of one source, persons by threes of one target.
+    # Per place 150 queries; places share trainings by threes of one source, people by threes of one target.
     expected = {
         "seeds": size["training"] ** 2 / (4 * 4),
         "persons": size["person"] ** 2 / (30 * 4),
@@ -98,7 +98,7 @@ def test_known_parts_are_found(part):
         {"training": 0.1, "person": 5.0, "query": 3.0, "pair": 3.0},
         {"training": 1.0, "person": 8.0, "query": 8.0, "pair": 20.0},
     ],
-    ids=["seeds prevail", "persons prevail", "a mixture"],
+    ids=["seeds prevail", "people prevail", "a mixture"],
 )
 @pytest.mark.parametrize(
     "shape",
@@ -116,8 +116,8 @@ def test_95_per_cent_of_the_intervals_cover_the_truth(size, shape):
     assert 274 <= covered <= 296
 
 
-def test_persons_are_drawn_whole():
-    """Queries that count as persons of their own would make the interval far too narrow."""
+def test_people_are_drawn_whole():
+    """Queries that count as people of their own would make the interval far too narrow."""
     rng = np.random.default_rng(0)
     differences, persons = simulated(rng, seeds=3, persons=30, queries=10, person=5.0, query=1.0)
     alone = {test_set: range(len(of)) for test_set, of in persons.items()}

@@ -9,10 +9,10 @@ from fastreid.data.samplers import TrainingSampler
 
 
 @pytest.fixture
-def cfg(tiny_world):
+def cfg(tiny_data):
     cfg = default_config()
     cfg.merge_from_list(
-        ["DATASETS.ROOT", str(tiny_world), "DATASETS.NAMES", ("DG_Market1501",), "SOLVER.IMS_PER_BATCH", 16]
+        ["DATASETS.ROOT", str(tiny_data), "DATASETS.NAMES", ("DG_Market1501",), "SOLVER.IMS_PER_BATCH", 16]
     )
     cfg.merge_from_list(["DATALOADER.SAMPLER_TRAIN", "NaiveIdentitySampler", "DATALOADER.NUM_WORKERS", 0])
     return cfg
@@ -41,13 +41,13 @@ def test_a_set_of_the_script_is_taken_as_it_is(cfg):
     class Attributes(list):
         img_items = (("a.jpg", [0, 1]),)
 
-    pictures = Attributes([{"images": 0.0, "targets": 1}] * 32)
+    images = Attributes([{"images": 0.0, "targets": 1}] * 32)
     cfg.merge_from_list(["DATASETS.NAMES", ("Nowhere",), "DATALOADER.SAMPLER_TRAIN", "TrainingSampler"])
-    loader = build_reid_train_loader(cfg, train_set=pictures)
-    assert loader.dataset is pictures and isinstance(loader.batch_sampler.sampler, TrainingSampler)
+    loader = build_reid_train_loader(cfg, train_set=images)
+    assert loader.dataset is images and isinstance(loader.batch_sampler.sampler, TrainingSampler)
     assert len(next(iter(loader))["targets"]) == 16
-    loader, num_query = build_reid_test_loader(cfg, test_set=pictures, num_query=5)
-    assert loader.dataset is pictures and num_query == 5 and loader.num_workers == 0
+    loader, num_query = build_reid_test_loader(cfg, test_set=images, num_query=5)
+    assert loader.dataset is images and num_query == 5 and loader.num_workers == 0
 
 
 def test_a_sampler_of_the_script_is_taken_as_it_is(cfg):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dcac_fastreid.profiling.step_parts import OperationCount, StepClock, stamped
+from dcac_fastreid.profiling.step_parts import OperationCount, StepClock, clocked
 
 CPU = torch.device("cpu")
 
@@ -44,7 +44,7 @@ class Model(nn.Module):
 def test_parts_follow_one_another(with_denoiser, between):
     model, clock = Model(with_denoiser), StepClock(CPU)
     optimizer = torch.optim.SGD(model.parameters())
-    with stamped(model, optimizer, clock):
+    with clocked(model, optimizer, clock):
         model(torch.ones(3, 2)).backward()
         optimizer.step()
     parts = [part for part, _ in clock._marks]

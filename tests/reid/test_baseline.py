@@ -68,7 +68,7 @@ def test_evaluation_gives_features_after_the_neck(make_cfg):
 
 
 def test_normalisation_does_not_write_into_the_batch(make_cfg):
-    """fast-reid's does, so that its TEST.FLIP normalises the flipped pictures twice."""
+    """fast-reid's does, so that its TEST.FLIP normalises the flipped images twice."""
     model, images = build(make_cfg).eval(), batch()["images"]
     before = images.clone()
     model({"images": images})

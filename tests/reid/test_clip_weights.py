@@ -19,23 +19,23 @@ def load(backbone, path, interpolation="bilinear"):
     return backbone.eval()
 
 
-def as_pictures(grid, side):
-    """(side * side, C) positions as one picture (1, C, side, side)."""
+def as_images(grid, side):
+    """(side * side, C) positions as one image (1, C, side, side)."""
     return grid.reshape(side, side, -1).permute(2, 0, 1)[None]
 
 
-def as_positions(pictures):
-    return pictures[0].permute(1, 2, 0).flatten(0, 1)
+def as_positions(images):
+    return images[0].permute(1, 2, 0).flatten(0, 1)
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 def test_positional_embedding_is_resized_without_antialiasing(interpolation):
     embedding = torch.randn(1 + 14 * 14, 6)
     resized = resize_positional_embedding(embedding, (16, 8), interpolation=interpolation)
-    expected = F.interpolate(as_pictures(embedding[1:], 14), (16, 8), mode=interpolation, antialias=False)
+    expected = F.interpolate(as_images(embedding[1:], 14), (16, 8), mode=interpolation, antialias=False)
     assert torch.equal(resized[0], embedding[0])
     torch.testing.assert_close(resized[1:], as_positions(expected))
-    smooth = as_positions(F.interpolate(as_pictures(embedding[1:], 14), (16, 8), mode=interpolation, antialias=True))
+    smooth = as_positions(F.interpolate(as_images(embedding[1:], 14), (16, 8), mode=interpolation, antialias=True))
     assert (resized[1:] - smooth).abs().max() > 0.1, "as open_clip would"
 
 
@@ -142,7 +142,7 @@ def test_siglips_weights_are_read_at_another_size(small_siglip, tmp_path):
     )
     assert torch.equal(load(small((64, 64), small_siglip), tmp_path / "siglip.safetensors")(images), source(images))
     tall = load(small((128, 64), small_siglip), tmp_path / "siglip.safetensors", "bicubic").tower.trunk
-    grid = F.interpolate(as_pictures(source.tower.trunk.pos_embed[0], 4), (8, 4), mode="bicubic")
+    grid = F.interpolate(as_images(source.tower.trunk.pos_embed[0], 4), (8, 4), mode="bicubic")
     torch.testing.assert_close(tall.pos_embed[0], as_positions(grid))
 
 

@@ -1,9 +1,9 @@
-"""A small drawn world of all domains."""
+"""A small synthetic data set of all domains."""
 
 import pytest
 
+from dcac_fastreid.synthetic.data_set import make_data_set
 from dcac_fastreid.synthetic.domains import Counts
-from dcac_fastreid.synthetic.world import draw_world
 
 
 @pytest.fixture(scope="session")
@@ -12,8 +12,8 @@ def small_counts():
 
 
 @pytest.fixture(scope="session")
-def small_world(tmp_path_factory, small_counts):
+def small_data(tmp_path_factory, small_counts):
     """The data root of seed 3."""
     root = tmp_path_factory.mktemp("small")
-    draw_world(root, seed=3, counts=small_counts, workers=1)
+    make_data_set(root, seed=3, counts=small_counts, workers=1)
     return root

@@ -8,7 +8,7 @@ SIZE = (128, 256)
 
 
 def overlap(box):
-    """Of the picture and a person 0.42 body heights wide: area of the intersection by area of the union."""
+    """Of the image and a person 0.42 body heights wide: area of the intersection by area of the union."""
     ((x, y), unit), (w, h) = box, SIZE
     half = 0.21 * unit
     across, up = min(x + half, w) - max(x - half, 0), min(y, h) - max(y - unit, 0)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from dcac_fastreid.synthetic.build_once import build_once
+from dcac_fastreid.synthetic.data_set import make_data_set
 from dcac_fastreid.synthetic.domains import Counts
-from dcac_fastreid.synthetic.world import draw_world
 
 
 def fill(folder):
@@ -17,7 +17,7 @@ def fill(folder):
 
 
 def test_folder_is_made_on_first_use_and_kept(tmp_path):
-    folder = tmp_path / "cache" / "world"
+    folder = tmp_path / "cache" / "data"
 
     def refuse(_):
         raise AssertionError("made a second time")
@@ -28,7 +28,7 @@ def test_folder_is_made_on_first_use_and_kept(tmp_path):
 
 
 def test_folder_is_absent_until_it_is_complete(tmp_path):
-    folder, seen = tmp_path / "world", []
+    folder, seen = tmp_path / "data", []
 
     def make(unfinished):
         (unfinished / "first").write_text("1")
@@ -40,7 +40,7 @@ def test_folder_is_absent_until_it_is_complete(tmp_path):
 
 @pytest.mark.parametrize("error", [OSError("no space left"), KeyboardInterrupt()])
 def test_failure_is_passed_on_and_leaves_no_folder(tmp_path, error):
-    folder = tmp_path / "world"
+    folder = tmp_path / "data"
 
     def fail(unfinished):
         (unfinished / "first").write_text("1")
@@ -54,7 +54,7 @@ def test_failure_is_passed_on_and_leaves_no_folder(tmp_path, error):
 
 
 def test_remains_of_a_killed_run_are_removed(tmp_path):
-    folder = tmp_path / "world"
+    folder = tmp_path / "data"
     process = multiprocessing.get_context("fork").Process(target=build_once, args=(folder, _start_and_wait))
     process.start()
     deadline = time.monotonic() + 20
@@ -66,7 +66,7 @@ def test_remains_of_a_killed_run_are_removed(tmp_path):
 
     build_once(folder, fill)
     assert list(tmp_path.glob("*/half")) == []
-    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["world"]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == ["data"]
 
 
 def test_workers_end_with_a_killed_process_and_what_they_still_write_is_in_nobodys_way(tmp_path):
@@ -95,9 +95,9 @@ def test_a_long_wait_for_another_process_is_said(tmp_path, caplog, monkeypatch):
     process.start()
     together.wait()
     assert wait_for((tmp_path / "calls").exists, 20)
-    build_once(tmp_path / "world", fill)
+    build_once(tmp_path / "data", fill)
     process.join()
-    assert caplog.messages == [f"Another process is making {tmp_path}/world; waiting for it"]
+    assert caplog.messages == [f"Another process is making {tmp_path}/data; waiting for it"]
 
 
 def wait_for(condition, seconds: float) -> bool:
@@ -117,7 +117,7 @@ def lives(process: int) -> bool:
 
 def _draw_much(unfinished):
     counts = Counts(train_ids=200, train_images=20, test_ids=6, queries=1, gallery=4)
-    draw_world(unfinished, seed=1, counts=counts, workers=2)
+    make_data_set(unfinished, seed=1, counts=counts, workers=2)
 
 
 def test_two_processes_at_once_make_it_once(tmp_path):
@@ -145,5 +145,5 @@ def _build_slowly(tmp_path, together):
         fill(unfinished)
 
     together.wait()
-    folder = build_once(tmp_path / "world", make)
+    folder = build_once(tmp_path / "data", make)
     assert (folder / "last").exists()

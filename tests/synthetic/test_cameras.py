@@ -39,7 +39,7 @@ def test_every_range_of_a_preset_is_one_that_a_camera_can_have(preset, domain):
         low, high = getattr(style, name)
         assert 0 < low < high, name
     assert style.exposure[0] >= DARKEST
-    if preset == "default":  # whose pictures the floor leaves as they were
+    if preset == "default":  # whose images the floor leaves as they were
         assert style.exposure[0] > DARKEST
 
 

@@ -1,4 +1,4 @@
-"""Captions tell what is in a picture, in words that all have a number."""
+"""Captions tell what is in an image, in words that all have a number."""
 
 from dataclasses import replace
 from itertools import product
@@ -31,7 +31,7 @@ TRAITS = {
 
 @pytest.fixture(scope="module")
 def some():
-    return [web.photo(0, number) for number in range(24)]
+    return [web.web_image(0, number) for number in range(24)]
 
 
 def test_a_caption_that_tells_all(monkeypatch):
@@ -61,7 +61,7 @@ def test_a_colour_is_named_by_the_dye_that_it_looks_like():
 
 
 def test_every_trait_and_every_question_can_be_said(some):
-    told = [traits(photo) for photo in some]
+    told = [traits(web_image) for web_image in some]
     assert set(told[0]) == set(TRAITS)
     for kind, (values, asked) in QUESTIONS.items():
         assert {each[kind] for each in told} <= set(values)
@@ -82,35 +82,35 @@ def test_the_view_is_the_way_that_a_person_is_turned():
     """A backpack hides the back from behind; from the front its straps are seen."""
     seen = {view: [] for view in web.VIEWS}
     for number in range(400):
-        photo = web.photo(3, number)
-        if photo.person.bag == "backpack":
-            seen[photo.view].append(backpack(photo))
+        web_image = web.web_image(3, number)
+        if web_image.person.bag == "backpack":
+            seen[web_image.view].append(backpack(web_image))
     assert np.mean(seen["from behind"]) > 1.5 * np.mean(seen["from the front"])
 
 
-def test_right_and_left_are_the_persons_own(monkeypatch):
+def test_right_and_left_are_the_people_own(monkeypatch):
     """A bag is seen from the side of the hand that carries it; on the other side the legs hide part of it."""
-    # The camera takes the picture's place, and the drawing is done here, without scenery and chance.
-    monkeypatch.setattr(web, "take_picture", lambda person, camera, *_: camera)
+    # The camera takes the image's place, and the drawing is done here, without scenery and chance.
+    monkeypatch.setattr(web, "render_image", lambda person, camera, *_: camera)
     seen = {view: [] for view in web.VIEWS}
     for number in range(60):
-        photo = web.photo(3, number)
-        pose = Pose(photo.image.headings[0], phase=0.0, stride=0.0, elbows=(0.1, 0.1), tilt=0.2)
-        in_left_hand, in_right_hand = (bag_pixels(photo.person, pose, side) for side in (1, -1))
-        seen[photo.view].append(in_left_hand - in_right_hand)
+        web_image = web.web_image(3, number)
+        pose = Pose(web_image.image.headings[0], phase=0.0, stride=0.0, elbows=(0.1, 0.1), tilt=0.2)
+        in_left_hand, in_right_hand = (bag_pixels(web_image.person, pose, side) for side in (1, -1))
+        seen[web_image.view].append(in_left_hand - in_right_hand)
     assert min(seen["from the left"]) > 0 > max(seen["from the right"])
 
 
 def bag_pixels(person, pose, side):
-    picture = Image.new("RGB", (128, 256))
-    draw_person(picture, replace(person, bag="handbag", bag_dye=MAGENTA, side=side), pose, (64, 240), 220, 1.0)
-    return (np.asarray(picture) == MAGENTA).all(axis=2).sum().item()
+    image = Image.new("RGB", (128, 256))
+    draw_person(image, replace(person, bag="handbag", bag_dye=MAGENTA, side=side), pose, (64, 240), 220, 1.0)
+    return (np.asarray(image) == MAGENTA).all(axis=2).sum().item()
 
 
-def backpack(photo):
-    """Share of pixels whose hue is that of the person's backpack, in the middle of the picture."""
-    middle = np.asarray(photo.image, float)[25:75, 16:48]
-    bag = np.array(photo.person.bag_dye, float)
+def backpack(web_image):
+    """Share of pixels whose hue is that of the person's backpack, in the middle of the image."""
+    middle = np.asarray(web_image.image, float)[25:75, 16:48]
+    bag = np.array(web_image.person.bag_dye, float)
     shades = middle / middle.sum(axis=2, keepdims=True) - bag / bag.sum()
     return (np.abs(shades).max(axis=2) < 0.04).mean()
 
@@ -128,7 +128,7 @@ def test_the_web_has_clothes_and_scenes_that_no_re_id_domain_has():
     assert web.NUMBER not in {domain.number for domain in others}
 
 
-def test_a_picture_of_the_web_depends_on_its_number_alone(some):
-    again = list(web.photos(0, 8, workers=2, begin=4))
+def test_an_image_of_the_web_depends_on_its_number_alone(some):
+    again = list(web.web_images(0, 8, workers=2, begin=4))
     assert all((np.asarray(a.image) == np.asarray(b.image)).all() for a, b in zip(again, some[4:12], strict=True))
     assert again[0].image.size == web.SIZE

@@ -20,10 +20,10 @@ TOOL = Path(__file__).parent.parent.parent / "tools" / "pretrain_parts.py"
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """Little pictures, little training: what the tool does in seconds."""
+    """Little images, little training: what the tool does in seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pretraining, "PARTS", {name: Schedule(2, 16, 1e-3) for name in PARTS})
-        patch.setattr(pretraining, "PICTURES", 48)
+        patch.setattr(pretraining, "IMAGES", 48)
         patch.setattr(card, "UNSEEN", 100)
         patch.setenv("DCAC_FASTREID_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
@@ -64,7 +64,7 @@ def test_the_card_tells_how_the_parts_were_made_and_sampled(made):
     assert Image.open(made / card.BACK).size == (64 * 12, 256)
 
 
-def test_sampled_pictures_are_asked_for_in_words_that_have_a_number():
+def test_sampled_images_are_asked_for_in_words_that_have_a_number():
     assert len(captions.tokenize(card.ASKED)) == len(card.ASKED)  # an unknown word raises
 
 

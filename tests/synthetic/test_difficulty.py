@@ -1,18 +1,18 @@
-"""Difficulty changes the pictures, and each factor the one thing that it names."""
+"""Difficulty changes the images, and each factor the one thing that it names."""
 
 from dataclasses import fields
 
 import numpy as np
 import pytest
 
-from dcac_fastreid.synthetic import world
+from dcac_fastreid.synthetic import data_set
 from dcac_fastreid.synthetic.difficulty import PRESETS, Difficulty, preset_name
 from dcac_fastreid.synthetic.domains import DOMAINS
 from dcac_fastreid.synthetic.people import Garment, Person
 from dcac_fastreid.synthetic.plan import plan
 
 MAGENTA = (250, 0, 250)
-MANNEQUIN = Person(  # nothing else in the world has this colour
+MANNEQUIN = Person(  # nothing else in the data set has this colour
     breadth=1.0, leg=0.48, skin=MAGENTA, hair=MAGENTA, hair_style="short", hat=None, top=Garment(MAGENTA, MAGENTA),
     sleeve=1.0, hem=0.48, shirt=None, bottom="trousers", bottom_dye=MAGENTA, bottom_hem=0.2, shoes=MAGENTA, bag="none",
     bag_dye=MAGENTA, side=1,
@@ -21,49 +21,49 @@ MANNEQUIN = Person(  # nothing else in the world has this colour
 
 @pytest.fixture
 def photograph(monkeypatch):
-    """Takes 24 pictures of the mannequin: whatever the difficulty, in the same places and poses; in [0, 255]."""
-    monkeypatch.setattr(world, "person_of", lambda *_: MANNEQUIN)
+    """Takes 24 images of the mannequin: whatever the difficulty, in the same places and poses; in [0, 255]."""
+    monkeypatch.setattr(data_set, "person_of", lambda *_: MANNEQUIN)
 
     def take(difficulty, name="dukemtmc"):
         shots = [shot for shot in plan(name, 0) if shot.split == "train"][:24]
-        return [np.asarray(world.picture_of(name, 0, shot, difficulty), float) for shot in shots]
+        return [np.asarray(data_set.image_of(name, 0, shot, difficulty), float) for shot in shots]
 
     return take
 
 
-def mannequin(picture):
+def mannequin(image):
     """(H, W): where it is seen."""
-    return picture[..., 1] < picture[..., [0, 2]].min(axis=2) - 40
+    return image[..., 1] < image[..., [0, 2]].min(axis=2) - 40
 
 
-def spread_of_brightness(pictures):
-    return np.std([picture.mean() for picture in pictures])
+def spread_of_brightness(images):
+    return np.std([image.mean() for image in images])
 
 
-def spread_of_colour(pictures):
+def spread_of_colour(images):
     """Of the mannequin's red against blue."""
-    means = [picture[mannequin(picture)].mean(axis=0) for picture in pictures if mannequin(picture).sum() > 100]
+    means = [image[mannequin(image)].mean(axis=0) for image in images if mannequin(image).sum() > 100]
     return np.std([np.log(mean[0] / mean[2]) for mean in means])
 
 
-def sharpness(pictures):
+def sharpness(images):
     """The steepest steps between neighbouring pixels."""
-    return np.mean([np.quantile(np.abs(np.diff(picture.mean(axis=2), axis=1)), 0.98) for picture in pictures])
+    return np.mean([np.quantile(np.abs(np.diff(image.mean(axis=2), axis=1)), 0.98) for image in images])
 
 
-def grain(pictures):
-    """Differences between neighbouring pixels in most of the picture, which is smooth."""
-    return np.mean([np.median(np.abs(np.diff(picture[..., 0] - picture[..., 1], axis=1))) for picture in pictures])
+def grain(images):
+    """Differences between neighbouring pixels in most of the image, which is smooth."""
+    return np.mean([np.median(np.abs(np.diff(image[..., 0] - image[..., 1], axis=1))) for image in images])
 
 
-def cut_off(pictures):
-    """Share of pictures whose upper or lower edge cuts through the mannequin."""
-    return np.mean([mannequin(picture)[[0, -1]].any() for picture in pictures])
+def cut_off(images):
+    """Share of images whose upper or lower edge cuts through the mannequin."""
+    return np.mean([mannequin(image)[[0, -1]].any() for image in images])
 
 
-def shown(pictures):
+def shown(images):
     """Of the mannequin, pixels."""
-    return np.mean([mannequin(picture).mean() for picture in pictures])
+    return np.mean([mannequin(image).mean() for image in images])
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_factor_changes_what_it_names(photograph, factor, measure, rises, pres
 
 def test_look_alikes_wear_the_same_clothes_and_stay_different_people():
     def pairs(look_alikes):
-        people = [world.person_of("msmt17", 0, number, Difficulty(look_alikes=look_alikes)) for number in range(100)]
+        people = [data_set.person_of("msmt17", 0, number, Difficulty(look_alikes=look_alikes)) for number in range(100)]
         assert len({(person.skin, person.hair, person.shoes) for person in people}) == 100
         clothes = [(person.top, person.bottom, person.bottom_dye) for person in people]
         assert max(clothes.count(worn) for worn in clothes) <= 2
@@ -103,7 +103,7 @@ def test_domain_gap_moves_the_domains_apart(photograph):
         even = Difficulty(light=0, colour=0, domain_gap=gap)
         tints = []
         for name in DOMAINS:
-            means = [picture[mannequin(picture)].mean(axis=0) for picture in photograph(even, name)]
+            means = [image[mannequin(image)].mean(axis=0) for image in photograph(even, name)]
             tints.append(np.log([mean[0] / mean[2] for mean in means]).mean())
         return np.std(tints)
 

@@ -1,4 +1,4 @@
-"""The drawn domains lie on disk as the real data sets do: fast-reid's own dataset classes read them."""
+"""The synthetic domains lie on disk as the real data sets do: fast-reid's own dataset classes read them."""
 
 import re
 from collections import Counter
@@ -37,10 +37,10 @@ def number(label):
 
 
 @pytest.mark.parametrize("name", DOMAINS)
-def test_pictures_persons_and_cameras_are_those_of_the_plan(small_world, small_counts, name):
+def test_images_people_and_cameras_are_those_of_the_plan(small_data, small_counts, name):
     shots = plan(name, 3, small_counts)
     first = 0 if name == "msmt17" else 1  # number of the first person; test people go on from the training people
-    for split, items in read(small_world, name).items():
+    for split, items in read(small_data, name).items():
         expected = Counter((shot.person + first, shot.camera) for shot in shots if shot.split == split)
         found = Counter((number(person), number(camera)) for _, person, camera in items)
         distractors = Counter({key: times for key, times in found.items() if name == "market1501" and key[0] == 0})
@@ -49,28 +49,28 @@ def test_pictures_persons_and_cameras_are_those_of_the_plan(small_world, small_c
 
 
 @pytest.mark.parametrize("name", DOMAINS)
-def test_counts_are_those_asked_for(small_world, name):
-    items = read(small_world, name)
+def test_counts_are_those_asked_for(small_data, name):
+    items = read(small_data, name)
     distractors = [pid for _, pid, _ in items["gallery"] if name == "market1501" and pid == 0]
-    assert len(distractors) == (4 if name == "market1501" else 0)  # 0.2 x 4 identities x 5 pictures
+    assert len(distractors) == (4 if name == "market1501" else 0)  # 0.2 x 4 identities x 5 images
     for split, (identities, images) in {"train": (5, 6), "query": (4, 2), "gallery": (4, 5)}.items():
-        pictures = Counter(pid for _, pid, _ in items[split] if pid not in distractors)
-        assert Counter(pictures.values()) == {images: identities}
+        found = Counter(pid for _, pid, _ in items[split] if pid not in distractors)
+        assert Counter(found.values()) == {images: identities}
 
 
 @pytest.mark.parametrize("name", DOMAINS)
-def test_training_and_test_people_are_different_people(small_world, name):
-    items = read(small_world, name)
-    persons = {split: {number(pid) for _, pid, _ in items[split]} for split in SPLITS}
-    assert persons["train"].isdisjoint(persons["query"] | persons["gallery"])
-    assert persons["query"] <= persons["gallery"]
+def test_training_and_test_people_are_different_people(small_data, name):
+    items = read(small_data, name)
+    identities = {split: {number(pid) for _, pid, _ in items[split]} for split in SPLITS}
+    assert identities["train"].isdisjoint(identities["query"] | identities["gallery"])
+    assert identities["query"] <= identities["gallery"]
 
 
 @pytest.mark.parametrize(
     "name, ours", list(zip(DOMAINS, ("DG_Market1501", "DG_DukeMTMC", "DG_CUHK03NP", "DG_MSMT17"), strict=True))
 )
-def test_validation_people_are_read_by_our_classes_and_are_in_no_other_split(small_world, tmp_path, name, ours):
-    dataset = DATASET_REGISTRY.get(ours)(root=str(small_world))
+def test_validation_people_are_read_by_our_classes_and_are_in_no_other_split(small_data, tmp_path, name, ours):
+    dataset = DATASET_REGISTRY.get(ours)(root=str(small_data))
     planned = {str(shot.person) for shot in plan(name, 3, Counts(5, 6, 4, 2, 5, 2, 3)) if shot.split == "validation"}
     first = 0 if name == "msmt17" else 1
     assert Counter(number(person) - first for _, person, _ in dataset.validation) == {
@@ -83,7 +83,7 @@ def test_validation_people_are_read_by_our_classes_and_are_in_no_other_split(sma
     ]
     assert paths[0].isdisjoint(paths[1])
     (tmp_path / DOMAINS[name].layout.folder).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / DOMAINS[name].layout.folder).symlink_to(small_world / DOMAINS[name].layout.folder)
+    (tmp_path / DOMAINS[name].layout.folder).symlink_to(small_data / DOMAINS[name].layout.folder)
     assert DATASET_REGISTRY.get(ours)(root=str(tmp_path)).validation == [], (
         "a data root that is not marked as synthetic"
     )
@@ -94,23 +94,23 @@ def test_readers_know_the_folder_of_the_validation_people():
 
 
 @pytest.mark.parametrize("name", DOMAINS)
-def test_every_query_has_a_match_from_another_camera(small_world, name):
-    items = read(small_world, name)
+def test_every_query_has_a_match_from_another_camera(small_data, name):
+    items = read(small_data, name)
     assert items["query"]
     for _, person, camera in items["query"]:
         assert any(pid == person and other != camera for _, pid, other in items["gallery"])
 
 
-def test_the_gallery_of_market_has_junk_that_fast_reid_passes_over(small_world):
-    files = {path.name for path in (small_world / "Market-1501-v15.09.15" / "bounding_box_test").iterdir()}
+def test_the_gallery_of_market_has_junk_that_fast_reid_passes_over(small_data):
+    files = {path.name for path in (small_data / "Market-1501-v15.09.15" / "bounding_box_test").iterdir()}
     junk = {name for name in files if name.startswith("-1_")}
-    assert len(junk) == 8  # round(0.3 x 5 pictures) for 4 identities
+    assert len(junk) == 8  # round(0.3 x 5 images) for 4 identities
     assert all(re.fullmatch(r"-1_c[1-6]s[1-3]_\d{6}_\d\d\.jpg", name) for name in junk)
-    gallery = read(small_world, "market1501")["gallery"]
+    gallery = read(small_data, "market1501")["gallery"]
     assert {path.rsplit("/")[-1] for path, _, _ in gallery} == files - junk
 
 
-def test_file_names_are_as_in_the_real_data_sets(small_world):
+def test_file_names_are_as_in_the_real_data_sets(small_data):
     patterns = {
         "Market-1501-v15.09.15/bounding_box_train": r"\d{4}_c[1-6]s[1-3]_\d{6}_0[1-4]\.jpg",
         "Market-1501-v15.09.15/query": r"\d{4}_c[1-6]s[1-3]_\d{6}_00\.jpg",
@@ -121,28 +121,28 @@ def test_file_names_are_as_in_the_real_data_sets(small_world):
         "MSMT17_V1/test/0000": r"0000_\d{3}_\d\d_03\d\d(morning|noon|afternoon)_\d{4}_0\.jpg",
     }
     for folder, pattern in patterns.items():
-        names = [path.name for path in (small_world / folder).iterdir()]
+        names = [path.name for path in (small_data / folder).iterdir()]
         assert names and all(re.fullmatch(pattern, name) for name in names), folder
 
 
-def test_msmt17_counts_persons_from_0_and_lists_a_validation_split(small_world):
-    train = read(small_world, "msmt17")["train"]
+def test_msmt17_counts_people_from_0_and_lists_a_validation_split(small_data):
+    train = read(small_data, "msmt17")["train"]
     assert {pid for _, pid, _ in train} == {f"msmt17_{person}" for person in range(5)}
-    assert len(read(small_world, "msmt17", combineall=True)["train"]) > len(train)
-    for split, pictures in {"train": 30, "val": 5, "query": 8, "gallery": 20}.items():
-        lines = (small_world / "MSMT17_V1" / f"list_{split}.txt").read_text().split("\n")
-        assert lines.pop() == "" and len(lines) == pictures
+    assert len(read(small_data, "msmt17", combineall=True)["train"]) > len(train)
+    for split, images in {"train": 30, "val": 5, "query": 8, "gallery": 20}.items():
+        lines = (small_data / "MSMT17_V1" / f"list_{split}.txt").read_text().split("\n")
+        assert lines.pop() == "" and len(lines) == images
         assert all(line.count(" ") == 1 and line.split(" ")[1].isdigit() for line in lines)
 
 
-def test_picture_formats_and_sizes_are_those_of_the_real_data_sets(small_world):
+def test_image_formats_and_sizes_are_those_of_the_real_data_sets(small_data):
     sizes, formats = {name: Counter() for name in DOMAINS}, {name: set() for name in DOMAINS}
     for name, domain in DOMAINS.items():
-        for path in (small_world / domain.layout.folder).rglob("*.[jp][pn]g"):
-            with Image.open(path) as picture:
-                picture.load()
-                sizes[name][picture.size] += 1
-                formats[name].add((picture.format, picture.mode))
+        for path in (small_data / domain.layout.folder).rglob("*.[jp][pn]g"):
+            with Image.open(path) as image:
+                image.load()
+                sizes[name][image.size] += 1
+                formats[name].add((image.format, image.mode))
     assert formats == {name: {("PNG" if name == "cuhk03np" else "JPEG", "RGB")} for name in DOMAINS}
     assert set(sizes.pop("market1501")) == {(64, 128)}
     rows = {name: sum(size[1] * times for size, times in s.items()) / s.total() for name, s in sizes.items()}

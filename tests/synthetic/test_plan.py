@@ -46,7 +46,7 @@ def test_distractors_and_junk_are_in_the_proportions_of_the_real_gallery():
 
 
 @pytest.mark.parametrize("name", DOMAINS)
-def test_training_pictures_stay_whatever_the_numbers_of_other_people(name):
+def test_training_images_stay_whatever_the_numbers_of_other_people(name):
     few = plan(name, 0, Counts(8, 6, test_ids=3, queries=1, gallery=2))
     many = plan(name, 0, Counts(8, 6, test_ids=9, queries=4, gallery=5, validation_ids=4))
     trained = [[shot for shot in shots if shot.split in ("train", "val")] for shots in (few, many)]
@@ -63,5 +63,5 @@ def test_people_of_different_splits_are_different_people(name):
 
 
 def test_too_small_a_gallery_is_refused():
-    with pytest.raises(ValueError, match="at least 2 gallery pictures of its identity, got 1"):
+    with pytest.raises(ValueError, match="at least 2 gallery images of its identity, got 1"):
         plan("market1501", 0, Counts(train_ids=1, train_images=2, test_ids=1, queries=1, gallery=1))

@@ -54,8 +54,8 @@ def test_what_the_diffusion_model_sees_is_the_view_of_a_training(web, tmp_path):
     views = web.views(np.arange(2))
     assert views.shape == (2, 3, 64, 64) and views.min() >= -1 and views.max() <= 1
     for index, seen in enumerate(views):
-        Image.fromarray(web.images[index]).save(tmp_path / "picture.png")
-        expected = read_view(str(tmp_path / "picture.png"), (64, 64)).float()
+        Image.fromarray(web.images[index]).save(tmp_path / "image.png")
+        expected = read_view(str(tmp_path / "image.png"), (64, 64)).float()
         assert ((seen + 1) * 127.5 - expected).abs().max() < 2  # grey levels; 0.5 is PIL's rounding
 
 
@@ -80,8 +80,8 @@ def test_all_parts_learn_and_are_read_by_dcac(web, tmp_path, caplog):
         assert len(values) > 8 and np.mean(values[-3:]) < np.mean(values[:3]), name
     backbone = CLIPViT("synthetic-ViT-16", (128, 64)).eval()
     load_image_tower(backbone.tower, str(parts.part("clip", tmp_path)), interpolation="bilinear")
-    pictures = scaled(web.images[:2])
-    assert torch.allclose(backbone(pictures).flatten(1), parts.load_clip(tmp_path).encode_image(pictures), atol=1e-5)
+    images = scaled(web.images[:2])
+    assert torch.allclose(backbone(images).flatten(1), parts.load_clip(tmp_path).encode_image(images), atol=1e-5)
     denoiser = stable_diffusion.load_denoiser(str(parts.part("stable-diffusion", tmp_path)))
     encoder = stable_diffusion.load_encoder(str(parts.part("stable-diffusion", tmp_path)))
     moments = encoder(torch.rand(2, 3, 64, 64) * 255)
@@ -157,7 +157,7 @@ def test_the_shipped_clip_names_what_it_has_not_seen(shipped, unseen):
             assert measured["accuracy"] > measured["most_frequent"] + 0.1, kind
 
 
-def test_the_shipped_vae_gives_pictures_back(shipped, unseen):
+def test_the_shipped_vae_gives_images_back(shipped, unseen):
     said, measured = shipped["quality"]["vae"], quality.reconstruction(parts.load_vae(), unseen)
     assert measured["psnr_db"] == pytest.approx(said["psnr_db"], abs=1.0)
     assert measured["latent_std"] == pytest.approx(1.0, abs=0.1)
@@ -181,14 +181,14 @@ def test_the_shipped_image_unet_listens_more_to_embeddings_than_the_other_to_cap
     assert of_embeddings > 5 * of_captions
 
 
-def test_sampled_pictures_are_of_the_colour_that_was_asked_for():
+def test_sampled_images_are_of_the_colour_that_was_asked_for():
     asked = [
         f"a man in a {colour} plain shirt and {colour} trousers with no hat" for colour in ("red", "blue", "green")
     ]
     models = parts.load_unet("unet"), parts.load_vae(), parts.load_clip()
-    picture = np.asarray(quality.sampled(*models, asked, seed=1, steps=20, guidance=3.0), float)
-    assert picture.shape == (128, 3 * 64, 3)
-    middles = [picture[30:100, 64 * index + 20 : 64 * index + 44].mean(axis=(0, 1)) for index in range(3)]
+    image = np.asarray(quality.sampled(*models, asked, seed=1, steps=20, guidance=3.0), float)
+    assert image.shape == (128, 3 * 64, 3)
+    middles = [image[30:100, 64 * index + 20 : 64 * index + 44].mean(axis=(0, 1)) for index in range(3)]
     red, blue, green = middles
     assert red[0] - red[2] > blue[0] - blue[2] + 20
     assert green[1] - green[0] > red[1] - red[0]

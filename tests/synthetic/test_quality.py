@@ -12,7 +12,7 @@ from dcac_fastreid.synthetic.pretraining import text_states
 
 
 def test_zero_shot_counts_the_nearest_captions_and_the_most_frequent_value(monkeypatch):
-    """Of 100 pictures 70 show women. A CLIP that sees what it is told, and takes 10 women for men."""
+    """Of 100 images 70 show women. A CLIP that sees what it is told, and takes 10 women for men."""
     monkeypatch.setattr(quality, "QUESTIONS", {"person": (("man", "woman"), "a {}")})
     shown = np.zeros((100, 2, 2, 3), np.uint8)
     shown[:60] = 255

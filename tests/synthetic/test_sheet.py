@@ -1,4 +1,4 @@
-"""The sheet of the world's pictures."""
+"""The sheet of the synthetic data set's images."""
 
 import numpy as np
 
@@ -7,8 +7,8 @@ from dcac_fastreid.synthetic.plan import plan
 from dcac_fastreid.synthetic.sheet import CELL, HEADING, LABEL, PAPER, sheet
 
 
-def test_sheet_shows_one_picture_per_person_and_camera_and_then_the_extras(small_world, small_counts):
-    page = np.asarray(sheet(small_world, rows=4))
+def test_sheet_shows_one_image_per_person_and_camera_and_then_the_extras(small_data, small_counts):
+    page = np.asarray(sheet(small_data, rows=4))
     expected = 0
     for name in DOMAINS:
         extras = len(DOMAINS[name].layout.extras)

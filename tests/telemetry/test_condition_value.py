@@ -58,8 +58,8 @@ def test_every_error_is_that_of_its_own_condition_whatever_the_batch():
 def test_values_of_a_denoiser_whose_losses_are_known():
     """Own 2, the identity's other image 4, another identity's 5; in the second half all but none double, which says nothing."""
     timesteps = torch.tensor([0, 30, 60, 99])
-    doubled = torch.tensor([1.0, 1.0, 2.0, 2.0])
-    errors = {"own": 2 * doubled, "identity": 4 * doubled, "anothers": 5 * doubled, "none": torch.full((4,), 9.0)}
+    repeated = torch.tensor([1.0, 1.0, 2.0, 2.0])
+    errors = {"own": 2 * repeated, "identity": 4 * repeated, "anothers": 5 * repeated, "none": torch.full((4,), 9.0)}
     numbers = {name: value.item() for name, value in condition_values(errors, timesteps, 100).items()}
     assert numbers == pytest.approx(
         {
@@ -80,8 +80,8 @@ def test_a_value_weighs_the_samples_by_their_losses():
 
 def test_held_out_images_are_two_of_each_test_identity_of_the_source(make_cfg):
     found = data.held_out(make_cfg("ma_ms.yml"), 4)
-    persons = [Path(path).name[:4] for path in found.paths]
-    assert persons[::2] == persons[1::2] and len(set(persons)) == 4 and len(set(found.paths)) == 8
+    identities = [Path(path).name[:4] for path in found.paths]
+    assert identities[::2] == identities[1::2] and len(set(identities)) == 4 and len(set(found.paths)) == 8
     assert all("Market" in path and ("query" in path or "bounding_box_test" in path) for path in found.paths)
     assert found.images.shape == (8, 3, 128, 64)
     cameras = [Path(path).name[6] for path in found.paths]
@@ -89,21 +89,25 @@ def test_held_out_images_are_two_of_each_test_identity_of_the_source(make_cfg):
     assert data.held_out(make_cfg("ma_ms.yml", "DATASETS.COMBINEALL", True), 4) is None
 
 
-def test_of_a_source_with_validation_identities_of_its_own_it_is_they(make_cfg, tiny_world, tmp_path):
-    root = shutil.copytree(tiny_world, tmp_path / "world")
+def test_of_a_source_with_validation_identities_of_its_own_it_is_they(make_cfg, tiny_data, tmp_path):
+    root = shutil.copytree(tiny_data, tmp_path / "data_root")
     (market,) = root.glob("Market*")
     (market / "validation").mkdir()
-    for picture in sorted((market / "bounding_box_test").glob("[0-9]*.jpg")):
-        if picture.name[:4] != "0000":
-            shutil.copy(picture, market / "validation" / f"1{picture.name[1:]}")
+    for image in sorted((market / "bounding_box_test").glob("[0-9]*.jpg")):
+        if image.name[:4] != "0000":
+            shutil.copy(image, market / "validation" / f"1{image.name[1:]}")
     for combineall in (False, True):
         cfg = make_cfg("ma_ms.yml", "DATASETS.ROOT", str(root), "DATASETS.COMBINEALL", combineall)
-        persons = [Path(path).name[:4] for path in data.held_out(cfg, 4).paths]
-        assert persons[::2] == persons[1::2] and len(set(persons)) == 4 and {person[0] for person in persons} == {"1"}
+        identities = [Path(path).name[:4] for path in data.held_out(cfg, 4).paths]
+        assert (
+            identities[::2] == identities[1::2]
+            and len(set(identities)) == 4
+            and {person[0] for person in identities} == {"1"}
+        )
 
 
-def test_identities_with_a_broken_picture_are_left_out_where_others_are_too(make_cfg, tiny_world, tmp_path):
-    root = shutil.copytree(tiny_world, tmp_path / "world")
+def test_identities_with_a_broken_image_are_left_out_where_others_are_too(make_cfg, tiny_data, tmp_path):
+    root = shutil.copytree(tiny_data, tmp_path / "data_root")
     opts = ("DATASETS.ROOT", str(root), "DATALOADER.SKIP_CORRUPT")
     whole = data.held_out(make_cfg("ma_ms.yml", *opts, True), 4)
     Path(whole.paths[2]).write_bytes(b"broken")

@@ -150,7 +150,7 @@ ELSE = {
     "a text file": lambda file: file.write_text("Größe: 3\n" * 500),
     "a zip archive of other things .readme.txt": lambda file: archive(file),
     "a tar archive": lambda file: tar(file),
-    "a picture": lambda file: file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)),
+    "an image": lambda file: file.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)),
     "begins as no file of weights": lambda file: file.write_bytes(bytes(range(1, 200))),
 }
 

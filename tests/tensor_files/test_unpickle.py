@@ -188,7 +188,7 @@ def test_nothing_stays_allowed_afterwards(lightning, tmp_path):
         torch.load(tmp_path / "sd.ckpt", weights_only=True)
 
 
-def test_a_refusal_tells_reason_and_twin(tmp_path):
+def test_a_refusal_tells_reason_and_counterpart(tmp_path):
     torch.save({"a": Reduced(os.system, "true")}, tmp_path / "sd.ckpt")
     with pytest.raises(
         InputError, match=r"sd.ckpt .*asks for (posix|nt).system to be run.*nothing was run\); .*or its .safetensors"

@@ -18,7 +18,7 @@ SIZE = ("--image-size", 128, 64)
 
 @pytest.fixture
 def released_file(make_cfg, tmp_path) -> Path:
-    """A small checkpoint with the names of the authors' release, of an untrained model with 11 identities."""
+    """A small checkpoint with the names of the authors' code, of an untrained model with 11 identities."""
     model = build_model(make_cfg("baseline/ma_ms.yml", "MODEL.HEADS.NUM_CLASSES", 11, "MODEL.BACKBONE.PRETRAIN", False))
     weights = {f"encoder.image_encoder.{key}": value for key, value in model.backbone.tower.state_dict().items()}
     weights |= {f"encoder.bnneck.{key}": value for key, value in model.heads.bottleneck[0].state_dict().items()}
@@ -30,7 +30,7 @@ def released_file(make_cfg, tmp_path) -> Path:
 
 
 def test_a_converted_checkpoint_is_tested_without_training_data_and_stable_diffusion(
-    released_file, run_tool, tiny_world, tmp_path
+    released_file, run_tool, tiny_data, tmp_path
 ):
     output = tmp_path / "weights" / "converted.pth"
     status, report = run_tool("convert_checkpoint", "--input", released_file, "--output", output, *SIZE)
@@ -39,11 +39,11 @@ def test_a_converted_checkpoint_is_tested_without_training_data_and_stable_diffu
     assert re.search(r"U-Net +1 tensors +1,152 numbers +0.0 MB  training alone reads it", report)
     assert f"--eval-only MODEL.WEIGHTS {output}" in report
 
-    shutil.copytree(tiny_world / "MSMT17_V1", tmp_path / "world" / "MSMT17_V1")  # the target alone
+    shutil.copytree(tiny_data / "MSMT17_V1", tmp_path / "data_root" / "MSMT17_V1")  # the target alone
     command = [
         sys.executable, ROOT / "tools" / "train_net.py",
         "--config-file", ROOT / "configs" / "DCAC" / "synthetic" / "ma_ms.yml",
-        "--eval-only", "MODEL.WEIGHTS", output, "MODEL.DEVICE", "cpu", "DATASETS.ROOT", tmp_path / "world",
+        "--eval-only", "MODEL.WEIGHTS", output, "MODEL.DEVICE", "cpu", "DATASETS.ROOT", tmp_path / "data_root",
         "MODEL.BACKBONE.PRETRAIN_PATH", "none", "MODEL.DCAC.DIFFUSION.WEIGHTS", "none", "OUTPUT_DIR", tmp_path / "out",
     ]  # fmt: skip
     finished = subprocess.run(list(map(str, command)), cwd=tmp_path, env=os.environ, capture_output=True, text=True)

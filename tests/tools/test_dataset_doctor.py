@@ -7,11 +7,11 @@ import shutil
 from PIL import Image
 
 
-def test_a_sound_folder_is_status_0(run_tool, tiny_world):
-    status, written = run_tool("dataset_doctor", tiny_world)
+def test_a_sound_folder_is_status_0(run_tool, tiny_data):
+    status, written = run_tool("dataset_doctor", tiny_data)
     assert status == 0 and written.rstrip().endswith("Training can start.")
-    assert f"Market1501 in {tiny_world}/Market-1501-v15.09.15" in written
-    assert f"in a config: DATASETS.ROOT {tiny_world}, data set DG_MSMT17" in written
+    assert f"Market1501 in {tiny_data}/Market-1501-v15.09.15" in written
+    assert f"in a config: DATASETS.ROOT {tiny_data}, data set DG_MSMT17" in written
     rows = [line.split() for line in written.splitlines() if line.strip().startswith("train")]
     assert ["train", "8", "48", "751", "and", "12,936"] in rows
 
@@ -31,20 +31,20 @@ def test_the_batch_that_own_photos_fill_is_told_where_one_goes_on(run_tool, tmp_
     assert report["ims_per_batch"] == report["data_sets"][0]["ims_per_batch"] == 12
 
 
-def test_a_finding_that_stops_is_status_1_and_comes_first(run_tool, tiny_world, tmp_path):
-    market = shutil.copytree(tiny_world / "Market-1501-v15.09.15", tmp_path / "Market1501")
+def test_a_finding_that_stops_is_status_1_and_comes_first(run_tool, tiny_data, tmp_path):
+    market = shutil.copytree(tiny_data / "Market-1501-v15.09.15", tmp_path / "Market1501")
     shutil.rmtree(market / "query")
     status, written = run_tool("dataset_doctor", tmp_path, "--link", tmp_path / "linked")
     lines = [line.strip() for line in written.splitlines()]
     findings = [line for line in lines if line.startswith(("STOPS", "note"))]
-    assert status == 1 and lines[-1] == "Training cannot start: 1 finding to mend."
+    assert status == 1 and lines[-1] == "Training cannot start: 1 finding to fix."
     assert lines[-3] == f"Laid out by links in {tmp_path}/linked, though training on it cannot start yet."
     assert findings[0].startswith(f"STOPS (missing): {market} has no query; copy it anew, or get it from https")
     assert findings[1].startswith("note (count): train of Market1501 has 8 identities and 48 images, published are 751")
 
 
-def test_the_report_as_json(run_tool, tiny_world, tmp_path):
-    status, written = run_tool("dataset_doctor", tiny_world, "--json", "--quick", "--link", tmp_path / "linked")
+def test_the_report_as_json(run_tool, tiny_data, tmp_path):
+    status, written = run_tool("dataset_doctor", tiny_data, "--json", "--quick", "--link", tmp_path / "linked")
     report = json.loads(written)
     assert status == 0 and report["can_start"] and not report["pictures_examined"]
     assert report["linked"] == str(tmp_path / "linked")
@@ -58,9 +58,9 @@ def test_the_report_as_json(run_tool, tiny_world, tmp_path):
 
 def test_where_no_count_is_published_it_says_so(run_tool, tmp_path):
     for name in ("0001/a_1.png", "0002/a_1.png"):
-        picture = tmp_path / "data" / "prid_2011" / "slim_train" / f"person_{name}"
-        picture.parent.mkdir(parents=True)
-        picture.write_bytes(b"")
+        image = tmp_path / "data" / "prid_2011" / "slim_train" / f"person_{name}"
+        image.parent.mkdir(parents=True)
+        image.write_bytes(b"")
     status, written = run_tool("dataset_doctor", tmp_path / "data", "--quick")
     assert status == 0 and "no published count known here" in written and "in a config: DATASETS.ROOT" in written
 
@@ -83,6 +83,6 @@ def test_names_are_printed_so_that_they_do_nothing_else(run_tool, tmp_path):
             Image.new("RGB", (8, 16), (60 * number, 0, 0)).save(photo)  # the same of each person
     for arguments in ((), ("--json",)):
         status, written = run_tool("dataset_doctor", tmp_path / "photos", *arguments)
-        assert status == 1 and "training pictures are test pictures" in written and written.encode()
+        assert status == 1 and "training images are test images" in written and written.encode()
         assert all(letter.isprintable() or letter == "\n" for letter in written)
         assert ("caf\\xe9" if not arguments else "caf\\\\xe9") in written and "\nlines" not in written

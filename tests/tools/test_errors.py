@@ -27,52 +27,54 @@ class Case:
     name: str
     message: str  # all words that tell what, got, expected
     args: str = ""
-    arrange: Callable[[Path, Path], None] | None = None  # of the test's own folder and its own copy of the drawn world
+    arrange: Callable[[Path, Path], None] | None = (
+        None  # of the test's own folder and its own copy of the synthetic data set
+    )
     config: str = "synthetic/baseline/ma_d.yml"
     starts: bool = False
     without_gpu: bool = False  # right input where there is a GPU
 
 
-def pictures(world: Path, part: str) -> list[Path]:
-    return sorted(path for path in (world / part).iterdir() if path.suffix in (".jpg", ".png"))
+def images(data_root: Path, part: str) -> list[Path]:
+    return sorted(path for path in (data_root / part).iterdir() if path.suffix in (".jpg", ".png"))
 
 
 def write(name: str, text: str):
-    return lambda tmp, world: (tmp / name).write_text(text)
+    return lambda tmp, data_root: (tmp / name).write_text(text)
 
 
 def cut(part: str, size: int):
-    """Cuts the first picture of a folder."""
+    """Cuts the first image of a folder."""
 
-    def arrange(tmp, world):
-        picture = pictures(world, part)[0]
-        picture.write_bytes(picture.read_bytes()[:size])
+    def arrange(tmp, data_root):
+        image = images(data_root, part)[0]
+        image.write_bytes(image.read_bytes()[:size])
 
     return arrange
 
 
-def replace_picture(part: str, content: bytes):
-    return lambda tmp, world: pictures(world, part)[0].write_bytes(content)
+def replace_image(part: str, content: bytes):
+    return lambda tmp, data_root: images(data_root, part)[0].write_bytes(content)
 
 
-def rename_picture(part: str, name: str):
-    return lambda tmp, world: pictures(world, part)[0].rename(world / part / name)
+def rename_image(part: str, name: str):
+    return lambda tmp, data_root: images(data_root, part)[0].rename(data_root / part / name)
 
 
-def link_to_nowhere(tmp, world):
-    picture = pictures(world, f"{MARKET}/bounding_box_train")[0]
-    picture.unlink()
-    picture.symlink_to(tmp / "nowhere.jpg")
+def link_to_nowhere(tmp, data_root):
+    image = images(data_root, f"{MARKET}/bounding_box_train")[0]
+    image.unlink()
+    image.symlink_to(tmp / "nowhere.jpg")
 
 
 def remove(part: str):
-    return lambda tmp, world: shutil.rmtree(world / part)
+    return lambda tmp, data_root: shutil.rmtree(data_root / part)
 
 
 def empty(part: str):
-    def arrange(tmp, world):
-        shutil.rmtree(world / part)
-        (world / part).mkdir()
+    def arrange(tmp, data_root):
+        shutil.rmtree(data_root / part)
+        (data_root / part).mkdir()
 
     return arrange
 
@@ -80,23 +82,23 @@ def empty(part: str):
 def spoil_list(text: str):
     """Adds a line to MSMT17's list of queries."""
 
-    def arrange(tmp, world):
-        with open(world / "MSMT17_V1" / "list_query.txt", "a") as file:
+    def arrange(tmp, data_root):
+        with open(data_root / "MSMT17_V1" / "list_query.txt", "a") as file:
             file.write(text)
 
     return arrange
 
 
-def one_camera(tmp, world):
+def one_camera(tmp, data_root):
     for part in ("query", "bounding_box_test"):
-        for path in pictures(world, f"{DUKE}/{part}"):
+        for path in images(data_root, f"{DUKE}/{part}"):
             if "_c1_" not in path.name:
                 path.rename(path.with_name(path.name.replace(path.name.split("_")[1], "c1")))
 
 
-def without_match(tmp, world):
-    person = pictures(world, f"{DUKE}/query")[0].name.split("_")[0]
-    for path in pictures(world, f"{DUKE}/bounding_box_test"):
+def without_match(tmp, data_root):
+    person = images(data_root, f"{DUKE}/query")[0].name.split("_")[0]
+    for path in images(data_root, f"{DUKE}/bounding_box_test"):
         if path.name.startswith(person):
             path.unlink()
 
@@ -104,7 +106,7 @@ def without_match(tmp, world):
 def clip(change: Callable[[dict], dict]):
     """weights.pth: the small CLIP, changed."""
 
-    def arrange(tmp, world):
+    def arrange(tmp, data_root):
         from safetensors.torch import load_file
 
         torch.save(change(load_file(dcac_fastreid.data.weights_path("synthetic:clip"))), tmp / "weights.pth")
@@ -115,7 +117,7 @@ def clip(change: Callable[[dict], dict]):
 def stable_diffusion(change: Callable[[Path], None]):
     """sd/: the small Stable Diffusion, changed."""
 
-    def arrange(tmp, world):
+    def arrange(tmp, data_root):
         shutil.copytree(dcac_fastreid.data.weights_path("synthetic:stable-diffusion"), tmp / "sd")
         change(tmp / "sd")
 
@@ -137,15 +139,15 @@ def thin_unet(folder: Path) -> None:
 
 
 def checkpoint(content):
-    return lambda tmp, world: torch.save(content, tmp / "other.pth")
+    return lambda tmp, data_root: torch.save(content, tmp / "other.pth")
 
 
-def earlier_run(tmp, world):
+def earlier_run(tmp, data_root):
     (tmp / "out").mkdir()
     torch.save({"model": {}}, tmp / "out" / "model_final.pth")
 
 
-def cut_checkpoint(tmp, world):
+def cut_checkpoint(tmp, data_root):
     torch.save({"model": {"weight": torch.zeros(1000)}}, tmp / "other.pth")
     (tmp / "other.pth").write_bytes((tmp / "other.pth").read_bytes()[:500])
 
@@ -354,7 +356,7 @@ CASES = [
     ),
     Case(
         "re-ranking among too few",
-        "TEST.RERANK.K1 asks for 500 pictures, query and gallery of DG_DukeMTMC have",
+        "TEST.RERANK.K1 asks for 500 images, query and gallery of DG_DukeMTMC have",
         "TEST.RERANK.ENABLED True TEST.RERANK.K1 500",
     ),
     # -- the sampler --
@@ -385,34 +387,34 @@ CASES = [
     Case("missing data set", "DG_Market1501: no folder .*Market-1501.*get it from https", arrange=remove(MARKET)),
     Case(
         "half-copied data set",
-        "DG_DukeMTMC: no query in .*DukeMTMC-reID.*; python tools/dataset_doctor.py {tmp}/world tells more",
+        "DG_DukeMTMC: no query in .*DukeMTMC-reID.*; dcac-fastreid check-data {tmp}/data_root tells more",
         arrange=remove(f"{DUKE}/query"),
     ),
     Case(
         "empty folder",
-        "bounding_box_train holds no picture, expected files such as.*dataset_doctor.py {tmp}/world tells more$",
+        "bounding_box_train holds no image, expected files such as.*check-data {tmp}/data_root tells more$",
         arrange=empty(f"{MARKET}/bounding_box_train"),
     ),
     Case(
         "wrong file name",
-        "IMG_2024.jpg.*expected.*; python tools/dataset_doctor.py {tmp}/world tells more$",
-        arrange=rename_picture(f"{MARKET}/query", "IMG_2024.jpg"),
+        "IMG_2024.jpg.*expected.*; dcac-fastreid check-data {tmp}/data_root tells more$",
+        arrange=rename_image(f"{MARKET}/query", "IMG_2024.jpg"),
         args="DATASETS.TESTS ('DG_Market1501',)",
     ),
     Case(
         "camera out of range",
         "0007_c9s1_000151_00.jpg",
-        arrange=rename_picture(f"{MARKET}/bounding_box_train", "0007_c9s1_000151_00.jpg"),
+        arrange=rename_image(f"{MARKET}/bounding_box_train", "0007_c9s1_000151_00.jpg"),
     ),
     Case(
         "a list line without person",
-        "list_query.txt, line .*; expected a picture, a blank and a person",
+        "list_query.txt, line .*; expected an image, a blank and a person",
         arrange=spoil_list("0000/0000_000_01_0303morning_0008_0.jpg\n"),
         args="DATASETS.TESTS ('DG_MSMT17',)",
     ),
     Case(
-        "a listed picture that is absent",
-        "lists 1 pictures that are not there, first .*0999_000_01",
+        "a listed image that is absent",
+        "lists 1 images that are not there, first .*0999_000_01",
         arrange=spoil_list("0999/0999_000_01_0303morning_0008_0.jpg 999\n"),
         args="DATASETS.TESTS ('DG_MSMT17',)",
     ),
@@ -423,13 +425,13 @@ CASES = [
     ),
     Case("a target with one camera", "come from 1 camera, expected 2 or more.*tells more$", arrange=one_camera),
     Case(
-        "a folder of persons that is none",
-        "DukeMTMC-reID should be the folder of a person, but holds .*dataset_doctor.py {tmp}/world tells more$",
+        "a folder of people that is none",
+        "DukeMTMC-reID should be the folder of a person, but holds .*check-data {tmp}/data_root tells more$",
         "DATASETS.NAMES ('PersonFolders',)",
     ),
     Case(
         "a query identity without match",
-        "1 query identities have no gallery picture by another camera",
+        "1 query identities have no gallery image by another camera",
         arrange=without_match,
     ),
     Case(
@@ -446,28 +448,28 @@ CASES = [
     ),
     Case(
         "truncated image",
-        "bounding_box_train/.*.jpg cannot be read as a picture",
+        "bounding_box_train/.*.jpg cannot be read as an image",
         arrange=cut(f"{MARKET}/bounding_box_train", 600),
         starts=True,
     ),
     Case(
         "truncated image, in a loader's process",
-        "bounding_box_train/.*.jpg cannot be read as a picture",
+        "bounding_box_train/.*.jpg cannot be read as an image",
         "DATALOADER.CACHE_IMAGES False DATALOADER.NUM_WORKERS 1",
         arrange=cut(f"{MARKET}/bounding_box_train", 600),
         starts=True,
     ),
     Case(
         "empty image",
-        "bounding_box_train/.*.jpg cannot be read as a picture",
+        "bounding_box_train/.*.jpg cannot be read as an image",
         arrange=cut(f"{MARKET}/bounding_box_train", 0),
         config=DCAC,
         starts=True,
     ),
     Case(
         "no image at all",
-        "query/.*.jpg cannot be read as a picture",
-        arrange=replace_picture(f"{DUKE}/query", b"<html>not found</html>"),
+        "query/.*.jpg cannot be read as an image",
+        arrange=replace_image(f"{DUKE}/query", b"<html>not found</html>"),
         starts=True,
     ),
     # -- weights --
@@ -559,27 +561,27 @@ def run(monkeypatch, capfd):
 
 
 @pytest.fixture
-def world(tiny_world, tmp_path) -> Path:
-    return shutil.copytree(tiny_world, tmp_path / "world")
+def data_root(tiny_data, tmp_path) -> Path:
+    return shutil.copytree(tiny_data, tmp_path / "data_root")
 
 
-def command(case: Case, tmp: Path, world: Path) -> list[str]:
+def command(case: Case, tmp: Path, data_root: Path) -> list[str]:
     config = case.config.format(tmp=tmp)
     own = case.args.format(tmp=tmp).split()
     options = [word for word in own if word.startswith("--") or own[own.index(word) - 1] == "--num-gpus"]
     settings = [word for word in own if word not in options]
-    tiny = ["DATASETS.ROOT", world, "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1, "OUTPUT_DIR", tmp / "out"]
+    tiny = ["DATASETS.ROOT", data_root, "SOLVER.IMS_PER_BATCH", 16, "SOLVER.MAX_EPOCH", 1, "OUTPUT_DIR", tmp / "out"]
     file = config if Path(config).is_absolute() else ROOT / "configs" / "DCAC" / config
     return [*map(str, ("--config-file", file, *options, *tiny)), *settings]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_wrong_input_ends_in_one_sentence(case, run, world, tmp_path):
+def test_wrong_input_ends_in_one_sentence(case, run, data_root, tmp_path):
     if case.without_gpu and torch.cuda.is_available():
         pytest.skip("right input on a machine with a GPU")
     if case.arrange:
-        case.arrange(tmp_path, world)
-    status, written = run(*command(case, tmp_path, world))
+        case.arrange(tmp_path, data_root)
+    status, written = run(*command(case, tmp_path, data_root))
     assert status == 2, written
     assert "Traceback" not in written
     errors = [line for line in written.splitlines() if line.startswith("error: ")]
@@ -591,11 +593,11 @@ def test_wrong_input_ends_in_one_sentence(case, run, world, tmp_path):
     assert case.starts or not (tmp_path / "out").exists()
 
 
-def test_a_full_disk_at_a_save_leaves_nothing_half_written(run, world, tmp_path):
+def test_a_full_disk_at_a_save_leaves_nothing_half_written(run, data_root, tmp_path):
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limit[1]))  # no file above 2 MB, as on a disk that is full
     try:
-        status, written = run(*command(Case("full disk", ""), tmp_path, world))
+        status, written = run(*command(Case("full disk", ""), tmp_path, data_root))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert status == 2 and "Traceback" not in written
@@ -617,22 +619,22 @@ def test_a_path_behind_resume(run, configs, behind):
 
 
 @pytest.mark.parametrize("where", ["the variable", "the home folder"])
-def test_a_cache_folder_that_cannot_be_written_is_told_before_all_else(run, world, tmp_path, monkeypatch, where):
+def test_a_cache_folder_that_cannot_be_written_is_told_before_all_else(run, data_root, tmp_path, monkeypatch, where):
     (tmp_path / "file").touch()
     monkeypatch.delenv("DCAC_FASTREID_CACHE")
     name, value = ("DCAC_FASTREID_CACHE", "file/a") if where == "the variable" else ("HOME", "file")
     monkeypatch.setenv(name, str(tmp_path / value))
-    status, written = run(*command(Case("cache", "", config=DCAC), tmp_path, world))
+    status, written = run(*command(Case("cache", "", config=DCAC), tmp_path, data_root))
     assert status == 2 and not (tmp_path / "out").exists()
     assert re.search(
         rf"the cache folder is {tmp_path}/file/.*, but .*file is a file; set .* DCAC_FASTREID_CACHE", written
     )
     evaluation = Case("no cache is needed", "", "--eval-only MODEL.WEIGHTS none.pth", config=DCAC)
-    assert "no file none.pth" in run(*command(evaluation, tmp_path, world))[1]
+    assert "no file none.pth" in run(*command(evaluation, tmp_path, data_root))[1]
 
 
-def test_an_output_folder_that_may_not_be_written(run, world, tmp_path, monkeypatch):
+def test_an_output_folder_that_may_not_be_written(run, data_root, tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)  # as root, every folder may
-    status, written = run(*command(Case("no access", ""), tmp_path, world))
+    status, written = run(*command(Case("no access", ""), tmp_path, data_root))
     assert status == 2 and "Traceback" not in written
     assert f"OUTPUT_DIR leads to {tmp_path}/out, but {tmp_path} cannot be written" in written

@@ -21,11 +21,9 @@ def test_it_tells_what_it_compared_and_measured(run_folder, run_tool):
         "--normalization", "outside", "--probe", run_folder / "photos", "--data-license", "three colours, free",
     )  # fmt: skip
     assert status == 0, written
-    assert re.search(r"encoder.pt2: 4\d\.\d MB; against PyTorch, on 3 pictures in photos:", written), written
+    assert re.search(r"encoder.pt2: 4\d\.\d MB; against PyTorch, on 3 images in photos:", written), written
     for batch in (1, 3, 8):
-        assert re.search(rf"batch {batch}: cosines .*, same first picture 3 and same ranking 3 of 3, ", written), (
-            written
-        )
+        assert re.search(rf"batch {batch}: cosines .*, same first image 3 and same ranking 3 of 3, ", written), written
     assert re.search(r"batch 8: PyTorch [\d.]+ \([\d.]+ to [\d.]+\), exported [\d.]+ .*, [\d.]+ of PyTorch's", written)
     assert "\nnormalization: outside\nselected_on_test_sets: []\ndata_license: three colours, free\n" in written
     assert torch.export.load(run_folder / "encoder.pt2").module()(torch.zeros(5, 3, 64, 32)).shape == (5, 512)
@@ -34,7 +32,7 @@ def test_it_tells_what_it_compared_and_measured(run_folder, run_tool):
 def test_what_cannot_be_done_is_one_sentence(run_folder, run_tool, monkeypatch):
     checkpoint, output = run_folder / "model_final.pth", run_folder / "out"
     (run_folder / "empty").mkdir()
-    (run_folder / "photos" / "b.png").write_bytes(b"no picture")
+    (run_folder / "photos" / "b.png").write_bytes(b"no image")
     (run_folder / "other.yml").write_text((run_folder / "config.yaml").read_text().replace("18x", "34x"))
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     pt2 = ("--format", "torch-export")
@@ -42,10 +40,10 @@ def test_what_cannot_be_done_is_one_sentence(run_folder, run_tool, monkeypatch):
         (("--checkpoint", run_folder / "none.pth", *pt2), "there is no file .*none.pth"),
         (("--checkpoint", run_folder / "config.yaml", *pt2), "config.yaml cannot be read as weights"),
         (("--checkpoint", checkpoint, *pt2, "--config-file", run_folder / "other.yml"), "does not fit the config"),
-        (("--checkpoint", checkpoint, *pt2, "--probe", run_folder / "empty"), "empty holds no picture"),
+        (("--checkpoint", checkpoint, *pt2, "--probe", run_folder / "empty"), "empty holds no image"),
         (
             ("--checkpoint", checkpoint, *pt2, "--probe", run_folder / "photos"),
-            "1 of 3 pictures cannot be read: .*b.png",
+            "1 of 3 images cannot be read: .*b.png",
         ),
         (
             ("--checkpoint", checkpoint, *pt2, "--opset", 18),

@@ -25,14 +25,14 @@ def checkpoint(configs, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def photos(tiny_world, tmp_path_factory):
-    """gallery/, a flat folder of six persons; known/, the persons of another domain, a folder for each; asked.jpg."""
+def photos(tiny_data, tmp_path_factory):
+    """gallery/, a flat folder of six people; known/, the people of another domain, a folder for each; asked.jpg."""
     folder = tmp_path_factory.mktemp("photos")
-    market = tiny_world / "Market-1501-v15.09.15"
+    market = tiny_data / "Market-1501-v15.09.15"
     (folder / "gallery").mkdir()
     for photo in (market / "bounding_box_test").glob("00[01]*.jpg"):
         shutil.copy(photo, folder / "gallery")
-    for photo in (tiny_world / "DukeMTMC-reID" / "bounding_box_test").glob("*.jpg"):
+    for photo in (tiny_data / "DukeMTMC-reID" / "bounding_box_test").glob("*.jpg"):
         person = folder / "known" / photo.name.split("_")[0]
         person.mkdir(parents=True, exist_ok=True)
         shutil.copy(photo, person)
@@ -60,12 +60,12 @@ def test_the_readmes_calibration_states_the_smallest_rate_that_the_photos_can(ma
     ), written
 
 
-def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
+def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
     index, found = tmp_path / "my_index", tmp_path / "found"
     status, written = run_tool(
         "search", "index", "--checkpoint", checkpoint, "--gallery", photos / "gallery", "--index", index
     )
-    assert status == 0 and "pictures, features 128 wide" in written, written
+    assert status == 0 and "images, features 128 wide" in written, written
 
     ask = ("search", "query", "--index", index, "--photos", photos / "asked.jpg", "--output", found, "--top", 5)
     status, written = run_tool(*ask)
@@ -88,14 +88,14 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
     (tmp_path / "asked" / "broken.jpg").touch()
     of_folder = ("search", "query", "--index", index, "--photos", tmp_path / "asked", "--output", found)
     status, written = run_tool(*of_folder)
-    assert status == 2 and re.search(r"1 of 2 pictures cannot be read: .*broken.jpg; .*--skip-unreadable\n", written)
+    assert status == 2 and re.search(r"1 of 2 images cannot be read: .*broken.jpg; .*--skip-unreadable\n", written)
     assert "SKIP_CORRUPT" not in written
     status, written = run_tool(*of_folder, "--skip-unreadable")
     assert status == 0 and re.search("left out, as they cannot be read: .*broken.jpg\n", written), written
     assert (found / "search-1.png").read_bytes().startswith(b"\x89PNG")
 
-    status, written = run_tool(*calibrate, 0.1, "--dataset", "DG_Market1501", "--root", tiny_world)
-    assert status == 0 and "Calibrated on DG_Market1501: 6 persons, 30 pictures" in written, written
+    status, written = run_tool(*calibrate, 0.1, "--dataset", "DG_Market1501", "--root", tiny_data)
+    assert status == 0 and "Calibrated on DG_Market1501: 6 people, 30 images" in written, written
 
 
 @pytest.mark.parametrize(
@@ -112,10 +112,10 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
             "calibrate --index {tmp} --persons {photos}/known",
             ".* holds no index: make one by: python tools/search.py index",
         ),
-        ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no picture none.jpg"),
+        ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no image none.jpg"),
         (
             "query --index {index} --photos {photos}/asked.jpg --output ''",
-            "the pictures shall go to a folder without a name",
+            "the .* shall go to a folder without a name",
         ),
         ("query --index {index} --photos '' --output {tmp}/o", "a photo is an empty name; "),
         ("query --index '' --photos {photos}/asked.jpg --output {tmp}/o", "the index is an empty name; "),
@@ -127,13 +127,13 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
             "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --device abacus",
             "the device is 'abacus'",
         ),
-        ("index --checkpoint {run} --gallery '' --index {tmp}/i", "the folder of the pictures is an empty name; "),
+        ("index --checkpoint {run} --gallery '' --index {tmp}/i", "the folder of the images is an empty name; "),
         ("index --checkpoint {run} --gallery {photos}/gallery --index ''", "the output folder is an empty name; "),
         (
             "query --index {index} --photos {run} --output {tmp}/o",
-            "1 of 1 picture cannot be read: .*model_final.pth",
+            "1 of 1 image cannot be read: .*model_final.pth",
         ),
-        ("query --index {index} --photos {photos}/asked.jpg --output {run}/o", "the pictures shall go to .* is a file"),
+        ("query --index {index} --photos {photos}/asked.jpg --output {run}/o", "the .* shall go to .* is a file"),
         ("query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --prior 2", "the prior is 2; expected"),
         (
             "index --checkpoint {run} --gallery {photos}/asked.jpg --index {tmp}/i",
@@ -145,11 +145,11 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
         ),
         (
             "query --index {index} --photos {photos}/asked.jpg --output {photos}/gallery",
-            "the pictures shall go to .*gallery, which lies in ",
+            "the images shall go to .*gallery, which lies in ",
         ),
         (
             "query --index {index} --photos {photos}/asked.jpg --output {index}/found",
-            "the pictures shall go to .*/found, which lies in ",
+            "the images shall go to .*/found, which lies in ",
         ),
         ("calibrate --index {index} --persons none", "there is no folder none; expected a folder with one for each"),
         ("calibrate --index {index} --persons {photos}/asked.jpg", ".*asked.jpg is a file; expected a folder with one"),

@@ -41,12 +41,12 @@ def run(cache_folder, tmp_path):
 
 
 @pytest.fixture
-def tiny(tiny_world, tmp_path):
-    """KEY VALUE pairs of a run of 3 steps on the tiny world."""
+def tiny(tiny_data, tmp_path):
+    """KEY VALUE pairs of a run of 3 steps on the tiny synthetic data set."""
     return [
         "MODEL.DEVICE", "cpu",
         "SOLVER.AMP.ENABLED", "False",
-        "DATASETS.ROOT", tiny_world,
+        "DATASETS.ROOT", tiny_data,
         "SOLVER.IMS_PER_BATCH", "16",
         "SOLVER.MAX_EPOCH", "1",
         "OUTPUT_DIR", tmp_path / "out",
@@ -127,7 +127,7 @@ sys.meta_path.insert(0, Blocker())
 """
 
 
-# fast-reid's DefaultPredictor on the pictures in images.pt; prints the features.
+# fast-reid's DefaultPredictor on the images in images.pt; prints the features.
 PREDICT = """
 import sys, torch, dcac_fastreid
 from fastreid.engine import DefaultPredictor

@@ -35,12 +35,12 @@ def test_curves_need_a_folder_alone(run_folder, run_tool, tmp_path):
     assert status == 0 and (tmp_path / "page" / "curves-losses.png").is_file(), written
 
 
-def spoil(world, run_folder):
-    picture = next((world / "Market-1501-v15.09.15" / "query").glob("*.jpg"))
-    picture.write_bytes(b"no picture")
+def spoil(data_root, run_folder):
+    image = next((data_root / "Market-1501-v15.09.15" / "query").glob("*.jpg"))
+    image.write_bytes(b"no image")
 
 
-def cut(world, run_folder):
+def cut(data_root, run_folder):
     checkpoint = run_folder / "model_final.pth"
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
 
@@ -58,20 +58,20 @@ def cut(world, run_folder):
         ("distances", "--checkpoint {checkpoint} MODEL.NAME x", "there is no config key 'MODEL.NAME'", None),
         ("ranked-lists", "--checkpoint {checkpoint} --order middle", "in order 'middle'; expected one of", None),
         ("ranked-lists", "--checkpoint {checkpoint} --checkpoint {checkpoint}", "ranked-lists shows one run", None),
-        ("ranked-lists", "--checkpoint {checkpoint} --dataset DG_Market1501", "cannot be read as a picture", spoil),
+        ("ranked-lists", "--checkpoint {checkpoint} --dataset DG_Market1501", "cannot be read as an image", spoil),
         ("diffusion", "--checkpoint {checkpoint}", "has no diffusion side", None),
         ("curves", "{tmp}", "there is no .*metrics.json", None),
         ("curves", "{run}/none", "there is no .*run/none; give the folder of a run", None),
         ("curves", "{run} --output {checkpoint}", "model_final.pth is a file; choose another folder", None),
     ],
 )  # fmt: skip
-def test_wrong_input_is_one_sentence(kind, arguments, message, arrange, run_folder, tiny_world, run_tool, tmp_path):
+def test_wrong_input_is_one_sentence(kind, arguments, message, arrange, run_folder, tiny_data, run_tool, tmp_path):
     opts = ()
     if arrange:
-        world = tmp_path / "world"
-        shutil.copytree(tiny_world, world)
-        arrange(world, run_folder)
-        opts = ("DATASETS.ROOT", world)
+        data_root = tmp_path / "data_root"
+        shutil.copytree(tiny_data, data_root)
+        arrange(data_root, run_folder)
+        opts = ("DATASETS.ROOT", data_root)
     before = sorted(tmp_path.rglob("*"))
     output = () if "--output" in arguments else ("--output", tmp_path / "page")
     places = {"tmp": tmp_path, "run": run_folder, "checkpoint": run_folder / "model_final.pth"}

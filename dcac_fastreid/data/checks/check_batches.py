@@ -9,7 +9,7 @@ SAMPLERS = (*IDENTITY_SAMPLERS, "TrainingSampler", "ImbalancedDatasetSampler")
 def check_sampler(cfg, processes: int) -> None:
     """Looks for sampler settings with which fast-reid would loop forever or fail in so many processes; needs no data.
 
-    Raises: InputError: an unknown sampler, or a batch that identities with NUM_INSTANCE pictures each do not fill.
+    Raises: InputError: an unknown sampler, or a batch that identities with NUM_INSTANCE images each do not fill.
     """
     name, instances = cfg.DATALOADER.SAMPLER_TRAIN, cfg.DATALOADER.NUM_INSTANCE
     if name == "SetReWeightSampler":
@@ -26,7 +26,7 @@ def check_sampler(cfg, processes: int) -> None:
     if name not in IDENTITY_SAMPLERS:
         return
     if instances < 1:
-        raise InputError(f"DATALOADER.NUM_INSTANCE is {instances}; expected 1 or more pictures of every identity")
+        raise InputError(f"DATALOADER.NUM_INSTANCE is {instances}; expected 1 or more images of every identity")
     if batch % instances:
         share = f" / {processes} processes = {batch}" if processes > 1 else ""
         raise InputError(
@@ -53,11 +53,11 @@ def check_batch(cfg, items: list[tuple]) -> None:
         halved = " (of a PersonFolders that is not divided, half are tested)" if "PersonFolders" in data_sets else ""
         raise InputError(
             f"{data_sets} has {len(items)} images of {identities} {'identity' if identities == 1 else 'identities'} to train "
-            f"on, expected 2 identities or more; add persons{halved}, or check that each has a folder or a number of its own"
+            f"on, expected 2 identities or more; add people{halved}, or check that each has a folder or a number of its own"
         )
     if cfg.DATALOADER.SAMPLER_TRAIN in IDENTITY_SAMPLERS and identities < batch // instances:
         raise InputError(
-            f"{data_sets} has {identities} identities, a batch needs {batch // instances} with {instances} pictures each: "
+            f"{data_sets} has {identities} identities, a batch needs {batch // instances} with {instances} images each: "
             f"set SOLVER.IMS_PER_BATCH {identities * instances}, or raise DATALOADER.NUM_INSTANCE"
         )
     if 0 < cfg.MODEL.HEADS.NUM_CLASSES < identities:

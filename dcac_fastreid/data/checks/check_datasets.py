@@ -1,7 +1,7 @@
 """Can the data sets of a config be read, trained and tested on? Asked before anything is started."""
 
 from dcac_fastreid.data.checks.check_batches import check_batch
-from dcac_fastreid.data.checks.see_doctor import pointing_to_doctor
+from dcac_fastreid.data.checks.point_to_check_data import pointing_to_check_data
 from dcac_fastreid.data.checks.test_split import check_test_split, warn_of_one_identity
 from dcac_fastreid.data.locations import data_root
 from dcac_fastreid.data.readers.read_dataset import read_dataset
@@ -10,7 +10,7 @@ from dcac_fastreid.errors import InputError
 
 
 def check_datasets(cfg, *, training: bool) -> None:
-    """Reads names and lists as the run will, but no picture.
+    """Reads names and lists as the run will, but no image.
 
     Raises:
         InputError: of the first data set that is not complete, cannot be scored, or does not fill a batch; of the first two
@@ -18,7 +18,7 @@ def check_datasets(cfg, *, training: bool) -> None:
     """
     names = cfg.DATASETS.NAMES if training else ()
     root = data_root(cfg.DATASETS.ROOT)
-    with pointing_to_doctor(root):
+    with pointing_to_check_data(root):
         sources = [read_dataset(name, root, combineall=cfg.DATASETS.COMBINEALL) for name in names]
         train = [item for dataset in sources for item in training_items(cfg, dataset)]
         tested = {name: read_dataset(name, root) for name in cfg.DATASETS.TESTS}
@@ -39,4 +39,4 @@ def _check_neighbours(cfg, name: str, images: int) -> None:
         ("TEST.AQE.QE_K", expansion.QE_K + 1, expansion.ENABLED),
     ):
         if enabled and needed > images:
-            raise InputError(f"{key} asks for {needed} pictures, query and gallery of {name} have {images}; lower it")
+            raise InputError(f"{key} asks for {needed} images, query and gallery of {name} have {images}; lower it")

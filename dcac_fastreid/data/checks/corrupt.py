@@ -1,4 +1,4 @@
-"""Which pictures cannot be read; DATALOADER.SKIP_CORRUPT: lists without them."""
+"""Which images cannot be read; DATALOADER.SKIP_CORRUPT: lists without them."""
 
 import logging
 from collections.abc import Sequence
@@ -14,31 +14,31 @@ logger = logging.getLogger("fastreid.dcac")
 
 
 def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
-    """The items whose picture can be read, in order; logs how many cannot, and the first paths.
+    """The items whose image can be read, in order; logs how many cannot, and the first paths.
 
-    Decodes every picture, anew at each call: a picture may break or be mended between two runs.
+    Decodes every image, anew at each call: a file may be damaged or repaired between two runs.
 
     Args:
         items: tuples that begin with a path.
         what: the items' name in the log.
-    Raises: InputError: not one picture can be read.
+    Raises: InputError: not one image can be read.
     """
-    corrupt = unreadable_pictures([item[0] for item in items], what)
+    corrupt = unreadable_images([item[0] for item in items], what)
     if corrupt and len(corrupt) == len(items):
-        raise InputError(f"{what}: not one of {len(items)} pictures can be read, first {corrupt[0]}; copy them anew")
+        raise InputError(f"{what}: not one of {len(items)} images can be read, first {corrupt[0]}; copy them anew")
     if corrupt:
         logger.warning(
-            f"{what}: {len(corrupt)} of {len(items)} pictures cannot be read and are left out: {shown(corrupt)}"
+            f"{what}: {len(corrupt)} of {len(items)} images cannot be read and are left out: {shown(corrupt)}"
         )
     left_out = set(corrupt)
     return [item for item in items if item[0] not in left_out]
 
 
-def unreadable_pictures(paths: Sequence[str], what: str) -> list[str]:
+def unreadable_images(paths: Sequence[str], what: str) -> list[str]:
     """Those that cannot be read, in order; decodes them all, with a progress bar that calls them `what`."""
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
         checks = tqdm(
-            pool.map(_can_be_read, paths), desc=f"checking {what}", total=len(paths), unit="picture", disable=None
+            pool.map(_can_be_read, paths), desc=f"checking {what}", total=len(paths), unit="image", disable=None
         )
         return [path for path, fine in zip(paths, checks, strict=True) if not fine]
 

@@ -1,4 +1,4 @@
-"""Is a picture of a test among the training pictures?"""
+"""Is an image of a test among the training images?"""
 
 import os
 from collections.abc import Iterable
@@ -13,13 +13,13 @@ SHOWN = 3
 
 
 def check_leakage(cfg) -> None:
-    """Compares the training pictures of all sources with query and gallery of DATASETS.TESTS and of the sources themselves.
+    """Compares the training images of all sources with query and gallery of DATASETS.TESTS and of the sources themselves.
 
-    TEST.PRECISE_BN.DATASET, where enabled, is a source too: its training pictures set the statistics that the test uses.
-    DATASETS.COMBINEALL asks for a source's own query and gallery in so many words: they are then training pictures, and
+    TEST.PRECISE_BN.DATASET, where enabled, is a source too: its training images set the statistics that the test uses.
+    DATASETS.COMBINEALL asks for a source's own query and gallery in so many words: they are then training images, and
     only those of DATASETS.TESTS must not be among them.
 
-    Raises: InputError: a training picture is a query or gallery picture, as `same_pictures` tells, and with its limits.
+    Raises: InputError: a training image is a query or gallery image, as `same_images` tells, and with its limits.
     """
     root, combineall = data_root(cfg.DATASETS.ROOT), cfg.DATASETS.COMBINEALL
     sources, tests = list(cfg.DATASETS.NAMES), cfg.DATASETS.TESTS
@@ -33,7 +33,7 @@ def check_leakage(cfg) -> None:
         for split in ("query", "gallery")
         for item in getattr(datasets[name], split)
     }
-    leaks = same_pictures(train, of_test)
+    leaks = same_images(train, of_test)
     if not leaks:
         return
     pairs = [f"{path} = {found} ({of_test[found]})" for path, found in leaks.items()]
@@ -41,22 +41,22 @@ def check_leakage(cfg) -> None:
     if combineall:
         way_out = "set DATASETS.COMBINEALL False, or take the data set out of DATASETS.TESTS"
     raise InputError(
-        f"{len(leaks):,} of {len(train):,} training pictures are test pictures, expected none, as their score says nothing "
+        f"{len(leaks):,} of {len(train):,} training images are test images, expected none, as their score says nothing "
         f"of unseen ones: {shown(pairs, SHOWN)}; {way_out}"
     )
 
 
-def same_pictures(train: Iterable[str], test: Iterable[str]) -> dict[str, str]:
-    """Training picture -> the test picture that it is: the same file, by whatever path or link, or one of the same pixels.
+def same_images(train: Iterable[str], test: Iterable[str]) -> dict[str, str]:
+    """Training image -> the test image that it is: the same file, by whatever path or link, or one of the same pixels.
 
-    That finds copies, also without or with other metadata, or stored as PNG. It does not find a picture that was encoded
+    That finds copies, also without or with other metadata, or stored as PNG. It does not find an image that was encoded
     anew with loss, resized, or cropped otherwise: it has other pixels. One that cannot be read is compared as a file alone.
     """
     train, test = _status(train), _status(test)
     of_file = {_file(status): path for path, status in test.items()}
     found = {path: of_file[_file(status)] for path, status in train.items() if _file(status) in of_file}
     others = [path for path in train if path not in found]
-    hashes = picture_hashes([*others, *test])
+    hashes = pixel_hashes([*others, *test])
     of_pixels = {hashes[path]: path for path in test if path in hashes}
     return found | {path: of_pixels[hashes[path]] for path in others if hashes.get(path) in of_pixels}
 

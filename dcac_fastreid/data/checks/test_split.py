@@ -16,10 +16,10 @@ WITHOUT_TEST = (
 
 
 def check_test_split(name: str, query: list[tuple], gallery: list[tuple]) -> None:
-    """Looks for queries that no picture of the gallery can answer: a match is the same person by another camera.
+    """Looks for queries that no image of the gallery can answer: a match is the same person by another camera.
 
     Query identities without a match are wrong input, as the score would silently leave them out; only the split of the
-    literature, to the picture, is scored as the literature scores it, without them.
+    literature, to the image, is scored as the literature scores it, without them.
 
     Args:
         name: of the data set, in DATASETS.TESTS.
@@ -29,16 +29,16 @@ def check_test_split(name: str, query: list[tuple], gallery: list[tuple]) -> Non
     """
     for what, items in (("query", query), ("gallery", gallery)):
         if not items:
-            raise InputError(f"{name} has no {what} pictures, so nothing can be tested on it; {WITHOUT_TEST}")
+            raise InputError(f"{name} has no {what} images, so nothing can be tested on it; {WITHOUT_TEST}")
     cameras = {camera for _, _, camera in (*query, *gallery)}
     if len(cameras) == 1:
         raise InputError(
-            f"{name}: {len(query)} query and {len(gallery)} gallery pictures come from 1 camera, expected 2 or more, as a "
+            f"{name}: {len(query)} query and {len(gallery)} gallery images come from 1 camera, expected 2 or more, as a "
             f"match is the same person by another camera; check the cameras in the file names, or {WITHOUT_TEST}"
         )
     message = _lonely_queries(name, query, gallery)
     if message and not _is_of_the_literature(name, query, gallery):
-        raise InputError(f"{message}; remove them from the query folder, or add their pictures to the gallery")
+        raise InputError(f"{message}; remove them from the query folder, or add their images to the gallery")
     if message:
         logger.info(f"{message}; left out of the score, as in the literature")
 
@@ -50,7 +50,7 @@ def warn_of_lonely_queries(name: str, query: list[tuple], gallery: list[tuple]) 
 
 
 def one_identity(name: str, query: list[tuple], gallery: list[tuple]) -> str:
-    """A sentence where nobody but the persons of the queries could be taken for them, or they are one; else empty."""
+    """A sentence where nobody but the people of the queries could be taken for them, or they are one; else empty."""
     asked = {person for _, person, _ in query}
     if len(asked) > 1:
         return ""
@@ -69,7 +69,7 @@ def _lonely_queries(name: str, query: list[tuple], gallery: list[tuple]) -> str:
     lonely = _without_match(query, gallery)
     if not lonely:
         return ""
-    return f"{name}: {len(lonely)} query identities have no gallery picture by another camera ({shown(lonely)})"
+    return f"{name}: {len(lonely)} query identities have no gallery image by another camera ({shown(lonely)})"
 
 
 def _without_match(query: list[tuple], gallery: list[tuple]) -> list:

@@ -30,7 +30,7 @@ def cuhk03_raw(folder: Path) -> Found | None:
     found.findings.append(
         Finding(
             "note",
-            f"on first use fast-reid's CUHK03 writes its pictures (14,097 detected and 14,096 labeled ones in the new protocol) "
+            f"on first use fast-reid's CUHK03 writes its images (14,097 detected and 14,096 labeled ones in the new protocol) "
             f"into the folder cuhk03 of the data root; with --link DIR, into DIR/cuhk03 and not into {folder}",
             stops=False,
         )
@@ -40,8 +40,8 @@ def cuhk03_raw(folder: Path) -> Found | None:
         found.findings.append(
             Finding(
                 "needs",
-                f"fast-reid's CUHK03 takes the pictures of {folder / CUHK03_RAW} out with {', '.join(absent)}, not installed "
-                f"here: pip install {' '.join(absent)}; DG_CUHK03NP reads the same pictures without, from CUHK03-NP's folders",
+                f"fast-reid's CUHK03 takes the images of {folder / CUHK03_RAW} out with {', '.join(absent)}, not installed "
+                f"here: pip install {' '.join(absent)}; DG_CUHK03NP reads the same images without, from CUHK03-NP's folders",
             )
         )
     return found
@@ -56,7 +56,7 @@ def cuhk02(folder: Path) -> Found | None:
     absent = [pair for pair in CUHK02_PAIRS if pair not in pairs]
     absent += [f"{pair}/{camera}" for pair, camera in cameras if not (folder / pair / camera).is_dir()]
     found = Found("CUHK02", folder, "P1 to P5 with cam1, cam2", "PersonFolders", (), "person_folders/train")
-    found.published = Published({"train": (1_816, 7_264)}, 10, f"{TORCHREID}; four pictures of each person")
+    found.published = Published({"train": (1_816, 7_264)}, 10, f"{TORCHREID}; four images of each person")
     missing(found, absent)
     for pair, camera in cameras:
         take(found, folder / pair / camera, r"(\d+)_", lambda at, pair=pair, camera=camera: (
@@ -82,7 +82,7 @@ def cuhk_sysu(folder: Path) -> Found | None:
         found.findings.append(
             Finding(
                 "needs",
-                f"{folder / 'Image' / 'SSM'} holds whole scenes: cut the persons out, by the boxes in annotation, into "
+                f"{folder / 'Image' / 'SSM'} holds whole scenes: cut the people out, by the boxes in annotation, into "
                 "cuhk_sysu/cropped_images/pPERSON_sSCENE_NUMBER.jpg, which fast-reid's cuhkSYSU reads",
             )
         )

@@ -17,7 +17,7 @@ def diagnose(path: str | Path, *, link_to: str | Path | None = None, quick: bool
         if folder is not None and not os.fspath(folder).strip():
             raise InputError(f"{name} is empty; name a folder")
     if link_to:
-        linked_before(link_to)  # refused before all pictures are opened
+        linked_before(link_to)  # refused before all images are opened
     report = examine(path, quick=quick)
     root = link(report, link_to) if link_to else None
     for found in report.data_sets:

@@ -4,13 +4,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcac_fastreid.data.checks.leakage import same_pictures
+from dcac_fastreid.data.checks.leakage import same_images
 from dcac_fastreid.data.checks.test_split import check_test_split, one_identity
-from dcac_fastreid.data.doctor.contents_of_pictures import examine_pictures
+from dcac_fastreid.data.doctor.contents_of_images import examine_images
 from dcac_fastreid.data.doctor.found import OWN, Finding, Found, shown
 from dcac_fastreid.data.doctor.locate import DEPTH, locate
 from dcac_fastreid.data.doctor.own_photos import near_duplicates
-from dcac_fastreid.data.readers.dg_datasets import DRAWN_WORLD
+from dcac_fastreid.data.readers.dg_datasets import SYNTHETIC_MARK
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.data.readers.walk import check_folder, walk
@@ -24,7 +24,7 @@ LAYOUTS = (
 
 @dataclass(frozen=True)
 class Report:
-    """findings: of the folder as a whole; those of a data set are with it. examined: the pictures too."""
+    """findings: of the folder as a whole; those of a data set are with it. examined: the images too."""
 
     path: Path
     data_sets: list[Found]
@@ -47,7 +47,7 @@ def examine(path: str | Path, *, quick: bool = False) -> Report:
     """Examines a data root, or a data set's own folder; nothing in it is changed.
 
     Args:
-        quick: what is unreadable, doubled or leaking stays unknown. No picture is opened, but for those of one's own test persons
+        quick: what is unreadable, duplicated or leaking stays unknown. No image is opened, but for those of one's own test people
             where cameras are unknown: near-duplicates decide what is asked.
     Raises: InputError: the path is no folder.
     """
@@ -58,14 +58,14 @@ def examine(path: str | Path, *, quick: bool = False) -> Report:
         findings.append(
             Finding("missing", f"no data set is recognised in {path}, {DEPTH} folders deep; known are {LAYOUTS}")
         )
-        findings += _passed_over(path, DEPTH + 2)  # persons, and their cameras, may lie in the deepest
+        findings += _passed_over(path, DEPTH + 2)  # people, and their cameras, may lie in the deepest
     for found in data_sets:
         found.root = found.root or found.root_in_place(path)
         _counts(found)
         told = {finding.sentence for finding in found.findings}
         found.findings += [finding for finding in _passed_over(found.folder) if finding.sentence not in told]
         if not quick:
-            found.findings += examine_pictures(found)
+            found.findings += examine_images(found)
             if found.name == OWN:
                 found.findings += near_duplicates(found)
         _one_to_train_on(found)
@@ -113,14 +113,14 @@ def _one_to_train_on(found: Found) -> None:
         found.findings.append(
             Finding(
                 "label",
-                f"{found.name} in {found.folder} has {len(items)} pictures of 1 identity to train on, expected 2 identities or "
+                f"{found.name} in {found.folder} has {len(items)} images of 1 identity to train on, expected 2 identities or "
                 "more; check that each person has a folder or a number of its own",
             )
         )
 
 
 def _passed_over(folder: Path, depth: int | None = None) -> list[Finding]:
-    """Links and files that are not among the pictures; a folder that cannot be opened."""
+    """Links and files that are not among the images; a folder that cannot be opened."""
     try:
         return [Finding("note", note, stops=False) for note in walk(folder, depth).notes()]
     except InputError as error:
@@ -128,24 +128,26 @@ def _passed_over(folder: Path, depth: int | None = None) -> list[Finding]:
 
 
 def _shared(data_sets: list[Found]) -> list[Finding]:
-    """Training pictures of one data set that are test pictures of another."""
+    """Training images of one data set that are test images of another."""
     train, test = (
         {item[0]: found for found in data_sets for split, items in found.splits.items() if (split == "train") == trained
          for item in items}
         for trained in (True, False)
     )  # fmt: skip
-    pairs = {path: other for path, other in same_pictures(train, test).items() if train[path] is not test[other]}
+    pairs = {path: other for path, other in same_images(train, test).items() if train[path] is not test[other]}
     if not pairs:
         return []
     pairs = [f"{path} = {other}" for path, other in pairs.items()]
-    sentence = f"{len(pairs)} training pictures of one data set are test pictures of another: {shown(pairs)}"
+    sentence = f"{len(pairs)} training images of one data set are test images of another: {shown(pairs)}"
     return [Finding("leak", f"{sentence}; a training on the first cannot be tested on the second", stops=False)]
 
 
 def _counts(found: Found) -> None:
-    """Compares with the literature; a drawn world has other numbers."""
-    if found.root and (found.root / DRAWN_WORLD).exists():
-        found.findings.append(Finding("note", "pictures of a drawn world, smaller than the real data set", stops=False))
+    """Compares with the literature; a synthetic data set has other numbers."""
+    if found.root and (found.root / SYNTHETIC_MARK).exists():
+        found.findings.append(
+            Finding("note", "images of a synthetic data set, smaller than the real data set", stops=False)
+        )
         return
     if found.published is None:
         return
@@ -158,7 +160,7 @@ def _counts(found: Found) -> None:
                     "count",
                     f"{split} of {found.name} has {counted[0]:,} identities and {counted[1]:,} images, published are "
                     f"{expected[0]:,} and {expected[1]:,} ({found.published.source}); results compare with published ones only "
-                    "on the same pictures",
+                    "on the same images",
                     stops=False,
                 )
             )
@@ -167,7 +169,7 @@ def _counts(found: Found) -> None:
         found.findings.append(
             Finding(
                 "count",
-                f"{found.name} has pictures by {found.cameras} cameras, published are {published} ({found.published.source})",
+                f"{found.name} has images by {found.cameras} cameras, published are {published} ({found.published.source})",
                 stops=False,
             )
         )

@@ -45,7 +45,7 @@ class Found:
     links: path below the target ("" for the target itself) -> what the link leads to; empty where links do not suffice.
     splits: train, query and gallery, or train alone.
     published: None where no counts are known here.
-    ims_per_batch: the SOLVER.IMS_PER_BATCH that its training pictures fill, where they do not fill the usual one.
+    ims_per_batch: the SOLVER.IMS_PER_BATCH that its training images fill, where they do not fill the usual one.
     """
 
     name: str

@@ -27,7 +27,7 @@ MSMT17_ORIGINAL = r"\d+_\d+_\d+_\d+(morning|noon|afternoon)_\d+_\d+\."
 class Boxes:
     """A data set in bounding_box_train, query and bounding_box_test.
 
-    names: of its pictures, more strictly than its class reads them: to be told from the others.
+    names: of its images, more strictly than its class reads them: to be told from the others.
     """
 
     name: str
@@ -46,19 +46,19 @@ SOURCE = "the literature, as in dcac_fastreid/data/readers/known_datasets.py"
 
 
 def boxes(folder: Path) -> Found | None:
-    """A folder that holds bounding_box_train or bounding_box_test; which data set it is, the pictures' names tell."""
+    """A folder that holds bounding_box_train or bounding_box_test; which data set it is, the images' names tell."""
     present = [part for part in BOXES if (folder / part).is_dir()]
     if not {BOXES[0], BOXES[2]} & set(present):
         return None
-    pictures = {part: contents(folder / part)[1] for part in present}
-    names = [path.name for paths in pictures.values() for path in paths]
+    images = {part: contents(folder / part)[1] for part in present}
+    names = [path.name for paths in images.values() for path in paths]
     fitting = {kind: sum(bool(re.match(kind.names, name)) for name in names) for kind in KINDS}
     kind = max(fitting, key=fitting.get)
     if not fitting[kind]:
         return _unknown(folder, names)
     found = _found(kind.name, folder, ", ".join(BOXES), kind.reader, kind.target)
     if kind.name == "CUHK03-NP":
-        found = _detected_or_labeled(found, len(pictures.get(BOXES[2], ())))
+        found = _detected_or_labeled(found, len(images.get(BOXES[2], ())))
     if kind.name == "MSMT17":
         found.findings.append(
             Finding(
@@ -70,7 +70,7 @@ def boxes(folder: Path) -> Found | None:
     missing(found, [part for part in BOXES if part not in present])
     for split, part in zip(SPLITS, BOXES, strict=True):
         if part in present:
-            found.splits[split] = _named(found, folder / part, pictures[part], kind.reader.naming)
+            found.splits[split] = _named(found, folder / part, images[part], kind.reader.naming)
     return found
 
 
@@ -104,7 +104,7 @@ def _found(name: str, folder: Path, layout: str, reader: type, target: str) -> F
 
 
 def _detected_or_labeled(found: Found, gallery: int) -> Found:
-    """The two forms have the same names: the folder tells, or else the number of pictures in the gallery."""
+    """The two forms have the same names: the folder tells, or else the number of images in the gallery."""
     labeled = KNOWN_DATASETS["DG_CUHK03NPLabeled"].counts["gallery"][1]
     told = found.folder.name in ("detected", "labeled")
     if found.folder.name == "labeled" or not told and gallery == labeled:
@@ -115,7 +115,7 @@ def _detected_or_labeled(found: Found, gallery: int) -> Found:
             Finding(
                 "note",
                 f"{found.folder} does not say whether its boxes are detected or labeled; taken for "
-                f"{found.target.rpartition('/')[2]} by the number of pictures in bounding_box_test, {gallery:,}; rename it",
+                f"{found.target.rpartition('/')[2]} by the number of images in bounding_box_test, {gallery:,}; rename it",
                 stops=False,
             )
         )
@@ -123,7 +123,7 @@ def _detected_or_labeled(found: Found, gallery: int) -> Found:
 
 
 def _unknown(folder: Path, names: list[str]) -> Found:
-    what = f"names of no data set known here, such as {names[0]}" if names else "no picture"
+    what = f"names of no data set known here, such as {names[0]}" if names else "no image"
     return Found(
         "boxes of an unknown data set",
         folder,
@@ -132,14 +132,14 @@ def _unknown(folder: Path, names: list[str]) -> Found:
             Finding(
                 "name",
                 f"{folder} has folders of bounding boxes with {what}; name them as Market1501 does "
-                f"({DG_Market1501.naming.example}), or put each person's pictures into a folder of their own, for PersonFolders",
+                f"({DG_Market1501.naming.example}), or put each person's images into a folder of their own, for PersonFolders",
             )
         ],
     )
 
 
 def _named(found: Found, folder: Path, paths: list[Path], naming: FileNaming) -> list[Item]:
-    """The items of the pictures whose names tell person and camera; the others are a finding."""
+    """The items of the images whose names tell person and camera; the others are a finding."""
     items, strangers = [], []
     for path in paths:
         try:
@@ -150,18 +150,18 @@ def _named(found: Found, folder: Path, paths: list[Path], naming: FileNaming) ->
         found.findings.append(
             Finding(
                 "name",
-                f"{len(strangers)} pictures in {folder} have names with no person and camera, or ones out of range: "
+                f"{len(strangers)} images in {folder} have names with no person and camera, or ones out of range: "
                 f"{shown(strangers)}; expected names such as {naming.example}; rename them, or take them out",
             )
         )
     items = [item for item in items if item[1] != JUNK]
     if not items and not strangers:
-        found.findings.append(Finding("missing", f"{folder} holds no picture; copy the data set anew"))
+        found.findings.append(Finding("missing", f"{folder} holds no image; copy the data set anew"))
     return items
 
 
 def _has_original_names(folder: Path) -> bool:
-    """Are the first pictures below train and test called as MSMT17's?"""
+    """Are the first images below train and test called as MSMT17's?"""
     for part in LISTED[:2]:
         person = next((path for path in sorted((folder / part).glob("*")) if path.is_dir()), None)
         first = next(iter(contents(person)[1]), None) if person else None

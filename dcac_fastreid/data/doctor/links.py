@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dcac_fastreid.data.doctor.examine import Report
 from dcac_fastreid.data.doctor.found import MARK, Finding, Found
-from dcac_fastreid.data.readers.dg_datasets import DRAWN_WORLD
+from dcac_fastreid.data.readers.dg_datasets import SYNTHETIC_MARK
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.json_files import read_object
 from dcac_fastreid.output_files import check_writable, finished_name, left_unfinished, unfinished_path, write_whole
@@ -18,7 +18,7 @@ def link(report: Report, folder: str | Path) -> Path:
     """Makes, in a folder of its own, a data root in which every data set of a report lies where its class looks.
 
     Links are absolute: the folder may be moved, the originals may not. The folder is new, or empty, or was made by an earlier
-    call, whose links stay. What cannot be laid out by links, is not complete or has pictures of wrong names is left out; its
+    call, whose links stay. What cannot be laid out by links, is not complete or has images of wrong names is left out; its
     findings say why.
 
     The `root` of what is linked is then the folder. Returns the folder.
@@ -56,7 +56,7 @@ def link(report: Report, folder: str | Path) -> Path:
     for target, found in plans.items():
         _make(folder / target, found.links)
         found.root = folder
-    _mark_drawn(folder, linked)
+    _mark_synthetic(folder, linked)
     return folder
 
 
@@ -72,7 +72,7 @@ def linked_before(folder: str | Path) -> dict[str, str]:
     linked = _read_mark(folder / MARK) if (folder / MARK).is_file() else {}
     ours = {
         MARK,
-        *([DRAWN_WORLD] if (folder / DRAWN_WORLD).is_symlink() else []),
+        *([SYNTHETIC_MARK] if (folder / SYNTHETIC_MARK).is_symlink() else []),
         *(Path(target).parts[0] for target in linked),
     }
     others = sorted(name for name in os.listdir(folder) if finished_name(name) not in ours)
@@ -103,15 +103,15 @@ def _not_linked(found: Found, other: Found) -> None:
     )
 
 
-def _mark_drawn(folder: Path, linked: dict[str, str]) -> None:
-    """Links the mark of a drawn world where all that is linked lies in one; among real data sets it would speak for them too."""
+def _mark_synthetic(folder: Path, linked: dict[str, str]) -> None:
+    """Links the file that marks a synthetic data set, where all that is linked lies in one: it would speak for real ones too."""
     marks = {
-        next((root / DRAWN_WORLD for root in Path(source).parents if (root / DRAWN_WORLD).exists()), None)
+        next((root / SYNTHETIC_MARK for root in Path(source).parents if (root / SYNTHETIC_MARK).exists()), None)
         for source in linked.values()
     }
-    (folder / DRAWN_WORLD).unlink(missing_ok=True)
+    (folder / SYNTHETIC_MARK).unlink(missing_ok=True)
     if len(marks) == 1 and (mark := marks.pop()):
-        (folder / DRAWN_WORLD).symlink_to(mark)
+        (folder / SYNTHETIC_MARK).symlink_to(mark)
 
 
 def _make(target: Path, links: dict[str, Path]) -> None:

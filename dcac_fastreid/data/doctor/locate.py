@@ -7,7 +7,7 @@ from pathlib import Path
 from dcac_fastreid.data.doctor.cuhk_sets import cuhk02, cuhk03_raw, cuhk_sysu
 from dcac_fastreid.data.doctor.found import MARK, Found
 from dcac_fastreid.data.doctor.four_sets import boxes, listed
-from dcac_fastreid.data.doctor.own_photos import holds_persons, own_photos
+from dcac_fastreid.data.doctor.own_photos import holds_identities, own_photos
 from dcac_fastreid.data.doctor.small_sets import grid, ilids, prid, viper
 from dcac_fastreid.data.readers.walk import contents
 
@@ -16,7 +16,7 @@ KNOWN = (boxes, listed, cuhk03_raw, cuhk02, cuhk_sysu, prid, viper, grid, ilids)
 
 
 def locate(folder: Path) -> list[Found]:
-    """The data sets in a folder and down to DEPTH below it; a folder of persons only where no known data set lies.
+    """The data sets in a folder and down to DEPTH below it; a folder of people only where no known data set lies.
 
     A folder that is a data set is not searched for others, nor is one that may not be opened, or that holds links of an
     earlier call.
@@ -37,7 +37,7 @@ def _known(folder: Path, depth: int, seen: set[str]) -> Iterator[Found]:
 def _own(folder: Path, depth: int, taken: list[Path], seen: set[str]) -> Iterator[Found]:
     if folder in taken:
         return
-    if not any(folder in other.parents for other in taken) and holds_persons(folder):
+    if not any(folder in other.parents for other in taken) and holds_identities(folder):
         yield own_photos(folder)
     elif depth:
         for inner in _inside(folder, seen):

@@ -1,4 +1,4 @@
-"""Pictures that are found by their names: do they fit, and where should each be linked?"""
+"""Images that are found by their names: do they fit, and where should each be linked?"""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ TORCHREID = "torchreid's reader of it (github.com/KaiyangZhou/deep-person-reid)"
 
 
 def take(found: Found, folder: Path, names: str, read: Callable, *, link: bool = True) -> None:
-    """Adds a folder's pictures to what was found. A name that does not begin as `names` is a finding.
+    """Adds a folder's images to what was found. A name that does not begin as `names` is a finding.
 
     Args:
         read: a match of a name -> person, camera, and the path of its link below the target, None for none.
@@ -32,14 +32,14 @@ def take(found: Found, folder: Path, names: str, read: Callable, *, link: bool =
         found.findings.append(
             Finding(
                 "name",
-                f"{len(strangers)} pictures in {folder} have other names than those of {found.name}: {shown(strangers)}; "
+                f"{len(strangers)} images in {folder} have other names than those of {found.name}: {shown(strangers)}; "
                 "rename them, or take them out",
             )
         )
 
 
 def holds(folder: Path, names: str) -> bool:
-    """Is there a picture of such a name in the folder?"""
+    """Is there an image of such a name in the folder?"""
     return folder.is_dir() and any(re.match(names, path.name) for path in contents(folder)[1])
 
 

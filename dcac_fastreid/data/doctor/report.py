@@ -43,7 +43,7 @@ def as_text(report: Report, linked: Path | None) -> str:
     blocks = [_of_data_set(found) for found in report.data_sets]
     blocks += ["\n".join(map(_line, report.findings))] if report.findings else []
     if not report.examined:
-        blocks.append("The pictures were not examined (--quick): what is unreadable, doubled or leaking is not known.")
+        blocks.append("The images were not examined (--quick): what is unreadable, duplicated or leaking is not known.")
     if linked:
         blocks.append(
             f"Laid out by links in {printable(linked)}{'' if report.can_start else ', though training on it cannot start yet'}."
@@ -53,7 +53,7 @@ def as_text(report: Report, linked: Path | None) -> str:
     blocks.append(
         f"Training can start{_with_batch(report.ims_per_batch)}."
         if report.can_start
-        else f"Training cannot start: {stops} finding{'s' * (stops > 1)} to mend."
+        else f"Training cannot start: {stops} finding{'s' * (stops > 1)} to fix."
     )
     return "\n\n".join(blocks)
 

@@ -9,13 +9,13 @@ from dcac_fastreid.data.doctor.found import UNKNOWN, Finding, Found, Published
 from dcac_fastreid.data.doctor.naming import TORCHREID, holds, missing, take
 from dcac_fastreid.data.readers.walk import contents
 
-PRID_IN_BOTH = 200  # persons 1 to 200 of PRID are the same in both cameras; above, a number means two persons
+PRID_IN_BOTH = 200  # people 1 to 200 of PRID are the same in both cameras; above, a number means two people
 
 
 def grid(folder: Path) -> Found | None:
     """probe and gallery (its owners, torchreid), or images (fast-reid): 0001_1_25004_107_32_106_221.jpeg, person and camera.
 
-    Person 0 stands for all 775 pictures of people without a second one: to train on them would make them one person.
+    Person 0 stands for all 775 images of people without a second one: to train on them would make them one person.
     """
     owners = all((folder / part).is_dir() for part in ("probe", "gallery"))
     parts = [folder / part for part in (("probe", "gallery") if owners else ("images",))]
@@ -34,15 +34,13 @@ def grid(folder: Path) -> Found | None:
     if nobody:
         as_one = "" if owners else "; fast-reid's GRID takes them for one person, so move them out of images"
         found.findings.append(
-            Finding(
-                "note", f"{len(nobody)} pictures in {folder} are of person 0, nobody known{as_one}", stops=not owners
-            )
+            Finding("note", f"{len(nobody)} images in {folder} are of person 0, nobody known{as_one}", stops=not owners)
         )
     return found
 
 
 def ilids(folder: Path) -> Found | None:
-    """Persons/0001001.jpg, person and number of the picture (its owners); the same in images; or iLIDS/PERSON/CAMERA_*.png."""
+    """Persons/0001001.jpg, person and number of the image (its owners); the same in images; or iLIDS/PERSON/CAMERA_*.png."""
     published = Published({"train": (119, 476)}, None, f"{TORCHREID}; cameras are not told by the names")
     if folder.name in ("Persons", "images") and holds(folder, r"\d{7}\.jpg"):
         found = Found("iLIDS", folder, f"{folder.name}/0001001.jpg", "iLIDS", (), "iLIDS", published=published)
@@ -50,12 +48,12 @@ def ilids(folder: Path) -> Found | None:
         return found
     if folder.name.lower() != "ilids":
         return None
-    persons = [person for person in contents(folder)[0] if holds(person, r"[^_]+_.*\.png")]
-    if not persons:
+    identities = [person for person in contents(folder)[0] if holds(person, r"[^_]+_.*\.png")]
+    if not identities:
         return None
     found = Found("iLIDS", folder, "PERSON/CAMERA_*.png", "iLIDS", (("iLIDS", ()),), "iLIDS", {"": folder})
     found.published = published
-    for person in persons:
+    for person in identities:
         take(found, person, r"([^_]+)_", lambda at, person=person: (person.name, at[1], None))
     return found
 
@@ -74,7 +72,7 @@ def prid(folder: Path) -> Found | None:
         return None
     found = Found("PRID2011", folder, "single_shot/cam_a, cam_b", "PRID", (), "prid_2011")
     found.published = Published(
-        {"train": (934, 1_134)}, 2, f"{TORCHREID}: 385 persons in cam_a, 749 in cam_b, 200 in both"
+        {"train": (934, 1_134)}, 2, f"{TORCHREID}: 385 people in cam_a, 749 in cam_b, 200 in both"
     )
     missing(found, [camera for camera in ("cam_a", "cam_b") if shots / camera not in cameras])
     for camera in cameras:
@@ -99,7 +97,7 @@ def viper(folder: Path) -> Found | None:
     if split is None:
         return None
     found = Found("VIPeR", folder, f"{split.name}/train, query, gallery", "VIPeR", (), "VIPeR", published=published)
-    for part in ("train", "query", "gallery"):  # every split has all the pictures
+    for part in ("train", "query", "gallery"):  # every split has all the images
         take(found, split / part, r"p(\d+)_c([12])_d(\d+)", lambda at: (
             at[1], f"cam_{'ab'[int(at[2]) - 1]}", f"cam_{'ab'[int(at[2]) - 1]}/{at[1]}_{at[3]}.bmp"
         ))  # fmt: skip

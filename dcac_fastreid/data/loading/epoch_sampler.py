@@ -1,4 +1,4 @@
-"""Which pictures an epoch trains on: drawn by fast-reid's samplers, settled by seed and epoch alone."""
+"""Which images an epoch trains on: drawn by fast-reid's samplers, settled by seed and epoch alone."""
 
 import itertools
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from fastreid.utils import comm
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
-    """Endless (index, seed) for fast-reid's BatchSampler, epoch after epoch: a picture, and the seed of its augmentation.
+    """Endless (index, seed) for fast-reid's BatchSampler, epoch after epoch: an image, and the seed of its augmentation.
 
     fast-reid's own stream depends on a seed of the moment and on all else that draws; here every epoch is drawn anew from
     (seed, epoch). So any epoch can be had without the ones before it, and an epoch shows nothing of a permutation that

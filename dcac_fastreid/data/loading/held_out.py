@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcac_fastreid.data.checks.corrupt import unreadable_pictures
+from dcac_fastreid.data.checks.corrupt import unreadable_images
 from dcac_fastreid.data.loading.transforms import test_transforms
 from dcac_fastreid.data.locations import data_root
 from dcac_fastreid.data.readers.read_dataset import read_dataset
@@ -33,7 +33,7 @@ def held_out(cfg, identities: int) -> HeldOut | None:
 
     Of a source that has a part `validation`, as synthetic ones have, its validation identities; else its test identities, unless
     the training has them: under DATASETS.COMBINEALL. None where there are not two of both. Under
-    DATALOADER.SKIP_CORRUPT those of whom a picture cannot be read are left out, which is logged.
+    DATALOADER.SKIP_CORRUPT those of whom an image cannot be read are left out, which is logged.
 
     Raises: InputError: a data set that is not complete.
     """
@@ -56,9 +56,9 @@ def held_out(cfg, identities: int) -> HeldOut | None:
 
 
 def _readable(pairs: Sequence[tuple[Item, Item]]) -> list[tuple[Item, Item]]:
-    corrupt = unreadable_pictures([path for pair in pairs for path, _, _ in pair], "held-out pictures")
+    corrupt = unreadable_images([path for pair in pairs for path, _, _ in pair], "held-out images")
     if corrupt:
-        logger.warning(f"Held-out identities with pictures that cannot be read are left out: {shown(corrupt)}")
+        logger.warning(f"Held-out identities with images that cannot be read are left out: {shown(corrupt)}")
     return [pair for pair in pairs if not {path for path, _, _ in pair} & set(corrupt)]
 
 

@@ -20,7 +20,7 @@ logger = logging.getLogger("fastreid.dcac")
 
 
 class ImageCache:
-    """Pictures as fast-reid's transforms see them between resizing and augmentation, and batches of them.
+    """Images as fast-reid's transforms see them between resizing and augmentation, and batches of them.
 
     In a run on several GPUs every process has its own.
 
@@ -33,9 +33,9 @@ class ImageCache:
     def __init__(self, train_set: CommDataset, resize: Callable[[Image.Image], Image.Image], size: tuple[int, int]):
         self._resize, self._size = resize, size
         self._paths = [path for path, _, _ in train_set.img_items]
-        persons = [train_set.pid_dict[person] for _, person, _ in train_set.img_items]
+        identities = [train_set.pid_dict[person] for _, person, _ in train_set.img_items]
         cameras = [train_set.cam_dict[camera] for _, _, camera in train_set.img_items]
-        self._numbers = torch.tensor([persons, cameras])  # (2, M)
+        self._numbers = torch.tensor([identities, cameras])  # (2, M)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -45,7 +45,7 @@ class ImageCache:
         """(M, 3, H, W), uint8, RGB; made when it is first asked for, with a progress bar.
 
         Raises:
-            InputError: a picture cannot be read, or there is no room for them all.
+            InputError: an image cannot be read, or there is no room for them all.
             OSError: a file cannot be opened.
         """
         begin = time.perf_counter()

@@ -58,10 +58,10 @@ def build_train_loader(cfg) -> DataLoader | CachedTrainLoader:
     augmentation that is not made on batches, which is logged.
 
     The loader's `batch_sampler.sampler` is an EpochSampler. Validation identities that SOLVER.INTERPOLATE.CHOOSE holds out are
-    in no batch. Pictures that DATALOADER.SKIP_CORRUPT leaves out are in neither
+    in no batch. Images that DATALOADER.SKIP_CORRUPT leaves out are in neither
     the loader's `dataset` nor its class numbers.
 
-    Raises: InputError: a sampler setting, too few pictures for a batch, or a data set of ours that is not complete.
+    Raises: InputError: a sampler setting, too few images for a batch, or a data set of ours that is not complete.
     """
     check_sampler(cfg, comm.get_world_size())
     root = use_data_root(cfg)

@@ -1,4 +1,4 @@
-"""Epochs that end when too few identities have pictures left, as in the release. P identities, K pictures of each."""
+"""Epochs that end when too few identities have images left, as in the authors' code. P identities, K images of each."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,31 +9,31 @@ from fastreid.utils import comm
 
 
 class RandomIdentitySampler(Sampler[int]):
-    """One epoch of batches of P x K pictures, none of which comes twice: they last for as many batches as they happen to last.
+    """One epoch of batches of P x K images, none of which comes twice: they last for as many batches as they happen to last.
 
-    The pictures of an identity are shuffled and cut into groups of K; up to K - 1 are left over, and where there are fewer
+    The images of an identity are shuffled and cut into groups of K; up to K - 1 are left over, and where there are fewer
     than K in all, they make one group, some of them more than once. A batch takes a group of each of P identities, drawn
     evenly from those that have one left. The epoch ends when there are fewer than P of these. So identities with few
-    pictures are used up first, and the epoch is shorter than its pictures would allow: by 6 to 16 % in the data sets of
+    images are used up first, and the epoch is shorter than its images would allow: by 6 to 16 % in the data sets of
     the paper.
 
     Args:
         items: (path, person, camera).
-        batch: pictures of a batch, of all processes together; a multiple of K. Each process gets its share of every batch.
+        batch: images of a batch, of all processes together; a multiple of K. Each process gets its share of every batch.
         instances: K.
     """
 
     def __init__(self, items: Sequence[tuple], batch: int, instances: int):
-        pictures: dict[object, list[int]] = {}
+        images: dict[object, list[int]] = {}
         for index, (_, person, _) in enumerate(items):
-            pictures.setdefault(person, []).append(index)
-        self._pictures = [np.array(indices) for indices in pictures.values()]
+            images.setdefault(person, []).append(index)
+        self._images = [np.array(indices) for indices in images.values()]
         self._identities, self._instances = batch // instances, instances
         self._seed = 0  # set by EpochSampler before every epoch
 
     def __iter__(self) -> Iterator[int]:
         random = np.random.RandomState(self._seed)
-        groups = [self._groups(indices, random) for indices in self._pictures]
+        groups = [self._groups(indices, random) for indices in self._images]
         left = np.arange(len(groups))
         share = self._identities // comm.get_world_size()
         first = comm.get_rank() * share

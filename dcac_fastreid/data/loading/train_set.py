@@ -1,4 +1,4 @@
-"""The training pictures, with an augmentation that follows from seed, epoch and place in the epoch."""
+"""The training images, with an augmentation that follows from seed, epoch and place in the epoch."""
 
 from dcac_fastreid.data.loading.seeded import seeded
 from fastreid.data.common import CommDataset
@@ -11,6 +11,6 @@ class TrainSet(CommDataset):
     """
 
     def __getitems__(self, drawn: list[tuple[int, int]]) -> list[dict]:
-        """The pictures of a batch, (index, seed) each; PyTorch's loader calls it instead of one __getitem__ for each."""
+        """The images of a batch, (index, seed) each; PyTorch's loader calls it instead of one __getitem__ for each."""
         with seeded(drawn[0][1]):
             return [self[index] for index, _ in drawn]

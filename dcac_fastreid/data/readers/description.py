@@ -1,10 +1,10 @@
-"""Which pictures exactly does a data set have on this machine?"""
+"""Which images exactly does a data set have on this machine?"""
 
 import hashlib
 import os
 from pathlib import Path
 
-from dcac_fastreid.data.readers.dg_datasets import DRAWN_WORLD, SPLITS, VALIDATION
+from dcac_fastreid.data.readers.dg_datasets import SPLITS, SYNTHETIC_MARK, VALIDATION
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS, LISTED_MASKED, LISTS
 from dcac_fastreid.data.readers.person_folders import PersonFolders, cameras_known
 from dcac_fastreid.data.readers.read_dataset import read_dataset
@@ -20,7 +20,7 @@ def describe_dataset(name: str, root: str, cfg=None) -> dict:
     The number of cameras is None where they are unknown, as PersonFolders tells; its variant then says how it is tested.
 
     The digest is a SHA-256 over split, file name below the data set's folder, and size in bytes, in sorted order: two
-    copies with the same digest have the same pictures in the same splits, as far as names and sizes tell.
+    copies with the same digest have the same images in the same splits, as far as names and sizes tell.
 
     Args:
         cfg: of a training on it. Where that needs validation identities, `train` is without them, and they are told as
@@ -42,18 +42,19 @@ def describe_dataset(name: str, root: str, cfg=None) -> dict:
     }
 
 
-def describe_world(root: str) -> dict | None:
-    """Version, seed and difficulty of the drawn world in a data root; None where the pictures are real.
+def describe_synthetic(root: str) -> dict | None:
+    """Version, seed and difficulty of the synthetic data set in a data root; None where the images are real.
 
     Raises: InputError: its mark is damaged.
     """
-    mark = Path(root) / DRAWN_WORLD
+    mark = Path(root) / SYNTHETIC_MARK
     if not mark.exists():
         return None
     content = read_object(mark)
     if content is None:
         raise InputError(
-            f"{mark} is damaged, so what was drawn here is not known; copy it again, or delete it where the pictures are real"
+            f"{mark} is damaged, so which synthetic data set lies here is not known; copy it again, "
+            "or delete it where the images are real"
         )
     return {key: content.get(key) for key in ("version", "seed", "difficulty", "factors")}
 

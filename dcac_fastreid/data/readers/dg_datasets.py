@@ -12,7 +12,7 @@ from dcac_fastreid.errors import InputError
 logger = logging.getLogger("fastreid.dcac")
 
 SPLITS = ("train", "query", "gallery")
-DRAWN_WORLD = "drawn-world.json"  # in the root of a drawn world, whose domains are smaller than the real ones
+SYNTHETIC_MARK = "drawn-world.json"  # in the root of a synthetic data set, whose domains are smaller than the real ones
 VALIDATION = "validation"  # folder of a synthetic data set: people neither trained on nor tested
 
 
@@ -27,7 +27,7 @@ class NamedFilesDataset:
         root: the data root; the folder below it is the first complete one in KNOWN_DATASETS.
         verbose: log the folder, and a warning where the counts are not those of the literature.
     Raises:
-        InputError: folder, part or picture missing, or a file name that does not fit; names the path.
+        InputError: folder, part or image missing, or a file name that does not fit; names the path.
     """
 
     _junk_pids: Sequence[int] = ()  # what COMBINEALL leaves out
@@ -41,7 +41,7 @@ class NamedFilesDataset:
         if located.lacking:
             raise InputError(f"{name} is not complete: {located.what_lacks()}; get it from {known.source}")
         splits = dict(zip(SPLITS, self.read(located), strict=True))
-        synthetic = (Path(root) / DRAWN_WORLD).exists()
+        synthetic = (Path(root) / SYNTHETIC_MARK).exists()
         if verbose:
             logger.info(f"{name} is read from {located.folder}")
             if not synthetic:
@@ -67,7 +67,7 @@ def compare_counts(name: str, splits: dict[str, list]) -> None:
         if found != expected:
             warn_once(
                 f"{name}, {split}: {found[0]:,} identities and {found[1]:,} images, expected {expected[0]:,} and "
-                f"{expected[1]:,} as in the literature; results compare with published ones only on the same pictures"
+                f"{expected[1]:,} as in the literature; results compare with published ones only on the same images"
             )
 
 
@@ -89,13 +89,13 @@ class DG_DukeMTMC(NamedFilesDataset):
 class DG_MSMT17(NamedFilesDataset):
     """MSMT17, trained on list_train and list_val (fast-reid's class leaves list_val out).
 
-    Test persons are counted from 0 again, as numbers; fast-reid's class goes on from the training persons. That labels
+    Test people are counted from 0 again, as numbers; fast-reid's class goes on from the training people. That labels
     them otherwise and groups them alike.
     """
 
     dataset_name = "msmt17"
-    # 0000_000_01_0303morning_0008_0.jpg is the original form: person, picture, camera. The copies with bounding_box_train
-    # that circulate have 0000_c14_0030.jpg; some keep the original names. Persons 0 to 4100 if a copy counts test persons on.
+    # 0000_000_01_0303morning_0008_0.jpg is the original form: person, image, camera. The copies with bounding_box_train
+    # that circulate have 0000_c14_0030.jpg; some keep the original names. People 0 to 4100 if a copy counts test people on.
     naming = FileNaming(r"(-?\d+)_(?:c|\d+_)(\d+)_", "0000_000_01_0303morning_0008_0.jpg", range(4_101), range(1, 16))
 
     def read(self, located: Located) -> list[list[tuple[str, int, int]]]:

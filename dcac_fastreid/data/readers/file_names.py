@@ -1,4 +1,4 @@
-"""Pictures of a folder or a list file, with the person and the camera that the file names tell."""
+"""Images of a folder or a list file, with the person and the camera that the file names tell."""
 
 import codecs
 import functools
@@ -16,16 +16,16 @@ JUNK = -1  # the person of boxes that show nobody in full
 
 @dataclass(frozen=True)
 class FileNaming:
-    """How the pictures of a data set are called.
+    """How the images of a data set are called.
 
     pattern: of the beginning of a file name; its groups are person and camera.
     example: a file name as it should be.
-    persons, cameras: the numbers that occur; cameras count from 1.
+    identities, cameras: the numbers that occur; cameras count from 1.
     """
 
     pattern: str
     example: str
-    persons: range
+    identities: range
     cameras: range
 
     def read(self, path: Path) -> tuple[int, int]:
@@ -42,7 +42,7 @@ class FileNaming:
         person, camera = map(int, found.groups())
         if person == JUNK:
             return JUNK, camera - 1
-        for what, number, known in (("person", person, self.persons), ("camera", camera, self.cameras)):
+        for what, number, known in (("person", person, self.identities), ("camera", camera, self.cameras)):
             if number not in known:
                 raise InputError(
                     f"{path} names {what} {number}, expected {known[0]} to {known[-1]} (as in {self.example}); "
@@ -52,27 +52,27 @@ class FileNaming:
 
 
 def read_folder(folder: Path, naming: FileNaming) -> list[tuple[str, int, int]]:
-    """(path, person, camera from 0) of the pictures that lie directly in a folder, by name; junk is left out.
+    """(path, person, camera from 0) of the images that lie directly in a folder, by name; junk is left out.
 
     Other files (Thumbs.db, hidden ones such as ._0002_c1.jpg) are passed over.
 
-    Raises: InputError: no picture, or a name that does not fit.
+    Raises: InputError: no image, or a name that does not fit.
     """
     items = [(str(path), *naming.read(path)) for path in contents(folder)[1]]
     items = [item for item in items if item[1] != JUNK]
     if not items:
-        raise InputError(f"{folder} holds no picture, expected files such as {naming.example}; copy the data set again")
+        raise InputError(f"{folder} holds no image, expected files such as {naming.example}; copy the data set again")
     return items
 
 
 def read_list(file: Path, folder: Path, naming: FileNaming) -> list[tuple[str, int, int]]:
-    """(path, person, camera from 0) of the pictures that a list file names, in its order.
+    """(path, person, camera from 0) of the images that a list file names, in its order.
 
-    A line is the picture's path inside `folder`, blanks, and the person, which is counted as the list counts; blank lines
+    A line is the image's path inside `folder`, blanks, and the person, which is counted as the list counts; blank lines
     are passed over. As editors and other systems write it: UTF-8 or UTF-16, any line ends, tabs or commas for blanks, quotes
     around a path, backslashes in it.
 
-    Raises: InputError: no line, a line or name that does not fit, a picture with two persons, or one that is not there.
+    Raises: InputError: no line, a line or name that does not fit, an image with two people, or one that is not there.
     """
     present = functools.cache(_names_in)  # a look at every folder: on a network drive, one at every file takes minutes
     items, absent, first = [], [], {}
@@ -92,9 +92,9 @@ def read_list(file: Path, folder: Path, naming: FileNaming) -> list[tuple[str, i
             )
         items.append((str(path), person, naming.read(path)[1]))
     if absent:
-        raise InputError(f"{file} lists {len(absent)} pictures that are not there, first {absent[0]}; copy them again")
+        raise InputError(f"{file} lists {len(absent)} images that are not there, first {absent[0]}; copy them again")
     if not items:
-        raise InputError(f"{file} lists no picture, expected lines such as 0000/{naming.example} 0; copy it again")
+        raise InputError(f"{file} lists no image, expected lines such as 0000/{naming.example} 0; copy it again")
     return items
 
 
@@ -104,7 +104,7 @@ def _entry(line: str, place: str, naming: FileNaming) -> tuple[str, int]:
     found = re.fullmatch(r"[\"']?(.*[^\s,;\"'])[\"']?[\s,;]+[\"']?([0-9]+)", bare)
     if not found:
         raise InputError(
-            f"{place} is {line!r:.200}; expected a picture, a blank and a person, such as 0000/{naming.example} 0"
+            f"{place} is {line!r:.200}; expected an image, a blank and a person, such as 0000/{naming.example} 0"
         )
     if len(found[2]) > DIGITS:
         raise InputError(f"{place} names person {found[2]:.20}, expected a number of at most {DIGITS} digits")

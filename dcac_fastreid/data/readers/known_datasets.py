@@ -6,7 +6,7 @@ from pathlib import Path
 BOXES = ("bounding_box_train", "query", "bounding_box_test")  # in the order train, query, gallery
 LISTS = ("list_train.txt", "list_val.txt", "list_query.txt", "list_gallery.txt")
 LISTED = ("train", "test", *LISTS)
-LISTED_MASKED = ("mask_train_v2", "mask_test_v2", *LISTS)  # version 2: the same pictures with blurred faces
+LISTED_MASKED = ("mask_train_v2", "mask_test_v2", *LISTS)  # version 2: the same images with blurred faces
 
 
 @dataclass(frozen=True)

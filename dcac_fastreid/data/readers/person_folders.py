@@ -5,7 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcac_fastreid.data.near_duplicates import BITS, LIMIT, look_hashes, near_duplicate_groups
+from dcac_fastreid.data.near_duplicates import BITS, LIMIT, near_duplicate_groups, perceptual_hashes
 from dcac_fastreid.data.readers.dg_datasets import VALIDATION
 from dcac_fastreid.data.readers.file_names import DIGITS
 from dcac_fastreid.data.readers.photo_splits import query_and_gallery, train_half
@@ -37,7 +37,7 @@ class PersonFolders:
     """One's own photos: PERSON/*.jpg, for training and testing without any other preparation.
 
     They lie in the folder `person_folders` below the data root, or, where it has none, in the root itself. In that folder is
-    - a folder for each person: half of the persons are trained on (`train_half`), the others are tested; or
+    - a folder for each person: half of the people are trained on (`train_half`), the others are tested; or
     - train, test or both, each with such folders: the first is trained on, the second tested; or
     - query and gallery, and train or not, each with such folders: tested as they are.
 
@@ -46,9 +46,9 @@ class PersonFolders:
 
     Without cameras nobody can tell which matches are of the same camera and moment, and they are the easy ones. All matches
     count then, but no gallery photo is a near-duplicate of a query of the same person (`near_duplicates`): such photos are
-    left out. The score is still a flattering one, comparable with others of the same folder alone. Log and stamp say so.
+    left out. The score is still a flattering one, comparable with others of the same folder alone. Log and run metadata say so.
 
-    Training labels are "own_PERSON"; persons in query and gallery are numbers: the folder's name where all names are numbers
+    Training labels are "own_PERSON"; people in query and gallery are numbers: the folder's name where all names are numbers
     of up to 9 digits, else the place in the order of names. A third of the cameras of a person (without cameras: of the photos
     that are no near-duplicates of each other), at least one and at most six, give a query each, drawn by the photos' names
     (`query_and_gallery`); where query and gallery are folders, all photos in query ask.
@@ -99,7 +99,7 @@ def cameras_known(dataset, split: str) -> bool:
 
 
 def person_names(dataset) -> dict[int, str]:
-    """Number in the test -> name, as PersonFolders tells of its own; every other data set's persons are called by numbers."""
+    """Number in the test -> name, as PersonFolders tells of its own; every other data set's people are called by numbers."""
     return dataset.person_names if isinstance(dataset, PersonFolders) else {}
 
 
@@ -155,8 +155,8 @@ def _have_cameras(photos: list[Photo]) -> bool:
 
 
 def _scenes(photos: list[Photo]) -> list[int]:
-    """For each photo, its group among the near-duplicates of the same person; groups of two persons have different numbers."""
-    hashes = look_hashes(photo.path for photo in photos if os.path.exists(photo.path))
+    """For each photo, its group among the near-duplicates of the same person; groups of two people have different numbers."""
+    hashes = perceptual_hashes(photo.path for photo in photos if os.path.exists(photo.path))
     scenes, by_person = [0] * len(photos), {}
     for index, photo in enumerate(photos):
         by_person.setdefault(photo.person, []).append(index)
@@ -174,13 +174,13 @@ def _seen_in_queries(query: list[Photo], gallery: list[Photo]) -> set[Photo]:
     return {photo for photo, scene in zip(gallery, scenes[len(query) :], strict=True) if scene in asked}
 
 
-def _tested(splits: OwnSplits, persons: dict[str, int]) -> tuple[list[tuple], list[tuple]]:
+def _tested(splits: OwnSplits, identities: dict[str, int]) -> tuple[list[tuple], list[tuple]]:
     """Query and gallery as (path, person, camera), in numbers; without cameras, all queries by one and the gallery by another."""
     photos = splits.query + splits.gallery
     cameras = {name: number for number, name in enumerate(sorted({str(photo.camera) for photo in photos}))}
     return tuple(
         [
-            (photo.path, persons[photo.person], cameras[str(photo.camera)] if splits.cameras else unknown)
+            (photo.path, identities[photo.person], cameras[str(photo.camera)] if splits.cameras else unknown)
             for photo in split
         ]
         for unknown, split in enumerate((splits.query, splits.gallery))
@@ -197,9 +197,7 @@ def _numbers(names: set[str]) -> dict[str, int]:
 
 def _in_words(folder: Path, splits: OwnSplits) -> str:
     parts = [part for part in PARTS if (folder / part).is_dir()]
-    how = (
-        f"split as its folders {', '.join(parts)}" if parts else "half of the persons trained on, drawn by their names"
-    )
+    how = f"split as its folders {', '.join(parts)}" if parts else "half of the people trained on, drawn by their names"
     if not splits.query and not splits.gallery:
         return f"{how}; no test"
     if splits.cameras:

@@ -1,4 +1,4 @@
-"""Which persons of one's own photos are trained on, and which photos of the others ask or answer in the test?"""
+"""Which people of one's own photos are trained on, and which photos of the others are queries or gallery of the test?"""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
@@ -8,12 +8,12 @@ from dcac_fastreid.data.readers.photos import Photo, draw_lot
 MOST_QUERIES = 6  # of a person: someone with many photos should not decide the score
 
 
-def train_half(persons: Iterable[str]) -> set[str]:
-    """Half of the persons, the larger one, drawn by their names alone: the same in every run and on every machine.
+def train_half(identities: Iterable[str]) -> set[str]:
+    """Half of the people, the larger one, drawn by their names alone: the same in every run and on every machine.
 
-    Where persons are added later, at most one of the others changes sides for each.
+    Where people are added later, at most one of the others changes sides for each.
     """
-    drawn = sorted(set(persons), key=draw_lot)
+    drawn = sorted(set(identities), key=draw_lot)
     return set(drawn[: (len(drawn) + 1) // 2])
 
 
@@ -36,10 +36,10 @@ def query_and_gallery(
     queries, gallery, left_out = [], [], []
     for person in sorted(by_person):
         drawn = sorted((sorted(taken, key=lambda photo: photo.lot) for taken in by_person[person].values()), key=_first)
-        asking = 0 if len(drawn) < 2 else min(MOST_QUERIES, max(1, len(drawn) // 3))
-        queries += [taken[0] for taken in drawn[:asking]]
-        (gallery if keep_rest else left_out).extend(photo for taken in drawn[:asking] for photo in taken[1:])
-        gallery += [photo for taken in drawn[asking:] for photo in taken]
+        queried = 0 if len(drawn) < 2 else min(MOST_QUERIES, max(1, len(drawn) // 3))
+        queries += [taken[0] for taken in drawn[:queried]]
+        (gallery if keep_rest else left_out).extend(photo for taken in drawn[:queried] for photo in taken[1:])
+        gallery += [photo for taken in drawn[queried:] for photo in taken]
     return tuple(sorted(split, key=lambda photo: photo.path) for split in (queries, gallery, left_out))
 
 

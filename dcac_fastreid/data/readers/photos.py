@@ -44,11 +44,11 @@ def read_photos(folder: Path) -> tuple[list[Photo], list[str]]:
 
     Cameras are those of the folders, or of the file names as `camera_in` finds them.
 
-    Raises: InputError: no photo; one that lies beside the persons' folders, or too deep; a data set or a camera where a person
+    Raises: InputError: no photo; one that lies beside the people's folders, or too deep; a data set or a camera where a person
         should be.
     """
     walked = walk(folder)
-    places = [(path, path.relative_to(folder).parts) for path in walked.pictures]
+    places = [(path, path.relative_to(folder).parts) for path in walked.images]
     _check_places(folder, places, walked.notes())
     photos = [
         Photo(str(path), parts[0], camera_in(path.stem) if len(parts) == 2 else parts[1]) for path, parts in places
@@ -65,20 +65,20 @@ def _check_places(folder: Path, places: list[tuple[Path, tuple[str, ...]]], note
     if not places:
         raise InputError(
             f"{folder} holds no photo in a person's folder, expected a folder for each person with .jpg files in it; "
-            + "; ".join(["name the folder that holds the persons", *notes])
+            + "; ".join(["name the folder that holds the people", *notes])
         )
-    persons = sorted({parts[0] for _, parts in places})
-    if all(map(CAMERA_FOLDER.fullmatch, persons)):
+    identities = sorted({parts[0] for _, parts in places})
+    if all(map(CAMERA_FOLDER.fullmatch, identities)):
         raise InputError(
-            f"the folders in {folder} are called as cameras, such as {persons[0]}, expected a folder for each person; lay "
+            f"the folders in {folder} are called as cameras, such as {identities[0]}, expected a folder for each person; lay "
             "the photos out as PERSON/CAMERA/*.jpg"
         )
-    for person in persons:
+    for person in identities:
         inside = {parts[1] for _, parts in places if parts[0] == person and len(parts) > 2}
         if wrong := sorted(inside & NO_CAMERAS):
             raise InputError(
                 f"{folder / person} should be the folder of a person, but holds {', '.join(wrong)} as a data set does; name the "
-                "folder that holds the persons, or have it as person_folders in the data root"
+                "folder that holds the people, or have it as person_folders in the data root"
             )
     deep = next((parts for _, parts in places if len(parts) > 3), None)
     if deep:
@@ -88,7 +88,7 @@ def _check_places(folder: Path, places: list[tuple[Path, tuple[str, ...]]], note
 
 
 def check_cameras(folder: Path, photos: list[Photo]) -> None:
-    """Raises InputError where some photos tell a camera and others none, or folders inside of persons are no cameras."""
+    """Raises InputError where some photos tell a camera and others none, or folders inside of people are no cameras."""
     without = [photo for photo in photos if photo.camera is None]
     if without and len(without) < len(photos):
         told = next(photo for photo in photos if photo.camera is not None)
@@ -96,13 +96,13 @@ def check_cameras(folder: Path, photos: list[Photo]) -> None:
             f"{len(without)} of {len(photos)} photos in {folder} tell no camera (first {without[0].path}), the others do, such "
             f"as {told.path}; name the camera of all, as in cam2_0001.jpg or by a folder inside the person's, or of none"
         )
-    persons = defaultdict(set)
+    identities = defaultdict(set)
     for photo in photos:
         if Path(photo.path).parent.name != photo.person:
-            persons[photo.camera].add(photo.person)
-    if persons and max(map(len, persons.values())) < 2:
-        first = next(iter(persons))
+            identities[photo.camera].add(photo.person)
+    if identities and max(map(len, identities.values())) < 2:
+        first = next(iter(identities))
         raise InputError(
-            f"the folders inside of {folder}/PERSON, such as {first}, should be cameras, but no two persons share one; name the "
-            "folder that holds the persons, or put a person's photos directly into the person's folder"
+            f"the folders inside of {folder}/PERSON, such as {first}, should be cameras, but no two people share one; name the "
+            "folder that holds the people, or put a person's photos directly into the person's folder"
         )

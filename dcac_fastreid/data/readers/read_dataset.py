@@ -19,7 +19,7 @@ READERS = {
 
 
 def read_dataset(name: str, root: str, *, combineall: bool = False):
-    """The data set with its lists `train`, `query` and `gallery` of (path, person, camera); no picture is opened.
+    """The data set with its lists `train`, `query` and `gallery` of (path, person, camera); no image is opened.
 
     One of READERS is read without PyTorch and fast-reid, unless combineall is asked for.
 

@@ -33,32 +33,32 @@ def validation_items(dataset) -> list[Item]:
     return [item for item in dataset.train if item[1] in held_out]
 
 
-def held_out_identities(persons: Iterable[str | int]) -> set[str | int]:
-    """A tenth of the persons, two at least, drawn by their labels alone: the same in every run and on every machine."""
-    drawn = sorted(set(persons), key=lambda person: draw_lot(str(person)))
+def held_out_identities(identities: Iterable[str | int]) -> set[str | int]:
+    """A tenth of the people, two at least, drawn by their labels alone: the same in every run and on every machine."""
+    drawn = sorted(set(identities), key=lambda person: draw_lot(str(person)))
     return set(drawn[: max(2, len(drawn) // SHARE)])
 
 
 def query_and_gallery(items: Sequence[Item]) -> tuple[list[tuple[str, int, int]], list[tuple[str, int, int]]]:
-    """The first image of a person by each camera asks, and all images answer; of persons seen by two cameras or more.
+    """The first image of a person by each camera is a query, and all images are the gallery; of people seen by two cameras or more.
 
-    A query's own image is passed over, as every match by its own camera. Persons and cameras are numbered.
+    A query's own image is passed over, as every match by its own camera. People and cameras are numbered.
     """
     cameras_of = defaultdict(set)
     for _, person, camera in items:
         cameras_of[person].add(camera)
-    persons = {person: number for number, person in enumerate(sorted(cameras_of, key=str))}
+    identities = {person: number for number, person in enumerate(sorted(cameras_of, key=str))}
     cameras = sorted({camera for _, _, camera in items}, key=str)
-    gallery = [(path, persons[person], cameras.index(camera)) for path, person, camera in sorted(items)]
+    gallery = [(path, identities[person], cameras.index(camera)) for path, person, camera in sorted(items)]
     first = {}
     for path, person, camera in gallery:
         first.setdefault((person, camera), (path, person, camera))
-    several = {persons[person] for person, seen_by in cameras_of.items() if len(seen_by) > 1}
+    several = {identities[person] for person, seen_by in cameras_of.items() if len(seen_by) > 1}
     return [item for item in first.values() if item[1] in several], gallery
 
 
 def check_validation(cfg) -> None:
-    """Raises InputError where a source has no validation identities by which a choice could be made; opens no picture."""
+    """Raises InputError where a source has no validation identities by which a choice could be made; opens no image."""
     for name in cfg.DATASETS.NAMES if holds_out(cfg) else ():
         validation_split(cfg, name)
 
@@ -72,10 +72,10 @@ def validation_split(cfg, name: str) -> tuple[list, list]:
     items = validation_items(dataset)
     query, gallery = query_and_gallery(items)
     if len({person for _, person, _ in query}) < 2:
-        persons = len({person for _, person, _ in items})
+        identities = len({person for _, person, _ in items})
         raise InputError(
-            f"{name} has {persons} validation identities, of whom fewer than 2 are seen by two cameras: SOLVER.INTERPOLATE.CHOOSE "
-            "cannot choose by them; set SOLVER.INTERPOLATE.ALPHA instead, such as 0.7"
+            f"{name} has {identities} validation identities, of whom fewer than 2 are seen by two cameras: "
+            "SOLVER.INTERPOLATE.CHOOSE cannot choose by them; set SOLVER.INTERPOLATE.ALPHA instead, such as 0.7"
         )
     return query, gallery
 

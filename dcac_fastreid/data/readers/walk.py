@@ -1,4 +1,4 @@
-"""Which pictures lie in a folder? The one walk of every tool and data set; links are followed, what is hidden is passed over."""
+"""Which images lie in a folder? The one walk of every tool and data set; links are followed, what is hidden is passed over."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ class Walk:
     """What lies in a folder and below it, by name, whatever the file system's own order.
 
     Attributes:
-        pictures: files that can be read here by their suffix, each once.
+        images: files that can be read here by their suffix, each once.
         again: what was reached before and is counted there, by another link or a hard link: (path, the path that counts).
         above: links that lead back above themselves. nowhere: links to nothing, or to each other.
         not_read: files that are photos by their suffix, of a format that Pillow does not read here.
@@ -28,7 +28,7 @@ class Walk:
     """
 
     folder: Path
-    pictures: list[Path] = field(default_factory=list)
+    images: list[Path] = field(default_factory=list)
     again: list[tuple[Path, Path]] = field(default_factory=list)
     above: list[Path] = field(default_factory=list)
     nowhere: list[Path] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Walk:
     no_files: list[Path] = field(default_factory=list)
 
     def notes(self) -> list[str]:
-        """A sentence about each kind of what is not among the pictures."""
+        """A sentence about each kind of what is not among the images."""
         kinds = ", ".join(
             f"{count} {suffix}" for suffix, count in sorted(Counter(map(suffix_of, self.not_read)).items())
         )
@@ -73,23 +73,23 @@ def walk(folder: str | Path, depth: int | None = None) -> Walk:
 
 
 def contents(folder: str | Path) -> tuple[list[Path], list[Path]]:
-    """The folders and the pictures directly in a folder, by name; links are followed, but for folders above themselves.
+    """The folders and the images directly in a folder, by name; links are followed, but for folders above themselves.
 
-    Only links are looked at one by one: on a network drive, a look at every file takes minutes. So a picture may be a link to
+    Only links are looked at one by one: on a network drive, a look at every file takes minutes. So an image may be a link to
     nowhere, and one file may have several names.
 
     Raises: InputError: no folder, or one that cannot be opened.
     """
     folder = Path(folder)
     check_folder(folder)
-    folders, pictures = [], []
+    folders, images = [], []
     for entry in entries(folder):
         if os.path.isdir(entry) if entry.is_symlink() else entry.is_dir():
             if not (entry.is_symlink() and _leads_above(entry.path)):
                 folders.append(folder / entry.name)
         elif suffix_of(entry.name) in PHOTOS:
-            pictures.append(folder / entry.name)
-    return folders, pictures
+            images.append(folder / entry.name)
+    return folders, images
 
 
 def entries(folder: Path) -> list[os.DirEntry]:
@@ -133,7 +133,7 @@ class _Walking:
         self._enter(folder)
         while self._links:
             self._follow(self._links.popleft())
-        for paths in (self.walked.pictures, self.walked.not_read):
+        for paths in (self.walked.images, self.walked.not_read):
             paths.sort(key=lambda path: path.parts)
 
     def _enter(self, folder: Path) -> None:
@@ -198,7 +198,7 @@ class _Walking:
         if (first := self._files.setdefault(key, file)) is not file:
             self.walked.again.append((file, first))
         else:
-            (self.walked.pictures if suffix in PHOTOS else self.walked.not_read).append(file)
+            (self.walked.images if suffix in PHOTOS else self.walked.not_read).append(file)
 
 
 def _leads_above(link: str | Path) -> bool:

@@ -1,4 +1,4 @@
-"""Do an exported encoder's features agree with PyTorch's? N probe pictures, D feature width."""
+"""Do an exported encoder's features agree with PyTorch's? N probe images, D feature width."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from torch.nn import functional
 
 # An exported feature may turn by 0.8 degrees at most; float32 in another order of sums turns it by less than 0.1.
 LEAST_COSINE = 0.9999
-# Two pictures may change places in a ranking where PyTorch's own similarities (cosines) of them differ by this or less.
+# Two images may change places in a ranking where PyTorch's own similarities (cosines) of them differ by this or less.
 TIE = 1e-4
 # An export's features are of length 1, so that their dot products are similarities; it may miss that by so much.
 LENGTH_ERROR = 1e-4
@@ -17,13 +17,13 @@ LEAST_SPAN = 10 * TIE
 
 
 class Agreement(NamedTuple):
-    """Over the probe pictures, each of which ranks all the others."""
+    """Over the probe images, each of which ranks all the others."""
 
     probes: int
-    least_cosine: float  # of a picture's two features
-    same_first: int  # probes whose most similar picture is the same
+    least_cosine: float  # of an image's two features
+    same_first: int  # probes whose most similar image is the same
     same_ranking: int  # probes that rank all the others alike
-    worst_swap: float  # by how much PyTorch prefers a picture that the export ranks behind another; 0: nowhere
+    worst_swap: float  # by how much PyTorch prefers an image that the export ranks behind another; 0: nowhere
     length_error: float  # of the export's features
 
     @property
@@ -33,13 +33,13 @@ class Agreement(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"cosines 1 - {max(0.0, 1 - self.least_cosine):.0e} and above, same first picture {self.same_first} and same "
+            f"cosines 1 - {max(0.0, 1 - self.least_cosine):.0e} and above, same first image {self.same_first} and same "
             f"ranking {self.same_ranking} of {self.probes}, worst swap {self.worst_swap:.0e}, lengths 1 ± {self.length_error:.0e}"
         )
 
 
 def compare(expected: Tensor, exported: Tensor) -> Agreement:
-    """Of features of the same pictures, (N, D) each; PyTorch's may be of any length; N >= 2."""
+    """Of features of the same images, (N, D) each; PyTorch's may be of any length; N >= 2."""
     length_error = (exported.double().norm(dim=1) - 1).abs().max().item()
     expected, exported = (functional.normalize(features.double()) for features in (expected, exported))
     similarities = _to_others(expected @ expected.T)
@@ -61,13 +61,13 @@ def compare(expected: Tensor, exported: Tensor) -> Agreement:
 
 
 def span(features: Tensor) -> float:
-    """Between the most and the least similar two different pictures: the difference of their cosines. (N, D); N >= 3."""
+    """Between the most and the least similar two different images: the difference of their cosines. (N, D); N >= 3."""
     features = functional.normalize(features.double())
     similarities = _to_others(features @ features.T)
     return (similarities.max() - similarities.min()).item()
 
 
 def _to_others(similarities: Tensor) -> Tensor:
-    """(N, N) to (N, N - 1): without a picture's similarity to itself."""
+    """(N, N) to (N, N - 1): without an image's similarity to itself."""
     count = len(similarities)
     return similarities.flatten()[1:].view(count - 1, count + 1)[:, :-1].reshape(count, count - 1)

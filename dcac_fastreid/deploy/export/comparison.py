@@ -1,4 +1,4 @@
-"""Does an exported encoder give what the encoder gives, in batches of any size, and how fast? N probe pictures."""
+"""Does an exported encoder give what the encoder gives, in batches of any size, and how fast? N probe images."""
 
 from collections.abc import Callable
 from functools import partial
@@ -33,7 +33,7 @@ class Measured(NamedTuple):
 
 
 class Comparison:
-    """The probe pictures' features by PyTorch, as fast-reid tests the encoder, to measure exports against.
+    """The probe images' features by PyTorch, as fast-reid tests the encoder, to measure exports against.
 
     Args:
         normalization: of the pixels, "inside" the export, or "outside": then it is fed with normalised ones.
@@ -51,7 +51,7 @@ class Comparison:
         if spanned < LEAST_SPAN:
             raise InputError(
                 f"{probe.what} are all alike to the encoder of {encoder.file} (similarities span {spanned:.0e}, less than "
-                f"{LEAST_SPAN:.0e}), so a ranking tells nothing; name a folder with pictures of several persons by --probe"
+                f"{LEAST_SPAN:.0e}), so a ranking tells nothing; name a folder with images of several people by --probe"
             )
 
     def measure(self, run: Run, format: str) -> Measured:
@@ -89,5 +89,5 @@ def _features(run: Run, images: Tensor, batch: int) -> Tensor:
 
 
 def _rows(count: int, batch: int) -> tuple[Tensor, ...]:
-    """Of full batches over N pictures; the last batch goes on with the first pictures."""
+    """Of full batches over N images; the last batch goes on with the first images."""
     return (torch.arange(-(-count // batch) * batch) % count).split(batch)

@@ -12,7 +12,7 @@ from dcac_fastreid.deploy.export.comparison import Comparison, Measured
 from dcac_fastreid.deploy.export.export_metadata import describe_export
 from dcac_fastreid.deploy.export.exported_program import INSIDE, OUTSIDE, exported_program
 from dcac_fastreid.deploy.export.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
-from dcac_fastreid.deploy.export.probe import pictures_of, smooth_pictures
+from dcac_fastreid.deploy.export.probe import images_of, smooth_images
 from dcac_fastreid.deploy.export.torch_export_file import torch_export_content, torch_export_runner
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
@@ -35,7 +35,7 @@ SHOWN = (
 class Export:
     """What was written of one encoder.
 
-    files: with the number of bytes, and what was measured on the probe pictures.
+    files: with the number of bytes, and what was measured on the probe images.
     """
 
     files: dict[Path, tuple[int, Measured]]
@@ -47,7 +47,7 @@ class Export:
         for file, (size, measured) in self.files.items():
             lines.append(f"{file}: {size / 1e6:.1f} MB; against PyTorch, on {self.probe}:")
             lines += [f"  batch {batch}: {agreement}" for batch, agreement in measured.agreements.items()]
-            lines.append(f"  time for a picture, CPU, {torch.get_num_threads()} threads, median (quartiles) in ms:")
+            lines.append(f"  time for an image, CPU, {torch.get_num_threads()} threads, median (quartiles) in ms:")
             for batch, (before, after) in measured.latencies.items():
                 ratio = after.median / before.median
                 lines.append(f"  batch {batch}: PyTorch {before}, exported {after}, {ratio:.2f} of PyTorch's")
@@ -67,9 +67,9 @@ def export_model(
     data_license: str = "",
     weights_license: str = "",
 ) -> Export:
-    """Writes encoder and BNNeck of a checkpoint, pictures in and unit features out, as ONNX and as a .pt2 of torch.export.
+    """Writes encoder and BNNeck of a checkpoint, images in and unit features out, as ONNX and as a .pt2 of torch.export.
 
-    What is checked is the content that is then written: features of probe pictures at several batch sizes, on the CPU,
+    What is checked is the content that is then written: features of probe images at several batch sizes, on the CPU,
     and the rankings by them. Files of these names that are there are overwritten, once all formats agree; where one does
     not, none is touched.
 
@@ -78,12 +78,12 @@ def export_model(
         formats: of FORMATS; () for all, or the one that the output's suffix says.
         normalization: of the pixels, "inside" the graph or "outside".
         opset: of ONNX; None for OPSET.
-        probe_folder: of pictures to compare on; None for random ones.
+        probe_folder: of images to compare on; None for random ones.
         config_file: as load_encoder's.
         data_license, weights_license: as describe_export's.
     Raises:
         Disagreement: a format's features or rankings are not PyTorch's.
-        InputError: a wrong path, an encoder that cannot be exported, or probe pictures that tell nothing.
+        InputError: a wrong path, an encoder that cannot be exported, or probe images that tell nothing.
         ImportError: the libraries for ONNX are not there.
     """
     as_choice(normalization, "the normalization", (INSIDE, OUTSIDE))
@@ -99,7 +99,7 @@ def export_model(
             f"--opset {shown_value(opset)} is of ONNX, but what is asked for is {', '.join(files)}; leave --opset out"
         )
     encoder = load_encoder(checkpoint, device="cpu", config_file=config_file)
-    probe = pictures_of(probe_folder, encoder) if probe_folder is not None else smooth_pictures(encoder.input_size)
+    probe = images_of(probe_folder, encoder) if probe_folder is not None else smooth_images(encoder.input_size)
     comparison = Comparison(encoder, probe, normalization)
     metadata = describe_export(encoder, normalization, data_license=data_license, weights_license=weights_license)
     program = exported_program(encoder, normalization)

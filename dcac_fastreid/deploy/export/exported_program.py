@@ -1,4 +1,4 @@
-"""An encoder as one graph of PyTorch's: pictures in, unit features out, any batch size. B pictures, D feature width."""
+"""An encoder as one graph of PyTorch's: images in, unit features out, any batch size. B images, D feature width."""
 
 import copy
 
@@ -18,13 +18,13 @@ class UnitFeatures(nn.Module):
 
     Args:
         model: as Encoder.model; stays as it is, its weights are shared.
-        normalization: "inside": pictures are RGB in [0, 255]. "outside": their pixels are normalised already.
+        normalization: "inside": images are RGB in [0, 255]. "outside": their pixels are normalised already.
     """
 
     def __init__(self, model: nn.Module, normalization: str):
         super().__init__()
         self.model = copy.copy(model)
-        # fast-reid's own moves the pictures to the device that the model lies on now: a graph would do so for ever.
+        # fast-reid's own moves the images to the device that the model lies on now: a graph would do so for ever.
         self.model.preprocess_image = lambda batch: batch["images"]
         self.normalization = normalization
         self.eval()

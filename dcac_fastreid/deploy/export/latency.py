@@ -11,7 +11,7 @@ ROUNDS = 10  # after one that is not counted
 
 
 class Latency(NamedTuple):
-    """Seconds per picture: the median of ROUNDS calls, and their quartiles."""
+    """Seconds per image: the median of ROUNDS calls, and their quartiles."""
 
     median: float
     low: float
@@ -22,18 +22,18 @@ class Latency(NamedTuple):
         return f"{1e3 * self.median:.2f} ({1e3 * self.low:.2f} to {1e3 * self.high:.2f})"
 
 
-def time_in_turns(ways: list[Callable[[], Tensor]], pictures: int) -> list[Latency]:
+def time_in_turns(ways: list[Callable[[], Tensor]], images: int) -> list[Latency]:
     """Of each way, in the same order; they take turns, so that what else the machine does slows all of them alike.
 
     Args:
-        pictures: that one call computes.
+        images: that one call computes.
     """
     seconds = [[] for _ in ways]
     for _ in range(1 + ROUNDS):
         for way, taken in zip(ways, seconds, strict=True):
             begin = time.perf_counter()
             way()
-            taken.append((time.perf_counter() - begin) / pictures)
+            taken.append((time.perf_counter() - begin) / images)
     return [_latency(taken[1:]) for taken in seconds]
 
 

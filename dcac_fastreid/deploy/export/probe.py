@@ -1,4 +1,4 @@
-"""The pictures on which an exported encoder must agree with PyTorch. N pictures, (H, W) input size."""
+"""The images on which an exported encoder must agree with PyTorch. N images, (H, W) input size."""
 
 import os
 from pathlib import Path
@@ -16,17 +16,17 @@ from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 
 DRAWN, SEED = 32, 0
-GRIDS = ((4, 2), (16, 8))  # a picture is coarse patches of colour, and finer ones on them
+GRIDS = ((4, 2), (16, 8))  # an image is coarse patches of colour, and finer ones on them
 MOST = 256  # of a folder: a whole gallery would take hours
 LEAST = 3  # each ranks the others
 
 
 class Probe(NamedTuple):
     images: Tensor  # (N, 3, H, W), float, RGB in [0, 255]
-    what: str  # for sentences: "32 smooth random pictures (seed 0)"
+    what: str  # for sentences: "32 smooth random images (seed 0)"
 
 
-def smooth_pictures(size: tuple[int, int]) -> Probe:
+def smooth_images(size: tuple[int, int]) -> Probe:
     """Patches of random colours that flow into each other: no data needed, the same everywhere, far from one another."""
     generator = torch.Generator().manual_seed(SEED)
     layers = [
@@ -34,27 +34,27 @@ def smooth_pictures(size: tuple[int, int]) -> Probe:
         for grid in GRIDS
     ]
     images = (255 * (layers[0] + 0.5 * (layers[1] - 0.5))).round().clamp(0, 255)
-    return Probe(images, f"{DRAWN} smooth random pictures (seed {SEED})")
+    return Probe(images, f"{DRAWN} smooth random images (seed {SEED})")
 
 
-def pictures_of(folder: str | Path, encoder: Encoder) -> Probe:
-    """The pictures in a folder and below it, as the encoder takes them.
+def images_of(folder: str | Path, encoder: Encoder) -> Probe:
+    """The images in a folder and below it, as the encoder takes them.
 
     Of more than MOST, so many at equal distances in the order of their names.
 
-    Raises: InputError: no such folder, too few pictures, or one that cannot be read.
+    Raises: InputError: no such folder, too few images, or one that cannot be read.
     """
     files = pictures_in(as_path(folder, "the folder of the probe"))
     if len(files) < LEAST:
         raise InputError(
-            f"{folder} holds {len(files)} pictures; a probe needs {LEAST} at least, since each ranks the others"
+            f"{folder} holds {len(files)} images; a probe needs {LEAST} at least, since each ranks the others"
         )
     count = min(len(files), MOST)
     chosen = [str(files[index * len(files) // count]) for index in range(count)]
-    if damaged := data.unreadable_pictures(chosen, "the probe"):
+    if damaged := data.unreadable_images(chosen, "the probe"):
         raise InputError(
-            f"{len(damaged)} of {count} pictures cannot be read: {shown(damaged)}; take them out of {folder}"
+            f"{len(damaged)} of {count} images cannot be read: {shown(damaged)}; take them out of {folder}"
         )
     images = [encoder_input(file, encoder.transform, encoder.input_size) for file in chosen]
     of = "" if count == len(files) else f" of the {len(files)}"
-    return Probe(torch.stack(images), f"{count}{of} pictures in {os.path.basename(os.path.realpath(folder))}")
+    return Probe(torch.stack(images), f"{count}{of} images in {os.path.basename(os.path.realpath(folder))}")

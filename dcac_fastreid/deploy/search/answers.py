@@ -43,7 +43,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Answer:
-    """photo: the one that asks. hits: at least one, the most similar first. hint: a sentence where `photo` is no crop."""
+    """photo: the query. hits: at least one, the most similar first. hint: a sentence where `photo` is no crop."""
 
     photo: Path
     hits: list[Hit]
@@ -93,11 +93,11 @@ def explain_calibration(calibration: Calibration, gallery: int, before: str) -> 
     name = calibration.validation["name"]
     return [
         f"Above the threshold, {calibration.threshold:.3f}: alike enough to be looked at. At most "
-        f"{_percent(calibration.false_match_rate)} of the comparisons of two different persons get there (the false-match rate), "
+        f"{_percent(calibration.false_match_rate)} of the comparisons of two different people get there (the false-match rate), "
         f"and {_percent(calibration.true_match_rate)} of those of one person, in {name}. A search makes {gallery:,} comparisons: "
-        f"{mean:.2g} photos of strangers are expected above the threshold in the mean; of the pictures of {name}, each searched "
-        f"among those of the other persons, {_percent(calibration.false_searches)} find somebody nevertheless.",
-        f"Same person: the chance that a photo shows the person asked for, if it was {before} (--prior). It can be small above "
+        f"{mean:.2g} photos of strangers are expected above the threshold in the mean; of the images of {name}, each searched "
+        f"among those of the other people, {_percent(calibration.false_searches)} find somebody nevertheless.",
+        f"Same person: the chance that a photo shows the person of the query, if it was {before} (--prior). It can be small above "
         "the threshold, where strangers are expected too. Neither figure is a proof: look at the photos.",
         f"All this holds for photos like those of {name}; of another place or camera it may be wrong.",
     ]
@@ -109,21 +109,21 @@ def describe_calibration(calibration: Calibration, gallery: int) -> str:
     mean, one_or_more = calibration.expected_false_matches(gallery)
     places = "by different cameras" if on["cameras_known"] else "that are no near-duplicates"
     return (
-        f"Calibrated on {on['name']}: {on['persons']:,} persons, {on['pictures']:,} pictures, {on['genuine_pairs']:,} pairs of "
-        f"one person {places}, {on['impostor_pairs']:,} pairs of two persons. All this holds "
-        "only if these are persons whom no training has seen.\n"
+        f"Calibrated on {on['name']}: {on['persons']:,} people, {on['pictures']:,} images, {on['genuine_pairs']:,} pairs of "
+        f"one person {places}, {on['impostor_pairs']:,} pairs of two people. All this holds "
+        "only if these are people whom no training has seen.\n"
         f"{_other_rate_than_asked(calibration)}"
-        f"Threshold {calibration.threshold:.3f}: at most {_percent(calibration.false_match_rate)} of the pairs of two persons "
+        f"Threshold {calibration.threshold:.3f}: at most {_percent(calibration.false_match_rate)} of the pairs of two people "
         f"are above it, the false-match rate, and {_percent(calibration.true_match_rate)} of the pairs of one "
-        f"person. On persons held out (two halves, each by the threshold of the other; the mean of both): "
+        f"person. On people held out (two halves, each by the threshold of the other; the mean of both): "
         f"{_percent(held_out['false_match_rate'])} and "
         f"{_percent(held_out['true_match_rate'])}; the probability's Brier score {held_out['brier_score']:.3f} (0.25 knows "
         f"nothing), its calibration error {held_out['calibration_error']:.3f}.\n"
         f"{_other_rates(calibration)}"
         f"The false-match rate is per comparison. A search compares with {gallery:,} photos: for a person who is on none of "
         f"them {mean:.2g} photos are expected above the threshold in the mean, and one or more in {_percent(one_or_more)} of the "
-        "searches (if comparisons were independent; as they share a photo, in fewer). Measured: of the pictures of "
-        f"{on['name']}, each searched among those of the other persons, {_percent(calibration.false_searches)} find one or more."
+        "searches (if comparisons were independent; as they share a photo, in fewer). Measured: of the images of "
+        f"{on['name']}, each searched among those of the other people, {_percent(calibration.false_searches)} find one or more."
     )
 
 

@@ -1,6 +1,6 @@
 """From a similarity to "the same person?": a threshold at a stated false-match rate, and a probability.
 
-Rates are per comparison of two pictures, not per search; of searches see expected_false_matches and false_searches.
+Rates are per comparison of two images, not per search; of searches see expected_false_matches and false_searches.
 """
 
 import math
@@ -33,7 +33,7 @@ Pairs = Annotated[int, Must("a whole number from 1 to 2^63", lambda number: 0 < 
 
 
 class Validation(TypedDict):
-    """The pictures of known persons that were calibrated on."""
+    """The images of known people that were calibrated on."""
 
     name: str
     persons: Count
@@ -50,7 +50,7 @@ class OperatingPoint(TypedDict):
 
 
 class HeldOut(TypedDict):
-    """Of persons whom threshold and slope were not made from, the mean of two halves."""
+    """Of people whom threshold and slope were not made from, the mean of two halves."""
 
     false_match_rate: Share
     true_match_rate: Share
@@ -60,15 +60,15 @@ class HeldOut(TypedDict):
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a similarity s of two pictures means, by one encoder, for pictures like those of a validation set.
+    """What a similarity s of two images means, by one encoder, for images like those of a validation set.
 
     encoder: its identity.
     asked_rate: the false-match rate that was asked for, or the default. false_match_rate: the one that is stated.
-    threshold: from here on at most this share of the pairs of two persons lies.
+    threshold: from here on at most this share of the pairs of two people lies.
     true_match_rate: the share of the pairs of one person that lies there.
     other_rates: false_match_rate, threshold and true_match_rate of those of RATES that the pairs can tell.
     slope, intercept: of ln(likelihood ratio) = slope * s + intercept.
-    false_searches: the share of the validation pictures that reach it with one or more of the pictures of all other persons.
+    false_searches: the share of the validation images that reach it with one or more of the images of all other people.
     """
 
     encoder: Identity
@@ -86,7 +86,7 @@ class Calibration:
     def log_likelihood_ratio(self, similarity: np.ndarray) -> np.ndarray:
         """ln of how many times likelier it is in a pair of one person than in a pair of two.
 
-        Never more than the numbers of pairs can show: of a thousand pairs of two persons, none can tell that such a similarity
+        Never more than the numbers of pairs can show: of a thousand pairs of two people, none can tell that such a similarity
         is rarer than one in a thousand.
         """
         lowest, highest = (
@@ -96,12 +96,12 @@ class Calibration:
         return np.clip(self.slope * np.asarray(similarity, dtype=np.float64) + self.intercept, lowest, highest)
 
     def probability(self, similarity: np.ndarray, prior: float) -> np.ndarray:
-        """That both pictures show one person, if `prior`, in (0, 1), is the probability before they were compared."""
+        """That both images show one person, if `prior`, in (0, 1), is the probability before they were compared."""
         return _sigmoid(self.log_likelihood_ratio(similarity) + math.log(prior / (1 - prior)))
 
     def expected_false_matches(self, gallery: int) -> tuple[float, float]:
         """In a search of so many photos for somebody who is on none: the mean number of false matches, and the probability
-        of one or more if comparisons were independent. They are not, as they share a picture: it is one or more less often."""
+        of one or more if comparisons were independent. They are not, as they share an image: it is one or more less often."""
         return gallery * self.false_match_rate, 1 - (1 - self.false_match_rate) ** gallery
 
 
@@ -111,7 +111,7 @@ def calibrate(
     """Counts all pairs of known people, sets the threshold and fits the probability.
 
     Args: features: (n, D), rows of length 1, of `people.paths`. encoder: its identity. false_match_rate: as `check_people`.
-    Raises: InputError: as `check_people`, or features that do not tell persons apart or are not finite.
+    Raises: InputError: as `check_people`, or features that do not tell people apart or are not finite.
     """
     asked_rate = DEFAULT_RATE if false_match_rate is None else false_match_rate
     false_match_rate = check_people(people, false_match_rate)
@@ -119,20 +119,20 @@ def calibrate(
         raise InputError(
             f"{encoder['checkpoint']} gives features of {people.name} that are no finite numbers; take an earlier checkpoint"
         )
-    halves = halves_of(people.persons, people.places)
-    counts = count_pairs(features, people.persons, people.places, halves)
+    halves = halves_of(people.identities, people.places)
+    counts = count_pairs(features, people.identities, people.places, halves)
     genuine, impostor = counts.genuine.sum(axis=0), counts.impostor.sum(axis=0)
     slope, intercept = _fit(genuine, impostor)
     if slope <= 0:
         raise InputError(
-            f"by this checkpoint, pictures of one person in {people.name} are not more alike than pictures of two; nothing can "
-            "be calibrated: is it trained, and are the pictures sorted by person?"
+            f"by this checkpoint, images of one person in {people.name} are not more alike than images of two; nothing can "
+            "be calibrated: is it trained, and are the images sorted by person?"
         )
     return Calibration(
         encoder=encoder,
         validation={
             "name": people.name,
-            "persons": len(np.unique(people.persons)),
+            "persons": len(np.unique(people.identities)),
             "pictures": len(people.paths),
             "cameras_known": people.cameras_known,
             "genuine_pairs": int(genuine.sum()),
@@ -162,7 +162,7 @@ def _fit(genuine: np.ndarray, impostor: np.ndarray) -> tuple[float, float]:
     """Platt's logistic regression on the similarity, both kinds of pairs with the same weight: so its logit is ln(likelihood
     ratio), and a prior can be added to it.
 
-    On held-out persons of three drawn domains, with two trained encoders, polynomials, the inverse hyperbolic tangent and
+    On held-out people of three synthetic domains, with two trained encoders, polynomials, the inverse hyperbolic tangent and
     isotonic regression were no better.
     """
     from sklearn.linear_model import LogisticRegression  # late: it takes a second
@@ -178,7 +178,7 @@ def _fit(genuine: np.ndarray, impostor: np.ndarray) -> tuple[float, float]:
 
 
 def _held_out(counts: PairCounts, rate: float) -> HeldOut:
-    """Each half of the persons by the threshold and the probability of the other; the mean of both.
+    """Each half of the people by the threshold and the probability of the other; the mean of both.
 
     The errors are of the probability at a prior of 1/2, both kinds of pairs having the same weight: the Brier score (0 is
     perfect, 0.25 what a constant 1/2 has), and the mean gap between the probability said and the share that it came true.

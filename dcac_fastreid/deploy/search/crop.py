@@ -36,7 +36,7 @@ def describe_no_crops(photos: list[Path]) -> list[str]:
     if not found:
         return []
     return [
-        f"no crops of one person (wider than tall, or far larger): {counted(len(found), 'picture')}, {shown(found)}; people on "
+        f"no crops of one person (wider than tall, or far larger): {counted(len(found), 'image')}, {shown(found)}; people on "
         "them will hardly be found: cut them out first"
     ]
 

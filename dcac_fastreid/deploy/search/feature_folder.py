@@ -37,13 +37,13 @@ class FeatureFolder:
     notes: list[str] = field(default_factory=list)
 
     @property
-    def pictures(self) -> Path:
+    def images(self) -> Path:
         """The folder of the photos, when the features were made."""
         return Path(self.content["pictures"])
 
     @property
     def paths(self) -> list[str]:
-        """Of the photos, below `pictures`, N."""
+        """Of the photos, below `images`, N."""
         return self.content["paths"]
 
     @property
@@ -58,9 +58,9 @@ class FeatureFolder:
 
     def report(self) -> str:
         """Sentences for who made it."""
-        lines = [f"{self.folder}: {counted(len(self.paths), 'picture')}, features {self.features.shape[1]} wide"]
+        lines = [f"{self.folder}: {counted(len(self.paths), 'image')}, features {self.features.shape[1]} wide"]
         if left_out := self.content["unreadable"]:
-            lines.append(f"left out, as they cannot be read: {counted(len(left_out), 'picture')}, {shown(left_out)}")
+            lines.append(f"left out, as they cannot be read: {counted(len(left_out), 'image')}, {shown(left_out)}")
         if self.content["selected_on"]:
             picked_by = ", ".join(self.content["selected_on"])
             lines.append(
@@ -70,16 +70,16 @@ class FeatureFolder:
 
 
 def extract_folder(
-    extract: FeatureExtractor, pictures: str | Path, output: str | Path, *, skip_unreadable: bool = False
+    extract: FeatureExtractor, images: str | Path, output: str | Path, *, skip_unreadable: bool = False
 ) -> FeatureFolder:
-    """Makes the index of all pictures in a folder and below it, index.safetensors in the folder `output`.
+    """Makes the index of all images in a folder and below it, index.safetensors in the folder `output`.
 
     Whole or not at all: an earlier index stays until the new one takes its place. A calibration of another checkpoint, or one
     that cannot be read, is removed.
 
-    Raises: InputError: no pictures, some that cannot be read, or an output that cannot be written or lies in the pictures.
+    Raises: InputError: no images, some that cannot be read, or an output that cannot be written or lies in the images.
     """
-    made = features_of_folder(extract, pictures, output, skip_unreadable=skip_unreadable)
+    made = features_of_folder(extract, images, output, skip_unreadable=skip_unreadable)
     write_index_file(made.folder, made.features, made.content)
     if remove_calibration_of_others(made.folder, made.content["encoder"]):
         made.notes.append(
@@ -89,11 +89,11 @@ def extract_folder(
 
 
 def features_of_folder(
-    extract: FeatureExtractor, pictures: str | Path, output: str | Path, *, skip_unreadable: bool = False
+    extract: FeatureExtractor, images: str | Path, output: str | Path, *, skip_unreadable: bool = False
 ) -> FeatureFolder:
     """As extract_folder, but writes nothing: for a folder `output` that is to come."""
-    output, pictures = check_output(output, pictures), Path(pictures)
-    files, left_out = readable(pictures_in(pictures), skip=skip_unreadable, what="pictures")
+    output, images = check_output(output, images), Path(images)
+    files, left_out = readable(pictures_in(images), skip=skip_unreadable, what="images")
     states = [state_of(file) for file in files]
     hashes = file_hashes(files, keep=False)
     features = extract(files, progress="features").numpy()
@@ -102,12 +102,12 @@ def features_of_folder(
         "encoder": encoder.identity(),
         "selected_on": encoder.selected_on,  # data sets whose test metric picked the checkpoint: no fair test on them
         "precision": extract.precision,
-        "pictures": os.path.realpath(pictures),
+        "pictures": os.path.realpath(images),
         "checkpoint_file": os.path.realpath(encoder.file),
         "config_file": os.path.realpath(encoder.config_file) if encoder.config_file else None,
         "versions": describe_versions(),
-        "unreadable": [file.relative_to(pictures).as_posix() for file in left_out],
-        "paths": [file.relative_to(pictures).as_posix() for file in files],
+        "unreadable": [file.relative_to(images).as_posix() for file in left_out],
+        "paths": [file.relative_to(images).as_posix() for file in files],
         "bytes": [size for size, _ in states],
         "modified": [time for _, time in states],
         "sha256": [hashes[str(file)] for file in files],
@@ -150,14 +150,14 @@ def index_command(folder: Path, content: Mapping | None = None, *, gallery: str 
     return printable(shlex.join(words))
 
 
-def check_output(folder: str | Path, pictures: str | Path) -> Path:
+def check_output(folder: str | Path, images: str | Path) -> Path:
     """Asks, before the work whose result it shall take, whether a folder can be made or written; makes nothing.
 
-    Raises: InputError: it cannot, it lies in the folder of the pictures, or a name of ours is there and no file.
+    Raises: InputError: it cannot, it lies in the folder of the images, or a name of ours is there and no file.
     """
-    folder, pictures = as_path(folder, "the output folder"), as_path(pictures, "the folder of the pictures")
+    folder, images = as_path(folder, "the output folder"), as_path(images, "the folder of the images")
     check_writable(folder, "the features shall go to")
-    check_outside(folder, "the features shall go to", pictures)
+    check_outside(folder, "the features shall go to", images)
     refuse_no_files(*(folder / name for name in (FILE, *TABLES)))
     return folder
 
@@ -173,7 +173,7 @@ def check_outside(folder: str | Path, leads_to: str, *others: str | Path) -> Non
 
 
 def state_of(file: Path) -> tuple[int, int]:
-    """Size in bytes and time of the last change in nanoseconds: with another one, the picture may be another."""
+    """Size in bytes and time of the last change in nanoseconds: with another one, the image may be another."""
     status = file.stat()
     return status.st_size, status.st_mtime_ns
 

@@ -20,7 +20,7 @@ def write_tables(made: FeatureFolder) -> None:
     """Writes the three files.
 
     features.npy: (N, D), float32, rows of length 1. index.csv: of each row the path below the folder, size in bytes, time of
-    change (nanoseconds) and SHA-256 of its picture. info.json: of which checkpoint and pictures they are.
+    change (nanoseconds) and SHA-256 of its image. info.json: of which checkpoint and images they are.
 
     All are on the disk before the first one takes its place; info.json is the last one, and without it they are not whole.
 

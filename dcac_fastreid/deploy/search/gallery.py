@@ -20,8 +20,8 @@ class Gallery:
     second copy lies on the disk.
 
     Attributes:
-        pictures: the folder of the photos. photos: those that are searched. content: of the index, see index_file.
-        gone, changed: those that are left out. added: pictures in the folder that the index does not know.
+        images: the folder of the photos. photos: those that are searched. content: of the index, see index_file.
+        gone, changed: those that are left out. added: images in the folder that the index does not know.
     Raises: InputError: no such folder, or all its photos are gone or have changed.
     """
 
@@ -29,8 +29,8 @@ class Gallery:
         import faiss
 
         stored = read_feature_folder(folder)
-        self.folder, self.pictures, self.content = stored.folder, stored.pictures, stored.content
-        files = [stored.pictures / path for path in stored.paths]
+        self.folder, self.images, self.content = stored.folder, stored.images, stored.content
+        files = [stored.images / path for path in stored.paths]
         self.gone = [file for file in files if not file.is_file()]
         self.changed = _changed(files, stored.states, stored.hashes)
         left_out = {*self.gone, *self.changed}
@@ -39,12 +39,12 @@ class Gallery:
         if not self.photos:
             again = index_command(self.folder, self.content, gallery="PHOTOS")
             raise InputError(
-                f"of the photos of the index {folder}, {len(self.gone)} are gone from {stored.pictures} and "
+                f"of the photos of the index {folder}, {len(self.gone)} are gone from {stored.images} and "
                 f"{len(self.changed)} have changed ({shown(stored.paths)}), none is left; make the index again, of the folder "
                 f"where they lie now: {again}"
             )
-        known = {*files, *(stored.pictures / path for path in stored.content["unreadable"])}
-        self.added = [file for file in pictures_in(stored.pictures) if file not in known]
+        known = {*files, *(stored.images / path for path in stored.content["unreadable"])}
+        self.added = [file for file in pictures_in(stored.images) if file not in known]
         self._index = faiss.IndexFlatIP(stored.features.shape[1])  # inner product: of unit rows, the cosine
         self._index.add(np.ascontiguousarray(stored.features[fresh], dtype=np.float32))
 

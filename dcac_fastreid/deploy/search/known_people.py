@@ -1,4 +1,4 @@
-"""Pictures of which it is known who is on them, to calibrate on. n pictures."""
+"""Images of which it is known who is on them, to calibrate on. n images."""
 
 import os
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 
 from dcac_fastreid import data
 from dcac_fastreid.arguments import as_path
-from dcac_fastreid.data.near_duplicates import look_hashes, near_duplicate_groups
+from dcac_fastreid.data.near_duplicates import near_duplicate_groups, perceptual_hashes
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.data.readers.photos import check_cameras, read_photos
 from dcac_fastreid.data.readers.read_dataset import read_dataset
@@ -21,15 +21,15 @@ from dcac_fastreid.errors import InputError
 
 @dataclass(frozen=True)
 class KnownPeople:
-    """persons, places: (n,), whole numbers.
+    """identities, places: (n,), whole numbers.
 
-    Two pictures of a person at one place say little about how alike the person's pictures are elsewhere. Places are the
+    Two images of a person at one place say little about how alike the person's images are elsewhere. Places are the
     cameras; where these are unknown, groups of near-duplicates.
     """
 
     name: str
     paths: list[Path]
-    persons: np.ndarray
+    identities: np.ndarray
     places: np.ndarray
     cameras_known: bool
 
@@ -37,9 +37,9 @@ class KnownPeople:
 def people_in_folder(folder: str | Path, *, skip_unreadable: bool = False) -> KnownPeople:
     """A folder for each person, PERSON/*.jpg, with cameras in the file names or without.
 
-    Raises: InputError: no such folder, no persons in it, cameras of some photos alone, pictures that cannot be read.
+    Raises: InputError: no such folder, no people in it, cameras of some photos alone, images that cannot be read.
     """
-    folder = as_path(folder, "the folder of the persons")
+    folder = as_path(folder, "the folder of the people")
     check_folder(folder, "a folder with one for each person")
     photos, notes = read_photos(folder)
     warn_of_passed_over(notes)
@@ -49,10 +49,10 @@ def people_in_folder(folder: str | Path, *, skip_unreadable: bool = False) -> Kn
 
 
 def people_of_dataset(name: str, root: str = "", *, skip_unreadable: bool = False) -> KnownPeople:
-    """Query and gallery of a data set in a data root, whose persons no training sees; distractors are left out.
+    """Query and gallery of a data set in a data root, whose people no training sees; distractors are left out.
 
     Args: root: as DATASETS.ROOT.
-    Raises: InputError: no such data set, one that is not complete, pictures that cannot be read.
+    Raises: InputError: no such data set, one that is not complete, images that cannot be read.
     """
     try:
         dataset = read_dataset(name, data.data_root(root))
@@ -69,12 +69,12 @@ def _known(name: str, items: Sequence[tuple], skip_unreadable: bool) -> KnownPeo
     left, _ = readable([Path(path) for path, _, _ in items], skip=skip_unreadable, what=name)
     left = set(left)
     items = [item for item in items if Path(item[0]) in left]
-    paths, persons, cameras = ([item[part] for item in items] for part in range(3))
+    paths, identities, cameras = ([item[part] for item in items] for part in range(3))
     cameras_known = None not in cameras
     if cameras_known:
         places = np.unique(np.array(cameras), return_inverse=True)[1]
     else:
-        hashes = look_hashes(paths)
+        hashes = perceptual_hashes(paths)
         places = near_duplicate_groups([hashes.get(path) for path in paths])
-    numbers = np.unique(np.array(persons), return_inverse=True)[1]
+    numbers = np.unique(np.array(identities), return_inverse=True)[1]
     return KnownPeople(name, [Path(path) for path in paths], numbers, places, cameras_known)

@@ -1,7 +1,7 @@
-"""How alike are two pictures of one person, and of two? Counted over all pairs, by similarity. n pictures, D feature width.
+"""How alike are two images of one person, and of two? Counted over all pairs, by similarity. n images, D feature width.
 
 Counted in small steps, all else, threshold, probability and errors, follows from a few thousand numbers, whatever the
-number of pairs: 16,000 pictures have 128 million.
+number of pairs: 16,000 images have 128 million.
 """
 
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from tqdm import tqdm
 
 STEPS = 20_000  # of 0.0001, from -1 to 1
 CENTERS = (np.arange(STEPS) + 0.5) * 2 / STEPS - 1
-BLOCK = 256  # pictures at a time, against all
+BLOCK = 256  # images at a time, against all
 BETWEEN = 2
 
 
 @dataclass(frozen=True)
 class PairCounts:
-    """Numbers of pairs by step of their similarity, for two halves of the persons.
+    """Numbers of pairs by step of their similarity, for two halves of the people.
 
     genuine: (2, STEPS), pairs of one person at two places, in each half.
-    impostor: (3, STEPS), pairs of two persons, both of the first half, of the second, one of each.
-    nearest_stranger: (n,), for each picture the step of the picture of another person that is most similar to it.
+    impostor: (3, STEPS), pairs of two people, both of the first half, of the second, one of each.
+    nearest_stranger: (n,), for each image the step of the image of another person that is most similar to it.
     """
 
     genuine: np.ndarray
@@ -29,24 +29,24 @@ class PairCounts:
     nearest_stranger: np.ndarray
 
 
-def halves_of(persons: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """(n,), 0 or 1: the half of each picture's person. Each half gets as many persons with a genuine pair."""
-    pairs = {person: len(np.unique(places[persons == person])) > 1 for person in np.unique(persons)}
+def halves_of(identities: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """(n,), 0 or 1: the half of each image's person. Each half gets as many people with a genuine pair."""
+    pairs = {person: len(np.unique(places[identities == person])) > 1 for person in np.unique(identities)}
     ordered = sorted(pairs, key=lambda person: not pairs[person])  # stable: by number among equals
     half = {person: place % 2 for place, person in enumerate(ordered)}
-    return np.array([half[person] for person in persons])
+    return np.array([half[person] for person in identities])
 
 
-def count_pairs(features: np.ndarray, persons: np.ndarray, places: np.ndarray, halves: np.ndarray) -> PairCounts:
-    """Counts every pair once. Pairs of one person at one place are left out; pairs of two persons all count.
+def count_pairs(features: np.ndarray, identities: np.ndarray, places: np.ndarray, halves: np.ndarray) -> PairCounts:
+    """Counts every pair once. Pairs of one person at one place are left out; pairs of two people all count.
 
-    Args: features: (n, D), rows of length 1. persons, places, halves: (n,); a person is in one half.
+    Args: features: (n, D), rows of length 1. identities, places, halves: (n,); a person is in one half.
     """
     counts = np.zeros((2 + 3) * STEPS, dtype=np.int64)
     nearest = np.zeros(len(features), dtype=np.int64)
     for begin in tqdm(range(0, len(features), BLOCK), desc="pairs", unit="block", disable=None, leave=False):
         rows, columns = slice(begin, begin + BLOCK), slice(begin, None)
-        same = persons[rows, None] == persons[None, columns]
+        same = identities[rows, None] == identities[None, columns]
         later = np.triu(np.ones(same.shape, dtype=bool), k=1)
         counted = later & (~same | (places[rows, None] != places[None, columns]))
         half = np.where(halves[rows, None] == halves[None, columns], halves[None, columns], BETWEEN)

@@ -102,7 +102,7 @@ def calibrate_index(
     config_file: str | Path | None = None,
     device: str | None = None,
 ) -> tuple[Calibration, Gallery]:
-    """Calibrates an index on pictures of known people, and writes that into its folder.
+    """Calibrates an index on images of known people, and writes that into its folder.
 
     Args: as Search; false_match_rate: as `check_people`.
     Raises: InputError: as Search and `calibrate`; an earlier calibration stays as it was.

@@ -1,4 +1,4 @@
-"""Which false-match rate can photos of known persons state, and how many more would another one need?"""
+"""Which false-match rate can photos of known people state, and how many more would another one need?"""
 
 import math
 
@@ -12,9 +12,9 @@ DEFAULT_RATE = 0.001  # where nobody asks for another and the pairs can state it
 LOWEST_RATE = 1e-9  # it needs a quarter of a million photos
 HIGHEST_RATE = 0.5  # what half of the strangers reach is no threshold
 # "Rule of 30" (Doddington et al., 2000): with 30 errors the true rate is, at 90 % confidence, within 30 % of the measured one.
-# It holds for independent pairs; pairs of the same few persons are not, hence the rates on held-out persons beside it.
+# It holds for independent pairs; pairs of the same few people are not, hence the rates on held-out people beside it.
 FEWEST_FALSE_MATCHES = 30
-FEWEST_PERSONS = 4  # two for each half
+FEWEST_IDENTITIES = 4  # two for each half
 
 
 def check_rate(false_match_rate: float | None) -> None:
@@ -33,18 +33,18 @@ def check_people(people: KnownPeople, false_match_rate: float | None) -> float:
     Args:
         false_match_rate: None for DEFAULT_RATE or, where the pairs cannot tell that, the smallest that they can. One that is
             named is stated or refused: whoever names a figure will build on it.
-    Raises: InputError: no rate, or too few persons or pairs to state it.
+    Raises: InputError: no rate, or too few people or pairs to state it.
     """
     check_rate(false_match_rate)
-    pictures = [np.flatnonzero(people.persons == person) for person in np.unique(people.persons)]
-    with_pairs = sum(len(np.unique(people.places[own])) > 1 for own in pictures)
-    if with_pairs < FEWEST_PERSONS:
+    images = [np.flatnonzero(people.identities == person) for person in np.unique(people.identities)]
+    with_pairs = sum(len(np.unique(people.places[own])) > 1 for own in images)
+    if with_pairs < FEWEST_IDENTITIES:
         places = "by different cameras" if people.cameras_known else "that are no near-duplicates"
         raise InputError(
-            f"{people.name} has {with_pairs} persons with two pictures {places}, calibrating needs {FEWEST_PERSONS} at least; "
-            "add persons"
+            f"{people.name} has {with_pairs} people with two images {places}, calibrating needs {FEWEST_IDENTITIES} at least; "
+            "add people"
         )
-    pairs = math.comb(len(people.persons), 2) - sum(math.comb(len(own), 2) for own in pictures)  # of two persons
+    pairs = math.comb(len(people.identities), 2) - sum(math.comb(len(own), 2) for own in images)  # of two people
     rate = DEFAULT_RATE if false_match_rate is None else false_match_rate
     if can_tell(rate, pairs):
         return rate
@@ -52,30 +52,30 @@ def check_people(people: KnownPeople, false_match_rate: float | None) -> float:
     if false_match_rate is None and possible < HIGHEST_RATE:
         return possible
     instead = f"state {possible:g} or more, or " if possible < HIGHEST_RATE else ""
-    raise InputError(f"{why_not(rate, pairs, len(pictures), len(people.persons), people.name)}; {instead}add photos")
+    raise InputError(f"{why_not(rate, pairs, len(images), len(people.identities), people.name)}; {instead}add photos")
 
 
 def can_tell(rate: float, pairs: int) -> bool:
-    """Whether so many pairs of two persons can tell a false-match rate."""
+    """Whether so many pairs of two people can tell a false-match rate."""
     return pairs * rate > FEWEST_FALSE_MATCHES - 1e-6  # of rounding
 
 
-def why_not(rate: float, pairs: int, persons: int, pictures: int, name: str) -> str:
-    """The sentence on a rate that so many pairs of two persons cannot tell, and how many more photos it needs."""
+def why_not(rate: float, pairs: int, identities: int, images: int, name: str) -> str:
+    """The sentence on a rate that so many pairs of two people cannot tell, and how many more photos it needs."""
     needed = math.ceil(FEWEST_FALSE_MATCHES / rate - 1e-6)
     return (
-        f"a false-match rate of {rate:g} cannot be told from the {pairs:,} pairs of two persons in {name}: it needs {needed:,} "
-        f"pairs, of which {FEWEST_FALSE_MATCHES} then match, so about {more_pictures(needed, pairs, persons, pictures):,} photos "
-        "more, of other persons, as many of each as now"
+        f"a false-match rate of {rate:g} cannot be told from the {pairs:,} pairs of two people in {name}: it needs {needed:,} "
+        f"pairs, of which {FEWEST_FALSE_MATCHES} then match, so about {more_images(needed, pairs, identities, images):,} photos "
+        "more, of other people, as many of each as now"
     )
 
 
-def more_pictures(needed: int, pairs: int, persons: int, pictures: int) -> int:
-    """How many more make so many pairs of two persons, if they are of other persons and as many of each as now in the mean.
+def more_images(needed: int, pairs: int, identities: int, images: int) -> int:
+    """How many more make so many pairs of two people, if they are of other people and as many of each as now in the mean.
 
-    With m a person, a more pictures make a (pictures) + a (a - m) / 2 pairs more.
+    With m a person, a more images make a (images) + a (a - m) / 2 pairs more.
     """
-    b = 2 * pictures - pictures / persons
+    b = 2 * images - images / identities
     return math.ceil((math.sqrt(b * b + 8 * (needed - pairs)) - b) / 2)
 
 

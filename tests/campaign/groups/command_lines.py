@@ -22,7 +22,7 @@ WORKING: dict[str, tuple[str, ...]] = {
         BASELINE,
         "--eval-only",
         "DATASETS.ROOT",
-        "{world}",
+        "{data_root}",
         "OUTPUT_DIR",
         "out",
         "MODEL.WEIGHTS",
@@ -35,24 +35,31 @@ WORKING: dict[str, tuple[str, ...]] = {
     "export_model": ("--checkpoint", CHECKPOINT, "--output", "out", "--format", "torch-export"),
     "export_weights": ("--config-file", BASELINE, "--output", "out", "MODEL.WEIGHTS", CHECKPOINT),
     "convert_checkpoint": ("--input", CHECKPOINT, "--output", "out.pth"),
-    "dataset_doctor": ("{world}", "--quick"),
+    "dataset_doctor": ("{data_root}", "--quick"),
     "model_stats": ("--config-file", BASELINE, "--num-classes", "8"),
     "benchmark": ("--size", "tiny", "--device", "cpu", "--only", "ranking", "--rounds", "1", "--output", "out.json"),
     "reproduce": ("--table", "single-source", "--synthetic", "--dry-run", "--output", "out", "--seeds", "1"),
-    "visualize distances": ("--checkpoint", CHECKPOINT, "--output", "out", "DATASETS.ROOT", "{world}"),
-    "visualize ranked-lists": ("--checkpoint", CHECKPOINT, "--output", "out", "DATASETS.ROOT", "{world}"),
-    "visualize grad-cam": ("--checkpoint", CHECKPOINT, "--output", "out", "DATASETS.ROOT", "{world}"),
-    "visualize embedding": ("--checkpoint", CHECKPOINT, "--output", "out", "DATASETS.ROOT", "{world}"),
-    "visualize correlations": ("--checkpoint", CHECKPOINT, "--output", "out", "DATASETS.ROOT", "{world}"),
-    "visualize diffusion": ("--checkpoint", "{dcac}/model_final.pth", "--output", "out", "DATASETS.ROOT", "{world}"),
+    "visualize distances": ("--checkpoint", CHECKPOINT, "--output", "out", "DATASETS.ROOT", "{data_root}"),
+    "visualize ranked-lists": ("--checkpoint", CHECKPOINT, "--output", "out", "DATASETS.ROOT", "{data_root}"),
+    "visualize grad-cam": ("--checkpoint", CHECKPOINT, "--output", "out", "DATASETS.ROOT", "{data_root}"),
+    "visualize embedding": ("--checkpoint", CHECKPOINT, "--output", "out", "DATASETS.ROOT", "{data_root}"),
+    "visualize correlations": ("--checkpoint", CHECKPOINT, "--output", "out", "DATASETS.ROOT", "{data_root}"),
+    "visualize diffusion": (
+        "--checkpoint",
+        "{dcac}/model_final.pth",
+        "--output",
+        "out",
+        "DATASETS.ROOT",
+        "{data_root}",
+    ),
     "visualize curves": ("{run}", "--output", "out"),
 }
 # Without a working command here, since the work takes minutes: odd options alone.
 REFUSED = {
     "pretrain_parts": ("--parts", "--seed", "--device"),
-    "world_sheet": ("--seed", "--difficulty"),
+    "synthetic_sheet": ("--seed", "--difficulty"),
     "demo": (),
-    "rehearse": (),
+    "dry_run": (),
 }
 WRITTEN = {"--output", "--link", "--prepare"}  # options that name what is written: no devices and nothing outside
 OUTSIDE = ("~nobody/x",)
@@ -115,7 +122,7 @@ def _of_option(name: str, start: tuple[str, ...], working: tuple[str, ...], acti
 def _always(start: tuple[str, ...], name: str) -> Iterator[Case]:
     for words in (("--help",), ("--nope",), ("-x",), ("\udce9",), ("--config-file",), ("--", "--"), ("@file",)):
         yield Case("command lines", f"{name} {words}", (*start, *words), arrange)
-    if start[0] not in ("demo", "rehearse", "pretrain_parts", "world_sheet", "benchmark"):  # these work without any
+    if start[0] not in ("demo", "dry_run", "pretrain_parts", "synthetic_sheet", "benchmark"):  # these work without any
         yield Case("command lines", f"{name} alone", start, arrange)
 
 

@@ -45,7 +45,7 @@ OF_FILES: dict[str, Spoil] = {
     "a number": lambda file: file.write_text("3"),
     "noise": lambda file: file.write_bytes(random.Random(0).randbytes(3000)),
     "utf-16": lambda file: file.write_bytes(file.read_bytes().decode("latin-1").encode("utf-16")),
-    "doubled": lambda file: file.write_bytes(2 * file.read_bytes()),
+    "written twice": lambda file: file.write_bytes(2 * file.read_bytes()),
     "line ends": lambda file: file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n")),
     "null bytes": lambda file: file.write_bytes(file.read_bytes() + bytes(20)),
     "a folder": _other(lambda file: file.mkdir()),

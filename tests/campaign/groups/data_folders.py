@@ -1,4 +1,4 @@
-"""Folders of photos and of data sets that are half, messy or foreign, through every door that reads pictures."""
+"""Folders of photos and of data sets that are half, messy or foreign, through every door that reads images."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def beside(name: str, content: bytes = b"x") -> Spoil:
     return first(lambda photo: (photo.parent / name).write_bytes(content))
 
 
-def picture(mode: str, size: tuple[int, int], format: str = "PNG") -> Spoil:
+def image(mode: str, size: tuple[int, int], format: str = "PNG") -> Spoil:
     def change(photo: Path) -> None:
         from PIL import Image
 
@@ -87,14 +87,14 @@ MESSES: dict[str, Spoil] = {
     "pointer": first(lambda p: p.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")),
     "vast": first(lambda photo: photo.write_bytes(png(60_000, 60_000))),
     "no width": first(lambda photo: photo.write_bytes(png(0, 10))),
-    "one pixel": picture("RGB", (1, 1)),
-    "thin": picture("RGB", (3000, 1)),
-    "cmyk": picture("CMYK", (64, 128), "JPEG"),
-    "palette": picture("P", (64, 128)),
-    "16 bits": picture("I;16", (64, 128)),
-    "alpha": picture("RGBA", (64, 128)),
-    "float": picture("F", (64, 128), "TIFF"),
-    "1 bit": picture("1", (64, 128)),
+    "one pixel": image("RGB", (1, 1)),
+    "thin": image("RGB", (3000, 1)),
+    "cmyk": image("CMYK", (64, 128), "JPEG"),
+    "palette": image("P", (64, 128)),
+    "16 bits": image("I;16", (64, 128)),
+    "alpha": image("RGBA", (64, 128)),
+    "float": image("F", (64, 128), "TIFF"),
+    "1 bit": image("1", (64, 128)),
     "folder called photo": _special(lambda photo: photo.mkdir()),
     "pipe": _special(lambda photo: os.mkfifo(photo)),
     "link to nowhere": _special(lambda photo: photo.symlink_to("nowhere.jpg")),
@@ -131,9 +131,9 @@ def own(door: str) -> tuple[str, ...]:
     checkpoint = "{run}/model_final.pth"
     config = str(SYNTHETIC / "own_photos.yml")
     return {
-        "doctor": ("dataset_doctor", "mess"),
-        "doctor, json": ("dataset_doctor", "mess", "--json"),
-        "doctor, links": ("dataset_doctor", "mess", "--link", "linked"),
+        "check-data": ("dataset_doctor", "mess"),
+        "check-data, json": ("dataset_doctor", "mess", "--json"),
+        "check-data, links": ("dataset_doctor", "mess", "--link", "linked"),
         "train": (
             "train_net",
             "--config-file",
@@ -166,9 +166,9 @@ def own(door: str) -> tuple[str, ...]:
 
 
 DOORS = (
-    "doctor",
-    "doctor, json",
-    "doctor, links",
+    "check-data",
+    "check-data, json",
+    "check-data, links",
     "train",
     "index",
     "index, skipping",
@@ -233,14 +233,17 @@ def cases() -> Iterator[Case]:
             yield Case("photos", f"{name}, {door}", own(door), people(spoil))
         for part, config in ((f"{MARKET}/bounding_box_train", BASELINE), (f"{DUKE}/query", BASELINE)):
             words = training(config, "out", root="mess")
-            yield Case("data sets", f"{name} in {part}", words, in_a_copy("world", part, spoil))
+            yield Case("data sets", f"{name} in {part}", words, in_a_copy("data_root", part, spoil))
             skip = (*words, "DATALOADER.SKIP_CORRUPT", "True")
-            yield Case("data sets", f"{name} in {part}, skipping", skip, in_a_copy("world", part, spoil))
-            doctor = ("dataset_doctor", "mess")
-            yield Case("data sets", f"{name} in {part}, doctor", doctor, in_a_copy("world", part, spoil))
+            yield Case("data sets", f"{name} in {part}, skipping", skip, in_a_copy("data_root", part, spoil))
+            check_data = ("dataset_doctor", "mess")
+            yield Case("data sets", f"{name} in {part}, check-data", check_data, in_a_copy("data_root", part, spoil))
     for name, spoil in LISTS.items():
         words = training(BASELINE, "out", "DATASETS.TESTS", "('DG_MSMT17',)", root="mess")
-        yield Case("data sets", f"list: {name}", words, in_a_copy("world", "MSMT17_V1", spoil))
+        yield Case("data sets", f"list: {name}", words, in_a_copy("data_root", "MSMT17_V1", spoil))
         yield Case(
-            "data sets", f"list: {name}, doctor", ("dataset_doctor", "mess"), in_a_copy("world", "MSMT17_V1", spoil)
+            "data sets",
+            f"list: {name}, check-data",
+            ("dataset_doctor", "mess"),
+            in_a_copy("data_root", "MSMT17_V1", spoil),
         )

@@ -1,4 +1,4 @@
-"""The cache folder, HOME and the data root in odd states; names with letters that pictures and pages could take as commands."""
+"""The cache folder, HOME and the data root in odd states; names with letters that images and pages could take as commands."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def cases() -> Iterator[Case]:
         "train": training(BASELINE, "out"),
         "train DCAC": training(DCAC, "out"),
         "test": training(BASELINE, "out", "--eval-only", "MODEL.WEIGHTS", "{run}/model_final.pth"),
-        "doctor": ("dataset_doctor", "{world}"),
+        "check-data": ("dataset_doctor", "{data_root}"),
         "index": (
             "search",
             "index",
@@ -130,7 +130,7 @@ def cases() -> Iterator[Case]:
         yield Case("places", f"training into {name[:30]!r}", training(BASELINE, f"logs/{name}"))
         for words in (
             ("curves", f"runs/{name}"),
-            ("distances", "--checkpoint", f"runs/{name}/model_final.pth", "DATASETS.ROOT", "{world}"),
+            ("distances", "--checkpoint", f"runs/{name}/model_final.pth", "DATASETS.ROOT", "{data_root}"),
         ):
             words = ("visualize", words[0], "--output", "out", *words[1:])
             yield Case("places", f"drawing a run called {name[:30]!r}, {words[1]}", words, _run_called(name))
@@ -140,7 +140,7 @@ def cases() -> Iterator[Case]:
 
 def _of_photos(folder: str) -> dict[str, tuple[str, ...]]:
     return {
-        "doctor": ("dataset_doctor", folder),
+        "check-data": ("dataset_doctor", folder),
         "index": ("search", "index", "--checkpoint", "{run}/model_final.pth", "--gallery", folder, "--index", "out"),
         "query": ("search", "query", "--index", "{index}", "--photos", folder, "--output", "found", "--top", "60000"),
     }
@@ -154,7 +154,7 @@ def _photos_in(name: str) -> Callable[[Ground], None]:
     def arrange(ground: Ground) -> None:
         folder = ground.own / "photos" / name / name
         folder.mkdir(parents=True)
-        for photo in sorted((ground.world / MARKET / "query").iterdir())[:3]:
+        for photo in sorted((ground.data_root / MARKET / "query").iterdir())[:3]:
             shutil.copy(photo, folder)
 
     return arrange

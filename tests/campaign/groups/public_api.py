@@ -50,10 +50,10 @@ def _read_index(ground: Ground, odd: object):
     return read_feature_folder(odd)
 
 
-def _extract_folder(ground: Ground, pictures: object, output: object):
+def _extract_folder(ground: Ground, images: object, output: object):
     from dcac_fastreid.deploy.search.feature_folder import extract_folder
 
-    return extract_folder(_extractor(ground), pictures, output)
+    return extract_folder(_extractor(ground), images, output)
 
 
 def _weights(ground: Ground, odd: object):
@@ -112,7 +112,7 @@ CALLS: dict[str, Callable[[Ground, object], object]] = {
     "convert(image_size=x)": lambda g, x: _convert(g, image_size=x),
     "convert(format=x)": lambda g, x: _convert(g, format=x),
     "read_feature_folder(x)": _read_index,
-    "extract_folder(pictures=x)": lambda g, x: _extract_folder(g, x, "out"),
+    "extract_folder(images=x)": lambda g, x: _extract_folder(g, x, "out"),
     "extract_folder(output=x)": lambda g, x: _extract_folder(g, g.photos / "gallery", x),
     "read_state_dict(x)": _weights,
     "data_root(x)": _data_root,

@@ -188,6 +188,6 @@ def odd_objects() -> dict[str, object]:
         "tensor": torch.zeros(3),
         "nan tensor": torch.full((3, 64, 32), math.nan),
         "meta": torch.zeros(3, 64, 32, device="meta"),
-        "no picture": Image.new("RGB", (0, 0)),
-        "a thin picture": Image.new("RGB", (4000, 1)),
+        "no image": Image.new("RGB", (0, 0)),
+        "a thin image": Image.new("RGB", (4000, 1)),
     }

@@ -209,7 +209,7 @@ def foreign_files() -> dict[str, Make]:
         "a pointer of Git LFS": raw(lfs),
         "noise": raw(random.Random(0).randbytes(10_000)),
         "json": raw(b'{"message": "rate limit"}'),
-        "a picture": lambda ground, file: shutil.copy(ground.photos / "query.jpg", file),
+        "an image": lambda ground, file: shutil.copy(ground.photos / "query.jpg", file),
         "a tar": tar,
         "a bomb": bomb,
         "a folder": folder,
@@ -358,7 +358,7 @@ def doors(file: str) -> dict[str, tuple[str, ...]]:
             "--output",
             "out",
             "DATASETS.ROOT",
-            "{world}",
+            "{data_root}",
         ),
     }
 

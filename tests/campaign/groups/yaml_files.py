@@ -128,7 +128,7 @@ def doors() -> dict[str, tuple[str, ...]]:
             "out",
             *of_file,
             "DATASETS.ROOT",
-            "{world}",
+            "{data_root}",
         ),
         "convert": ("convert_checkpoint", "--input", weights[1], "--output", "out.pth", *of_file),
         "plan": ("benchmark", "--plan", "--size", "tiny", "--device", "cpu", *of_file),

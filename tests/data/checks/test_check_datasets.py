@@ -8,7 +8,7 @@ MARKET, DUKE = "Market-1501-v15.09.15", "DukeMTMC-reID"
 
 @pytest.fixture
 def check(make_cfg, lay_out, tmp_path):
-    """check(*opts, training=...): a training on persons 1 and 2 of Market, 4 pictures in all; a test on Duke."""
+    """check(*opts, training=...): a training on people 1 and 2 of Market, 4 images in all; a test on Duke."""
     lay_out(tmp_path / MARKET, "DG_Market1501")
     lay_out(tmp_path / DUKE, "DG_DukeMTMC")
 
@@ -45,10 +45,10 @@ def test_a_wrong_file_name_is_refused_in_a_training_set_only_before_training(che
 
 
 def test_a_test_split_that_cannot_be_scored_is_refused(check, tmp_path):
-    for picture in (tmp_path / DUKE / "bounding_box_test").glob("0003_*"):
-        picture.unlink()
+    for image in (tmp_path / DUKE / "bounding_box_test").glob("0003_*"):
+        image.unlink()
     with pytest.raises(
-        InputError, match=r"DG_DukeMTMC: 1 query identities have no gallery picture by another camera \(3\)"
+        InputError, match=r"DG_DukeMTMC: 1 query identities have no gallery image by another camera \(3\)"
     ):
         check()
 

@@ -12,11 +12,11 @@ def make_items(draw, folder, broken, total=10):
     return [(str(folder / name), number, 0) for number, name in enumerate(names)]
 
 
-def test_unreadable_pictures_are_left_out_counted_and_named(draw, tmp_path, logged):
+def test_unreadable_images_are_left_out_counted_and_named(draw, tmp_path, logged):
     items = make_items(draw, tmp_path, broken=(2, 5))
     assert without_corrupt(items, "own, train") == [item for item in items if item[1] not in (2, 5)]
     assert logged() == [
-        f"own, train: 2 of 10 pictures cannot be read and are left out: {items[2][0]}, {items[5][0]}",
+        f"own, train: 2 of 10 images cannot be read and are left out: {items[2][0]}, {items[5][0]}",
     ]
 
 
@@ -26,12 +26,12 @@ def test_of_many_the_first_paths_are_shown(draw, tmp_path, logged):
     assert "8 of 10" in logged()[0] and logged()[0].endswith(f"{items[4][0]}, ...")
 
 
-def test_sound_pictures_are_all_kept_without_a_word(draw, tmp_path, logged):
+def test_sound_images_are_all_kept_without_a_word(draw, tmp_path, logged):
     items = make_items(draw, tmp_path, broken=())
     assert without_corrupt(items, "own") == items and logged() == []
 
 
-def test_a_mended_picture_comes_back(draw, tmp_path):
+def test_a_repaired_image_comes_back(draw, tmp_path):
     items = make_items(draw, tmp_path, broken=(1,))
     assert len(without_corrupt(items, "own")) == 9
     draw(tmp_path, "1.jpg")
@@ -39,5 +39,5 @@ def test_a_mended_picture_comes_back(draw, tmp_path):
 
 
 def test_nothing_readable_is_an_error(draw, tmp_path):
-    with pytest.raises(InputError, match="own: not one of 3 pictures can be read, first .*0.jpg"):
+    with pytest.raises(InputError, match="own: not one of 3 images can be read, first .*0.jpg"):
         without_corrupt(make_items(draw, tmp_path, broken=range(3), total=3), "own")

@@ -20,10 +20,10 @@ def test_every_identity_with_one_answerable_query_is_fine():
 @pytest.mark.parametrize(
     ("query", "gallery", "message"),
     [
-        ((), ((1, 0),), "own has no query pictures"),
-        (((1, 0),), (), "own has no gallery pict.*; to train without .* out of DATASETS.TESTS .*TEST.EVAL_PERIOD 0"),
-        (((1, 0), (2, 0)), 3 * ((1, 0),), "2 query and 3 gallery pict.* from 1 camera, .*DATASETS.TESTS.*TEST.EVAL_PERIOD 0"),
-        (((1, 0), (2, 0), (3, 1)), ((1, 1), (2, 0)), r"own: 2 query identities have no gallery picture .* \(2, 3\);"),
+        ((), ((1, 0),), "own has no query images"),
+        (((1, 0),), (), "own has no gallery imag.*; to train without .* out of DATASETS.TESTS .*TEST.EVAL_PERIOD 0"),
+        (((1, 0), (2, 0)), 3 * ((1, 0),), "2 query and 3 gallery imag.* from 1 camera, .*DATASETS.TESTS.*TEST.EVAL_PERIOD 0"),
+        (((1, 0), (2, 0), (3, 1)), ((1, 1), (2, 0)), r"own: 2 query identities have no gallery image .* \(2, 3\);"),
         ([(person, 0) for person in range(9)], ((0, 1),), r"8 query identities .*\(1, 2, 3, 4, 5, ...\); remove them"),
     ],
 )  # fmt: skip
@@ -56,7 +56,7 @@ def test_the_literatures_split_is_scored_as_it_stands(monkeypatch, logged):
     monkeypatch.setitem(KNOWN_DATASETS, "DG_DukeMTMC", known)
     query, gallery = items((1, 0), (2, 0)), items((1, 1), (1, 2))
     check_test_split("DG_DukeMTMC", query, gallery)
-    assert "1 query identities have no gallery picture by another camera (2); left out" in logged()[0]
+    assert "1 query identities have no gallery image by another camera (2); left out" in logged()[0]
     with pytest.raises(InputError, match="1 query identities"):
         check_test_split("DG_DukeMTMC", query, gallery[:1])
 
@@ -64,5 +64,5 @@ def test_the_literatures_split_is_scored_as_it_stands(monkeypatch, logged):
 def test_queries_that_lost_their_matches_are_named(logged):
     warn_of_lonely_queries("own", [("q", 1, 0), ("q", 2, 0)], [("g", 1, 1)])
     assert logged() == [
-        "own: 1 query identities have no gallery picture by another camera (2) that can be read; left out of the score"
+        "own: 1 query identities have no gallery image by another camera (2) that can be read; left out of the score"
     ]

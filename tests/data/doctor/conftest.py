@@ -1,4 +1,4 @@
-"""Data sets in the folders and under the names of every layout, all pictures different."""
+"""Data sets in the folders and under the names of every layout, all images different."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from .layouts import LAYOUTS, listed
 
 @pytest.fixture
 def draw_all(tmp_path):
-    """draw_all(folder, *names): pictures of 8 x 4 pixels, no two alike; returns the folder."""
+    """draw_all(folder, *names): images of 8 x 4 pixels, no two alike; returns the folder."""
     drawn = np.random.default_rng(0)
 
     def draw_all(folder, *names):
@@ -28,9 +28,9 @@ def lay_out_as(draw_all, tmp_path):
     """lay_out_as(layout): a data set of LAYOUTS below tmp_path/data, that root; returns the data set's folder."""
 
     def lay_out_as(layout):
-        folder, pictures, *_ = LAYOUTS[layout]
-        if isinstance(pictures, tuple):
-            pictures = listed(tmp_path / "data" / folder, *pictures)
-        return draw_all(f"data/{folder}", *pictures)
+        folder, images, *_ = LAYOUTS[layout]
+        if isinstance(images, tuple):
+            images = listed(tmp_path / "data" / folder, *images)
+        return draw_all(f"data/{folder}", *images)
 
     return lay_out_as

@@ -1,8 +1,8 @@
-"""Every layout of the data sets that a doctor knows, as folders and file names; a few persons in each."""
+"""Every layout of the data sets that check-data knows, as folders and file names; a few people in each."""
 
 
 def boxes(pattern, cameras=(1, 2)):
-    """Persons 1 and 2 to train on, 3 and 4 to test, queries by the first camera."""
+    """People 1 and 2 to train on, 3 and 4 to test, queries by the first camera."""
     parts = {
         "bounding_box_train": ((1, 2), cameras),
         "query": ((3, 4), cameras[:1]),
@@ -10,14 +10,14 @@ def boxes(pattern, cameras=(1, 2)):
     }
     return [
         f"{part}/{pattern.format(p=person, c=camera, n=7 + (part == 'query'))}"
-        for part, (persons, seen_by) in parts.items()
-        for person in persons
+        for part, (identities, seen_by) in parts.items()
+        for person in identities
         for camera in seen_by
     ]
 
 
 def listed(folder, train, test):
-    """Writes MSMT17's lists; returns the pictures that they name."""
+    """Writes MSMT17's lists; returns the images that they name."""
     shots = {
         "train": (train, 14, (0, 1)),
         "val": (train, 3, (0,)),
@@ -26,11 +26,11 @@ def listed(folder, train, test):
     }
     folder.mkdir(parents=True, exist_ok=True)
     names = []
-    for name, (part, camera, persons) in shots.items():
-        pictures = [f"{p:04d}/{p:04d}_{camera:03d}_{camera:02d}_0303morning_0008_0.jpg" for p in persons]
-        lines = [f"{picture} {person}\n" for picture, person in zip(pictures, persons, strict=True)]
+    for name, (part, camera, identities) in shots.items():
+        images = [f"{p:04d}/{p:04d}_{camera:03d}_{camera:02d}_0303morning_0008_0.jpg" for p in identities]
+        lines = [f"{image} {person}\n" for image, person in zip(images, identities, strict=True)]
         (folder / f"list_{name}.txt").write_text("".join(lines))
-        names += [f"{part}/{picture}" for picture in pictures]
+        names += [f"{part}/{image}" for image in images]
     return names
 
 
@@ -41,7 +41,7 @@ GRID = [
     f"{part}/{p:04d}_{c}_25004_{n}.jpeg" for part, c in (("probe", 1), ("gallery", 2)) for n, p in enumerate((1, 2))
 ]
 
-# Layout -> folder, pictures (or train and test folder of MSMT17), name, reader, where it is linked to.
+# Layout -> folder, images (or train and test folder of MSMT17), name, reader, where it is linked to.
 LAYOUTS = {
     "Market of its owners": ("Market-1501-v15.09.15", boxes(MARKET), "Market1501", "DG_Market1501", "Market-1501-v15.09.15"),
     "Market of DCAC": ("Market1501", boxes(MARKET), "Market1501", "DG_Market1501", "Market-1501-v15.09.15"),

@@ -6,7 +6,7 @@ import pytest
 from dcac_fastreid.data.doctor import diagnose
 from dcac_fastreid.data.doctor.found import MARK
 from dcac_fastreid.data.doctor.links import linked_before
-from dcac_fastreid.data.readers.description import describe_world
+from dcac_fastreid.data.readers.description import describe_synthetic
 from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
 
@@ -26,15 +26,15 @@ def test_links_are_absolute_and_noted(market, tmp_path, monkeypatch):
     assert len(read_dataset("DG_Market1501", str(tmp_path / "moved")).train) == 4
 
 
-def test_the_mark_of_a_drawn_world_is_linked_where_nothing_else_is(tiny_world, market, tmp_path):
+def test_the_mark_of_a_synthetic_data_set_is_linked_where_nothing_else_is(tiny_data, market, tmp_path):
     linked = tmp_path / "linked"
     for _ in range(2):
-        diagnose(tiny_world / "DukeMTMC-reID", link_to=linked, quick=True)
-        assert describe_world(str(linked)) == describe_world(str(tiny_world)) is not None
-    diagnose(tiny_world / "cuhk03-np", link_to=linked, quick=True)
-    assert describe_world(str(linked)) is not None
+        diagnose(tiny_data / "DukeMTMC-reID", link_to=linked, quick=True)
+        assert describe_synthetic(str(linked)) == describe_synthetic(str(tiny_data)) is not None
+    diagnose(tiny_data / "cuhk03-np", link_to=linked, quick=True)
+    assert describe_synthetic(str(linked)) is not None
     diagnose(market, link_to=linked, quick=True)
-    assert describe_world(str(linked)) is None
+    assert describe_synthetic(str(linked)) is None
 
 
 def test_a_second_call_keeps_the_links_and_adds_others(lay_out_as, market, tmp_path):
@@ -107,8 +107,8 @@ def test_what_is_not_complete_is_not_linked(market, tmp_path):
     assert not report.can_start and [path.name for path in root.iterdir()] == [MARK]
 
 
-def test_a_picture_of_a_wrong_name_is_linked_once_it_is_renamed(lay_out_as, draw_all, tmp_path):
-    """Each picture has a link of its own, which a second call does not make anew."""
+def test_an_image_of_a_wrong_name_is_linked_once_it_is_renamed(lay_out_as, draw_all, tmp_path):
+    """Each image has a link of its own, which a second call does not make anew."""
     folder = lay_out_as("PRID of its owners")
     draw_all("data/prid2011/single_shot/cam_a", "wrong.png")
     report, root = diagnose(tmp_path / "data", link_to=tmp_path / "linked", quick=True)
@@ -118,7 +118,7 @@ def test_a_picture_of_a_wrong_name_is_linked_once_it_is_renamed(lay_out_as, draw
     assert len(read_dataset("PRID", str(root)).train) == 5
 
 
-def test_a_folder_for_links_is_refused_before_pictures_are_opened(market, tmp_path, monkeypatch):
+def test_a_folder_for_links_is_refused_before_images_are_opened(market, tmp_path, monkeypatch):
     monkeypatch.setattr("dcac_fastreid.data.images.Image.open", lambda file: pytest.fail("opened"))
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file is a file"):

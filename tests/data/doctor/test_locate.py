@@ -27,13 +27,11 @@ def test_a_layout_is_recognised_linked_and_read(lay_out_as, tmp_path, layout):
     before = tree(tmp_path / "data")
     report, root = diagnose(tmp_path / "data", link_to=tmp_path / "linked")
     (found,) = report.data_sets
-    _, pictures, name, reader, target = LAYOUTS[layout]
+    _, images, name, reader, target = LAYOUTS[layout]
     assert (found.name, found.reader, found.target) == (name, reader, target)
     assert found.folder == folder and report.can_start, report
     items = [item for split in found.splits.values() for item in split]
-    assert len(items) == (
-        7 if isinstance(pictures, tuple) else len([name for name in pictures if "/0000_3" not in name])
-    )
+    assert len(items) == (7 if isinstance(images, tuple) else len([name for name in images if "/0000_3" not in name]))
 
     assert root == tmp_path / "linked" == found.root and os.path.lexists(root / target)
     dataset = read_dataset(reader, str(root))
@@ -124,14 +122,14 @@ def test_the_raw_file_of_cuhk03_is_recognised_and_left_to_fast_reid(tmp_path, mo
     monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
     report, root = diagnose(tmp_path / "data", link_to=tmp_path / "linked")
     assert report.can_start and (root / "cuhk03" / "cuhk03_release" / "cuhk-03.mat").is_file()
-    assert not (root / "cuhk03").is_symlink(), "fast-reid writes its pictures there"
+    assert not (root / "cuhk03").is_symlink(), "fast-reid writes its images there"
 
 
 @pytest.mark.parametrize(("gallery", "boxes"), [(4, "labeled"), (5, "detected")])
 def test_the_boxes_of_cuhk03_are_told_by_their_number_where_the_folder_does_not_tell(
     lay_out_as, tmp_path, monkeypatch, gallery, boxes
 ):
-    """Four pictures lie in the gallery."""
+    """Four images lie in the gallery."""
     labeled = replace(KNOWN_DATASETS["DG_CUHK03NPLabeled"], counts={"gallery": (2, gallery)})
     monkeypatch.setitem(KNOWN_DATASETS, "DG_CUHK03NPLabeled", labeled)
     folder = lay_out_as("CUHK03-NP, labeled")
@@ -143,11 +141,11 @@ def test_the_boxes_of_cuhk03_are_told_by_their_number_where_the_folder_does_not_
     )
 
 
-def test_prids_higher_numbers_are_other_persons_in_each_camera(lay_out_as, tmp_path):
+def test_prids_higher_numbers_are_other_people_in_each_camera(lay_out_as, tmp_path):
     lay_out_as("PRID of its owners")
     _, root = diagnose(tmp_path / "data", link_to=tmp_path / "linked", quick=True)
-    persons = sorted((item[1], item[2]) for item in read_dataset("PRID", str(root)).train)
-    assert persons == [
+    identities = sorted((item[1], item[2]) for item in read_dataset("PRID", str(root)).train)
+    assert identities == [
         ("prid_0001", "prid_a"),
         ("prid_0001", "prid_b"),
         ("prid_a0201", "prid_a"),
@@ -159,7 +157,7 @@ def test_grids_nobody_is_not_one_person(lay_out_as, draw_all, tmp_path):
     lay_out_as("GRID of its owners")
     report, root = diagnose(tmp_path / "data", link_to=tmp_path / "linked", quick=True)
     assert len(read_dataset("GRID", str(root)).train) == 4
-    assert "1 pictures in" in report.data_sets[0].findings[0].sentence and report.can_start
+    assert "1 images in" in report.data_sets[0].findings[0].sentence and report.can_start
     shutil.rmtree(tmp_path / "data")
     lay_out_as("GRID of fast-reid")
     draw_all("data/underground_reid/images", "0000_3_1.jpeg")

@@ -40,24 +40,24 @@ def test_near_duplicates_are_counted(own, paint):
     assert not stops and sentence.startswith("8 of 16 photos are near-duplicates of another one")
 
 
-def test_near_duplicates_of_two_persons_are_shown(own, paint):
+def test_near_duplicates_of_two_people_are_shown(own, paint):
     folder = own(**PLAIN)
     for person in ("ben", "carl", "dora"):
         paint(folder / person / "4.png", ("anna", "1.png"), noise=2)
     ((sentence, stops),) = sentences(folder, "label")
     assert not stops and sentence.startswith(
-        "6 pairs of near-duplicates lie under two persons, 4 of them with one in training"
+        "6 pairs of near-duplicates lie under two people, 4 of them with one in training"
     )
     assert f"{folder}/anna/1.png and {folder}/" in sentence
 
 
 def test_a_person_in_training_and_test_is_named(own, tmp_path, paint):
-    for part, persons in (("train", ("anna", "ben")), ("test", ("ben", "carl"))):
-        for person in persons:
+    for part, identities in (("train", ("anna", "ben")), ("test", ("ben", "carl"))):
+        for person in identities:
             for name in ("1.png", "2.png"):
                 paint(tmp_path / "photos" / part / person / name, (part, person, name))
     ((sentence, stops),) = sentences(tmp_path / "photos", "leak")
-    assert not stops and sentence.startswith("1 persons are in training and in the test: ben; if")
+    assert not stops and sentence.startswith("1 people are in training and in the test: ben; if")
 
 
 def test_what_cannot_be_tested_stops(own, paint):
@@ -65,19 +65,19 @@ def test_what_cannot_be_tested_stops(own, paint):
     ((sentence, stops),) = sentences(folder, "test")
     assert (
         stops
-        and sentence.startswith("not one of the 2 test persons in")
+        and sentence.startswith("not one of the 2 test people in")
         and "no near-duplicates of each other" in sentence
     )
 
 
-def test_persons_without_an_answer_stop(tmp_path, paint):
+def test_people_without_an_answer_stop(tmp_path, paint):
     for person in ("anna", "ben"):
         paint(tmp_path / "photos" / "query" / person / "1.png", (person, 1))
         paint(tmp_path / "photos" / "gallery" / person / "1.png", (person, 2 if person == "anna" else 1), noise=2)
     ((sentence, stops),) = sentences(tmp_path / "photos", "test")
     assert (
         stops
-        and sentence.startswith("1 persons of query in")
+        and sentence.startswith("1 people of query in")
         and "that is no near-duplicate of it: ben; add" in sentence
     )
 
@@ -88,15 +88,15 @@ def test_what_a_run_would_refuse_is_the_finding(own):
     assert stops and "12 of 13 photos in" in sentence and "tell no camera" in sentence
 
 
-def test_few_persons_single_photos_and_other_files_are_noted(own):
+def test_few_people_single_photos_and_other_files_are_noted(own):
     folder = own(**PLAIN, emil=["1.png"], fred=["1.png"], gina=["1.png"], hans=["1.png"])
     (folder / "anna" / "IMG_1.HEIC").write_bytes(b"")
     notes = [sentence for sentence, stops in sentences(folder, "note", quick=True) if not stops]
     assert len(notes) == 3
     assert notes[0].startswith(
-        "4 persons with 6 photos to train on fill no batch of 64, 4 of each person; set SOLVER.IMS_PER_BATCH 4"
+        "4 people with 6 photos to train on fill no batch of 64, 4 of each person; set SOLVER.IMS_PER_BATCH 4"
     )
-    assert "training persons have one photo alone" in notes[1]
+    assert "training people have one photo alone" in notes[1]
     assert "passed over 1 photo, not of a format that is read here (1 .heic; convert to" in notes[2]
 
 
@@ -107,11 +107,11 @@ def test_photos_that_fill_no_batch_at_all_stop(tmp_path, paint):
         found for found in sentences(tmp_path / "photos", "note", quick=True) if "batch" in found[0]
     ]
     assert stops and sentence.startswith(
-        "3 persons with 3 photos to train on fill no batch of 64, 4 of each person; add photos"
+        "3 people with 3 photos to train on fill no batch of 64, 4 of each person; add photos"
     )
 
 
-def test_many_persons_with_few_photos_fill_no_batch_either(tmp_path, paint):
+def test_many_people_with_few_photos_fill_no_batch_either(tmp_path, paint):
     for person in range(20):
         for name in "ab":
             paint(tmp_path / "photos" / "train" / f"p{person}" / f"{name}.png", (person, name))

@@ -65,7 +65,7 @@ def test_the_draws_are_fast_reids_own(name):
     assert drawn == list(islice(host, LENGTH))
 
 
-def test_an_epoch_of_the_training_sampler_shows_no_picture_twice():
+def test_an_epoch_of_the_training_sampler_shows_no_image_twice():
     """fast-reid's goes on in the middle of a permutation."""
     host = list(islice(samplers.TrainingSampler(len(ITEMS), seed=1), 3 * LENGTH))
     assert any(len(set(host[start : start + LENGTH])) < LENGTH for start in (LENGTH, 2 * LENGTH))

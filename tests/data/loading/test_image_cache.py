@@ -16,7 +16,7 @@ SIZE = (128, 64)
 
 @pytest.fixture
 def make(make_cfg, tmp_path):
-    """The host's test set of seven pictures of noise, 3 persons and 2 cameras, and a cache of them."""
+    """The host's test set of seven images of noise, 3 people and 2 cameras, and a cache of them."""
 
     def make():
         random = np.random.default_rng(0)
@@ -25,7 +25,7 @@ def make(make_cfg, tmp_path):
             path = tmp_path / f"{number}.{'png' if number % 2 else 'jpg'}"
             Image.fromarray(random.integers(0, 256, shape, dtype=np.uint8)).save(path)
             items.append((str(path), f"person_{number % 3}", f"camera_{number % 2}"))
-        items.append(items[1])  # a picture may be in a list twice
+        items.append(items[1])  # an image may be in a list twice
         plain = CommDataset(items, build_transforms(make_cfg(), is_train=False), relabel=True)
         return plain, ImageCache(plain, plain.transform.transforms[0], SIZE)
 
@@ -53,7 +53,7 @@ def test_a_batch_is_that_of_fast_reids_collator(make):
     assert batch["targets"].dtype == batch["camids"].dtype == torch.int64
 
 
-def test_pictures_are_decoded_when_they_are_first_asked_for_and_once(make, monkeypatch):
+def test_images_are_decoded_when_they_are_first_asked_for_and_once(make, monkeypatch):
     read, host = [], common.read_image
     monkeypatch.setattr(common, "read_image", lambda path: read.append(path) or host(path))
     plain, cache = make()
@@ -73,7 +73,7 @@ def test_a_batch_is_nobody_elses(make):
     assert cache.batch([1], torch.device("cpu"))["targets"].tolist() == [1]
 
 
-def test_a_broken_picture_is_named(make, tmp_path):
+def test_a_broken_image_is_named(make, tmp_path):
     _, cache = make()
     broken = tmp_path / "3.png"
     broken.write_bytes(broken.read_bytes()[:-100])

@@ -15,7 +15,7 @@ MARKET, DUKE = "Market-1501-v15.09.15", "DukeMTMC-reID"
 
 @pytest.fixture
 def make(make_cfg, lay_out, draw, tmp_path):
-    """A config that trains on Market (2 persons, 12 pictures) in batches of 4, and tests on Duke."""
+    """A config that trains on Market (2 people, 12 images) in batches of 4, and tests on Duke."""
     lay_out(tmp_path / MARKET, "DG_Market1501")
     shots = (f"{person:04d}_c1s1_{shot:06d}_00.jpg" for person in (1, 2) for shot in range(4))
     draw(tmp_path / MARKET / "bounding_box_train", *shots)
@@ -42,7 +42,7 @@ def paths(loader, batches):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """The paths of the pictures that are decoded."""
+    """The paths of the images that are decoded."""
     paths, host = [], common.read_image
     monkeypatch.setattr(common, "read_image", lambda path: paths.append(path) or host(path))
     return paths
@@ -99,7 +99,7 @@ def test_cached_batches_are_those_of_fast_reids_loader(make_cfg, opts):
     assert_same_batches(islice(cached, 6), islice(host, 6))
 
 
-def test_cached_pictures_are_decoded_once_for_training_and_prototypes(make, decoded):
+def test_cached_images_are_decoded_once_for_training_and_prototypes(make, decoded):
     cfg = make()
     loader = data.build_train_loader(cfg)
     plain = data.build_plain_train_loader(cfg, loader)
@@ -213,26 +213,26 @@ def test_training_that_would_hang_is_refused(make, opts, message):
 
 def test_testing_refuses_what_cannot_be_scored(make, tmp_path):
     """fast-reid's own class, with an empty gallery."""
-    for picture in (tmp_path / MARKET / "bounding_box_test").iterdir():
-        picture.unlink()
-    with pytest.raises(InputError, match="Market1501 has no gallery pictures"):
+    for image in (tmp_path / MARKET / "bounding_box_test").iterdir():
+        image.unlink()
+    with pytest.raises(InputError, match="Market1501 has no gallery images"):
         data.build_test_loader(make(), "Market1501")
 
 
 def break_one(tmp_path, part):
-    picture = sorted((tmp_path / part).iterdir())[0]
-    picture.write_bytes(picture.read_bytes()[:-100])
-    return str(picture)
+    image = sorted((tmp_path / part).iterdir())[0]
+    image.write_bytes(image.read_bytes()[:-100])
+    return str(image)
 
 
 @pytest.mark.parametrize("cached", [True, False])
-def test_a_corrupt_picture_ends_the_training(make, tmp_path, cached):
+def test_a_corrupt_image_ends_the_training(make, tmp_path, cached):
     broken = break_one(tmp_path, f"{MARKET}/bounding_box_train")
     with pytest.raises(InputError, match=f"{broken} cannot be read"):
         paths(data.build_train_loader(make("DATALOADER.CACHE_IMAGES", cached)), 3 * 12)
 
 
-def test_skip_corrupt_leaves_pictures_out_of_training_query_and_gallery(make, tmp_path, logged):
+def test_skip_corrupt_leaves_images_out_of_training_query_and_gallery(make, tmp_path, logged):
     parts = (f"{MARKET}/bounding_box_train", f"{DUKE}/query", f"{DUKE}/bounding_box_test")
     broken = [break_one(tmp_path, part) for part in parts]
     cfg = make("DATALOADER.SKIP_CORRUPT", True)

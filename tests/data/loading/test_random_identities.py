@@ -8,7 +8,7 @@ from dcac_fastreid.data.loading.random_identities import RandomIdentitySampler
 from dcac_fastreid.data.loading.samplers import build_epoch_sampler
 from dcac_fastreid.engine.epoch_steps import EpochSteps
 
-SHOTS = [2, 3, 4, 5, 7, 8, 9, 11, 12, 16, 23, 40]  # pictures of each identity
+SHOTS = [2, 3, 4, 5, 7, 8, 9, 11, 12, 16, 23, 40]  # images of each identity
 P, K = 4, 4
 
 
@@ -23,25 +23,25 @@ def epochs():
 
 def batches_of(indices):
     """The identities of each batch's groups; each group must be of one identity."""
-    persons = [items_of(SHOTS)[index][1] for index in indices]
-    groups = [persons[begin : begin + K] for begin in range(0, len(persons), K)]
+    identities = [items_of(SHOTS)[index][1] for index in indices]
+    groups = [identities[begin : begin + K] for begin in range(0, len(identities), K)]
     assert all(len(set(group)) == 1 for group in groups)
     owners = [group[0] for group in groups]
     return [owners[begin : begin + P] for begin in range(0, len(owners), P)]
 
 
 @pytest.mark.parametrize("epoch", range(5))
-def test_a_batch_has_so_many_identities_and_none_of_their_pictures_comes_twice(epochs, epoch):
+def test_a_batch_has_so_many_identities_and_none_of_their_images_comes_twice(epochs, epoch):
     indices = epochs.epoch_indices(epoch)
     assert all(len(set(batch)) == P for batch in batches_of(indices))
     often = Counter(indices)
     assert all(count == 1 for index, count in often.items() if SHOTS[items_of(SHOTS)[index][1]] >= K)
     few = [index for index in indices if SHOTS[items_of(SHOTS)[index][1]] < K]
-    assert len(few) in (0, K, 2 * K), "identities with fewer pictures than K are drawn once"
+    assert len(few) in (0, K, 2 * K), "identities with fewer images than K are drawn once"
 
 
 @pytest.mark.parametrize("epoch", range(5))
-def test_an_epoch_ends_when_too_few_identities_have_pictures_left_and_not_before(epochs, epoch):
+def test_an_epoch_ends_when_too_few_identities_have_images_left_and_not_before(epochs, epoch):
     drawn = Counter(person for batch in batches_of(epochs.epoch_indices(epoch)) for person in batch)
     left = {person: max(1, shots // K) - drawn[person] for person, shots in enumerate(SHOTS)}
     assert min(left.values()) >= 0 and sum(groups > 0 for groups in left.values()) < P
@@ -49,8 +49,8 @@ def test_an_epoch_ends_when_too_few_identities_have_pictures_left_and_not_before
     assert sum(left[person] + (person in before_last) > 0 for person in left) >= P
 
 
-def test_identities_are_drawn_evenly_from_those_with_pictures_left():
-    """Not by their pictures: of 20 with 4 to 80 pictures each is in the first batch as often."""
+def test_identities_are_drawn_evenly_from_those_with_images_left():
+    """Not by their images: of 20 with 4 to 80 images each is in the first batch as often."""
     sampler = RandomIdentitySampler(items_of([4 * (1 + person) for person in range(20)]), P * K, K)
     epochs = EpochSampler(sampler, length=None, seed=0)
     of_index = [person for _, person, _ in items_of([4 * (1 + person) for person in range(20)])]
@@ -89,7 +89,7 @@ def test_processes_share_every_batch(epochs, monkeypatch):
 
 
 def plausible(total, identities, least, most, spread):
-    """Numbers of pictures by identity with a data set's totals: even ones, or a long tail (gamma of this shape)."""
+    """Numbers of images by identity with a data set's totals: even ones, or a long tail (gamma of this shape)."""
     random = np.random.RandomState(0)
     counts = np.clip(np.round(random.gamma(spread, total / identities / spread, identities)), least, most).astype(int)
     while counts.sum() != total:
@@ -110,7 +110,7 @@ def plausible(total, identities, least, most, spread):
 )
 @pytest.mark.parametrize("spread", [2, 4])
 def test_steps_of_an_epoch_on_the_real_totals(make_cfg, total, identities, least, most, steps, images_by_batch, spread):
-    """FACTS names the totals, and the steps that the release's code makes of the real sets. How the pictures are spread over
+    """FACTS names the totals, and the steps that the authors' code makes of the real sets. How the images are spread over
     identities is made up here, in two ways; the steps hardly depend on it."""
     items = items_of(plausible(total, identities, least, most, spread))
     opts = ("SOLVER.IMS_PER_BATCH", 64, "DATALOADER.SAMPLER_TRAIN")

@@ -75,7 +75,7 @@ def test_the_batch_of_a_process_must_hold_whole_identities(make_cfg):
         data.check_sampler(cfg, processes=2)
 
 
-def test_samplers_without_identities_need_no_number_of_pictures(make_cfg):
+def test_samplers_without_identities_need_no_number_of_images(make_cfg):
     data.check_sampler(
         make_cfg("ma_ms.yml", "DATALOADER.NUM_INSTANCE", 6, "DATALOADER.SAMPLER_TRAIN", "TrainingSampler"), processes=1
     )
@@ -87,7 +87,7 @@ def test_samplers_without_identities_need_no_number_of_pictures(make_cfg):
         (
             3,
             9,
-            "^GRID, VIPeR has 3 identities, a batch needs 4 with 4 pictures each: set SOLVER.IMS_PER_BATCH 12, or raise",
+            "^GRID, VIPeR has 3 identities, a batch needs 4 with 4 images each: set SOLVER.IMS_PER_BATCH 12, or raise",
         ),
         (5, 3, "^GRID, VIPeR has 15 images, a batch needs 16: lower SOLVER.IMS_PER_BATCH"),
     ],
@@ -110,8 +110,8 @@ def test_every_sampler_draws_whole_batches(make_cfg, name):
     indices = sampler.epoch_indices(0)
     assert len(indices) == 2 * 16 and type(sampler._sampler).__name__ == name
     if "Identity" in name:
-        persons = [items[index][1] for index in indices]
-        assert all(len(set(persons[start : start + 4])) == 1 for start in range(0, 32, 4))
+        identities = [items[index][1] for index in indices]
+        assert all(len(set(identities[start : start + 4])) == 1 for start in range(0, 32, 4))
 
 
 def test_seed_of_the_config_decides_and_minus_1_draws_one(make_cfg):

@@ -14,7 +14,7 @@ from dcac_fastreid.data.readers.dg_datasets import (
 from dcac_fastreid.data.readers.known_datasets import BOXES, KNOWN_DATASETS
 from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.synthetic import world
+from dcac_fastreid.synthetic import data_set
 from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.datasets.dukemtmcreid import DukeMTMC
 from fastreid.data.datasets.market1501 import Market1501
@@ -70,8 +70,8 @@ def test_fast_reid_reads_jpg_alone(lay_out, draw, tmp_path):
     assert len(DG_Market1501(root=str(tmp_path)).query) == 4
 
 
-def test_msmt17_trains_on_both_lists_and_counts_test_persons_from_0(lay_out_lists, tmp_path):
-    """fast-reid leaves list_val out and shifts the test persons; they are the same people."""
+def test_msmt17_trains_on_both_lists_and_counts_test_people_from_0(lay_out_lists, tmp_path):
+    """fast-reid leaves list_val out and shifts the test people; they are the same people."""
     lay_out_lists(tmp_path / "MSMT17_V1")
     theirs, ours = MSMT17(root=str(tmp_path)), DG_MSMT17(root=str(tmp_path))
     assert (len(theirs.train), len(ours.train)) == (4, 5)
@@ -147,7 +147,7 @@ def test_the_literatures_counts_are_no_warning(lay_out, tmp_path, logged, monkey
     assert logged() == [f"DG_Market1501 is read from {tmp_path / MARKET}"]
 
 
-def test_a_drawn_world_is_not_compared_with_the_literature(lay_out, tmp_path, logged):
+def test_a_synthetic_data_set_is_not_compared_with_the_literature(lay_out, tmp_path, logged):
     lay_out(tmp_path / MARKET, "DG_Market1501")
     (tmp_path / "drawn-world.json").write_text("{}")
     warn_once.cache_clear()
@@ -162,5 +162,5 @@ def test_a_silent_look_logs_nothing(lay_out, tmp_path, logged):
     assert logged() == []
 
 
-def test_the_mark_of_a_drawn_world_is_the_drawers():
-    assert dg_datasets.DRAWN_WORLD == world.MARK
+def test_the_mark_of_a_synthetic_data_set_is_the_generators():
+    assert dg_datasets.SYNTHETIC_MARK == data_set.MARK

@@ -12,7 +12,7 @@ def names(items):
     return [path.rpartition("/")[2] for path, _, _ in items]
 
 
-def test_pictures_come_by_name_with_person_and_camera_from_0(draw, tmp_path):
+def test_images_come_by_name_with_person_and_camera_from_0(draw, tmp_path):
     draw(tmp_path, "0003_c2_1.jpg", "0001_c1_1.jpg", "0001_c2_1.jpg")
     assert read_folder(tmp_path, NAMING) == [
         (str(tmp_path / "0001_c1_1.jpg"), 1, 0),
@@ -26,7 +26,7 @@ def test_every_spelling_of_the_ending_is_read(draw, tmp_path):
     assert len(read_folder(tmp_path, NAMING)) == 4
 
 
-def test_junk_and_what_is_no_picture_are_passed_over(draw, tmp_path):
+def test_junk_and_what_is_no_image_are_passed_over(draw, tmp_path):
     draw(tmp_path, "0001_c1_1.jpg", "-1_c1_1.jpg")
     for other in ("Thumbs.db", ".DS_Store", "._0001_c1_1.jpg", "readme.txt"):
         (tmp_path / other).write_text("")
@@ -50,13 +50,13 @@ def test_a_name_that_does_not_fit_is_an_error(draw, tmp_path, name, message):
         read_folder(tmp_path, NAMING)
 
 
-def test_a_folder_without_pictures_is_an_error(draw, tmp_path):
+def test_a_folder_without_images_is_an_error(draw, tmp_path):
     draw(tmp_path, "0001/0001_c1_1.jpg", "-1_c1_1.jpg")
-    with pytest.raises(InputError, match=f"{tmp_path} holds no picture, expected files such as 0002_c1_7.jpg"):
+    with pytest.raises(InputError, match=f"{tmp_path} holds no image, expected files such as 0002_c1_7.jpg"):
         read_folder(tmp_path, NAMING)
 
 
-def test_a_list_gives_the_persons_and_the_order(draw, tmp_path):
+def test_a_list_gives_the_people_and_the_order(draw, tmp_path):
     draw(tmp_path, "b/0001_c1_1.jpg", "a/0001_c2_1.jpg")
     (tmp_path / "list.txt").write_text("b/0001_c1_1.jpg 5\n\na/0001_c2_1.jpg 6\r\n  \n")
     assert read_list(tmp_path / "list.txt", tmp_path, NAMING) == [
@@ -114,11 +114,11 @@ def test_a_list_that_contradicts_itself_or_is_none_is_one_sentence(draw, tmp_pat
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("0001_c1_1.jpg 0\n0001_c1_1.jpg\n", "list.txt, line 2, is '0001_c1_1.jpg'; expected a picture, a blank and a person"),
+        ("0001_c1_1.jpg 0\n0001_c1_1.jpg\n", "list.txt, line 2, is '0001_c1_1.jpg'; expected an image, a blank and a person"),
         ("0001_c1_1.jpg one\n", "line 1, is"),
         ("0001_c9_1.jpg 0\n", "names camera 9"),
-        ("0002_c1_1.jpg 0\nnone/0003_c1_1.jpg 0\n", "lists 2 pictures that are not there, first .*0002_c1_1.jpg"),
-        ("\n", "list.txt lists no picture"),
+        ("0002_c1_1.jpg 0\nnone/0003_c1_1.jpg 0\n", "lists 2 images that are not there, first .*0002_c1_1.jpg"),
+        ("\n", "list.txt lists no image"),
     ],
 )  # fmt: skip
 def test_a_list_that_does_not_fit_is_an_error(draw, tmp_path, text, message):

@@ -1,4 +1,4 @@
-"""One's own photos train and are tested with no other preparation, honestly where cameras are unknown."""
+"""One's own photos train and are tested with no other preprocessing, honestly where cameras are unknown."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 import dcac_fastreid
 from dcac_fastreid import data
 from dcac_fastreid.data import describe_dataset
-from dcac_fastreid.data.near_duplicates import LIMIT, look_hashes
+from dcac_fastreid.data.near_duplicates import LIMIT, perceptual_hashes
 from dcac_fastreid.data.readers.person_folders import PersonFolders
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.errors import InputError
@@ -20,13 +20,13 @@ NAMES = ("anna", "ben", "carl", "dora", "emil", "fred", "gina", "hans")
 
 @pytest.fixture
 def own(tmp_path, paint):
-    """own(folder, pattern, persons): 3 moments of each person, 2 frames of each, which are near-duplicates.
+    """own(folder, pattern, identities): 3 moments of each person, 2 frames of each, which are near-duplicates.
 
     pattern: of {moment} and {frame}; a moment stands for a camera too.
     """
 
-    def own(pattern="{moment}_{frame}.png", folder="photos", persons=NAMES):
-        for person in persons:
+    def own(pattern="{moment}_{frame}.png", folder="photos", identities=NAMES):
+        for person in identities:
             for moment in (1, 2, 3):
                 for frame in (0, 1):
                     name = pattern.format(moment=moment, frame=frame)
@@ -36,7 +36,7 @@ def own(tmp_path, paint):
     return own
 
 
-def test_persons_of_one_folder_are_divided_and_labelled(own):
+def test_people_of_one_folder_are_divided_and_labelled(own):
     dataset = PersonFolders(root=str(own()))
     trained = {person for _, person, _ in dataset.train}
     tested = {Path(path).parent.name for path, _, _ in dataset.query + dataset.gallery}
@@ -50,7 +50,7 @@ def test_persons_of_one_folder_are_divided_and_labelled(own):
 def test_without_cameras_no_near_duplicate_of_a_query_is_in_the_gallery(own):
     dataset = PersonFolders(root=str(own()))
     assert (len(dataset.query), len(dataset.gallery)) == (4, 16), "the other frame of each query is left out"
-    hashes = look_hashes([item[0] for item in dataset.query + dataset.gallery])
+    hashes = perceptual_hashes([item[0] for item in dataset.query + dataset.gallery])
     for path, person, camera in dataset.query:
         answers = [other for other in dataset.gallery if other[1] == person]
         assert len(answers) == 4 and camera not in {other[2] for other in answers}, "every answer counts"
@@ -70,11 +70,11 @@ def test_with_cameras_the_test_is_the_usual_one(own, pattern):
         assert {other[2] for other in dataset.gallery if other[1] == person} - {camera}
 
 
-def test_log_and_stamp_say_that_cameras_are_unknown(own, logged):
+def test_log_and_run_metadata_say_that_cameras_are_unknown(own, logged):
     folder = own()
     PersonFolders(root=str(folder))
     first, second = logged()
-    assert first.startswith(f"PersonFolders is read from {folder}: half of the persons trained on")
+    assert first.startswith(f"PersonFolders is read from {folder}: half of the people trained on")
     assert "cameras unknown, so 4 of 24 test photos are left out as near-duplicates of a query" in first
     assert second.startswith("PersonFolders: cameras are unknown") and "higher than under the usual protocol" in second
     described = describe_dataset("PersonFolders", str(folder))
@@ -83,7 +83,7 @@ def test_log_and_stamp_say_that_cameras_are_unknown(own, logged):
     assert described["gallery"]["images"] == 16
 
 
-def test_stamp_counts_cameras_where_they_are_known(own, logged):
+def test_run_metadata_counts_cameras_where_they_are_known(own, logged):
     folder = own("cam{moment}_{frame}.png")
     described = describe_dataset("PersonFolders", str(folder))
     assert described["train"]["cameras"] == described["gallery"]["cameras"] == 3
@@ -92,7 +92,7 @@ def test_stamp_counts_cameras_where_they_are_known(own, logged):
 
 
 @pytest.mark.parametrize(("pattern", "cameras"), [("{moment}_{frame}.png", None), ("cam{moment}_{frame}.png", 3)])
-def test_stamp_tells_held_out_persons_of_ones_own_photos(own, make_cfg, pattern, cameras):
+def test_run_metadata_tells_held_out_people_of_ones_own_photos(own, make_cfg, pattern, cameras):
     cfg = make_cfg("baseline/ma_ms.yml", "SOLVER.INTERPOLATE.CHOOSE", "source")
     folder = own(pattern)
     described, plain = (describe_dataset("PersonFolders", str(folder), of_run) for of_run in (cfg, None))
@@ -101,8 +101,8 @@ def test_stamp_tells_held_out_persons_of_ones_own_photos(own, make_cfg, pattern,
 
 
 def test_folders_of_splits_are_taken_as_they_are(own):
-    own(folder="photos/train", persons=NAMES[:2])
-    root = own(folder="photos/test", persons=NAMES[2:4])
+    own(folder="photos/train", identities=NAMES[:2])
+    root = own(folder="photos/test", identities=NAMES[2:4])
     dataset = PersonFolders(root=str(root.parent))
     assert {person for _, person, _ in dataset.train} == {"own_anna", "own_ben"}
     assert {Path(path).parent.name for path, _, _ in dataset.query} == {"carl", "dora"}
@@ -112,7 +112,7 @@ def test_folders_of_splits_are_taken_as_they_are(own):
 
 
 def test_near_duplicates_of_ones_own_queries_leave_the_gallery(own, paint, tmp_path):
-    root = own(folder="photos/gallery", persons=("0007", "0012")).parent
+    root = own(folder="photos/gallery", identities=("0007", "0012")).parent
     for moment in (1, 2):
         paint(root / "query" / "0007" / f"{moment}.png", ("0007", moment), noise=3)
     paint(root / "query" / "0012" / "1.png", ("0007", 1), noise=4)  # of another person: a lookalike, which must stay
@@ -145,9 +145,9 @@ def test_another_folder_is_refused(lay_out, tmp_path, folder, message):
         PersonFolders(root=str(tmp_path / folder))
 
 
-def test_splits_beside_persons_are_refused(own):
+def test_splits_beside_people_are_refused(own):
     root = own(folder="photos")
-    own(folder="photos/query", persons=NAMES[:1])
+    own(folder="photos/query", identities=NAMES[:1])
     with pytest.raises(
         InputError, match="photos holds query, anna, ben, carl; expected a folder for each person; or train"
     ):
@@ -164,8 +164,8 @@ def test_a_model_trains_and_is_tested_on_them(own, make_trainer, make_cfg, logge
     trainer = make_trainer("baseline/ma_ms.yml", *opts)
     trainer.resume_or_load(resume=False)
     assert trainer.train().keys() >= {"mAP", "Rank-1"}
-    stamp = json.loads((Path(trainer.cfg.OUTPUT_DIR) / "stamp.json").read_text())
-    assert "cameras unknown, so 4 of 24 test photos" in stamp["data_sets"]["PersonFolders"]["variant"]
+    metadata = json.loads((Path(trainer.cfg.OUTPUT_DIR) / "stamp.json").read_text())
+    assert "cameras unknown, so 4 of 24 test photos" in metadata["data_sets"]["PersonFolders"]["variant"]
     assert sum("cameras are unknown" in line for line in logged()) == 1
 
 
@@ -174,9 +174,9 @@ def test_the_shipped_config_names_them(configs):
     assert cfg.DATASETS.NAMES == cfg.DATASETS.TESTS == ("PersonFolders",)
 
 
-def test_a_command_on_a_bad_folder_points_to_the_doctor(own, paint, make_cfg):
+def test_a_command_on_a_bad_folder_points_to_check_data(own, paint, make_cfg):
     root = own()
     paint(root / "anna" / "cam1_9.png", "another")
     cfg = make_cfg("ma_ms.yml", "DATASETS.NAMES", ("PersonFolders",), "DATASETS.ROOT", str(root))
-    with pytest.raises(InputError, match=rf"tell no camera .*; python tools/dataset_doctor.py {root} tells more"):
+    with pytest.raises(InputError, match=rf"tell no camera .*; dcac-fastreid check-data {root} tells more"):
         data.check_datasets(cfg, training=True)

@@ -11,7 +11,7 @@ def photos(*counts):
     return [Photo(f"{who}/{n}.jpg", str(who), None) for who, count in enumerate(counts) for n in range(count)]
 
 
-def test_half_of_the_persons_train_whatever_their_order():
+def test_half_of_the_people_train_whatever_their_order():
     half = train_half(PERSONS)
     assert len(half) == 11 and half == train_half(reversed(PERSONS * 2))
     assert half == {f"person {number}" for number in (3, 4, 5, 9, 10, 12, 13, 15, 16, 19, 20)}, (

@@ -6,7 +6,7 @@ from dcac_fastreid.errors import InputError
 
 @pytest.fixture
 def make(tmp_path):
-    """make(*paths): empty files; returns the folder of persons."""
+    """make(*paths): empty files; returns the folder of people."""
 
     def make(*paths):
         for path in paths:
@@ -38,7 +38,7 @@ def test_a_camera_is_a_word_of_the_name(name, camera):
     assert camera_in(name) == camera
 
 
-def test_persons_and_cameras_come_from_folders_and_names(make):
+def test_people_and_cameras_come_from_folders_and_names(make):
     folder = make(
         "ben/cam2_1.jpg", "anna/entrance/1.PNG", "anna/gate/1.webp", ".hidden/1.jpg", "anna/._1.jpg", "anna/note.txt"
     )
@@ -69,9 +69,9 @@ def test_cameras_of_some_photos_alone_are_refused(make):
         check_cameras(folder, read_photos(folder)[0])
 
 
-def test_folders_that_no_two_persons_share_are_no_cameras(make):
-    """As below a folder that holds folders of persons: they would be taken for cameras of one person."""
+def test_folders_that_no_two_people_share_are_no_cameras(make):
+    """As below a folder that holds folders of people: they would be taken for cameras of one person."""
     folder = make("photos/anna/1.jpg", "photos/ben/1.jpg")
-    with pytest.raises(InputError, match="should be cameras, but no two persons share one"):
+    with pytest.raises(InputError, match="should be cameras, but no two people share one"):
         check_cameras(folder, read_photos(folder)[0])
     check_cameras(folder / "photos", read_photos(folder / "photos")[0])

@@ -16,9 +16,9 @@ from dcac_fastreid.errors import InputError
 CHOOSE = ("SOLVER.INTERPOLATE.CHOOSE", "source")
 
 
-@pytest.mark.parametrize(("persons", "expected"), [(751, 75), (20, 2), (5, 2)])
-def test_a_tenth_is_held_out_and_two_at_least(persons, expected):
-    names = [f"market1501_{number}" for number in range(persons)]
+@pytest.mark.parametrize(("identities", "expected"), [(751, 75), (20, 2), (5, 2)])
+def test_a_tenth_is_held_out_and_two_at_least(identities, expected):
+    names = [f"market1501_{number}" for number in range(identities)]
     held_out = held_out_identities(names * 2)
     assert len(held_out) == expected and held_out <= set(names)
     assert held_out_identities(reversed(names)) == held_out
@@ -66,7 +66,7 @@ def test_sources_without_people_to_choose_by_are_refused_before_a_run(make_cfg, 
     cfg = make_cfg("baseline/ma_ms.yml", *CHOOSE)
     data.check_datasets(cfg, training=True)
     monkeypatch.setattr(
-        "dcac_fastreid.data.readers.validation.held_out_identities", lambda persons: set(sorted(set(persons))[:1])
+        "dcac_fastreid.data.readers.validation.held_out_identities", lambda identities: set(sorted(set(identities))[:1])
     )
     with pytest.raises(InputError, match="has 1 validation identities, of whom fewer than 2 are seen by two cameras"):
         data.check_datasets(cfg, training=True)

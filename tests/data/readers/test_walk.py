@@ -1,4 +1,4 @@
-"""Every tool finds the same pictures in the same folder, whatever links, loops, suffixes and names lie in it."""
+"""Every tool finds the same images in the same folder, whatever links, loops, suffixes and names lie in it."""
 
 import os
 import socket
@@ -40,7 +40,7 @@ def test_links_to_files_and_folders_are_followed(make, tmp_path):
     (folder / "ben").symlink_to(tmp_path / "disk")
     (folder / "anna" / "4.jpg").symlink_to("../../4.jpg")
     walked = walk(folder)
-    assert names(folder, walked.pictures) == ["anna/1.jpg", "anna/4.jpg", "ben/2.jpg", "ben/deep/3.jpg"]
+    assert names(folder, walked.images) == ["anna/1.jpg", "anna/4.jpg", "ben/2.jpg", "ben/deep/3.jpg"]
     assert walked.notes() == []
 
 
@@ -53,7 +53,7 @@ def test_a_link_that_leads_back_above_itself_is_passed_over_and_said(make, tmp_p
     (tmp_path / "other" / "back").symlink_to(folder)
     (tmp_path / "other" / "far").symlink_to(tmp_path)
     walked = walk(folder)
-    assert names(folder, walked.pictures) == ["anna/1.jpg", "by/3.jpg"]
+    assert names(folder, walked.images) == ["anna/1.jpg", "by/3.jpg"]
     assert sorted(names(folder, walked.above)) == ["anna/here", "anna/top", "by/back", "by/far", "out"]
     (note,) = walked.notes()
     assert note.startswith(f"{folder}: passed over 5 links, leading back above itself: ")
@@ -64,7 +64,7 @@ def test_links_to_nothing_to_themselves_and_to_each_other_are_passed_over_and_sa
     for name, target in (("gone.jpg", "none.jpg"), ("self.jpg", "self.jpg"), ("a", "b"), ("b", "a")):
         (folder / name).symlink_to(target)
     walked = walk(folder)
-    assert names(folder, walked.pictures) == ["1.jpg"]
+    assert names(folder, walked.images) == ["1.jpg"]
     assert names(folder, walked.nowhere) == ["a", "b", "gone.jpg", "self.jpg"]
     assert "passed over 4 links, leading nowhere: a, b, gone.jpg, self.jpg" in walked.notes()[0]
 
@@ -77,7 +77,7 @@ def test_what_is_reached_twice_counts_once_under_its_own_name(make, tmp_path):
     (folder / "pool 1").symlink_to(tmp_path / "pool")
     (folder / "pool 2").symlink_to(tmp_path / "pool")
     walked = walk(folder)
-    assert names(folder, walked.pictures) == ["pool 1/3.jpg", "zoe/1.jpg", "zoe/2.jpg"]
+    assert names(folder, walked.images) == ["pool 1/3.jpg", "zoe/1.jpg", "zoe/2.jpg"]
     (note,) = walked.notes()
     assert note.startswith(f"{folder}: 4 reached twice, counted once: ")
     for pair in ("zoe/hard.jpg is zoe/2.jpg", "alias is zoe", "link.jpg is zoe/1.jpg", "pool 2 is pool 1"):
@@ -90,13 +90,13 @@ def test_folders_full_of_links_to_each_other_end_at_once(make):
     for number in range(39):
         for name in ("left", "right"):
             (folder / "store" / str(number) / name).symlink_to(folder / "store" / str(number + 1))
-    assert len(walk(folder).pictures) == 40
+    assert len(walk(folder).images) == 40
 
 
 def test_the_order_is_that_of_the_names(make, monkeypatch):
     folder = make("b.jpg", "a/2.jpg", "a/1.jpg", "a b/3.jpg", "B.JPG")
     expected = ["B.JPG", "a/1.jpg", "a/2.jpg", "a b/3.jpg", "b.jpg"]
-    assert names(folder, walk(folder).pictures) == expected
+    assert names(folder, walk(folder).images) == expected
     scandir = os.scandir
 
     class Reversed:
@@ -110,19 +110,19 @@ def test_the_order_is_that_of_the_names(make, monkeypatch):
             pass
 
     monkeypatch.setattr(os, "scandir", Reversed)
-    assert names(folder, walk(folder).pictures) == expected
+    assert names(folder, walk(folder).images) == expected
 
 
 def test_hidden_ones_and_those_of_systems_are_passed_over(make):
     folder = make("a.jpg", ".b.jpg", ".c/d.jpg", "@eaDir/e.jpg", "__MACOSX/f.jpg", "a/._g.jpg", "lost+found/h.jpg")
     walked = walk(folder)
-    assert names(folder, walked.pictures) == ["a.jpg"] and walked.notes() == []
+    assert names(folder, walked.images) == ["a.jpg"] and walked.notes() == []
 
 
 def test_photos_of_a_format_that_is_not_read_here_are_counted_and_named(make):
     folder = make("1.JPG", "2.Jpeg", "IMG_3.HEIC", "IMG_4.heic", "raw/5.NEF", "6.jxl", "notes.txt", "film.mp4")
     walked = walk(folder)
-    assert names(folder, walked.pictures) == ["1.JPG", "2.Jpeg"]
+    assert names(folder, walked.images) == ["1.JPG", "2.Jpeg"]
     (note,) = walked.notes()
     assert note.endswith("(2 .heic, 1 .jxl, 1 .nef; convert to .jpg or .png): 6.jxl, IMG_3.HEIC, IMG_4.heic, raw/5.NEF")
 
@@ -136,13 +136,13 @@ def test_what_is_read_here_is_what_pillow_opens(tmp_path):
             assert image.size == (4, 8)
 
 
-def test_no_pipe_and_no_socket_is_a_picture(make):
+def test_no_pipe_and_no_socket_is_an_image(make):
     folder = make("1.jpg")
     os.mkfifo(folder / "2.jpg")
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.path.relpath(folder / "3.jpg"))
         walked = walk(folder)
-    assert names(folder, walked.pictures) == ["1.jpg"] and names(folder, walked.no_files) == ["2.jpg", "3.jpg"]
+    assert names(folder, walked.images) == ["1.jpg"] and names(folder, walked.no_files) == ["2.jpg", "3.jpg"]
 
 
 def test_a_folder_that_cannot_be_opened_is_refused(make, monkeypatch):
@@ -176,8 +176,8 @@ def test_what_is_no_folder_is_one_sentence(make, name, message):
         walk(folder / name)
 
 
-def test_index_doctor_calibration_and_training_agree_on_a_messy_folder(paint, tmp_path, logged):
-    """Of 48 photos behind links, an index once had 24, while doctor and training found all."""
+def test_index_check_data_calibration_and_training_agree_on_a_messy_folder(paint, tmp_path, logged):
+    """Of 48 photos behind links, an index once had 24, while check-data and training found all."""
     photos, disk = tmp_path / "photos", tmp_path / "disk"
     for person in ("anna", "ben", "carl", "dora"):
         for number in range(6):
@@ -212,11 +212,11 @@ def test_a_data_set_that_two_ways_lead_to_is_found_once(lay_out, tmp_path):
     assert found.folder == tmp_path / "root" / "zoo" / "Market-1501-v15.09.15"
 
 
-def test_a_doctor_of_photos_that_cannot_be_read_here_says_so(make):
+def test_check_data_tells_of_photos_that_cannot_be_read_here(make):
     folder = make("anna/1.heic", "ben/2.heic")
     report, _ = diagnose(folder)
     assert not report.can_start and any("2 .heic" in finding.sentence for finding in report.findings)
     with pytest.raises(InputError, match="holds no photo.*2 .heic; convert"):
         PersonFolders(root=str(folder))
-    with pytest.raises(InputError, match="holds no picture.*2 .heic; convert"):
+    with pytest.raises(InputError, match="holds no image.*2 .heic; convert"):
         pictures_in(folder)

@@ -34,7 +34,7 @@ def test_a_feature_of_another_length_does_not():
 
 
 def test_a_ranking_that_turned_does_not():
-    """The picture at 0 degrees has its neighbours at 20.2 and 19.8; PyTorch had them at 19.8 and 20.2."""
+    """The image at 0 degrees has its neighbours at 20.2 and 19.8; PyTorch had them at 19.8 and 20.2."""
     agreement = compare(at(0, 19.8, -20.2, 90), at(0, 20.2, -19.8, 90))
     assert agreement.least_cosine > LEAST_COSINE
     assert agreement.worst_swap == pytest.approx(math.cos(math.radians(19.8)) - math.cos(math.radians(20.2)))
@@ -49,7 +49,7 @@ def test_a_tie_may_be_broken_either_way():
 
 
 def test_the_worst_swap_is_found_over_the_whole_ranking():
-    """For the picture at 0 degrees the export ranks 40, 20, 30, 10: the first and the last similarity count."""
+    """For the image at 0 degrees the export ranks 40, 20, 30, 10: the first and the last similarity count."""
     agreement = compare(at(0, 10, 20, 30, 40), at(0, 50, 20, 30, 5))
     first, last = math.cos(math.radians(10)), math.cos(math.radians(40))
     assert agreement.worst_swap == pytest.approx(first - last)
@@ -61,6 +61,6 @@ def test_what_is_no_number_does_not_agree():
     assert not compare(at(0, 10, 30), broken).agrees
 
 
-def test_the_span_is_over_different_pictures():
+def test_the_span_is_over_different_images():
     assert span(at(0, 60, 90)) == pytest.approx(math.cos(math.radians(30)))
     assert span(at(5, 5, 5)) < LEAST_SPAN

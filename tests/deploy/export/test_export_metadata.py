@@ -14,11 +14,11 @@ from dcac_fastreid.synthetic import parts
 
 @pytest.fixture
 def trained(encoder, tmp_path):
-    """The encoder with its checkpoint in a run's folder of its own, and the run's stamp."""
+    """The encoder with its checkpoint in a run's folder of its own, and the run metadata."""
 
-    def trained(**stamp):
+    def trained(**metadata):
         (tmp_path / "model_final.pth").write_bytes(encoder.file.read_bytes())
-        (tmp_path / "stamp.json").write_text(json.dumps(stamp))
+        (tmp_path / "stamp.json").write_text(json.dumps(metadata))
         return dataclasses.replace(encoder, file=tmp_path / "model_final.pth")
 
     return trained
@@ -81,11 +81,11 @@ def test_unstated_terms_name_the_training_data_and_weights(trained):
     assert json.loads(told["trained_from"]) == REAL["weights"], "with their hashes"
 
 
-def test_drawn_pictures_show_nobody(trained):
-    world = {"version": 5, "seed": 0}
-    told = describe_export(trained(sources=["DG_Market1501"], drawn_world=world, weights={}), "inside")
-    assert "a drawn world of dcac_fastreid, whose pictures show no real person" in told["data_license"]
-    assert "research" not in told["data_license"] and json.loads(told["drawn_world"]) == world
+def test_synthetic_images_show_nobody(trained):
+    synthetic = {"version": 5, "seed": 0}
+    told = describe_export(trained(sources=["DG_Market1501"], drawn_world=synthetic, weights={}), "inside")
+    assert "a synthetic data set of dcac_fastreid, whose images show no real person" in told["data_license"]
+    assert "research" not in told["data_license"] and json.loads(told["drawn_world"]) == synthetic
     assert told["weights_license"] == "not stated; trained from random weights"
 
 
@@ -98,19 +98,19 @@ def test_the_shipped_parts_have_no_terms_of_others(trained):
     clip, vae = (parts.fingerprint(name) for name in ("clip", "vae"))
     weights = {"encoder": {"a.safetensors": clip}, "diffusion": {"vae/b.safetensors": vae, "vae/config.json": "1"}}
     told = describe_export(trained(weights=weights), "inside")["weights_license"]
-    assert told.endswith("with small parts that ship with dcac_fastreid, trained on drawn pictures alone")
+    assert told.endswith("with small parts of dcac_fastreid, which were trained only on synthetic images")
     weights["diffusion"]["vae/b.safetensors"] = "cd" * 32
     assert "Stable Diffusion" in describe_export(trained(weights=weights), "inside")["weights_license"]
 
 
-def test_without_a_stamp_nothing_is_made_up(encoder):
+def test_without_run_metadata_nothing_is_made_up(encoder):
     told = describe_export(encoder, "inside")
     for name in ("data_license", "weights_license"):
         assert told[name].startswith("not stated; no stamp.json beside the checkpoint tells")
     assert told["trained_on"] == told["trained_from"] == "null"
 
 
-def test_a_damaged_stamp_is_one_sentence(trained):
+def test_damaged_run_metadata_is_one_sentence(trained):
     damaged = trained()
     (damaged.file.parent / "stamp.json").write_text('{"sources": [')
     with pytest.raises(InputError, match="stamp.json cannot be read as JSON .*; remove it"):

@@ -15,7 +15,7 @@ from dcac_fastreid.deploy.export import export_model as module
 from dcac_fastreid.deploy.export.comparison import Comparison, Disagreement
 from dcac_fastreid.deploy.export.export_model import export_model, output_files
 from dcac_fastreid.deploy.export.exported_program import UnitFeatures, exported_program
-from dcac_fastreid.deploy.export.probe import Probe, smooth_pictures
+from dcac_fastreid.deploy.export.probe import Probe, smooth_images
 from dcac_fastreid.errors import InputError
 
 
@@ -34,7 +34,7 @@ def loaded(exported):
 
 @pytest.fixture
 def expected(encoder):
-    """Pictures that are not the probe's, and fast-reid's own features of them, at unit length."""
+    """Images that are not the probe's, and fast-reid's own features of them, at unit length."""
     torch.manual_seed(7)
     images = (255 * torch.rand(5, 3, *encoder.input_size)).round()
     with torch.no_grad():
@@ -59,7 +59,7 @@ def test_it_was_compared_and_timed_in_several_batch_sizes(exported):
         for pair in latencies.values():
             assert all(0 < latency.low <= latency.median <= latency.high for latency in pair)
     report = exported.report()
-    assert report.count("on 32 smooth random pictures (seed 0)") == 2 and report.count("of PyTorch's") == 4
+    assert report.count("on 32 smooth random images (seed 0)") == 2 and report.count("of PyTorch's") == 4
     assert "data_license: not stated; " in report
 
 
@@ -134,7 +134,7 @@ def test_another_weight_is_found_and_nothing_is_written(checkpoint, tmp_path, mo
 def test_a_fixed_batch_is_found(encoder):
     example = torch.zeros(8, 3, *encoder.input_size)
     fixed = torch.export.export(UnitFeatures(encoder.model, "inside"), (example,), strict=False).module()
-    comparison = Comparison(encoder, smooth_pictures(encoder.input_size), "inside")
+    comparison = Comparison(encoder, smooth_images(encoder.input_size), "inside")
     with pytest.raises(Disagreement, match="as torch-export the encoder does not run in batches of 1 "):
         comparison.measure(fixed, "torch-export")
 
@@ -157,7 +157,7 @@ def test_an_encoder_that_is_no_graph_is_one_sentence(encoder):
 
 
 def test_features_that_tell_nothing_are_one_sentence(checkpoint, encoder, tmp_path, monkeypatch):
-    for weight, message in ((0.0, "gives every picture the same features"), (float("nan"), "NaN|no finite numbers")):
+    for weight, message in ((0.0, "gives every image the same features"), (float("nan"), "NaN|no finite numbers")):
         broken = torch.load(checkpoint)
         broken["model"]["heads.bottleneck.0.weight"].fill_(weight)
         broken["model"]["heads.bottleneck.0.bias"].fill_(1.0)
@@ -165,7 +165,7 @@ def test_features_that_tell_nothing_are_one_sentence(checkpoint, encoder, tmp_pa
         with pytest.raises(InputError, match=message):
             export_model(tmp_path / "broken.pth", tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    same = smooth_pictures(encoder.input_size).images[:1].repeat(3, 1, 1, 1)
+    same = smooth_images(encoder.input_size).images[:1].repeat(3, 1, 1, 1)
     with pytest.raises(InputError, match="three copies are all alike to the encoder"):
         Comparison(encoder, Probe(same, "three copies"), "inside")
 

@@ -11,7 +11,7 @@ from dcac_fastreid.deploy.search.pair_counts import CENTERS, PairCounts
 from dcac_fastreid.errors import InputError
 
 ENCODER = {"checkpoint": "a.pth", "sha256": "ab"}
-MEANS, DEVIATION = (0.2, 0.5), 0.1  # of pairs of two persons, and of one
+MEANS, DEVIATION = (0.2, 0.5), 0.1  # of pairs of two people, and of one
 
 
 def gaussian_counts(mean: float, pairs: float = 1e7) -> np.ndarray:
@@ -19,13 +19,13 @@ def gaussian_counts(mean: float, pairs: float = 1e7) -> np.ndarray:
     return np.round(density / density.sum() * pairs).astype(int)
 
 
-def known_people(persons: int = 30, pictures: int = 6, noise: float = 0.5, cameras_known: bool = True):
-    """Persons in places of their own, and features around a centre of each."""
+def known_people(identities: int = 30, images: int = 6, noise: float = 0.5, cameras_known: bool = True):
+    """People in places of their own, and features around a centre of each."""
     generator = np.random.default_rng(0)
-    numbers = np.repeat(np.arange(persons), pictures)
-    features = generator.normal(size=(persons, 16))[numbers] + noise * generator.normal(size=(len(numbers), 16))
+    numbers = np.repeat(np.arange(identities), images)
+    features = generator.normal(size=(identities, 16))[numbers] + noise * generator.normal(size=(len(numbers), 16))
     features = (features / np.linalg.norm(features, axis=1, keepdims=True)).astype(np.float32)
-    places = np.tile(np.arange(pictures), persons)
+    places = np.tile(np.arange(images), identities)
     paths = [Path(f"{number}.jpg") for number in range(len(numbers))]
     return KnownPeople("ours", paths, numbers, places, cameras_known), features
 
@@ -67,8 +67,8 @@ def test_the_errors_of_well_calibrated_features_are_those_of_theory():
     assert errors["brier_score"] == pytest.approx((g * i / (g + i + 1e-12)).sum(), rel=0.01)
 
 
-def test_persons_held_out_tell_what_the_made_up_half_hides():
-    """The second half's pairs of two persons are more alike: by the first half's threshold, many more than stated match."""
+def test_people_held_out_tell_what_the_made_up_half_hides():
+    """The second half's pairs of two people are more alike: by the first half's threshold, many more than stated match."""
     impostor = np.stack([gaussian_counts(0.2), gaussian_counts(0.4), gaussian_counts(0.3)])
     errors = _held_out(PairCounts(np.stack([gaussian_counts(0.5)] * 2), impostor, np.zeros(0)), 0.01)
     assert errors["false_match_rate"] > 0.1 and errors["calibration_error"] > 0.05
@@ -77,7 +77,7 @@ def test_persons_held_out_tell_what_the_made_up_half_hides():
 def test_the_stated_rate_is_kept_on_the_pairs_themselves():
     people, features = known_people()
     made = calibrate(people, features, ENCODER, 0.01)
-    similarity, same = features @ features.T, people.persons[:, None] == people.persons
+    similarity, same = features @ features.T, people.identities[:, None] == people.identities
     upper = np.triu(np.ones(same.shape, bool), k=1)
     reached = similarity >= made.threshold
     assert 0.008 < reached[upper & ~same].mean() <= 0.01
@@ -92,17 +92,17 @@ def test_the_stated_rate_is_kept_on_the_pairs_themselves():
 
 
 def test_the_default_rate_gives_way_to_the_smallest_that_the_pairs_can_tell():
-    people, features = known_people(persons=10, pictures=3)
+    people, features = known_people(identities=10, images=3)
     made = calibrate(people, features, ENCODER)
     assert (made.asked_rate, made.false_match_rate) == (0.001, 0.075) and made.threshold < 1
-    assert calibrate(*known_people(persons=45), ENCODER).false_match_rate == 0.001
+    assert calibrate(*known_people(identities=45), ENCODER).false_match_rate == 0.001
 
 
 def test_features_that_say_nothing_are_refused():
     people, _ = known_people()
     same_for_all = np.zeros((len(people.paths), 4), np.float32)
     same_for_all[:, 0] = 1
-    with pytest.raises(InputError, match="pictures of one person in ours are not more alike"):
+    with pytest.raises(InputError, match="images of one person in ours are not more alike"):
         calibrate(people, same_for_all, ENCODER, 0.1)
 
 

@@ -26,18 +26,16 @@ from dcac_fastreid.errors import InputError
 
 
 @pytest.fixture
-def photos(tiny_world, tmp_path):
-    """Six pictures, in two folders."""
-    for number, picture in enumerate(
-        sorted((tiny_world / "Market-1501-v15.09.15" / "bounding_box_test").iterdir())[:6]
-    ):
+def photos(tiny_data, tmp_path):
+    """Six images, in two folders."""
+    for number, image in enumerate(sorted((tiny_data / "Market-1501-v15.09.15" / "bounding_box_test").iterdir())[:6]):
         folder = tmp_path / "photos" / "ab"[number % 2]
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(picture, folder / f"{number},.jpg")
+        shutil.copy(image, folder / f"{number},.jpg")
     return tmp_path / "photos"
 
 
-def test_features_belong_to_their_pictures(extract, photos, tmp_path):
+def test_features_belong_to_their_images(extract, photos, tmp_path):
     made = extract_folder(extract, photos, tmp_path / "out")
     read = read_feature_folder(tmp_path / "out")
     assert read.features.dtype == np.float32 and read.features.shape == (6, 128) and len(set(read.paths)) == 6
@@ -46,7 +44,7 @@ def test_features_belong_to_their_pictures(extract, photos, tmp_path):
         content = (photos / path).read_bytes()
         assert (size, sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert {**read.content, "features_sha256": ""} == {**made.content, "features_sha256": ""}
-    assert "6 pictures, features 128 wide" in made.report()
+    assert "6 images, features 128 wide" in made.report()
     assert [file.name for file in (tmp_path / "out").iterdir()] == ["index.safetensors"]
 
 
@@ -64,9 +62,9 @@ def test_a_checkpoint_that_a_test_metric_picked_is_marked(checkpoint, photos, tm
     assert made.content["selected_on"] == ["DG_Market1501"] and "picked by a test metric" in made.report()
 
 
-def test_unreadable_pictures_stop_it_or_are_left_out(extract, photos, tmp_path):
+def test_unreadable_images_stop_it_or_are_left_out(extract, photos, tmp_path):
     (photos / "a" / "broken.jpg").write_bytes(b"none")
-    with pytest.raises(InputError, match="1 of 7 pictures cannot be read: .*broken.jpg"):
+    with pytest.raises(InputError, match="1 of 7 images cannot be read: .*broken.jpg"):
         extract_folder(extract, photos, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     made = extract_folder(extract, photos, tmp_path / "out", skip_unreadable=True)
@@ -110,7 +108,7 @@ def test_an_output_that_cannot_be_written_is_told_before_the_work(tmp_path):
 
 
 @pytest.mark.parametrize("output", ["photos", "photos/a/out"])
-def test_features_do_not_lie_among_their_pictures(output, extract, photos):
+def test_features_do_not_lie_among_their_images(output, extract, photos):
     with pytest.raises(
         InputError, match="the features shall go to .*, which lies in .*photos; choose a folder outside"
     ):
@@ -154,9 +152,7 @@ def test_a_calibration_of_another_checkpoint_is_removed(extract, photos, calibra
 def test_photos_that_are_no_crops_are_told(extract, photos, tmp_path):
     Image.new("RGB", (90, 60)).save(photos / "wide.jpg")
     report = extract_folder(extract, photos, tmp_path / "out").report()
-    assert re.search(
-        r"no crops of one person \(.*\): 1 picture, .*wide.jpg; people on them will hardly be found", report
-    )
+    assert re.search(r"no crops of one person \(.*\): 1 image, .*wide.jpg; people on them will hardly be found", report)
 
 
 @pytest.mark.parametrize(

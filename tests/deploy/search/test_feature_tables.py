@@ -16,7 +16,7 @@ def made(tmp_path):
     return FeatureFolder(tmp_path / "out", np.eye(2, 8, dtype=np.float32), {**content, "sha256": ["ab", "cd"]})
 
 
-def test_rows_belong_to_their_pictures(made):
+def test_rows_belong_to_their_images(made):
     write_tables(made)
     with open(made.folder / "index.csv", newline="", encoding="utf-8", errors="surrogateescape") as stream:
         rows = list(csv.reader(stream))

@@ -10,7 +10,7 @@ from dcac_fastreid.errors import InputError
 
 @pytest.fixture
 def draw(tmp_path):
-    """draw(name, look): a picture; the same look is nearly the same picture."""
+    """draw(name, look): an image; the same look is nearly the same image."""
 
     def draw(name, look=None):
         seed = zlib.crc32(name.encode()) if look is None else look
@@ -21,17 +21,17 @@ def draw(tmp_path):
     return draw
 
 
-def test_persons_and_cameras_of_a_folder(draw, tmp_path):
+def test_people_and_cameras_of_a_folder(draw, tmp_path):
     for place, name in enumerate(("ann/cam1_a.png", "ann/cam2_b.png", "bob/cam1_c.png", "bob/cam1_d.png")):
         draw(f"people/{name}", place)
     people = people_in_folder(tmp_path / "people")
     assert people.name == "people" and people.cameras_known
     assert [path.name for path in people.paths] == ["cam1_a.png", "cam2_b.png", "cam1_c.png", "cam1_d.png"]
-    assert people.persons.tolist() == [0, 0, 1, 1] and people.places.tolist() == [0, 1, 0, 0]
+    assert people.identities.tolist() == [0, 0, 1, 1] and people.places.tolist() == [0, 1, 0, 0]
 
 
 def test_without_cameras_near_duplicates_are_one_place(draw, tmp_path):
-    """Neighbouring frames of a video say nothing about how alike a person's pictures are elsewhere."""
+    """Neighbouring frames of a video say nothing about how alike a person's images are elsewhere."""
     for name, look in (("ann/a.png", 1), ("ann/b.png", 1), ("ann/c.png", 2), ("bob/d.png", 3)):
         draw(f"people/{name}", look)
     people = people_in_folder(tmp_path / "people")
@@ -39,29 +39,29 @@ def test_without_cameras_near_duplicates_are_one_place(draw, tmp_path):
     assert people.places[0] == people.places[1] and len(set(people.places.tolist())) == 3
 
 
-def test_a_data_set_gives_query_and_gallery_without_distractors(tiny_world):
-    people = people_of_dataset("DG_Market1501", str(tiny_world))
-    assert len(people.paths) == 30 and len(set(people.persons.tolist())) == 6 and people.cameras_known
+def test_a_data_set_gives_query_and_gallery_without_distractors(tiny_data):
+    people = people_of_dataset("DG_Market1501", str(tiny_data))
+    assert len(people.paths) == 30 and len(set(people.identities.tolist())) == 6 and people.cameras_known
     assert {path.parent.name for path in people.paths} == {"query", "bounding_box_test"}
     assert not [path for path in people.paths if path.name.startswith(("0000", "-1"))]
-    for path, person, place in zip(people.paths, people.persons, people.places, strict=True):
-        same = (people.persons == person) & (people.places == place)
+    for path, person, place in zip(people.paths, people.identities, people.places, strict=True):
+        same = (people.identities == person) & (people.places == place)
         assert all(people.paths[other].name[:7] == path.name[:7] for other in np.flatnonzero(same))
 
 
-def test_unreadable_pictures_are_left_out_if_asked(draw, tmp_path):
+def test_unreadable_images_are_left_out_if_asked(draw, tmp_path):
     for name in ("ann/a.png", "bob/b.png"):
         draw(f"people/{name}")
     (tmp_path / "people" / "bob" / "broken.png").touch()
-    with pytest.raises(InputError, match="1 of 3 pictures cannot be read: .*broken.png"):
+    with pytest.raises(InputError, match="1 of 3 images cannot be read: .*broken.png"):
         people_in_folder(tmp_path / "people")
     assert len(people_in_folder(tmp_path / "people", skip_unreadable=True).paths) == 2
 
 
-def test_what_holds_no_known_people_is_one_sentence(tiny_world, tmp_path):
+def test_what_holds_no_known_people_is_one_sentence(tiny_data, tmp_path):
     with pytest.raises(InputError, match="there is no folder .*none; expected a folder with one for each person"):
         people_in_folder(tmp_path / "none")
     with pytest.raises(InputError, match="there is no data set 'Market'; known are DG_Market1501, "):
-        people_of_dataset("Market", str(tiny_world))
+        people_of_dataset("Market", str(tiny_data))
     with pytest.raises(InputError, match="DG_Market1501 is not complete"):
         people_of_dataset("DG_Market1501", str(tmp_path))

@@ -32,19 +32,19 @@ from dcac_fastreid.deploy.search.sheet import (
 )
 from dcac_fastreid.errors import InputError
 
-RATE = 0.1  # what the pairs of six persons can state
+RATE = 0.1  # what the pairs of six people can state
 
 
 @pytest.fixture
-def queries(tiny_world):
-    return sorted((tiny_world / "Market-1501-v15.09.15" / "query").iterdir())
+def queries(tiny_data):
+    return sorted((tiny_data / "Market-1501-v15.09.15" / "query").iterdir())
 
 
 @pytest.fixture
-def calibrated(index, tiny_world, tmp_path):
+def calibrated(index, tiny_data, tmp_path):
     """A copy of the index, calibrated."""
     folder = shutil.copytree(index, tmp_path / "index")
-    calibrate_index(folder, people_of_dataset("DG_Market1501", str(tiny_world)), RATE, device="cpu")
+    calibrate_index(folder, people_of_dataset("DG_Market1501", str(tiny_data)), RATE, device="cpu")
     return folder
 
 
@@ -67,7 +67,7 @@ def test_without_a_calibration_there_is_a_rank_and_no_verdict(index, queries):
             (None, None)
         }
         assert "no threshold and no chance are known" in answer.verdict(None)
-        assert "unknown" in answer.table(search.gallery.pictures)
+        assert "unknown" in answer.table(search.gallery.images)
     assert "not calibrated" in search.notes()
 
 
@@ -98,8 +98,8 @@ def test_a_calibrated_search_says_above_or_nobody_by_the_threshold(calibrated, q
     assert surer > search([queries[0]])[0].hits[0].probability
 
 
-def test_a_stated_rate_is_kept_by_the_searches_of_strangers(calibrated, tiny_world):
-    """The gallery's own pairs of two persons are the calibration's: as many are above the threshold as were stated."""
+def test_a_stated_rate_is_kept_by_the_searches_of_strangers(calibrated, tiny_data):
+    """The gallery's own pairs of two people are the calibration's: as many are above the threshold as were stated."""
     search, known = Search(calibrated, device="cpu"), read_calibration(calibrated)
     answers = [
         answer for answer in search(search.gallery.photos, k=35) if not answer.photo.name.startswith(("0000", "-1"))
@@ -146,24 +146,24 @@ def test_no_word_calls_a_similar_photo_a_match(calibrated, queries):
     """Whoever guards a door takes "match" for "this is the person"; "false-match rate" is the name of a figure."""
     search = Search(calibrated, device="cpu")
     (answer,) = search([queries[0]], k=35)
-    words = [answer.verdict(search.calibration), answer.table(search.gallery.pictures), search.notes()]
+    words = [answer.verdict(search.calibration), answer.table(search.gallery.images), search.notes()]
     assert not re.search(r"(?<!false-)match", " ".join(words))
 
 
 def test_what_is_told_of_a_calibration(calibrated):
     told = describe_calibration(read_calibration(calibrated), 200)
-    assert "6 persons, 30 pictures" in told and "by different cameras" in told
-    assert "at most 10 % of the pairs of two persons are above it" in told and "per comparison" in told
+    assert "6 people, 30 images" in told and "by different cameras" in told
+    assert "at most 10 % of the pairs of two people are above it" in told and "per comparison" in told
     assert (
         "with 200 photos" in told
         and "20 photos are expected above the threshold" in told
         and "in 100 % of the searches" in told
     )
-    assert re.search(r"Measured: of the pictures of DG_Market1501, each .*, \d+(\.\d)? % find one or more\.", told)
-    assert "only if these are persons whom no training has seen" in told
+    assert re.search(r"Measured: of the images of DG_Market1501, each .*, \d+(\.\d)? % find one or more\.", told)
+    assert "only if these are people whom no training has seen" in told
     assert (
         "Brier score" in told
-        and "On persons held out (two halves, each by the threshold of the other; the mean of both)" in told
+        and "On people held out (two halves, each by the threshold of the other; the mean of both)" in told
         and "By other" not in told
     )
     other = {"false_match_rate": 0.01, "threshold": 0.9, "true_match_rate": 0.5}
@@ -288,10 +288,10 @@ def test_one_photo_needs_no_list(index, queries):
     assert search(queries[0]) == search(str(queries[0])) == search([queries[0]])
 
 
-def test_files_of_two_indexes_do_not_mix(extract, tiny_world, queries, tmp_path):
+def test_files_of_two_indexes_do_not_mix(extract, tiny_data, queries, tmp_path):
     """Nor does a table that a spreadsheet has sorted: whatever is exchanged or sorted, no photo gets another one's similarity."""
     for name in ("Market-1501-v15.09.15", "DukeMTMC-reID"):
-        photos = sorted((tiny_world / name / "bounding_box_test").glob("0*.jpg"))[:12]
+        photos = sorted((tiny_data / name / "bounding_box_test").glob("0*.jpg"))[:12]
         (tmp_path / name).mkdir()
         for photo in photos:
             shutil.copy(photo, tmp_path / name)
@@ -340,14 +340,14 @@ def test_a_photo_that_is_no_crop_is_answered_with_a_hint(index, tmp_path):
     )
 
 
-def test_people_who_cannot_state_a_rate_are_told_before_the_work(tiny_world, tmp_path):
-    """Features of thousands of pictures take long; here, not even the index is there."""
+def test_people_who_cannot_state_a_rate_are_told_before_the_work(tiny_data, tmp_path):
+    """Features of thousands of images take long; here, not even the index is there."""
     with pytest.raises(InputError, match="0.001 cannot be told from the 375 pairs"):
-        calibrate_index(tmp_path / "none", people_of_dataset("DG_Market1501", str(tiny_world)), 0.001, device="cpu")
+        calibrate_index(tmp_path / "none", people_of_dataset("DG_Market1501", str(tiny_data)), 0.001, device="cpu")
 
 
-def test_a_calibration_that_fails_leaves_the_earlier_one(calibrated, tiny_world):
+def test_a_calibration_that_fails_leaves_the_earlier_one(calibrated, tiny_data):
     before = (calibrated / "calibration.json").read_bytes()
     with pytest.raises(InputError, match="0.001 cannot be told from the 375 pairs"):
-        calibrate_index(calibrated, people_of_dataset("DG_Market1501", str(tiny_world)), 0.001, device="cpu")
+        calibrate_index(calibrated, people_of_dataset("DG_Market1501", str(tiny_data)), 0.001, device="cpu")
     assert (calibrated / "calibration.json").read_bytes() == before

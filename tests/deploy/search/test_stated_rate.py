@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 
 from dcac_fastreid.deploy.search.known_people import KnownPeople
-from dcac_fastreid.deploy.search.stated_rate import FEWEST_FALSE_MATCHES, check_people, more_pictures
+from dcac_fastreid.deploy.search.stated_rate import FEWEST_FALSE_MATCHES, check_people, more_images
 from dcac_fastreid.errors import InputError
 
 
-def people(*pictures: int, cameras_known: bool = True) -> KnownPeople:
-    """So many pictures of each person, each by a camera of its own."""
-    persons = np.repeat(np.arange(len(pictures)), pictures)
-    places = np.concatenate([np.arange(count) for count in pictures])
-    return KnownPeople("ours", [], persons, places, cameras_known)
+def people(*images: int, cameras_known: bool = True) -> KnownPeople:
+    """So many images of each person, each by a camera of its own."""
+    identities = np.repeat(np.arange(len(images)), images)
+    places = np.concatenate([np.arange(count) for count in images])
+    return KnownPeople("ours", [], identities, places, cameras_known)
 
 
-def pairs_of_two(*pictures: int) -> int:
-    return math.comb(sum(pictures), 2) - sum(math.comb(count, 2) for count in pictures)
+def pairs_of_two(*images: int) -> int:
+    return math.comb(sum(images), 2) - sum(math.comb(count, 2) for count in images)
 
 
 def test_a_rate_that_the_pairs_can_tell_is_taken():
@@ -25,29 +25,31 @@ def test_a_rate_that_the_pairs_can_tell_is_taken():
     assert check_people(people(*[1] * 245, 2, 2, 2, 2), 0.001) == 0.001  # 30,000 pairs and some
 
 
-@pytest.mark.parametrize(("pictures", "rate"), [([6] * 20, 0.0044), ([3] * 10, 0.075), ([5, 7, 3, 9, 4], 0.1)])
-def test_of_too_few_pairs_the_smallest_rate_is_stated_where_none_was_named(pictures, rate):
+@pytest.mark.parametrize(("images", "rate"), [([6] * 20, 0.0044), ([3] * 10, 0.075), ([5, 7, 3, 9, 4], 0.1)])
+def test_of_too_few_pairs_the_smallest_rate_is_stated_where_none_was_named(images, rate):
     """Twenty people of six photos: the command of the README."""
-    assert check_people(people(*pictures), None) == rate
-    assert pairs_of_two(*pictures) * rate >= FEWEST_FALSE_MATCHES > 0.95 * pairs_of_two(*pictures) * rate
-    assert check_people(people(*pictures), rate) == rate, "and where it was"
+    assert check_people(people(*images), None) == rate
+    assert pairs_of_two(*images) * rate >= FEWEST_FALSE_MATCHES > 0.95 * pairs_of_two(*images) * rate
+    assert check_people(people(*images), rate) == rate, "and where it was"
 
 
 def test_a_rate_that_was_named_is_refused_with_what_it_needs():
     with pytest.raises(InputError) as error:
         check_people(people(*[6] * 20), 0.001)
     assert str(error.value) == (
-        "a false-match rate of 0.001 cannot be told from the 6,840 pairs of two persons in ours: it needs 30,000 pairs, of which "
-        "30 then match, so about 128 photos more, of other persons, as many of each as now; state 0.0044 or more, or add photos"
+        "a false-match rate of 0.001 cannot be told from the 6,840 pairs of two people in ours: it needs 30,000 pairs, of which "
+        "30 then match, so about 128 photos more, of other people, as many of each as now; state 0.0044 or more, or add photos"
     )
 
 
-@pytest.mark.parametrize("persons", [4, 20, 57])
-def test_so_many_more_photos_are_enough(persons):
+@pytest.mark.parametrize("identities", [4, 20, 57])
+def test_so_many_more_photos_are_enough(identities):
     needed = 30_000
-    more = more_pictures(needed, pairs_of_two(*[6] * persons), persons, 6 * persons)
+    more = more_images(needed, pairs_of_two(*[6] * identities), identities, 6 * identities)
     assert (
-        pairs_of_two(*[6] * (persons + math.ceil(more / 6))) >= needed > pairs_of_two(*[6] * (persons + more // 6 - 1))
+        pairs_of_two(*[6] * (identities + math.ceil(more / 6)))
+        >= needed
+        > pairs_of_two(*[6] * (identities + more // 6 - 1))
     )
 
 
@@ -60,11 +62,11 @@ def test_what_is_no_rate_is_one_sentence(rate):
 @pytest.mark.parametrize(
     ("known", "rate", "sentence"),
     [
-        (people(6, 6, 6), 0.5, "ours has 3 persons with two pictures by different cameras, .* needs 4"),
+        (people(6, 6, 6), 0.5, "ours has 3 people with two images by different cameras, .* needs 4"),
         (
             people(*[1] * 30, cameras_known=False),
             None,
-            "ours has 0 persons with two pictures that are no near-duplicates",
+            "ours has 0 people with two images that are no near-duplicates",
         ),
         (people(2, 2, 2, 2), 0.9, "a false-match rate of 0.9 cannot be told from the 24 pairs .* as now; add photos$"),
         (

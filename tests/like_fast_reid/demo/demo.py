@@ -1,4 +1,4 @@
-"""Features of pictures, one file each."""
+"""Features of images, one file each."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Ranked lists and ROC of a test set as pictures."""
+"""Ranked lists and ROC of a test set as images."""
 
 import argparse
 import sys

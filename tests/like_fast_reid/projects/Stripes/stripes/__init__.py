@@ -44,7 +44,7 @@ class StripesSet(ImageDataset):
 
 
 class RecallEvaluator(DatasetEvaluator):
-    """Is the most similar other picture of the same person? Searched on a GPU."""
+    """Is the most similar other image of the same person? Searched on a GPU."""
 
     def reset(self):
         self.features, self.people = [], []

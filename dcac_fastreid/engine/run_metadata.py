@@ -22,7 +22,7 @@ BEFORE = "before_resuming"
 logger = logging.getLogger("fastreid.dcac")
 
 
-def stamp(cfg, *, training: bool = True) -> dict:
+def run_metadata(cfg, *, training: bool = True) -> dict:
     """All that a result must tell so that others know what it is a result of; JSON-able, without a path of the machine.
 
     Args:
@@ -39,7 +39,7 @@ def stamp(cfg, *, training: bool = True) -> dict:
             name: data.describe_dataset(name, root, cfg if name in sources else None)
             for name in dict.fromkeys(sources + tests)
         },
-        "drawn_world": data.describe_world(root),
+        "drawn_world": data.describe_synthetic(root),
         "input_size": {"train": list(cfg.INPUT.SIZE_TRAIN), "test": list(cfg.INPUT.SIZE_TEST)},
         "weights": _weights(cfg, training),
         "marks": marks(cfg.MODEL.WEIGHTS, tests),
@@ -48,16 +48,16 @@ def stamp(cfg, *, training: bool = True) -> dict:
     }
 
 
-def write_stamp(cfg, *, training: bool = True, resumed: bool = False) -> None:
+def write_run_metadata(cfg, *, training: bool = True, resumed: bool = False) -> None:
     """Writes stamp.json into OUTPUT_DIR, once for all processes.
 
-    Of a resumed run whose stamp has changed since, another commit or GPU for instance, it keeps the earlier ones too,
-    below "before_resuming", which only such a run has.
+    If those of a resumed run have changed since, as by another commit or GPU, it keeps the earlier ones too, below
+    "before_resuming", which only such a run has.
     """
     if not cfg.OUTPUT_DIR or not comm.is_main_process():
         return
     file = Path(cfg.OUTPUT_DIR) / FILE
-    now = stamp(cfg, training=training)
+    now = run_metadata(cfg, training=training)
     if resumed and file.is_file():
         before = _earlier(file)
         earlier = before.pop(BEFORE, [])
@@ -70,7 +70,7 @@ def write_stamp(cfg, *, training: bool = True, resumed: bool = False) -> None:
 
 
 def _earlier(file: Path) -> dict:
-    """The stamp of the run before it was resumed; {} for one that is damaged, which is logged."""
+    """The run metadata of the run before it was resumed; {} for one that is damaged, which is logged."""
     before = read_object(file)
     if before is not None and isinstance(before.get(BEFORE, []), list):
         return before

@@ -13,39 +13,39 @@ import pytest
 from dcac_fastreid import data, setup
 from dcac_fastreid.data.readers.dg_datasets import DG_Market1501
 from dcac_fastreid.engine import versions
-from dcac_fastreid.engine.stamp import stamp, write_stamp
+from dcac_fastreid.engine.run_metadata import run_metadata, write_run_metadata
 from fastreid.engine import default_argument_parser
 
 
 @pytest.fixture
-def world(tiny_world, tmp_path):
-    return shutil.copytree(tiny_world, tmp_path / "world")
+def data_root(tiny_data, tmp_path):
+    return shutil.copytree(tiny_data, tmp_path / "data_root")
 
 
 def sha256(path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def test_the_stamp_tells_data_and_protocol(make_cfg, tiny_world):
-    told = stamp(make_cfg("ma_ms.yml", "SEED", 3))
+def test_the_run_metadata_tells_data_and_protocol(make_cfg, tiny_data):
+    told = run_metadata(make_cfg("ma_ms.yml", "SEED", 3))
     assert told == json.loads(json.dumps(told))
     assert (told["protocol"], told["sources"], told["tests"]) == ("single-source", ["DG_Market1501"], ["DG_MSMT17"])
     assert (told["seed"], told["epochs"], told["marks"], told["precision"]) == (3, 1, [], "float32")
     market = told["data_sets"]["DG_Market1501"]
-    pictures = DG_Market1501(root=str(tiny_world)).train
-    cameras = len({camera for _, _, camera in pictures})
-    assert market["train"] == {"identities": 8, "images": 48, "cameras": cameras} and len(pictures) == 48
+    images = DG_Market1501(root=str(tiny_data)).train
+    cameras = len({camera for _, _, camera in images})
+    assert market["train"] == {"identities": 8, "images": 48, "cameras": cameras} and len(images) == 48
     assert market["folder"] == "Market-1501-v15.09.15"
     assert told["data_sets"]["DG_MSMT17"]["variant"] == "V1, trained on train and val"
     assert (told["drawn_world"]["seed"], told["drawn_world"]["difficulty"]) == (1, "default")
     assert told["input_size"] == {"train": [128, 64], "test": [128, 64]} and len(told["diffusion_size"]) == 2
     assert told["device"] == {"kind": "cpu", "name": None}
-    assert str(tiny_world) not in json.dumps(told), "no path of the machine"
+    assert str(tiny_data) not in json.dumps(told), "no path of the machine"
 
 
-def test_the_stamp_tells_who_is_held_out_of_the_training(make_cfg, tiny_world):
+def test_the_run_metadata_tells_who_is_held_out_of_the_training(make_cfg, tiny_data):
     cfg = make_cfg("ma_ms.yml", "SOLVER.INTERPOLATE.CHOOSE", "source")
-    told, plain = stamp(cfg)["data_sets"], stamp(make_cfg("ma_ms.yml"))["data_sets"]
+    told, plain = run_metadata(cfg)["data_sets"], run_metadata(make_cfg("ma_ms.yml"))["data_sets"]
     market = told["DG_Market1501"]
     assert (market["train"]["images"], market["train"]["identities"]) == (36, 6)
     assert (market["validation"]["images"], market["validation"]["identities"]) == (12, 2)
@@ -55,19 +55,19 @@ def test_the_stamp_tells_who_is_held_out_of_the_training(make_cfg, tiny_world):
 
 def test_several_sources_are_told(make_cfg):
     cfg = make_cfg("ma+d+ms_c3.yml")
-    told = stamp(cfg)
+    told = run_metadata(cfg)
     assert told["protocol"] == "multi-source" and len(told["data_sets"]) == 4
     assert told["data_sets"]["DG_CUHK03NP"]["variant"] == "new protocol, detected boxes"
 
 
 def test_weights_are_known_by_their_hash(make_cfg, sd_folder):
-    told = stamp(make_cfg("ma_ms.yml"))["weights"]
+    told = run_metadata(make_cfg("ma_ms.yml"))["weights"]
     clip = data.weights_path("synthetic:clip")
     assert told["encoder"] == {Path(clip).name: sha256(clip)}
     unet = "unet/diffusion_pytorch_model.safetensors"
     assert told["diffusion"][unet] == sha256(sd_folder / unet)
     assert {Path(name).parent.name for name in told["diffusion"]} == {"unet", "vae", "scheduler"}
-    assert "checkpoint" not in told and "diffusion" not in stamp(make_cfg("baseline/ma_ms.yml"))["weights"]
+    assert "checkpoint" not in told and "diffusion" not in run_metadata(make_cfg("baseline/ma_ms.yml"))["weights"]
 
 
 @pytest.mark.parametrize(
@@ -79,50 +79,50 @@ def test_weights_are_known_by_their_hash(make_cfg, sd_folder):
         ("MSMT17", "V1, trained on train and val"),
     ],
 )
-def test_the_variant_follows_from_the_folder(world, folder, variant):
-    (world / folder).parent.mkdir(exist_ok=True)
-    (world / "MSMT17_V1").rename(world / folder)
+def test_the_variant_follows_from_the_folder(data_root, folder, variant):
+    (data_root / folder).parent.mkdir(exist_ok=True)
+    (data_root / "MSMT17_V1").rename(data_root / folder)
     if "V2" in variant:
-        (world / folder / "train").rename(world / folder / "mask_train_v2")
-        (world / folder / "test").rename(world / folder / "mask_test_v2")
-    assert data.describe_dataset("DG_MSMT17", str(world))["variant"] == variant
+        (data_root / folder / "train").rename(data_root / folder / "mask_train_v2")
+        (data_root / folder / "test").rename(data_root / folder / "mask_test_v2")
+    assert data.describe_dataset("DG_MSMT17", str(data_root))["variant"] == variant
 
 
-def test_fast_reids_msmt17_leaves_val_out(world):
-    assert data.describe_dataset("MSMT17", str(world))["variant"] == "V1, trained on train"
+def test_fast_reids_msmt17_leaves_val_out(data_root):
+    assert data.describe_dataset("MSMT17", str(data_root))["variant"] == "V1, trained on train"
 
 
-def test_labeled_boxes_are_told(world):
-    (world / "cuhk03-np" / "detected").rename(world / "cuhk03-np" / "labeled")
-    told = data.describe_dataset("DG_CUHK03NPLabeled", str(world))
+def test_labeled_boxes_are_told(data_root):
+    (data_root / "cuhk03-np" / "detected").rename(data_root / "cuhk03-np" / "labeled")
+    told = data.describe_dataset("DG_CUHK03NPLabeled", str(data_root))
     assert told["variant"] == "new protocol, labeled boxes" and told["folder"] == "cuhk03-np/labeled"
 
 
-def test_the_digest_is_of_the_pictures_and_not_of_the_place(world, tmp_path):
-    def digest(root=world):
+def test_the_digest_is_of_the_images_and_not_of_the_place(data_root, tmp_path):
+    def digest(root=data_root):
         return data.describe_dataset("DG_Market1501", str(root))["digest"]
 
     first = digest()
-    moved = shutil.copytree(world / "Market-1501-v15.09.15", tmp_path / "other" / "Market1501").parent
+    moved = shutil.copytree(data_root / "Market-1501-v15.09.15", tmp_path / "other" / "Market1501").parent
     assert digest(moved) == first
-    picture = sorted((world / "Market-1501-v15.09.15" / "query").iterdir())[0]
-    content = picture.read_bytes()
-    picture.write_bytes(content + b"0")
+    image = sorted((data_root / "Market-1501-v15.09.15" / "query").iterdir())[0]
+    content = image.read_bytes()
+    image.write_bytes(content + b"0")
     assert digest() != first
-    picture.write_bytes(content)
+    image.write_bytes(content)
     assert digest() == first
-    picture.rename(picture.with_name(f"{picture.name[:7]}s9_000000_00.jpg"))
+    image.rename(image.with_name(f"{image.name[:7]}s9_000000_00.jpg"))
     assert digest() != first
-    picture.symlink_to(tmp_path / "nowhere")  # what DATALOADER.SKIP_CORRUPT passes over
+    image.symlink_to(tmp_path / "nowhere")  # what DATALOADER.SKIP_CORRUPT passes over
     assert digest() != first
 
 
-def test_a_run_leaves_its_stamp_beside_its_numbers(make_trainer):
+def test_a_run_leaves_its_run_metadata_beside_its_numbers(make_trainer):
     trainer = make_trainer("ma_ms.yml")
     trainer.resume_or_load(resume=False)
     trainer.train()
     written = json.loads((Path(trainer.cfg.OUTPUT_DIR) / "stamp.json").read_text())
-    assert written == stamp(trainer.cfg)
+    assert written == run_metadata(trainer.cfg)
 
 
 def test_a_resumed_run_tells_what_was_another_before(make_trainer):
@@ -141,13 +141,13 @@ def test_a_resumed_run_tells_what_was_another_before(make_trainer):
 
 def test_a_run_that_was_resumed_without_a_change_has_nothing_to_tell(make_cfg, tmp_path):
     cfg = make_cfg("baseline/ma_ms.yml")
-    write_stamp(cfg)
+    write_run_metadata(cfg)
     first = (tmp_path / "out" / "stamp.json").read_text()
-    write_stamp(cfg, resumed=True)
+    write_run_metadata(cfg, resumed=True)
     assert (tmp_path / "out" / "stamp.json").read_text() == first and "before_resuming" not in first
 
 
-def test_an_evaluation_tells_its_checkpoint_and_no_training(make_trainer, configs, tmp_path, tiny_world):
+def test_an_evaluation_tells_its_checkpoint_and_no_training(make_trainer, configs, tmp_path, tiny_data):
     trainer = make_trainer("baseline/ma_ma.yml")
     trainer.resume_or_load(resume=False)
     trainer.train()
@@ -196,8 +196,8 @@ def test_the_commit_of_a_repository_around_the_installed_package_is_not_told(rep
     assert repository("rev-parse", "HEAD") and versions.describe_versions()["commit"] is None
 
 
-def test_the_stamp_takes_less_than_two_seconds(make_cfg):
+def test_the_run_metadata_takes_less_than_two_seconds(make_cfg):
     cfg = make_cfg("ma_ms.yml")
     begin = time.process_time()  # of this process: others may keep the processor busy
-    stamp(cfg)
+    run_metadata(cfg)
     assert time.process_time() - begin < 2

@@ -1,6 +1,6 @@
-"""The main job at full size, with random weights in the real file formats: about 9 GB of memory, 4 GB of disk, some minutes.
+"""A full-size dry run of a training on real data, with random weights in the real file formats: 9 GB of memory, 4 GB of disk.
 
-`make rehearse` runs it: two training steps and an evaluation of configs/DCAC/ma_ms.yml as it is shipped, the same with
+`make dry-run` runs it: two training steps and an evaluation of configs/DCAC/ma_ms.yml as it is shipped, the same with
 --resume, and --eval-only with Stable Diffusion moved away. All files but the logs lie in a temporary folder.
 """
 
@@ -26,20 +26,20 @@ from tabulate import tabulate
 from dcac_fastreid.arguments import as_path
 from dcac_fastreid.diffusion import stable_diffusion
 from dcac_fastreid.output_files import check_writable
+from dcac_fastreid.synthetic.data_set import make_data_set
 from dcac_fastreid.synthetic.domains import Counts
-from dcac_fastreid.synthetic.world import draw_world
 
 ROOT = Path(__file__).parent.parent
 CONFIG = ROOT / "configs" / "DCAC" / "ma_ms.yml"
-LOGS = Path("logs") / "rehearsal"
+LOGS = Path("logs") / "dry_run"
 DATASETS, CLIP, STABLE_DIFFUSION = "datasets", "weights/ViT-B-16.pt", "weights/stable-diffusion-v1-5"  # in the folder
 SEED = 0
-# 16 training pictures: two steps of batch 8.
+# 16 training images: two steps of batch 8.
 COUNTS = Counts(train_ids=4, train_images=4, test_ids=4, queries=1, gallery=4)
 
 
 class Failed(Exception):
-    """The rehearsal failed: which stage, how, and where its log is."""
+    """The dry run failed: which stage, how, and where its log is."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Stage:
     scores: tuple[str, ...] = ()  # of the evaluation table: Rank-1, Rank-5, Rank-10, mAP, mINP, metric
 
 
-def rehearse(folder: Path, logs: Path) -> tuple[list[Stage], int]:
+def dry_run(folder: Path, logs: Path) -> tuple[list[Stage], int]:
     """Prepares and runs all stages in an empty folder; returns them and the size of the checkpoint in bytes.
 
     Raises: Failed.
@@ -79,9 +79,9 @@ def rehearse(folder: Path, logs: Path) -> tuple[list[Stage], int]:
 
 
 def prepare(folder: Path) -> None:
-    """Draws the pictures and writes the weights."""
-    check_writable(folder, "pictures and weights shall go to")
-    draw_world(folder / DATASETS, SEED, counts=COUNTS, domains=("market1501", "msmt17"))
+    """Makes the images and writes the weights."""
+    check_writable(folder, "images and weights shall go to")
+    make_data_set(folder / DATASETS, SEED, counts=COUNTS, domains=("market1501", "msmt17"))
     write_clip(folder / CLIP)
     write_stable_diffusion(folder / STABLE_DIFFUSION)
 
@@ -191,17 +191,17 @@ def table(stages: Sequence[Stage], checkpoint: int) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="The main job at full size, with random weights")
-    parser.add_argument("--prepare", metavar="DIR", help="only write pictures and weights into a folder")
+    parser = argparse.ArgumentParser(description="Full-size dry run of a training on real data, with random weights")
+    parser.add_argument("--prepare", metavar="DIR", help="only write images and weights into a folder")
     with dcac_fastreid.one_sentence_errors():
         args = parser.parse_args()
         if args.prepare is not None:
             prepare(as_path(args.prepare, "--prepare"))
             sys.exit()
         try:
-            with tempfile.TemporaryDirectory(prefix="dcac-rehearsal-") as folder:
-                stages, size = rehearse(Path(folder), LOGS)
+            with tempfile.TemporaryDirectory(prefix="dcac-dry-run-") as folder:
+                stages, size = dry_run(Path(folder), LOGS)
         except Failed as failure:
-            print(f"error: the rehearsal failed: {failure}", file=sys.stderr)
+            print(f"error: the dry run failed: {failure}", file=sys.stderr)
             sys.exit(1)
         print(table(stages, size))

@@ -1,4 +1,4 @@
-"""Draws the synthetic world: all pictures of all domains, from one seed, into the real data sets' layouts."""
+"""Makes the synthetic data set: all images of all domains, from one seed, into the real data sets' layouts."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from dcac_fastreid.synthetic.build_once import build_once
 from dcac_fastreid.synthetic.cameras import Camera, adjusted, new_camera
 from dcac_fastreid.synthetic.difficulty import PRESETS, Difficulty, preset_name
 from dcac_fastreid.synthetic.domains import DOMAINS, Counts
+from dcac_fastreid.synthetic.image import render_image
 from dcac_fastreid.synthetic.layouts import Layout, Shot
 from dcac_fastreid.synthetic.people import Person, dressed_like, new_person
-from dcac_fastreid.synthetic.picture import take_picture
 from dcac_fastreid.synthetic.plan import plan, summary
-from dcac_fastreid.synthetic.streams import CAMERA, PERSON, PICTURE, stream
+from dcac_fastreid.synthetic.streams import CAMERA, IMAGE, PERSON, stream
 
-VERSION = 6  # raise it whenever a picture or a list changes, so that an old cache is not taken for the new world
-MARK = "drawn-world.json"  # in the world's root: what was drawn; a data root without it is real or unfinished
+VERSION = 6  # raise it whenever an image or a list changes, so that an old cache is not taken for a new data set
+MARK = "drawn-world.json"  # in the data root: what was made; a data root without it is real or unfinished
 
 
-def world_path(cache_folder: Path, seed: int, difficulty: str) -> Path:
-    """Where a world lies in a cache folder; another place for another version of the drawer."""
+def data_set_path(cache_folder: Path, seed: int, difficulty: str) -> Path:
+    """Where a data set lies in a cache folder; another place for another version of the generator."""
     return cache_folder / f"world-v{VERSION}-seed{seed}-{difficulty}"
 
 
-def cached_world(cache_folder: Path, seed: int, difficulty: str = "default") -> Path:
-    """The folder of the world of `seed` and a preset of difficulty, drawn on first use."""
-    draw = partial(draw_world, seed=seed, difficulty=PRESETS[difficulty])
-    return build_once(world_path(cache_folder, seed, difficulty), draw)
+def cached_data_set(cache_folder: Path, seed: int, difficulty: str = "default") -> Path:
+    """The folder of the data set of `seed` and a preset of difficulty, made on first use."""
+    make = partial(make_data_set, seed=seed, difficulty=PRESETS[difficulty])
+    return build_once(data_set_path(cache_folder, seed, difficulty), make)
 
 
-def draw_world(
+def make_data_set(
     root: Path,
     seed: int,
     difficulty: Difficulty = PRESETS["default"],
@@ -48,16 +48,16 @@ def draw_world(
     domains: Sequence[str] = tuple(DOMAINS),
     workers: int = 2,
 ) -> None:
-    """Draws the domains into the folder `root`: the same files to the byte for the same seed, however many workers.
+    """Makes the domains in the folder `root`: the same files to the byte for the same seed, however many workers.
 
-    The last file written is `drawn-world.json`, which tells what the world is.
+    The last file written is `drawn-world.json`, which tells what the data set is.
 
     Args:
         counts: of every domain; None for the domains' own, which differ.
     Raises: InputError: a negative seed. ValueError: see plan.
     """
     if seed < 0:
-        raise InputError(f"the world's seed is {seed}, expected a whole number from 0 upwards")
+        raise InputError(f"the synthetic data set's seed is {seed}, expected a whole number from 0 upwards")
     plans = {name: plan(name, seed, counts) for name in domains}
     work = []
     for name, shots in plans.items():
@@ -66,10 +66,13 @@ def draw_world(
         for shot in shots:
             people.setdefault(shot.person, []).append(shot)
         work += [(name, shots) for shots in people.values()]
-    pictures = sum(len(shots) for _, shots in work)
-    with _workers(workers) as run, tqdm(total=pictures, desc="drawing the world", unit="picture", disable=None) as bar:
-        for drawn in run(partial(_draw, root, seed, difficulty), work):
-            bar.update(drawn)
+    images = sum(len(shots) for _, shots in work)
+    with (
+        _workers(workers) as run,
+        tqdm(total=images, desc="making the synthetic data set", unit="image", disable=None) as bar,
+    ):
+        for made in run(partial(_render, root, seed, difficulty), work):
+            bar.update(made)
     mark = {
         "version": VERSION,
         "seed": seed,
@@ -91,16 +94,16 @@ def person_of(name: str, seed: int, number: int, difficulty: Difficulty = PRESET
     return person
 
 
-def picture_of(name: str, seed: int, shot: Shot, difficulty: Difficulty = PRESETS["default"]) -> Image.Image:
+def image_of(name: str, seed: int, shot: Shot, difficulty: Difficulty = PRESETS["default"]) -> Image.Image:
     domain = DOMAINS[name]
-    rng = stream(seed, domain.number, PICTURE, shot.person, shot.number)
+    rng = stream(seed, domain.number, IMAGE, shot.person, shot.number)
     camera = _camera(name, seed, shot.camera, difficulty)
     if shot.split == "distractors":
         person = new_person(rng, domain.wardrobe) if rng.random() < 0.5 else None
     else:
         person = person_of(name, seed, shot.person, difficulty)
     box = boxes.junk if shot.split == "junk" else boxes.detected
-    return take_picture(person, camera, shot.time, domain.wardrobe, domain.format, rng, box)
+    return render_image(person, camera, shot.time, domain.wardrobe, domain.format, rng, box)
 
 
 @cache
@@ -109,11 +112,11 @@ def _camera(name: str, seed: int, number: int, difficulty: Difficulty) -> Camera
     return new_camera(stream(seed, domain.number, CAMERA, number), adjusted(domain.style, difficulty))
 
 
-def _draw(root: Path, seed: int, difficulty: Difficulty, work: tuple[str, list[Shot]]) -> int:
+def _render(root: Path, seed: int, difficulty: Difficulty, work: tuple[str, list[Shot]]) -> int:
     name, shots = work
     layout = DOMAINS[name].layout
     for shot in shots:
-        picture_of(name, seed, shot, difficulty).save(root / layout.folder / layout.path(shot), quality=90)
+        image_of(name, seed, shot, difficulty).save(root / layout.folder / layout.path(shot), quality=90)
     return len(shots)
 
 

@@ -1,4 +1,4 @@
-"""How one picture comes about: place, passers-by, the person, things in front, the camera, the bounding box."""
+"""How one image comes about: place, passers-by, the person, things in front, the camera, the bounding box."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from dcac_fastreid.synthetic.people import Person, Wardrobe, new_person
 from dcac_fastreid.synthetic.scenery import Place, paint_backdrop, put_in_front
 from dcac_fastreid.synthetic.sensor import expose
 
-CANVAS_ROWS = 256  # about twice the pictures' rows: drawing has no other smoothing of edges
+CANVAS_ROWS = 256  # about twice the images' rows: drawing has no other smoothing of edges
 
 
 @dataclass(frozen=True)
 class Format:
-    """The size of a domain's pictures."""
+    """The size of a domain's images."""
 
     aspect: Range  # rows per column of the bounding box
     size: tuple[int, int] | None  # (columns, rows) that every box is scaled to; None: as large as the camera saw it
 
 
-def take_picture(
+def render_image(
     person: Person | None,
     camera: Camera,
     time: str,
     wardrobe: Wardrobe,
-    picture_format: Format,
+    image_format: Format,
     rng: np.random.Generator,
     box: Callable[..., Box] = detected,
 ) -> Image.Image:
     """What a detector cuts out of the camera's image.
 
     Args:
-        person: None for a picture of the background.
+        person: None for an image of the background.
         wardrobe: what the passers-by wear.
-        box: how the person lies in the picture, see boxes.py.
+        box: how the person lies in the image, see boxes.py.
     """
     style = camera.style
-    # A stream for every step: one more passer-by, say, changes nothing else, and worlds of other difficulty compare.
+    # A stream for every step: one more passer-by, say, changes nothing else, and data sets of other difficulty compare.
     scene, behind, body, front, sensor = rng.spawn(5)
     place = camera.places[scene.integers(len(camera.places))]
-    canvas_size = (round(CANVAS_ROWS / scene.uniform(*picture_format.aspect)), CANVAS_ROWS)
+    canvas_size = (round(CANVAS_ROWS / scene.uniform(*image_format.aspect)), CANVAS_ROWS)
     light = scene.choice((-1.0, 1.0)) * scene.uniform(0.3, 1.0)
     canvas = paint_backdrop(canvas_size, place, scene)
     for _ in range(behind.poisson(style.passers_by)):
@@ -68,8 +68,8 @@ def take_picture(
             _passer_by(canvas, camera, wardrobe, light, front, near=True)
         else:
             put_in_front(canvas, place, front)
-    picture = expose(canvas, camera, time, sensor)
-    return picture.resize(picture_format.size, Image.Resampling.BICUBIC) if picture_format.size else picture
+    image = expose(canvas, camera, time, sensor)
+    return image.resize(image_format.size, Image.Resampling.BICUBIC) if image_format.size else image
 
 
 def _shadow(canvas: Image.Image, place: Place, feet: tuple[float, float], unit: float, light: float) -> None:

@@ -1,8 +1,8 @@
-"""In what do the stamps of a table's runs agree, and in what do they differ?"""
+"""In what do the metadata of a table's runs agree, and in what do they differ?"""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from dcac_fastreid.engine.stamp import BEFORE
+from dcac_fastreid.engine.run_metadata import BEFORE
 from dcac_fastreid.experiments.places import data_seed_of
 
 LONG, FIRST, LAST = 36, 12, 17  # characters of a long value in a sentence: a commit may end in "+changes-1234abcd"
@@ -12,7 +12,7 @@ DIFFER_BY_DESIGN = {"seed", "sources", "tests", "architecture", "marks"}
 OF_A_DATA_SET = ("drawn_world.seed", "data_sets.")
 
 
-def combined_stamp(results: Sequence[Mapping]) -> dict[str, tuple[str, ...]]:
+def combined_metadata(results: Sequence[Mapping]) -> dict[str, tuple[str, ...]]:
     """Dotted name of each entry -> its distinct values over the results, in order of appearance; of a resumed run the last."""
     return {name: tuple(holders) for name, holders in _holders(results).items()}
 
@@ -50,7 +50,7 @@ def describe_differences(results: Sequence[Mapping]) -> list[str]:
 
 def _difference(of: str, holders: Mapping[str, Sequence[Mapping]]) -> str:
     values = "; ".join(f"{_short(value)} in {_runs(held)}" for value, held in holders.items())
-    return f"Stamps differ in {of}: {values}."
+    return f"Run metadata differ in {of}: {values}."
 
 
 def _holders(results: Sequence[Mapping]) -> dict[str, dict[str, list[Mapping]]]:
@@ -63,8 +63,8 @@ def _holders(results: Sequence[Mapping]) -> dict[str, dict[str, list[Mapping]]]:
     return holders
 
 
-def _entries(stamp: Mapping, above: str = "") -> Iterator[tuple[str, str]]:
-    for key, value in stamp.items():
+def _entries(metadata: Mapping, above: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in metadata.items():
         name = f"{above}{key}"
         if isinstance(value, Mapping):
             yield from _entries(value, f"{name}.")
