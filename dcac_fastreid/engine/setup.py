@@ -78,7 +78,7 @@ def setup(args: argparse.Namespace):
     default_setup(cfg, with_config_path(args))
     if args.eval_only:  # a training does both when it begins
         say_test(cfg)
-        write_stamp(cfg, training=False)
+        write_run_metadata(cfg, training=False)
     return cfg
 
 

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from dcac_fastreid.data import hashes
-from dcac_fastreid.data.hashes import BYTES, FILE, file_hashes, kept_hashes, picture_hashes
+from dcac_fastreid.data.hashes import BYTES, FILE, file_hashes, kept_hashes, pixel_hashes
 from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
 

@@ -11,14 +11,14 @@ from fastreid.utils.logger import setup_logger
 
 
 @pytest.fixture
-def run(tmp_path, tiny_world, capsys):
+def run(tmp_path, tiny_data, capsys):
     """dcac_fastreid.setup and a training on the smallest synthetic data set; returns lines on standard output, and the log."""
 
     def run(*, verbose: bool, opts=(), **options):
         setup_logger.cache_clear()
         logging.getLogger("fastreid").handlers.clear()
         folder = tmp_path / "run"
-        tiny = ["DATASETS.ROOT", str(tiny_world), "SOLVER.IMS_PER_BATCH", "16", "OUTPUT_DIR", str(folder)]
+        tiny = ["DATASETS.ROOT", str(tiny_data), "SOLVER.IMS_PER_BATCH", "16", "OUTPUT_DIR", str(folder)]
         opts = [*tiny, *opts]
         args = argparse.Namespace(
             config_file="DCAC/synthetic/baseline/ma_ms.yml", opts=opts, verbose=verbose, resume=False, **options

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-from dcac_fastreid.data.hashes import picture_hashes
+from dcac_fastreid.data.hashes import pixel_hashes
 from dcac_fastreid.data.locations import data_root
 from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError

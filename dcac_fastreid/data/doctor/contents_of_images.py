@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from dcac_fastreid.data.checks.leakage import same_images
 from dcac_fastreid.data.doctor.found import Finding, Found, shown
-from dcac_fastreid.data.hashes import picture_hashes
+from dcac_fastreid.data.hashes import pixel_hashes
 
 
 def examine_images(found: Found) -> list[Finding]:

@@ -34,7 +34,7 @@ class OwnSplits:
 
 
 class PersonFolders:
-    """One's own photos: PERSON/*.jpg, for training and testing without any other preparation.
+    """One's own photos: PERSON/*.jpg, for training and testing without any other preprocessing.
 
     They lie in the folder `person_folders` below the data root, or, where it has none, in the root itself. In that folder is
     - a folder for each person: half of the people are trained on (`train_half`), the others are tested; or

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from dcac_fastreid import DCACTrainer, data
-from dcac_fastreid.data.checks.leakage import same_pictures
-from dcac_fastreid.data.hashes import FILE, file_hashes, picture_hashes
+from dcac_fastreid.data.checks.leakage import same_images
+from dcac_fastreid.data.hashes import FILE, file_hashes, pixel_hashes
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.errors import InputError
 
