@@ -13,8 +13,8 @@ from types import ModuleType
 HOST, PACKAGE = "fastreid", __package__
 # What of this package imports neither PyTorch nor fast-reid, with all below it; the import of anything else brings them first.
 LIGHT = (
-    "__main__", "arguments", "command_line", "commands", "compat", "errors", "helper_processes", "json_files", "late_host", "names",
-    "output_files", "plugin", "shipped", "waiting", "wrong_files",
+    "__main__", "arguments", "command_line", "commands", "compat", "errors", "helper_processes", "hub", "json_files", "late_host",
+    "names", "output_files", "plugin", "shipped", "waiting", "warn_once", "wrong_files",
 )  # fmt: skip
 # The same of single modules, and of the packages above them.
 LIGHT_MODULES = (

@@ -9,8 +9,8 @@ import pytest
 
 from dcac_fastreid.data import file_hashes
 from dcac_fastreid.data.file_hashes import BYTES, FILE, kept_hashes, picture_hashes
-from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.warn_once import warn_once
 
 MODULE = sys.modules["dcac_fastreid.data.file_hashes"]  # the package has a function of that name
 ONE = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"  # printf one | sha256sum

@@ -70,10 +70,10 @@ def test_a_download_takes_what_is_read_alone(sd_folder, cache, monkeypatch):
         sha=COMMIT,
         siblings=[SimpleNamespace(rfilename=name) for name in (*names, "README.md", "v1-5-pruned.ckpt", "unet/a.onnx")],
     )
-    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda self, model_id, timeout: answer)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda self, model_id, **others: answer)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot_download)
     assert hub_folder(ID, ema=False) == folder
-    assert fetched == [(ID, COMMIT, sorted(names))]
+    assert fetched == [(ID, None, sorted(names))], "by a name under which the cache finds it again"
 
 
 def test_of_many_forms_one_is_fetched():

@@ -8,9 +8,9 @@ from dcac_fastreid.data import shipped_weights
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.export.exported_program import FEATURES, IMAGES, INSIDE
+from dcac_fastreid.deploy.export.origin import origin_of
 from dcac_fastreid.engine.stamp import FILE as STAMP
 from dcac_fastreid.engine.versions import describe_versions
-from dcac_fastreid.errors import InputError
 
 LIBRARIES = ("onnx", "onnxruntime", "onnxscript")  # besides those that describe_versions names
 OWN_PHOTOS = "PersonFolders"
@@ -32,13 +32,13 @@ def describe_export(
     Raises: InputError: the stamp.json beside the checkpoint cannot be read.
     """
     height, width = encoder.input_size
-    model, stamp = encoder.cfg.MODEL, _stamp(encoder)
+    model, stamp = encoder.cfg.MODEL, origin_of(encoder.file).run
     pixels = "RGB in [0, 255]" if normalization == INSIDE else "RGB, (value in [0, 255] - pixel_mean) / pixel_std"
     return {
         "input": f"{IMAGES}: float32 (batch, 3, {height}, {width}), {pixels}",
         "output": f"{FEATURES}: float32 (batch, {encoder.feature_width}), after the BNNeck, of unit length: compare by dot product",
         "input_size": json.dumps([height, width]),
-        "preparation": _preparation(encoder.cfg.INPUT, normalization),
+        "preparation": preparation(encoder.cfg.INPUT, normalization),
         "normalization": normalization,
         "pixel_mean": json.dumps(list(model.PIXEL_MEAN)),
         "pixel_std": json.dumps(list(model.PIXEL_STD)),
@@ -50,13 +50,13 @@ def describe_export(
         "trained_on": json.dumps(stamp.get("sources")),
         "drawn_world": json.dumps(stamp.get("drawn_world")),
         "trained_from": json.dumps(stamp.get("weights")),
-        "data_license": data_license or _data_terms(stamp),
-        "weights_license": weights_license or _weights_terms(stamp),
+        "data_license": data_license or data_terms(stamp),
+        "weights_license": weights_license or weights_terms(stamp),
         "versions": json.dumps({**describe_versions(), **{name: _version(name) for name in LIBRARIES}}),
     }
 
 
-def _preparation(cfg, normalization: str) -> str:
+def preparation(cfg, normalization: str) -> str:
     """What fast-reid's test transform does with a picture, for whoever has not got it."""
     size, steps = cfg.SIZE_TEST, []
     if size[0] > 0:
@@ -70,21 +70,8 @@ def _preparation(cfg, normalization: str) -> str:
     return "; ".join(steps)
 
 
-def _stamp(encoder: Encoder) -> Mapping:
-    """That of the run which wrote the checkpoint; empty where none lies beside it."""
-    file = encoder.file.with_name(STAMP)
-    if not file.is_file():
-        return {}
-    try:
-        stamp = json.loads(file.read_text())
-    except ValueError as error:  # cut off, or no text
-        raise InputError(
-            f"{file} cannot be read as JSON ({error}); remove it, then the export tells no origin"
-        ) from error
-    return stamp if isinstance(stamp, dict) else {}
-
-
-def _data_terms(stamp: Mapping) -> str:
+def data_terms(stamp: Mapping) -> str:
+    """What the run's metadata tell about the terms of the data, where nobody states them."""
     if stamp.get("drawn_world"):
         names = ", ".join(stamp.get("sources") or [])
         return f"not stated; trained on {names} of a drawn world of dcac_fastreid, whose pictures show no real person"
@@ -100,7 +87,8 @@ def _data_terms(stamp: Mapping) -> str:
     return f"not stated; {trained}; {RESEARCH}"
 
 
-def _weights_terms(stamp: Mapping) -> str:
+def weights_terms(stamp: Mapping) -> str:
+    """The same about the terms of the weights that the training began with."""
     began = [f"{part}: {', '.join(files)}" for part, files in (stamp.get("weights") or {}).items()]
     if "weights" not in stamp:
         return f"not stated; no {STAMP} beside the checkpoint tells the weights that its training began with; {TERMS_HOLD_ON}"
