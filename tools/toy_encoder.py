@@ -37,7 +37,9 @@ if __name__ == "__main__":
         check_writable(folder, "--output leads to")
         check_card(folder)
         setup_logger()
-        cfg = load_config(CONFIG, ["MODEL.DEVICE", "cpu", "DATASETS.TESTS", (SOURCE, *TARGETS), "OUTPUT_DIR", args.run])
+        everywhere_the_same = ["MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", False]
+        tests = ["DATASETS.TESTS", (SOURCE, *TARGETS)]
+        cfg = load_config(CONFIG, [*everywhere_the_same, *tests, "OUTPUT_DIR", args.run])
         train(cfg)
         cfg = changed(cfg, ["MODEL.WEIGHTS", f"{args.run}/model_final.pth"])
         exported, _ = share_weights(
