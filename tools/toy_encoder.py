@@ -19,9 +19,9 @@ CONFIG = f"DCAC/synthetic/{CONFIGS[RECOMMENDED]}"
 NAME = "The synthetic encoder of dcac_fastreid: a toy"
 ABOUT = """\
 **A toy.** A small encoder for person re-identification that has seen synthetic images alone, so that search, features and export
-can be tried before any training. It finds people on real photos badly: do not use it for them. `FeatureExtractor("synthetic")`
-is this encoder, as it comes with the package."""
-DATA = "Apache-2.0; all images are drawn by dcac_fastreid, and show no real person"
+can be tried before any training. Nobody has tested it on real photos; expect it to fail there. `FeatureExtractor("synthetic")` is
+this encoder, as it comes with the package."""
+DATA = "Apache-2.0; the images are made by the code of dcac_fastreid, and show no real person"
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Trains and writes the encoder that comes with the package")
@@ -44,7 +44,7 @@ if __name__ == "__main__":
         cfg = changed(cfg, ["MODEL.WEIGHTS", f"{args.run}/model_final.pth"])
         exported, _ = share_weights(
             cfg, folder, half=True, data_license=DATA, weights_license="apache-2.0",
-            name=NAME, about=ABOUT, made_by=f"make toy-encoder, a training with configs/{CONFIG}",
+            name=NAME, about=ABOUT, made_by=f"`make toy-encoder`, which trains with `configs/{CONFIG}`",
         )  # fmt: skip
         for file, what in exported:
             print(f"{file}: {file.stat().st_size / 1e6:.2f} MB, {what}")

@@ -24,8 +24,8 @@ FORMS = (
     f"Hugging Face hub, or {SYNTHETIC}, the small encoder that comes with the package"
 )
 TOY = (
-    f"the encoder {SYNTHETIC!r} is a toy: it has seen synthetic images alone, so it shows how things work, and finds people on "
-    "real photos badly; for real photos train an encoder, or name one that was trained on photos"
+    f"the encoder {SYNTHETIC!r} is a toy, trained on synthetic images alone: it shows how things work; expect it to fail on real "
+    "photos, and name an encoder that was trained on photos for them"
 )
 # As a line of the card's table of files has it.
 HASH = re.compile(rf"^\| {re.escape(ENCODER)} \|[^|]*\| `?([0-9a-f]{{64}})`? \|", re.MULTILINE)

@@ -36,8 +36,8 @@ def check_card(folder: Path) -> None:
     refuse_no_files(card)
     if card.is_file() and MARK not in card.read_text(encoding="utf-8", errors="replace"):
         raise InputError(
-            f"{card} was not written by this command, which would overwrite it by the card of the encoder; name another folder, "
-            "or move the file away"
+            f"{card} was not written by this command, which would put the encoder's card in its place; name another folder, or "
+            "move the file away"
         )
 
 
@@ -60,7 +60,7 @@ def write_card(
         files: those of the folder that the card shall list, with their hashes.
         cfg: that rebuilds the encoder. origin: where it comes from.
         name: the title; "" for one made of the architecture and the training data. about: the first paragraph.
-        made_by: the command that makes all of this again; "" where nobody states it.
+        made_by: the command that makes all of this again, as Markdown; "" where nobody states it.
         half: whether the matrices were rounded to fp16.
         data_license, weights_license: as describe_export's; of the weights an identifier of the hub, such as apache-2.0, is
             also told in the header.
@@ -76,7 +76,7 @@ def write_card(
         f"## Use\n\n{USE}",
         f"What happens to an image before the encoder: {preparation(cfg.INPUT, 'inside')}.",
         f"## Data\n\nTrained on: {_plain(trained_on) or 'not stated'}.\n\n{_data_sets(origin.run)}".rstrip(),
-        f"## Protocol\n\n{_protocol(origin, cfg, size)}" + (f"\n\nMade by: `{made_by}`" if made_by else ""),
+        f"## Protocol\n\n{_protocol(origin, cfg, size)}" + (f"\n\nMade by: {made_by}" if made_by else ""),
         f"## Metrics\n\n{_metrics(origin, half)}",
         f"## Licences\n\n- data: {_plain(data_license or data_terms(origin.run))}\n"
         f"- weights: {_plain(weights_license or weights_terms(origin.run))}",
