@@ -18,9 +18,8 @@ from fastreid.utils.logger import setup_logger
 CONFIG = f"DCAC/synthetic/{CONFIGS[RECOMMENDED]}"
 NAME = "The synthetic encoder of dcac_fastreid: a toy"
 ABOUT = """\
-**A toy.** A small encoder for person re-identification that has seen synthetic images alone, so that search, features and export
-can be tried before any training. Nobody has tested it on real photos; expect it to fail there. `FeatureExtractor("synthetic")` is
-this encoder, as it comes with the package."""
+**A toy.** A small encoder for person re-identification, with which search, features and export can be tried before any training.
+`FeatureExtractor("synthetic")` is this encoder, as it comes with the package."""
 DATA = "Apache-2.0; the images are made by the code of dcac_fastreid, and show no real person"
 
 if __name__ == "__main__":

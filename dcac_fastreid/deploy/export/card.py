@@ -25,6 +25,7 @@ extract = FeatureExtractor("FOLDER")  # this folder; or OWNER/NAME, where it lie
 features = extract(["a.jpg", "b.jpg"])  # (2, D), rows of length 1
 similarity = features[0] @ features[1]  # cosine similarity
 ```"""
+DEMONSTRATION = "It was trained on synthetic images alone: a demonstration. Expect it to fail on real photos."
 SYNTHETIC = "dcac_fastreid-synthetic"  # of data sets
 CODE = ("dcac_fastreid", "commit", "torch", "fastreid")  # of a run's versions
 ABOUT = "An encoder for person re-identification: an image of a person in, a feature out that is similar for the same person."
@@ -51,35 +52,33 @@ def write_card(
     about: str = ABOUT,
     made_by: str = "",
     half: bool = False,
-    data_license: str = "",
-    weights_license: str = "",
 ) -> Path:
     """Writes README.md beside the files of an encoder.
 
     Args:
         files: those of the folder that the card shall list, with their hashes.
-        cfg: that rebuilds the encoder. origin: where it comes from.
+        cfg: that rebuilds the encoder.
+        origin: where it comes from; a licence of the weights that is an identifier of the hub's, such as apache-2.0, is told in
+            the header too.
         name: the title; "" for one made of the architecture and the training data. about: the first paragraph.
         made_by: the command that makes all of this again, as Markdown; "" where nobody states it.
         half: whether the matrices were rounded to fp16.
-        data_license, weights_license: as describe_export's; of the weights an identifier of the hub, such as apache-2.0, is
-            also told in the header.
     Raises: InputError: the file cannot be written.
     """
     trained_on = _trained_on(origin.run)
     name = name or f"{cfg.MODEL.META_ARCHITECTURE}, trained on {trained_on or 'data that are not stated'}"
     size = " x ".join(map(str, cfg.INPUT.SIZE_TEST))
     parts = [
-        f"---\n{yaml.safe_dump(_header(name, origin, weights_license), sort_keys=False, allow_unicode=True)}---",
+        f"---\n{yaml.safe_dump(_header(name, origin), sort_keys=False, allow_unicode=True)}---",
         f"{MARK}\n\n# {_plain(name)}",
-        about,
+        about + (f"\n\n{DEMONSTRATION}" if origin.run.get("drawn_world") else ""),
         f"## Use\n\n{USE}",
         f"What happens to an image before the encoder: {preparation(cfg.INPUT, 'inside')}.",
         f"## Data\n\nTrained on: {_plain(trained_on) or 'not stated'}.\n\n{_data_sets(origin.run)}".rstrip(),
         f"## Protocol\n\n{_protocol(origin, cfg, size)}" + (f"\n\nMade by: {made_by}" if made_by else ""),
         f"## Metrics\n\n{_metrics(origin, half)}",
-        f"## Licences\n\n- data: {_plain(data_license or data_terms(origin.run))}\n"
-        f"- weights: {_plain(weights_license or weights_terms(origin.run))}",
+        f"## Licences\n\n- data: {_plain(origin.data_license or data_terms(origin.run))}\n"
+        f"- weights: {_plain(origin.weights_license or weights_terms(origin.run))}",
         f"## Files\n\n{_files(folder, files)}",
     ]
     text = "\n\n".join(parts) + "\n"
@@ -87,10 +86,10 @@ def write_card(
     return folder / CARD
 
 
-def _header(name: str, origin: Origin, weights_license: str) -> dict:
+def _header(name: str, origin: Origin) -> dict:
     """The block of YAML that the hub reads; see huggingface.co/docs/hub/model-cards."""
     synthetic = bool(origin.run.get("drawn_world"))
-    license = weights_license.lower()
+    license = origin.weights_license.lower()
     if IDENTIFIER.fullmatch(license):
         header = {"license": license}
     else:

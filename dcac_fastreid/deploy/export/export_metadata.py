@@ -32,7 +32,8 @@ def describe_export(
     Raises: InputError: the stamp.json beside the checkpoint cannot be read.
     """
     height, width = encoder.input_size
-    model, stamp = encoder.cfg.MODEL, origin_of(encoder.file).run
+    origin = origin_of(encoder.file, data_license=data_license, weights_license=weights_license)
+    model, stamp = encoder.cfg.MODEL, origin.run
     pixels = "RGB in [0, 255]" if normalization == INSIDE else "RGB, (value in [0, 255] - pixel_mean) / pixel_std"
     return {
         "input": f"{IMAGES}: float32 (batch, 3, {height}, {width}), {pixels}",
@@ -50,8 +51,8 @@ def describe_export(
         "trained_on": json.dumps(stamp.get("sources")),
         "drawn_world": json.dumps(stamp.get("drawn_world")),
         "trained_from": json.dumps(stamp.get("weights")),
-        "data_license": data_license or data_terms(stamp),
-        "weights_license": weights_license or weights_terms(stamp),
+        "data_license": origin.data_license or data_terms(stamp),
+        "weights_license": origin.weights_license or weights_terms(stamp),
         "versions": json.dumps({**describe_versions(), **{name: _version(name) for name in LIBRARIES}}),
     }
 

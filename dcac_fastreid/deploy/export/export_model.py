@@ -55,7 +55,7 @@ class Export:
             for batch, (before, after) in measured.latencies.items():
                 ratio = after.median / before.median
                 lines.append(f"  batch {batch}: PyTorch {before}, exported {after}, {ratio:.2f} of PyTorch's")
-        lines += [f"{file}: {file.stat().st_size / 1e6:.1f} MB" for file in self.beside]
+        lines += [f"{file}: {file.stat().st_size / 1e3:,.0f} kB" for file in self.beside]
         return "\n".join([*lines, *(f"{name}: {self.metadata[name]}" for name in SHOWN)])
 
 

@@ -13,7 +13,7 @@ from dcac_fastreid.deploy import FeatureExtractor, load_encoder
 from dcac_fastreid.deploy.encoder_files import sha256_of
 from dcac_fastreid.deploy.export.export_metadata import describe_export
 from dcac_fastreid.deploy.export.export_model import export_model
-from dcac_fastreid.deploy.export.model_folder import share_weights
+from dcac_fastreid.deploy.export.model_folder import share_encoder, share_weights
 from dcac_fastreid.deploy.export.origin import origin_of
 from dcac_fastreid.errors import InputError
 
@@ -158,7 +158,7 @@ def test_a_readme_of_ones_own_is_not_overwritten(run, tmp_path):
 
 def test_an_export_is_such_a_folder_and_keeps_the_origin(run, tmp_path):
     cfg = run(RUN, LAST)
-    share_weights(cfg, tmp_path / "shared", half=True)
+    share_weights(cfg, tmp_path / "shared", half=True, weights_license="mit")
     exported = export_model(tmp_path / "shared", tmp_path / "exported", formats=["torch-export"])
     assert [file.name for file in exported.beside] == ["encoder.safetensors", "encoder.yml", "README.md"]
     card = card_of(tmp_path / "exported")
@@ -172,21 +172,18 @@ def test_an_export_is_such_a_folder_and_keeps_the_origin(run, tmp_path):
         "fp16 as it was"
     )
     encoder = load_encoder(tmp_path / "exported", device="cpu")
-    assert json.loads(describe_export(encoder, "inside")["trained_on"]) == ["DG_Market1501"]
+    told = describe_export(encoder, "inside", data_license="ours")
+    assert json.loads(told["trained_on"]) == ["DG_Market1501"]
+    assert (told["data_license"], told["weights_license"]) == ("ours", "mit") and card.data.license == "mit"
 
 
 def test_an_export_into_its_own_folder_leaves_the_weights(run, tmp_path):
     folder = tmp_path / "shared"
     share_weights(run(RUN, LAST), folder)
     before = sha256_of(folder / "encoder.safetensors")
-    exported = export_model(folder, folder, formats=["torch-export"])
-    assert len(exported.beside) == 3 and sha256_of(folder / "encoder.safetensors") == before
+    assert len(share_encoder(load_encoder(folder, device="cpu"), folder, [])) == 3
+    assert sha256_of(folder / "encoder.safetensors") == before
     assert load_encoder(folder, device="cpu").sha256 == before
-
-
-def test_a_file_alone_has_nothing_beside_it(checkpoint, tmp_path):
-    assert export_model(checkpoint, tmp_path / "alone" / "e.pt2").beside == []
-    assert [file.name for file in (tmp_path / "alone").iterdir()] == ["e.pt2"]
 
 
 def test_a_damaged_origin_is_one_sentence(run, tmp_path):
