@@ -1,4 +1,4 @@
-"""Files, folders and a real cache of the hub's client, without a network."""
+"""Files, folders and a cache of the hub's own client, without a network."""
 
 import logging
 import shutil
@@ -7,11 +7,14 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 import dcac_fastreid
 from dcac_fastreid.deploy import load_encoder
-from dcac_fastreid.deploy.encoder_files import encoder_file, sha256_of
+from dcac_fastreid.deploy.encoder_files import encoder_file, sha256_of, to_fetch
+from dcac_fastreid.deploy.search.feature_folder import extract_folder
+from dcac_fastreid.deploy.search.search import Search
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.shipped import SYNTHETIC_ENCODER
 from dcac_fastreid.warn_once import warn_once
@@ -187,3 +190,27 @@ def test_a_pickle_of_the_hub_is_never_taken(folder, cache):
     (folder / "encoder.safetensors").rename(folder / "model_final.pth")
     put(folder, cache)
     one_sentence(ID, "it is not in the local cache")
+
+
+def test_of_the_hub_only_what_holds_no_code_is_fetched():
+    names = [
+        "encoder.safetensors",
+        "encoder.yml",
+        "README.md",
+        "model_final.pth",
+        "encoder.onnx",
+        "model.bin",
+        "a/encoder.yml",
+    ]
+    assert to_fetch(names) == ["encoder.safetensors", "encoder.yml", "README.md"]
+
+
+def test_an_index_finds_an_encoder_of_the_hubs_cache_again(folder, cache, tmp_path):
+    """Behind the link encoder.safetensors lies a blob whose name has no ending."""
+    put(folder, cache)
+    (tmp_path / "photos").mkdir()
+    for number, colour in enumerate(("red", "blue")):
+        Image.new("RGB", (40, 80), colour).save(tmp_path / "photos" / f"{number}.png")
+    extract_folder(dcac_fastreid.FeatureExtractor(ID, device="cpu"), tmp_path / "photos", tmp_path / "index")
+    answer = Search(tmp_path / "index", device="cpu")(tmp_path / "photos" / "1.png", k=1)[0]
+    assert [hit.photo.name for hit in answer.hits] == ["1.png"]
