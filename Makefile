@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 2
 # A part of the slow tests; ends after 45 minutes, so that each can be run by itself where time is short.
 SLOW := OMP_NUM_THREADS=1 timeout 45m $(VENV)/python -m pytest -n 2 --dist worksteal --durations 10 -m slow
 
-.PHONY: setup demo test test-slow slow-campaign slow-kills slow-configs slow-others dry-run lint synthetic-sheet
+.PHONY: setup demo test test-slow slow-campaign slow-kills slow-configs slow-others dry-run lint toy-encoder synthetic-sheet
 
 setup: .venv/installed
 
@@ -43,6 +43,9 @@ dry-run: setup
 lint: setup
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
+
+toy-encoder: setup
+	$(VENV)/python tools/toy_encoder.py
 
 synthetic-sheet: setup
 	$(VENV)/python tools/synthetic_sheet.py --output docs/world.jpg

@@ -1,4 +1,4 @@
-"""Where do the configs lie that come with the package?"""
+"""Where does that lie which comes with the package: configs, and an encoder to begin with?"""
 
 import os
 from pathlib import Path
@@ -6,6 +6,9 @@ from pathlib import Path
 from dcac_fastreid.errors import InputError
 
 PACKAGE = Path(__file__).parent
+SYNTHETIC_ENCODER = (
+    PACKAGE / "synthetic" / "encoder"
+)  # the folder of the one that was trained on synthetic images alone
 
 
 def configs() -> Path:

@@ -48,7 +48,7 @@ ALLOWED = {
     "evaluation": set(),
     "checkpoint": {"config", "reid"},  # to build a model for a test
     "data": {"synthetic"},
-    "deploy": {"checkpoint", "data", "engine"},
+    "deploy": {"checkpoint", "data", "engine", "shipped"},
     "synthetic": {"diffusion", "reid"},  # sampling; where the architecture of its small CLIP lies
     "engine": {
         "checkpoint",
@@ -65,6 +65,7 @@ ALLOWED = {
     },
     "errors": set(),
     "helper_processes": set(),
+    "hub": set(),
     "json_files": set(),
     "experiments": {"checkpoint", "config", "data", "engine"},
     "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
@@ -73,20 +74,23 @@ ALLOWED = {
     "tensor_files": set(),
     "training_options": {"shipped"},
     "waiting": set(),
+    "warn_once": set(),
     "wrong_files": set(),
 }
 ANYWHERE = {
     "arguments",
     "errors",
     "helper_processes",
+    "hub",
     "json_files",
     "micro_batches",
     "names",
     "output_files",
     "tensor_files",
     "waiting",
+    "warn_once",
     "wrong_files",
-}  # what the user can fix; processes that end with this one; how results are written, names printed, weights read; locks
+}  # what the user can fix; processes that end with this one; how results are written, names printed, weights read; the hub; locks
 # The files that may import a heavy library.
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,7 +30,9 @@ class Exported(NamedTuple):
     what: str
 
 
-def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
+def export_weights(
+    cfg, folder: str | Path, *, half: bool = False, words: Mapping[str, str] | None = None
+) -> tuple[list[Exported], list[str]]:
     """Writes what the checkpoint MODEL.WEIGHTS of a run's cfg holds.
 
     encoder.safetensors: encoder and BNNeck under fast-reid's names; a config that rebuilds them is in its metadata, and
@@ -38,6 +40,7 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
     prompts.safetensors: what the conditioner has learned; of Eq. 12, `prompts` (N, C).
     lora/pytorch_lora_weights.safetensors: for the `load_lora_weights` of a diffusers pipeline.
 
+    Args: half, words: as save_encoder's.
     Returns: the files written, and sentences about what was not.
     Raises:
         InputError: no checkpoint of fast-reid, a LoRA of another rank than the cfg's, or a file that cannot be written.
@@ -57,14 +60,10 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
         key.removeprefix("conditioner."): weight for key, weight in model.items() if key.startswith("conditioner.")
     }
     lora = diffusers_lora(model, rank=cfg.MODEL.DCAC.LORA.RANK, alpha=cfg.MODEL.DCAC.LORA.ALPHA)
-    encoder, config = encoder_weights(model), encoder_config(cfg)
-    metadata = {ENCODER_CONFIG: config}
-    if picked_by := selected_on(cfg.MODEL.WEIGHTS):
-        metadata[SELECTED_ON] = json.dumps(picked_by)
-    exported = [
-        _save(folder / ENCODER, encoder, "encoder and BNNeck", **metadata),
-        _save_text(folder / CONFIG, config, "config that rebuilds the encoder"),
-    ]
+    picked_by = selected_on(cfg.MODEL.WEIGHTS)
+    exported = save_encoder(
+        encoder_weights(model), encoder_config(cfg), folder, picked_by=picked_by, half=half, words=words
+    )
     absent = []
     if prompts:
         what = ", ".join(f"{name} {' x '.join(map(str, weight.shape))}" for name, weight in prompts.items())
@@ -86,6 +85,43 @@ def export_weights(cfg, folder: str | Path) -> tuple[list[Exported], list[str]]:
             "diffusers' file; without them the LoRA gives other predictions than this run's U-Net"
         )
     return exported, absent
+
+
+def save_encoder(
+    weights: Mapping[str, Tensor],
+    config: str,
+    folder: Path,
+    *,
+    picked_by: Sequence[str] = (),
+    half: bool = False,
+    words: Mapping[str, str] | None = None,
+) -> list[Exported]:
+    """Writes encoder.safetensors and encoder.yml.
+
+    Args:
+        weights: as encoder_weights gives them.
+        config: a config that rebuilds the encoder.
+        picked_by: the data sets whose test metric picked the weights.
+        half: matrices as fp16, which halves the file; vectors, BatchNorm's statistics among them, stay as they are.
+        words: what the file shall carry besides.
+    Raises: InputError: weights beyond the range of fp16, or a file that cannot be written.
+    """
+    metadata = {ENCODER_CONFIG: config, **(words or {})}
+    if picked_by:
+        metadata[SELECTED_ON] = json.dumps(list(picked_by))
+    weights = {key: _halved(key, weight) for key, weight in weights.items()} if half else weights
+    return [
+        _save(folder / ENCODER, weights, f"encoder and BNNeck{', matrices as fp16' if half else ''}", **metadata),
+        _save_text(folder / CONFIG, config, "config that rebuilds the encoder"),
+    ]
+
+
+def _halved(name: str, weight: Tensor) -> Tensor:
+    if weight.ndim < 2 or not weight.is_floating_point():
+        return weight
+    if not weight.half().isfinite().all():
+        raise InputError(f"{name} has numbers that fp16 cannot hold, above 65504; export without fp16")
+    return weight.half()
 
 
 def encoder_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:

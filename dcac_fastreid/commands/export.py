@@ -3,6 +3,7 @@
 import argparse
 
 from dcac_fastreid.arguments import whole_number
+from dcac_fastreid.commands.options import ENCODER, add_licenses
 
 DESCRIPTION = (
     "Writes a checkpoint's encoder and BNNeck as files that run without this package, each checked against PyTorch on the spot.\n"
@@ -31,7 +32,7 @@ OPSET, HIGHEST_OPSET = 18, 25
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="model_final.pth, or encoder.safetensors")
+    parser.add_argument("--checkpoint", required=True, metavar="ENCODER", help=ENCODER)
     parser.add_argument(
         "--output",
         required=True,
@@ -56,8 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--probe", metavar="FOLDER", help="of images to compare on, best of people (default: random smooth ones)"
     )
     parser.add_argument("--config-file", metavar="FILE", help="only of a checkpoint that does not tell its config")
-    parser.add_argument("--data-license", default="", metavar="TEXT", help="of the training data, for the metadata")
-    parser.add_argument("--weights-license", default="", metavar="TEXT", help="of the weights, for the metadata")
+    add_licenses(parser)
 
 
 def run(args: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 import argparse
 
 from dcac_fastreid.arguments import whole_number
-from dcac_fastreid.commands.options import add_device, add_skip_unreadable
+from dcac_fastreid.commands.options import ENCODER, add_device, add_skip_unreadable
 
 DESCRIPTION = """\
 Writes the features of all photos in a folder, and below it, with a trained encoder.
@@ -14,7 +14,7 @@ versions. These files are for NumPy, pandas and the like; to search photos, make
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="model_final.pth, or encoder.safetensors")
+    parser.add_argument("--checkpoint", required=True, metavar="ENCODER", help=ENCODER)
     parser.add_argument("--input", required=True, metavar="DIR", help="the folder with the photos")
     parser.add_argument("--output", required=True, metavar="DIR", help="the folder to write to")
     parser.add_argument(

@@ -22,8 +22,8 @@ COMMANDS = {
     "demo": ("demo", "trains and tests on a small synthetic data set, in minutes: no data, no weights, no GPU"),
     "search": ("search", "searches photos of people for the person on another photo"),
     "features": ("features", "writes the features of all photos in a folder, for NumPy and pandas"),
-    "export": ("export", "writes a trained encoder as ONNX and as torch.export's .pt2"),
-    "export-weights": ("export_weights", "writes encoder, ID prompts and LoRA of a checkpoint as .safetensors"),
+    "export": ("export", "writes a trained encoder as ONNX, as torch.export's .pt2, and as a folder to share"),
+    "export-weights": ("export_weights", "writes encoder, ID prompts and LoRA of a checkpoint as a folder to share"),
     "check-data": (
         "check_data",
         "looks at a folder of data sets: what lies there, what is wrong, can a training start?",
@@ -86,7 +86,7 @@ def run(name: str, arguments: Sequence[str], typed: str) -> None:
     command.add_options(parser)
     args = parser.parse_args(arguments)
     args.typed, args.arguments = typed, list(arguments)
-    sys.exit(command.run(args))
+    sys.exit(command.run(args) or 0)
 
 
 def as_typed(args: argparse.Namespace) -> str:

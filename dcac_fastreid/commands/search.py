@@ -3,7 +3,7 @@
 import argparse
 
 from dcac_fastreid.arguments import whole_number
-from dcac_fastreid.commands.options import add_device, add_skip_unreadable
+from dcac_fastreid.commands.options import ENCODER, add_device, add_skip_unreadable
 
 DESCRIPTION = """\
 Searches photos of people for the person on another photo.
@@ -65,8 +65,8 @@ def _command(commands, run, help: str, *, checkpoint_needed: bool) -> argparse.A
     parser.set_defaults(run=run)
     parser.add_argument("--index", required=True, metavar="DIR", help="the folder of the index")
     parser.add_argument(
-        "--checkpoint", required=checkpoint_needed, metavar="FILE",
-        help="model_final.pth, or encoder.safetensors" + ("" if checkpoint_needed else ", if it is no longer where it was"),
+        "--checkpoint", required=checkpoint_needed, metavar="ENCODER",
+        help=ENCODER if checkpoint_needed else "that of the index, if it is no longer where it was",
     )  # fmt: skip
     parser.add_argument("--config-file", metavar="FILE", help="only of a checkpoint that does not tell its config")
     add_device(parser)

@@ -14,9 +14,9 @@ from tqdm import tqdm
 
 from dcac_fastreid.data.images import read_image
 from dcac_fastreid.data.locations import cache_folder
-from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import for_sqlite
+from dcac_fastreid.warn_once import warn_once
 
 FILE = "file-hashes.sqlite"
 BYTES = "hashes"  # the table in it

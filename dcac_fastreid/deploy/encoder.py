@@ -15,6 +15,7 @@ from torch.nn import functional
 from dcac_fastreid.arguments import as_device, as_path
 from dcac_fastreid.checkpoint import carried_config, config_beside, encoder_config, load_for_testing, selected_on
 from dcac_fastreid.data import file_hashes, test_transforms
+from dcac_fastreid.deploy.encoder_files import encoder_file
 from dcac_fastreid.deploy.schema import Must, Sha256
 from dcac_fastreid.engine.config_file import changed, load_config, load_config_text
 from dcac_fastreid.errors import InputError
@@ -92,13 +93,16 @@ def load_encoder(
     """The encoder of a checkpoint; no training data, no pre-trained weights and no diffusion model are read.
 
     Args:
-        checkpoint: a run's model_final.pth, fast-reid's own or an exported encoder.safetensors.
+        checkpoint: a file: a run's model_final.pth, one of fast-reid's own, or an exported encoder.safetensors; a folder that
+            holds one; OWNER/NAME or OWNER/NAME@REVISION of a model on the Hugging Face hub; or "synthetic", the small encoder that
+            comes with the package. See encoder_file.
         device: None for the GPU where there is one, else the CPU.
         config_file: None for the config that the checkpoint carries, else the one beside it (config.yaml, of an exported
             encoder encoder.yml).
     Raises: InputError: no such file, no checkpoint, no config, one of another architecture, or a device that is not there.
     """
-    file, device = as_path(checkpoint, "the checkpoint"), as_device(device, "the device")
+    device = as_device(device, "the device")
+    file = encoder_file(checkpoint)
     config_file = None if config_file is None else as_path(config_file, "the config file")
     cfg, used, source = _config(file, config_file, ["MODEL.DEVICE", device, "MODEL.WEIGHTS", str(file)])
     try:
@@ -126,7 +130,10 @@ def _config(file: Path, config_file: str | Path | None, opts: list):
                 "with (config_file, in the tools --config-file)"
             )
         named, source = Path(named), f"the config {named}"
-        cfg = load_config(str(named), opts)
+        if config_file is None and file.suffix == ".safetensors":  # perhaps of a stranger: it may name no other file
+            cfg = load_config_text(named.read_text(encoding="utf-8", errors="replace"), source, opts)
+        else:
+            cfg = load_config(str(named), opts)
     if cfg.MODEL.META_ARCHITECTURE == "Distiller":  # it would read its teachers' files, which only training needs
         cfg = changed(cfg, ["MODEL.META_ARCHITECTURE", NO_TEACHERS])
     return cfg, named, source

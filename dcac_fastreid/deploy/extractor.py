@@ -26,7 +26,7 @@ class FeatureExtractor:
     The features are those of fast-reid's own test, without TEST.FLIP, at length 1.
 
     Args:
-        checkpoint: a run's model_final.pth, a checkpoint of fast-reid's own, or an exported encoder.safetensors.
+        checkpoint: a file, a folder, OWNER/NAME on the Hugging Face hub, or "synthetic": see load_encoder.
         device: None for the GPU where there is one, else the CPU.
         batch_size: images that the encoder takes at a time.
         precision: "fp32"; "bf16"; or, on a GPU, "fp16".

@@ -13,9 +13,9 @@ from dcac_fastreid import data
 from dcac_fastreid.arguments import as_path, shown_value
 from dcac_fastreid.data.readers.suffixes import PHOTOS
 from dcac_fastreid.data.readers.walk import walk
-from dcac_fastreid.data.warn_once import warn_of_passed_over
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
+from dcac_fastreid.warn_once import warn_of_passed_over
 
 Picture = str | os.PathLike | Image.Image | np.ndarray | Tensor
 

@@ -1,12 +1,11 @@
-"""A model on the Hugging Face hub as a folder of this machine."""
+"""A Stable Diffusion model on the Hugging Face hub as a folder of this machine."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from dcac_fastreid.diffusion.weight_files import CONFIGS, PARTS, choose_files, missing_parts
 from dcac_fastreid.errors import InputError
-
-PATIENCE = 10  # seconds for the hub's first answer
+from dcac_fastreid.hub import first_line, hub_snapshot
 
 
 def hub_folder(model_id: str, *, ema: bool) -> Path:
@@ -17,23 +16,14 @@ def hub_folder(model_id: str, *, ema: bool) -> Path:
     Raises:
         InputError: not in the cache, and the hub cannot be reached or does not have it.
     """
-    import huggingface_hub  # comes with diffusers
-
     try:
-        folder = Path(huggingface_hub.snapshot_download(model_id, local_files_only=True))
-        if not missing_parts(folder):
-            return folder
-    except Exception:  # not cached, or no such name; what follows tells which
-        pass
-    try:
-        # One question with a limit: diffusers itself would ask five times, 23 seconds, without saying so.
-        answer = huggingface_hub.HfApi().model_info(model_id, timeout=PATIENCE)
-        names = to_fetch([file.rfilename for file in answer.siblings], ema=ema)
-        folder = Path(huggingface_hub.snapshot_download(model_id, revision=answer.sha, allow_patterns=names))
+        folder = hub_snapshot(
+            model_id, choose=lambda names: to_fetch(names, ema=ema), complete=lambda folder: not missing_parts(folder)
+        )
     except Exception as error:  # of several HTTP libraries; none derives from OSError in all versions
         raise InputError(
             f"MODEL.DCAC.DIFFUSION.WEIGHTS is {model_id!r}, which is no path here and so a model on the Hugging Face hub; it "
-            f"is not in the local cache, and the hub does not give it ({str(error).strip().splitlines()[0]}); go online, "
+            f"is not in the local cache, and the hub does not give it ({first_line(error)}); go online, "
             "correct the name, or set a local folder or file"
         ) from error
     lacking = missing_parts(folder)

@@ -10,8 +10,8 @@ from dcac_fastreid.diffusion.diffusers_layout import load_part, read_config
 from dcac_fastreid.diffusion.hub import hub_folder
 from dcac_fastreid.diffusion.one_token import shorten_cross_attention, unused_with_one_token
 from dcac_fastreid.diffusion.original_layout import load_original_part
-from dcac_fastreid.diffusion.weight_files import is_hub_id
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.hub import is_hub_id
 
 # The architecture of stable-diffusion-v1-5, where only sizes are asked for (profiling): these files hold no weights.
 SD15_ARCHITECTURE = Path(__file__).parent / "sd15"

@@ -1,4 +1,4 @@
-"""What MODEL.DCAC.DIFFUSION.WEIGHTS names, and which of a folder's files are read: a matter of names alone."""
+"""Which files of a folder of Stable Diffusion are read: a matter of names alone."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,20 +15,6 @@ class WeightFiles(NamedTuple):
     variant: str | None  # as diffusers calls it: "non_ema", "fp16" or None
     suffix: str
     names: list[str]  # several, where the weights are sharded
-
-
-def is_hub_id(weights: str | Path) -> bool:
-    """Whether it is a model on the Hugging Face hub, owner/name, and no path.
-
-    A path is all that exists, what does not have exactly one slash, what lies below a folder that exists or below
-    `weights/` (where the configs look), what begins with "." or "~", and what ends as a file of weights does.
-    """
-    owner, slash, name = str(weights).partition("/")
-    if not slash or not owner or not name or "/" in name:
-        return False
-    if owner == "weights" or owner[0] in ".~" or name.endswith(FILE_SUFFIXES):
-        return False
-    return not Path(weights).exists() and not Path(owner).exists()
 
 
 def missing_parts(folder: Path) -> list[str]:

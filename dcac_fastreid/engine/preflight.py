@@ -6,8 +6,9 @@ from pathlib import Path
 
 from dcac_fastreid import data
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
-from dcac_fastreid.diffusion.weight_files import FILE_SUFFIXES, is_hub_id, missing_parts
+from dcac_fastreid.diffusion.weight_files import FILE_SUFFIXES, missing_parts
 from dcac_fastreid.errors import InputError, MissingInputs
+from dcac_fastreid.hub import is_hub_id
 from dcac_fastreid.output_files import check_writable
 from dcac_fastreid.reid import names_tag
 

@@ -9,9 +9,9 @@ import torch
 from dcac_fastreid import data
 from dcac_fastreid.checkpoint import marks
 from dcac_fastreid.diffusion.hub import hub_folder, to_fetch
-from dcac_fastreid.diffusion.weight_files import is_hub_id
 from dcac_fastreid.engine.settings import autocast_dtype
 from dcac_fastreid.engine.versions import describe_versions
+from dcac_fastreid.hub import is_hub_id
 from dcac_fastreid.json_files import read_object
 from dcac_fastreid.output_files import write_whole
 from dcac_fastreid.reid import weights_file

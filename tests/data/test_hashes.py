@@ -8,8 +8,8 @@ import pytest
 
 from dcac_fastreid.data import hashes
 from dcac_fastreid.data.hashes import BYTES, FILE, file_hashes, kept_hashes, pixel_hashes
-from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.warn_once import warn_once
 
 ONE = "7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed"  # printf one | sha256sum
 

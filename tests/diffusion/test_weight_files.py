@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from dcac_fastreid.diffusion.weight_files import choose_files, is_hub_id, missing_parts
+from dcac_fastreid.diffusion.weight_files import choose_files, missing_parts
 
 # The files of unet/ in stable-diffusion-v1-5/stable-diffusion-v1-5.
 RELEASED = [
@@ -40,30 +40,6 @@ def test_a_device_is_no_weights(sd_folder, tmp_path):
     file.unlink()
     file.symlink_to("/dev/zero")
     assert missing_parts(tmp_path / "sd") == ["vae/*.safetensors"]
-
-
-@pytest.mark.parametrize(
-    "weights, hub",
-    [
-        ("stable-diffusion-v1-5/stable-diffusion-v1-5", True),
-        ("CompVis/stable-diffusion-v1-4", True),
-        ("weights/stable-diffusion-v1-5", False),
-        ("stable-diffusion-v1-5", False),
-        ("a/b/c", False),
-        ("/stable-diffusion", False),
-        ("./sd", False),
-        ("~/sd", False),
-        ("owner/v1-5-pruned.ckpt", False),
-        ("owner/v1-5-pruned.safetensors", False),
-        ("here/sd", False),  # the folder exists, sd in it does not
-        ("owner/", False),
-        ("", False),
-    ],
-)
-def test_what_is_a_hub_id(weights, hub, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "here").mkdir()
-    assert is_hub_id(weights) == hub
 
 
 def test_what_a_folder_lacks(tmp_path):

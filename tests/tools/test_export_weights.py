@@ -21,7 +21,8 @@ def test_a_baseline_has_an_encoder_alone(config, run_tool, tmp_path):
     assert status == 0, written
     assert re.search(r"encoder.safetensors: 3.\d\d MB, encoder and BNNeck", written), written
     assert "no ID prompts: the checkpoint holds none\nno LoRA: the checkpoint holds none\n" in written
-    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["encoder.safetensors", "encoder.yml"]
+    files = sorted(file.name for file in (tmp_path / "out").iterdir())
+    assert files == ["README.md", "encoder.safetensors", "encoder.yml"]
 
 
 def test_no_checkpoint_is_one_sentence(config, run_tool, tmp_path):

@@ -50,7 +50,10 @@ def test_a_folder_becomes_features(checkpoint, tiny_data, run_tool, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--checkpoint", "none.pth", "--input", "{photos}", "--output", "{tmp}/out"], "there is no file none.pth"),
+        (
+            ["--checkpoint", "none.pth", "--input", "{photos}", "--output", "{tmp}/out"],
+            "there is no file or folder none.pth",
+        ),
         (["--checkpoint", "{run}", "--input", "none", "--output", "{tmp}/out"], "there is no folder none"),
         (["--checkpoint", "{run}", "--input", "{tmp}/empty", "--output", "{tmp}/out"], ".*empty holds no image"),
         (

@@ -102,7 +102,10 @@ def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
     ("arguments", "sentence"),
     [
         ("index --checkpoint {run} --gallery none --index {tmp}/i", "there is no folder none"),
-        ("index --checkpoint none.pth --gallery {photos}/gallery --index {tmp}/i", "there is no file none.pth"),
+        (
+            "index --checkpoint none.pth --gallery {photos}/gallery --index {tmp}/i",
+            "there is no file or folder none.pth",
+        ),
         ("index --checkpoint {run} --gallery {photos}/gallery --index {run}", "the features shall go to .* is a file"),
         (
             "query --index {tmp} --photos {photos}/asked.jpg --output {tmp}/o",

@@ -4,9 +4,9 @@ import logging
 from collections import defaultdict
 
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
-from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
+from dcac_fastreid.warn_once import warn_once
 
 logger = logging.getLogger("fastreid.dcac")
 # Both keys: DATASETS.TESTS may be empty only where no evaluation is due.

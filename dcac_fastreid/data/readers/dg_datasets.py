@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dcac_fastreid.data.readers.file_names import FileNaming, read_folder, read_list
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS, LISTS, Located
-from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.warn_once import warn_once
 
 logger = logging.getLogger("fastreid.dcac")
 

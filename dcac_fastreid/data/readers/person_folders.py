@@ -11,8 +11,8 @@ from dcac_fastreid.data.readers.file_names import DIGITS
 from dcac_fastreid.data.readers.photo_splits import query_and_gallery, train_half
 from dcac_fastreid.data.readers.photos import Photo, check_cameras, read_photos
 from dcac_fastreid.data.readers.walk import check_folder, contents
-from dcac_fastreid.data.warn_once import warn_of_passed_over
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.warn_once import warn_of_passed_over
 
 logger = logging.getLogger("fastreid.dcac")
 

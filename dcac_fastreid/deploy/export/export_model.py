@@ -8,9 +8,11 @@ from tqdm import tqdm
 
 from dcac_fastreid.arguments import as_choice, as_path, as_text, shown_value
 from dcac_fastreid.deploy.encoder import load_encoder
+from dcac_fastreid.deploy.export.card import check_card
 from dcac_fastreid.deploy.export.comparison import Comparison, Measured
 from dcac_fastreid.deploy.export.export_metadata import describe_export
 from dcac_fastreid.deploy.export.exported_program import INSIDE, OUTSIDE, exported_program
+from dcac_fastreid.deploy.export.model_folder import share_encoder
 from dcac_fastreid.deploy.export.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
 from dcac_fastreid.deploy.export.probe import images_of, smooth_images
 from dcac_fastreid.deploy.export.torch_export_file import torch_export_content, torch_export_runner
@@ -35,12 +37,14 @@ SHOWN = (
 class Export:
     """What was written of one encoder.
 
-    files: with the number of bytes, and what was measured on the probe images.
+    files: with the number of bytes, and what was measured on the probe pictures.
+    beside: of a folder the encoder's weights without pickle, their config and the card.
     """
 
     files: dict[Path, tuple[int, Measured]]
     probe: str
     metadata: dict[str, str]
+    beside: list[Path]
 
     def report(self) -> str:
         lines = []
@@ -51,6 +55,7 @@ class Export:
             for batch, (before, after) in measured.latencies.items():
                 ratio = after.median / before.median
                 lines.append(f"  batch {batch}: PyTorch {before}, exported {after}, {ratio:.2f} of PyTorch's")
+        lines += [f"{file}: {file.stat().st_size / 1e3:,.0f} kB" for file in self.beside]
         return "\n".join([*lines, *(f"{name}: {self.metadata[name]}" for name in SHOWN)])
 
 
@@ -71,10 +76,10 @@ def export_model(
 
     What is checked is the content that is then written: features of probe images at several batch sizes, on the CPU,
     and the rankings by them. Files of these names that are there are overwritten, once all formats agree; where one does
-    not, none is touched.
+    not, none is touched. A folder also gets the encoder's weights without pickle, their config and a card, see share_encoder.
 
     Args:
-        output: a folder, for encoder.onnx and encoder.pt2; or a file with one of these suffixes.
+        output: a folder, for encoder.onnx, encoder.pt2 and what belongs to a model folder; or a file with one of these suffixes.
         formats: of FORMATS; () for all, or the one that the output's suffix says.
         normalization: of the pixels, "inside" the graph or "outside".
         opset: of ONNX; None for OPSET.
@@ -90,6 +95,9 @@ def export_model(
     for license, of in ((data_license, "data"), (weights_license, "weights")):
         as_text(license, f"the license of the {of}")
     files = output_files(output, formats)
+    folder = None if Path(output) in files.values() else Path(output)
+    if folder:
+        check_card(folder)
     if ONNX in files:
         opset = OPSET if opset is None else opset
         check_opset(opset)
@@ -115,7 +123,9 @@ def export_model(
     for format, file in files.items():
         write_whole(file, lambda stream, content=contents[format]: stream.write(content))
     written = {file: (len(contents[format]), measured[format]) for format, file in files.items()}
-    return Export(written, probe.what, metadata)
+    terms = {"data_license": data_license, "weights_license": weights_license}
+    beside = share_encoder(encoder, folder, list(files.values()), **terms) if folder else []
+    return Export(written, probe.what, metadata, beside)
 
 
 def output_files(output: str | Path, formats: list[str] | tuple[str, ...] = ()) -> dict[str, Path]:

@@ -102,9 +102,10 @@ def features_of_folder(
         "encoder": encoder.identity(),
         "selected_on": encoder.selected_on,  # data sets whose test metric picked the checkpoint: no fair test on them
         "precision": extract.precision,
-        "pictures": os.path.realpath(images),
-        "checkpoint_file": os.path.realpath(encoder.file),
-        "config_file": os.path.realpath(encoder.config_file) if encoder.config_file else None,
+        "pictures": os.path.realpath(pictures),
+        # Not the real path: in the hub's cache that is a name without .safetensors.
+        "checkpoint_file": os.path.abspath(encoder.file),
+        "config_file": os.path.abspath(encoder.config_file) if encoder.config_file else None,
         "versions": describe_versions(),
         "unreadable": [file.relative_to(images).as_posix() for file in left_out],
         "paths": [file.relative_to(images).as_posix() for file in files],

@@ -5,8 +5,8 @@ import pytest
 from dcac_fastreid.data import check_test_split
 from dcac_fastreid.data.checks.test_split import warn_of_lonely_queries, warn_of_one_identity
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
-from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.warn_once import warn_once
 
 
 def items(*seen):

@@ -12,9 +12,9 @@ from dcac_fastreid.data.readers.dg_datasets import (
     DG_Market1501,
 )
 from dcac_fastreid.data.readers.known_datasets import BOXES, KNOWN_DATASETS
-from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.synthetic import data_set
+from dcac_fastreid.warn_once import warn_once
 from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.datasets.dukemtmcreid import DukeMTMC
 from fastreid.data.datasets.market1501 import Market1501

@@ -11,10 +11,10 @@ from dcac_fastreid.data.doctor import diagnose
 from dcac_fastreid.data.readers.person_folders import PersonFolders
 from dcac_fastreid.data.readers.suffixes import NOT_READ_HERE, PHOTOS
 from dcac_fastreid.data.readers.walk import contents, walk
-from dcac_fastreid.data.warn_once import warn_once
 from dcac_fastreid.deploy.pictures import pictures_in
 from dcac_fastreid.deploy.search.known_people import people_in_folder
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.warn_once import warn_once
 
 
 @pytest.fixture
