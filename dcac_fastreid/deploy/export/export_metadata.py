@@ -9,7 +9,7 @@ from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.export.exported_program import FEATURES, IMAGES, INSIDE
 from dcac_fastreid.deploy.export.origin import origin_of
-from dcac_fastreid.engine.stamp import FILE as STAMP
+from dcac_fastreid.engine.run_metadata import FILE as RUN_METADATA
 from dcac_fastreid.engine.versions import describe_versions
 
 LIBRARIES = ("onnx", "onnxruntime", "onnxscript")  # besides those that describe_versions names
@@ -33,7 +33,7 @@ def describe_export(
     """
     height, width = encoder.input_size
     origin = origin_of(encoder.file, data_license=data_license, weights_license=weights_license)
-    model, stamp = encoder.cfg.MODEL, origin.run
+    model, metadata = encoder.cfg.MODEL, origin.run
     pixels = "RGB in [0, 255]" if normalization == INSIDE else "RGB, (value in [0, 255] - pixel_mean) / pixel_std"
     return {
         "input": f"{IMAGES}: float32 (batch, 3, {height}, {width}), {pixels}",
@@ -48,17 +48,17 @@ def describe_export(
         "checkpoint": encoder.file.name,
         "checkpoint_sha256": encoder.sha256,
         "selected_on_test_sets": json.dumps(encoder.selected_on),
-        "trained_on": json.dumps(stamp.get("sources")),
-        "drawn_world": json.dumps(stamp.get("drawn_world")),
-        "trained_from": json.dumps(stamp.get("weights")),
-        "data_license": origin.data_license or data_terms(stamp),
-        "weights_license": origin.weights_license or weights_terms(stamp),
+        "trained_on": json.dumps(metadata.get("sources")),
+        "drawn_world": json.dumps(metadata.get("drawn_world")),
+        "trained_from": json.dumps(metadata.get("weights")),
+        "data_license": origin.data_license or data_terms(metadata),
+        "weights_license": origin.weights_license or weights_terms(metadata),
         "versions": json.dumps({**describe_versions(), **{name: _version(name) for name in LIBRARIES}}),
     }
 
 
 def preparation(cfg, normalization: str) -> str:
-    """What fast-reid's test transform does with a picture, for whoever has not got it."""
+    """What fast-reid's test transform does with an image, for whoever has not got it."""
     size, steps = cfg.SIZE_TEST, []
     if size[0] > 0:
         to = f"the shorter side to {size[0]}" if len(size) == 1 else f"to {size[0]} x {size[1]} (height x width)"
@@ -71,12 +71,14 @@ def preparation(cfg, normalization: str) -> str:
     return "; ".join(steps)
 
 
-def data_terms(stamp: Mapping) -> str:
+def data_terms(metadata: Mapping) -> str:
     """What the run's metadata tell about the terms of the data, where nobody states them."""
-    if stamp.get("drawn_world"):
-        names = ", ".join(stamp.get("sources") or [])
-        return f"not stated; trained on {names} of a drawn world of dcac_fastreid, whose pictures show no real person"
-    if stamp.get("sources") == [OWN_PHOTOS]:
+    if metadata.get("drawn_world"):
+        names = ", ".join(metadata.get("sources") or [])
+        return (
+            f"not stated; trained on {names} of a synthetic data set of dcac_fastreid, whose images show no real person"
+        )
+    if metadata.get("sources") == [OWN_PHOTOS]:
         return "not stated; trained on own photos, whose terms are to be stated by whoever has them; see --data-license"
     sources = [
         f"{name} ({KNOWN_DATASETS[name].source if name in KNOWN_DATASETS else 'source unknown here'})"
@@ -90,11 +92,11 @@ def data_terms(stamp: Mapping) -> str:
     return f"not stated; {trained}; {RESEARCH}"
 
 
-def weights_terms(stamp: Mapping) -> str:
+def weights_terms(metadata: Mapping) -> str:
     """The same about the terms of the weights that the training began with."""
-    began = [f"{part}: {', '.join(files)}" for part, files in (stamp.get("weights") or {}).items()]
-    if "weights" not in stamp:
-        return f"not stated; no {STAMP} beside the checkpoint tells the weights that its training began with; {TERMS_HOLD_ON}"
+    began = [f"{part}: {', '.join(files)}" for part, files in (metadata.get("weights") or {}).items()]
+    if "weights" not in metadata:
+        return f"not stated; no {RUN_METADATA} beside the checkpoint tells which weights its training began with; {TERMS_HOLD_ON}"
     if not began:
         return "not stated; trained from random weights"
     if all(map(_ships_with_the_package, metadata["weights"].values())):

@@ -37,7 +37,7 @@ SHOWN = (
 class Export:
     """What was written of one encoder.
 
-    files: with the number of bytes, and what was measured on the probe pictures.
+    files: with the number of bytes, and what was measured on the probe images.
     beside: of a folder the encoder's weights without pickle, their config and the card.
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from dcac_fastreid.data import file_hashes
 from dcac_fastreid.deploy.encoder_files import OF_A_RUN
-from dcac_fastreid.engine.stamp import FILE as STAMP
+from dcac_fastreid.engine.run_metadata import FILE as RUN_METADATA
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_metadata
 
@@ -46,7 +46,7 @@ def origin_of(file: Path, *, data_license: str = "", weights_license: str = "") 
         told = _carried(file, carried)
         stated = {"data_license": data_license, "weights_license": weights_license}
         return replace(told, **{name: license for name, license in stated.items() if license})
-    run = _stamp(file.with_name(STAMP))
+    run = _run_metadata(file.with_name(RUN_METADATA))
     sha256 = file_hashes([file], keep=False)[str(file)]
     return Origin(file.name, sha256, run, _last_test(file, run), data_license, weights_license)
 
@@ -64,16 +64,16 @@ def _carried(file: Path, text: str) -> Origin:
     return replace(told, scores=scores)
 
 
-def _stamp(file: Path) -> dict:
+def _run_metadata(file: Path) -> dict:
     if not file.is_file():
         return {}
     try:
-        stamp = json.loads(file.read_text())
+        metadata = json.loads(file.read_text())
     except ValueError as error:  # cut off, or no text
         raise InputError(
             f"{file} cannot be read as JSON ({error}); remove it, then the export tells no origin"
         ) from error
-    return stamp if isinstance(stamp, dict) else {}
+    return metadata if isinstance(metadata, dict) else {}
 
 
 def _last_test(file: Path, run: Mapping) -> dict[str, dict[str, float]]:

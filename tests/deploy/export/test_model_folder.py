@@ -34,14 +34,14 @@ IMAGE = torch.randint(0, 255, (3, 90, 40), dtype=torch.uint8, generator=torch.Ge
 
 @pytest.fixture
 def run(checkpoint, make_cfg, tmp_path):
-    """run(stamp, *metrics): the config of a run in a folder of its own, with its checkpoint, stamp.json and metrics.json."""
+    """run(metadata, *metrics): the config of a run in a folder of its own, with its checkpoint, stamp.json and metrics.json."""
 
-    def run(stamp=None, *metrics):
+    def run(metadata=None, *metrics):
         folder = tmp_path / "run"
         folder.mkdir()
         shutil.copyfile(checkpoint, folder / "model_final.pth")
-        if stamp is not None:
-            (folder / "stamp.json").write_text(json.dumps(stamp))
+        if metadata is not None:
+            (folder / "stamp.json").write_text(json.dumps(metadata))
         (folder / "metrics.json").write_text("".join(json.dumps(line) + "\n" for line in metrics))
         return make_cfg("baseline/ma_ms.yml", "MODEL.WEIGHTS", str(folder / "model_final.pth"))
 
