@@ -1,6 +1,7 @@
 """Runs a script as `python SCRIPT` would, but with ours under fast-reid's names."""
 
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import fastreid
 from dcac_fastreid.compat.faiss_gpu import search_on_the_cpu
 from dcac_fastreid.compat.onnx_tools import export_without_optimizers
 from dcac_fastreid.compat.script_names import replace_names
+from dcac_fastreid.engine.console import console
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.host_scripts.checkpointer import ScriptCheckpointer
 from dcac_fastreid.host_scripts.config import default_config
@@ -71,8 +73,13 @@ def fast_reid_for_scripts() -> Iterator[None]:
         "Checkpointer": ScriptCheckpointer,
         "Visualizer": ScriptVisualizer,
     }
-    with replace_names(names), export_without_optimizers(), search_on_the_cpu():
-        yield
+    level = console.level
+    console.setLevel(logging.WARNING)  # a script shows what fast-reid shows
+    try:
+        with replace_names(names), export_without_optimizers(), search_on_the_cpu():
+            yield
+    finally:
+        console.setLevel(level)
 
 
 @contextmanager

@@ -31,9 +31,10 @@ def read_dataset(name: str, root: str, *, combineall: bool = False):
         return READERS[name](root, verbose=False)
     from fastreid.data.datasets import DATASET_REGISTRY  # late: with PyTorch
 
+    dataset_class = DATASET_REGISTRY.get(name)
     quiet = {"verbose": False} if name in READERS else {}  # a script's own class may not know it
     try:
-        dataset = DATASET_REGISTRY.get(name)(root=root, combineall=combineall, **quiet)
+        dataset = dataset_class(root=root, combineall=combineall, **quiet)
         _ = dataset.train, dataset.query, dataset.gallery  # some classes read their lists when asked
     except InputError:
         raise
