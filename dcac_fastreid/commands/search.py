@@ -106,7 +106,7 @@ def calibrate(args: argparse.Namespace) -> None:
 def query(args: argparse.Namespace) -> None:
     from dcac_fastreid.analysis.page import Picture, check_folder, write_page
     from dcac_fastreid.commands.main import as_typed
-    from dcac_fastreid.deploy.pictures import photos_of
+    from dcac_fastreid.deploy.images import photos_of
     from dcac_fastreid.deploy.search.feature_folder import check_outside, read_feature_folder
     from dcac_fastreid.deploy.search.search import Search
     from dcac_fastreid.deploy.search.sheet import MOST, draw_answer

@@ -17,10 +17,10 @@ from dcac_fastreid.data.warn_once import warn_of_passed_over
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 
-Picture = str | os.PathLike | Image.Image | np.ndarray | Tensor
+ImageInput = str | os.PathLike | Image.Image | np.ndarray | Tensor
 
 
-def pictures_in(folder: str | Path) -> list[Path]:
+def images_in(folder: str | Path) -> list[Path]:
     """The image files in a folder and below it, as `walk` finds them; what it passes over is logged.
 
     Raises: InputError: no such folder, a file, or none of its files has an image's suffix.
@@ -57,10 +57,10 @@ def readable(files: list[Path], *, skip: bool, what: str) -> tuple[list[Path], l
 def photos_of(named: Iterable[str | Path], *, skip_unreadable: bool) -> tuple[list[Path], list[Path]]:
     """Files, and the images in folders and below them: those that can be read, and those that cannot.
 
-    Raises: InputError: a file or folder that is not there; as pictures_in and readable.
+    Raises: InputError: a file or folder that is not there; as images_in and readable.
     """
     named = [as_path(name, "a photo") for name in named]
-    files = [file for name in named for file in (pictures_in(name) if name.is_dir() else [name])]
+    files = [file for name in named for file in (images_in(name) if name.is_dir() else [name])]
     for file in files:
         if not file.is_file():
             raise InputError(f"there is no image {file}")
@@ -72,7 +72,7 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
-def as_list(images: Picture | Iterable[Picture]) -> list[Picture]:
+def as_list(images: ImageInput | Iterable[ImageInput]) -> list[ImageInput]:
     """One image, a list of them or an array or tensor with a batch dimension, as a list of single images.
 
     Raises: InputError: none of these.
@@ -86,7 +86,7 @@ def as_list(images: Picture | Iterable[Picture]) -> list[Picture]:
     return list(images)
 
 
-def encoder_input(image: Picture, transform: Callable[[Image.Image], Tensor], size: tuple[int, int]) -> Tensor:
+def encoder_input(image: ImageInput, transform: Callable[[Image.Image], Tensor], size: tuple[int, int]) -> Tensor:
     """(3, H, W), float in [0, 255]: what fast-reid's test loader makes of an image.
 
     Args:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dcac_fastreid.deploy.pictures import as_list, encoder_input, photos_of, pictures_in, readable
+from dcac_fastreid.deploy.images import as_list, encoder_input, images_in, photos_of, readable
 from dcac_fastreid.errors import InputError
 
 
@@ -75,18 +75,18 @@ def test_images_are_found_at_any_depth_and_hidden_ones_passed_over(tmp_path):
     for name in ("b.JPG", "a/c.png", "a/deep/d.webp", ".hidden/e.jpg", "a/._c.png", "notes.txt", "folder.jpg/f.jpeg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    found = [file.relative_to(tmp_path).as_posix() for file in pictures_in(tmp_path)]
+    found = [file.relative_to(tmp_path).as_posix() for file in images_in(tmp_path)]
     assert found == ["a/c.png", "a/deep/d.webp", "b.JPG", "folder.jpg/f.jpeg"]
 
 
 def test_a_folder_without_images_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="holds no image"):
-        pictures_in(tmp_path)
+        images_in(tmp_path)
     with pytest.raises(InputError, match="there is no folder .*none"):
-        pictures_in(tmp_path / "none")
+        images_in(tmp_path / "none")
     (tmp_path / "someone.jpg").touch()
     with pytest.raises(InputError, match="someone.jpg is a file; expected a folder"):
-        pictures_in(tmp_path / "someone.jpg")
+        images_in(tmp_path / "someone.jpg")
 
 
 def test_unreadable_images_are_all_named(photo):
