@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_png
-from dcac_fastreid.analysis.page import Picture
+from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_panels, style
 from dcac_fastreid.analysis.run import Run
 from dcac_fastreid.analysis.test_set import TestSet
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.evaluation.roc import rejection_rates
+from dcac_fastreid.pages.content import Section
 
 RATES = (1e-2, 1e-3, 1e-4)  # of false matches
 BINS = 80
-LINES = ("-", "--", "-.", ":")
+PANEL = (3.8, 3.6)  # inches
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def pairs_of(test_set: TestSet) -> Pairs:
     total = int(below.sum())
     if not total:
         raise InputError(
-            f"{test_set.name} has one person alone, so no pair of two persons; expected two or more: choose another test set"
+            f"{test_set.name} has one person alone, so no pair of two people; expected two or more: choose another test set"
         )
     return Pairs(
         genuine=genuine,
@@ -96,7 +96,7 @@ def _with_progress(test_set: TestSet, what: str) -> Iterator[tuple[int, np.ndarr
             bar.update(len(block))
 
 
-def pictures(run: Run, *, others: Sequence[Run] = ()) -> list[Picture]:
+def sections(run: Run, *, others: Sequence[Run] = ()) -> list[Section]:
     """On the run's test set: ROC of all runs in one panel, and a panel of the distributions for each.
 
     Args:
@@ -112,18 +112,13 @@ def pictures(run: Run, *, others: Sequence[Run] = ()) -> list[Picture]:
     genuine = "the same person" + (" by another camera" if test_sets[0].has_cameras else "")
     caption = (
         f"Pairs of a query and a gallery image of {name}: {len(pairs[0].genuine):,} genuine ({genuine}), "
-        f"{pairs[0].num_impostors:,} impostors (another person). A threshold accepts every pair that is nearer. Left: the share "
+        f"{pairs[0].num_impostors:,} impostors (another person). A threshold accepts every pair that is nearer. ROC: the share "
         "of genuine pairs that it accepts (TPR) against the share of impostors, the false-match rate (FPR). The other panels: "
         "where the two kinds lie. "
     )
-    return [
-        Picture(
-            name="distances",
-            title=f"ROC and distances on {name}",
-            png=_draw([each.name for each in runs], pairs, test_sets[0].similarity),
-            caption=caption + " ".join(map(_numbers, runs, test_sets, pairs)),
-        )
-    ]
+    png, panels = _draw([each.name for each in runs], pairs, test_sets[0].similarity)
+    caption += " ".join(map(_numbers, runs, test_sets, pairs))
+    return [Section("distances", f"ROC and distances on {name}", png, caption, panels=panels)]
 
 
 def _check_same_measure(run: Run, other: Run) -> None:
@@ -158,19 +153,22 @@ def _measure(distance: float, similarity: bool) -> str:
     return f"similarity {1 - distance:.2f} and above" if similarity else f"distance {distance:.2f} and below"
 
 
-def _draw(names: Sequence[str], pairs: Sequence[Pairs], similarity: bool) -> bytes:
-    def draw(figure):
-        panels = figure.subplots(1, 1 + len(names), squeeze=False)[0]
-        _draw_roc(panels[0], names, pairs)
-        for axes, name, each in zip(panels[1:], names, pairs, strict=True):
-            _draw_distributions(axes, name, each, similarity)
-        limits = [(*axes.get_xlim(), axes.get_ylim()[1]) for axes in panels[1:]]
-        lowest, highest, tallest = zip(*limits, strict=True)
-        for axes in panels[1:]:  # of one scale
-            axes.set_xlim(min(lowest), max(highest))
-            axes.set_ylim(0, max(tallest))
+def _draw(names: Sequence[str], pairs: Sequence[Pairs], similarity: bool) -> tuple[bytes, list[bytes]]:
+    """See draw_panels; the distributions have one scale."""
+    edges = np.concatenate([1 - each.edges if similarity else each.edges for each in pairs])
+    highest = max(max(each.genuine_density.max(), each.impostor_density.max()) for each in pairs)
 
-    return draw_png(4.6 * (1 + len(names)), 4.2, draw)
+    def draw_distributions(name: str, each: Pairs):
+        def draw(figure):
+            axes = figure.subplots()
+            _draw_distributions(axes, name, each, similarity)
+            axes.set_xlim(edges.min(), edges.max())
+            axes.set_ylim(0, 1.05 * highest)
+
+        return draw
+
+    panels = [lambda figure: _draw_roc(figure.subplots(), names, pairs), *map(draw_distributions, names, pairs)]
+    return draw_panels(panels, *PANEL, columns=len(panels))
 
 
 def _draw_roc(axes, names: Sequence[str], pairs: Sequence[Pairs]) -> None:
@@ -178,8 +176,7 @@ def _draw_roc(axes, names: Sequence[str], pairs: Sequence[Pairs]) -> None:
     lines = []
     for number, each in enumerate(pairs):
         shares = np.append(each.false_matches, 1.0), np.append(each.true_matches, 1.0)
-        style = {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % len(LINES)]}
-        lines += axes.plot(np.maximum(shares[0], least), shares[1], drawstyle="steps-post", linewidth=1.8, **style)
+        lines += axes.plot(np.maximum(shares[0], least), shares[1], drawstyle="steps-post", **style(number))
     for rate in RATES:
         if rate > least:
             axes.axvline(rate, color=FAINT, linewidth=0.6, zorder=0)

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from dcac_fastreid.arguments import as_choice, as_count
 from dcac_fastreid.deploy.encoder import load_encoder, unit_features
-from dcac_fastreid.deploy.pictures import Picture, as_list, encoder_input
+from dcac_fastreid.deploy.images import ImageInput, as_list, encoder_input
 from dcac_fastreid.errors import InputError
 
 PRECISIONS = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -50,7 +50,7 @@ class FeatureExtractor:
         self.batch_size, self.precision = batch_size, precision
 
     @torch.no_grad()
-    def __call__(self, pictures: Picture | Iterable[Picture], progress: str = "") -> Tensor:
+    def __call__(self, pictures: ImageInput | Iterable[ImageInput], progress: str = "") -> Tensor:
         """Features (n, D), float32, rows of length 1, on the CPU.
 
         Args:
@@ -76,10 +76,10 @@ class FeatureExtractor:
                 bar.update(len(images))
         return features
 
-    def _batches(self, pictures: list[Picture]) -> Iterator[Tensor]:
+    def _batches(self, pictures: list[ImageInput]) -> Iterator[Tensor]:
         """The next batch is decoded while the encoder is at work on one; never more than two are kept."""
 
-        def load(picture: Picture) -> Tensor:
+        def load(picture: ImageInput) -> Tensor:
             return encoder_input(picture, self.encoder.transform, self.encoder.input_size)
 
         with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside of Python's lock

@@ -42,7 +42,7 @@ def test_what_cannot_be_done_is_one_sentence(run_folder, run_tool, monkeypatch):
         (("--checkpoint", run_folder / "none.pth", *pt2), "there is no file .*none.pth"),
         (("--checkpoint", run_folder / "config.yaml", *pt2), "config.yaml cannot be read as weights"),
         (("--checkpoint", checkpoint, *pt2, "--config-file", run_folder / "other.yml"), "does not fit the config"),
-        (("--checkpoint", checkpoint, *pt2, "--probe", run_folder / "empty"), "empty holds no picture"),
+        (("--checkpoint", checkpoint, *pt2, "--probe", run_folder / "empty"), "empty holds no image"),
         (
             ("--checkpoint", checkpoint, *pt2, "--probe", run_folder / "photos"),
             "1 of 3 pictures cannot be read: .*b.png",

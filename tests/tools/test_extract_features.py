@@ -36,7 +36,7 @@ def test_a_folder_becomes_features(checkpoint, tiny_world, run_tool, tmp_path):
     )
 
     status, written = run_tool("extract_features", *command)
-    assert status == 2 and "error: 1 of 7 pictures cannot be read: " in written and "--skip-unreadable" in written
+    assert status == 2 and "error: 1 of 7 images cannot be read: " in written and "--skip-unreadable" in written
     assert not (tmp_path / "out").exists()
 
     status, written = run_tool("extract_features", *command, "--skip-unreadable", "--batch-size", 4)
@@ -52,7 +52,7 @@ def test_a_folder_becomes_features(checkpoint, tiny_world, run_tool, tmp_path):
     [
         (["--checkpoint", "none.pth", "--input", "{photos}", "--output", "{tmp}/out"], "there is no file none.pth"),
         (["--checkpoint", "{run}", "--input", "none", "--output", "{tmp}/out"], "there is no folder none"),
-        (["--checkpoint", "{run}", "--input", "{tmp}/empty", "--output", "{tmp}/out"], ".*empty holds no picture"),
+        (["--checkpoint", "{run}", "--input", "{tmp}/empty", "--output", "{tmp}/out"], ".*empty holds no image"),
         (
             ["--checkpoint", "{run}", "--input", "{photos}", "--output", "{run}/out"],
             "the features shall go to .* is a file",

@@ -88,7 +88,7 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
     (tmp_path / "asked" / "broken.jpg").touch()
     of_folder = ("search", "query", "--index", index, "--photos", tmp_path / "asked", "--output", found)
     status, written = run_tool(*of_folder)
-    assert status == 2 and re.search(r"1 of 2 pictures cannot be read: .*broken.jpg; .*--skip-unreadable\n", written)
+    assert status == 2 and re.search(r"1 of 2 images cannot be read: .*broken.jpg; .*--skip-unreadable\n", written)
     assert "SKIP_CORRUPT" not in written
     status, written = run_tool(*of_folder, "--skip-unreadable")
     assert status == 0 and re.search("left out, as they cannot be read: .*broken.jpg\n", written), written
@@ -112,10 +112,10 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
             "calibrate --index {tmp} --persons {photos}/known",
             ".* holds no index: make one by: python tools/search.py index",
         ),
-        ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no picture none.jpg"),
+        ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no image none.jpg"),
         (
             "query --index {index} --photos {photos}/asked.jpg --output ''",
-            "the pictures shall go to a folder without a name",
+            "the images shall go to a folder without a name",
         ),
         ("query --index {index} --photos '' --output {tmp}/o", "a photo is an empty name; "),
         ("query --index '' --photos {photos}/asked.jpg --output {tmp}/o", "the index is an empty name; "),
@@ -131,9 +131,9 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
         ("index --checkpoint {run} --gallery {photos}/gallery --index ''", "the output folder is an empty name; "),
         (
             "query --index {index} --photos {run} --output {tmp}/o",
-            "1 of 1 picture cannot be read: .*model_final.pth",
+            "1 of 1 image cannot be read: .*model_final.pth",
         ),
-        ("query --index {index} --photos {photos}/asked.jpg --output {run}/o", "the pictures shall go to .* is a file"),
+        ("query --index {index} --photos {photos}/asked.jpg --output {run}/o", "the images shall go to .* is a file"),
         ("query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --prior 2", "the prior is 2; expected"),
         (
             "index --checkpoint {run} --gallery {photos}/asked.jpg --index {tmp}/i",
@@ -145,11 +145,11 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
         ),
         (
             "query --index {index} --photos {photos}/asked.jpg --output {photos}/gallery",
-            "the pictures shall go to .*gallery, which lies in ",
+            "the images shall go to .*gallery, which lies in ",
         ),
         (
             "query --index {index} --photos {photos}/asked.jpg --output {index}/found",
-            "the pictures shall go to .*/found, which lies in ",
+            "the images shall go to .*/found, which lies in ",
         ),
         ("calibrate --index {index} --persons none", "there is no folder none; expected a folder with one for each"),
         ("calibrate --index {index} --persons {photos}/asked.jpg", ".*asked.jpg is a file; expected a folder with one"),

@@ -11,7 +11,7 @@ from torch.nn import functional
 from dcac_fastreid import data
 from dcac_fastreid.arguments import as_path
 from dcac_fastreid.deploy.encoder import Encoder
-from dcac_fastreid.deploy.pictures import encoder_input, pictures_in
+from dcac_fastreid.deploy.images import encoder_input, images_in
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 
@@ -44,7 +44,7 @@ def pictures_of(folder: str | Path, encoder: Encoder) -> Probe:
 
     Raises: InputError: no such folder, too few pictures, or one that cannot be read.
     """
-    files = pictures_in(as_path(folder, "the folder of the probe"))
+    files = images_in(as_path(folder, "the folder of the probe"))
     if len(files) < LEAST:
         raise InputError(
             f"{folder} holds {len(files)} pictures; a probe needs {LEAST} at least, since each ranks the others"

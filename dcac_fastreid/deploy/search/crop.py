@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dcac_fastreid.deploy.pictures import counted
+from dcac_fastreid.deploy.images import counted
 from dcac_fastreid.names import shown
 
 # A person who fills the height of a frame of 1080 pixels, at half of that in width, has 0.6 million; a frame has 2.1 million.

@@ -11,7 +11,7 @@ import numpy as np
 from dcac_fastreid.arguments import as_path
 from dcac_fastreid.data import file_hashes
 from dcac_fastreid.deploy.extractor import FeatureExtractor
-from dcac_fastreid.deploy.pictures import counted, pictures_in, readable
+from dcac_fastreid.deploy.images import counted, images_in, readable
 from dcac_fastreid.deploy.search.calibration_file import remove_calibration_of_others
 from dcac_fastreid.deploy.search.crop import describe_no_crops
 from dcac_fastreid.deploy.search.index_file import FILE, read_index_file, write_index_file
@@ -93,7 +93,7 @@ def features_of_folder(
 ) -> FeatureFolder:
     """As extract_folder, but writes nothing: for a folder `output` that is to come."""
     output, pictures = check_output(output, pictures), Path(pictures)
-    files, left_out = readable(pictures_in(pictures), skip=skip_unreadable, what="pictures")
+    files, left_out = readable(images_in(pictures), skip=skip_unreadable, what="pictures")
     states = [state_of(file) for file in files]
     hashes = file_hashes(files, keep=False)
     features = extract(files, progress="features").numpy()

@@ -7,7 +7,7 @@ import numpy as np
 from dcac_fastreid.arguments import as_count
 from dcac_fastreid.data import file_hashes
 from dcac_fastreid.deploy.encoder import Identity, same_encoder
-from dcac_fastreid.deploy.pictures import pictures_in
+from dcac_fastreid.deploy.images import images_in
 from dcac_fastreid.deploy.search.feature_folder import index_command, read_feature_folder, state_of
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
@@ -44,7 +44,7 @@ class Gallery:
                 f"where they lie now: {again}"
             )
         known = {*files, *(stored.pictures / path for path in stored.content["unreadable"])}
-        self.added = [file for file in pictures_in(stored.pictures) if file not in known]
+        self.added = [file for file in images_in(stored.pictures) if file not in known]
         self._index = faiss.IndexFlatIP(stored.features.shape[1])  # inner product: of unit rows, the cosine
         self._index.add(np.ascontiguousarray(stored.features[fresh], dtype=np.float32))
 

@@ -15,7 +15,7 @@ from dcac_fastreid.data.readers.photos import check_cameras, read_photos
 from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.data.readers.walk import check_folder
 from dcac_fastreid.data.warn_once import warn_of_passed_over
-from dcac_fastreid.deploy.pictures import readable
+from dcac_fastreid.deploy.images import readable
 from dcac_fastreid.errors import InputError
 
 

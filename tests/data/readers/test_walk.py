@@ -12,7 +12,7 @@ from dcac_fastreid.data.readers.person_folders import PersonFolders
 from dcac_fastreid.data.readers.suffixes import NOT_READ_HERE, PHOTOS
 from dcac_fastreid.data.readers.walk import contents, walk
 from dcac_fastreid.data.warn_once import warn_once
-from dcac_fastreid.deploy.pictures import pictures_in
+from dcac_fastreid.deploy.images import images_in
 from dcac_fastreid.deploy.search.known_people import people_in_folder
 from dcac_fastreid.errors import InputError
 
@@ -190,7 +190,7 @@ def test_index_doctor_calibration_and_training_agree_on_a_messy_folder(paint, tm
     (photos / "ben" / "gone.jpg").symlink_to("nowhere")
     (photos / "anna" / "IMG_1.HEIC").write_bytes(b"")
     warn_once.cache_clear()
-    found = set(pictures_in(photos))
+    found = set(images_in(photos))
     assert len(found) == 25
     said = logged()
     assert len(said) == 4 and any("1 .heic" in note for note in said)
@@ -218,5 +218,5 @@ def test_a_doctor_of_photos_that_cannot_be_read_here_says_so(make):
     assert not report.can_start and any("2 .heic" in finding.sentence for finding in report.findings)
     with pytest.raises(InputError, match="holds no photo.*2 .heic; convert"):
         PersonFolders(root=str(folder))
-    with pytest.raises(InputError, match="holds no picture.*2 .heic; convert"):
-        pictures_in(folder)
+    with pytest.raises(InputError, match="holds no image.*2 .heic; convert"):
+        images_in(folder)

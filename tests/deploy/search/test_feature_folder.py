@@ -66,7 +66,7 @@ def test_a_checkpoint_that_a_test_metric_picked_is_marked(checkpoint, photos, tm
 
 def test_unreadable_pictures_stop_it_or_are_left_out(extract, photos, tmp_path):
     (photos / "a" / "broken.jpg").write_bytes(b"none")
-    with pytest.raises(InputError, match="1 of 7 pictures cannot be read: .*broken.jpg"):
+    with pytest.raises(InputError, match="1 of 7 images cannot be read: .*broken.jpg"):
         extract_folder(extract, photos, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     made = extract_folder(extract, photos, tmp_path / "out", skip_unreadable=True)

@@ -53,7 +53,7 @@ def test_unreadable_pictures_are_left_out_if_asked(draw, tmp_path):
     for name in ("ann/a.png", "bob/b.png"):
         draw(f"people/{name}")
     (tmp_path / "people" / "bob" / "broken.png").touch()
-    with pytest.raises(InputError, match="1 of 3 pictures cannot be read: .*broken.png"):
+    with pytest.raises(InputError, match="1 of 3 images cannot be read: .*broken.png"):
         people_in_folder(tmp_path / "people")
     assert len(people_in_folder(tmp_path / "people", skip_unreadable=True).paths) == 2
 
