@@ -14,11 +14,11 @@ from dcac_fastreid.analysis.run import Run
 from dcac_fastreid.analysis.test_set import TestSet
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.evaluation.roc import rejection_rates
-from dcac_fastreid.pages.content import Section
+from dcac_fastreid.pages.content import Grid, Section
 
 RATES = (1e-2, 1e-3, 1e-4)  # of false matches
 BINS = 80
-PANEL = (3.8, 3.6)  # inches
+PANEL = (3.7, 3.5)  # inches
 
 
 @dataclass(frozen=True)
@@ -114,11 +114,11 @@ def sections(run: Run, *, others: Sequence[Run] = ()) -> list[Section]:
         f"Pairs of a query and a gallery image of {name}: {len(pairs[0].genuine):,} genuine ({genuine}), "
         f"{pairs[0].num_impostors:,} impostors (another person). A threshold accepts every pair that is nearer. ROC: the share "
         "of genuine pairs that it accepts (TPR) against the share of impostors, the false-match rate (FPR). The other panels: "
-        "where the two kinds lie. "
+        "where the two kinds lie."
     )
     png, panels = _draw([each.name for each in runs], pairs, test_sets[0].similarity)
-    caption += " ".join(map(_numbers, runs, test_sets, pairs))
-    return [Section("distances", f"ROC and distances on {name}", png, caption, panels=panels)]
+    numbers = _numbers(runs, test_sets, pairs)
+    return [Section("distances", f"ROC and distances on {name}", png, caption, panels=panels, grid=numbers)]
 
 
 def _check_same_measure(run: Run, other: Run) -> None:
@@ -132,25 +132,26 @@ def _check_same_measure(run: Run, other: Run) -> None:
         )
 
 
-def _numbers(run: Run, test_set: TestSet, pairs: Pairs) -> str:
-    parts = []
-    for rate in RATES:
-        found = pairs.at(rate)
-        if found is None:
-            parts.append(f"unknown at {rate:.0e}, for want of impostors")
-        else:
-            parts.append(f"{found[0]:.1%} at {rate:.0e} ({_measure(found[1], test_set.similarity)})")
-    # What TEST.ROC reports. It calls non-matches positive: of them, the share rejected where so many matches are.
-    theirs = rejection_rates(test_set.distances, test_set.matches, RATES)
-    others = ", ".join(f"{share:.1%} at {rate:.0e}" for share, rate in zip(theirs, RATES, strict=True))
-    return (
-        f"{run.name}: TPR by FPR {', '.join(parts)}; impostors rejected where a share of genuine pairs is, which fast-reid "
-        f"reports as TPR@FPR: {others}."
-    )
+def _numbers(runs: Sequence[Run], test_sets: Sequence[TestSet], pairs: Sequence[Pairs]) -> Grid:
+    """Of each run the share of genuine pairs accepted at RATES, and what fast-reid calls TPR@FPR."""
+    rates = [f"{rate:.0e}" for rate in RATES]
+    rows = []
+    for run, test_set, each in zip(runs, test_sets, pairs, strict=True):
+        # What TEST.ROC reports. It calls non-matches positive: of them, the share rejected where so many matches are.
+        theirs = rejection_rates(test_set.distances, test_set.matches, RATES)
+        shares = [_share(each.at(rate), test_set.similarity) for rate in RATES]
+        rows.append([run.name, *shares, *(f"{share:.1%}" for share in theirs)])
+    groups = [("", 1), ("TPR: genuine pairs accepted, by FPR", len(RATES))]
+    groups.append(("impostors rejected, by the share of genuine pairs rejected: fast-reid's TPR@FPR", len(RATES)))
+    return Grid(["run", *rates, *rates], rows, groups)
+
+
+def _share(found: tuple[float, float] | None, similarity: bool) -> str:
+    return "too few impostors" if found is None else f"{found[0]:.1%} ({_measure(found[1], similarity)})"
 
 
 def _measure(distance: float, similarity: bool) -> str:
-    return f"similarity {1 - distance:.2f} and above" if similarity else f"distance {distance:.2f} and below"
+    return f"similarity from {1 - distance:.2f}" if similarity else f"distance to {distance:.2f}"
 
 
 def _draw(names: Sequence[str], pairs: Sequence[Pairs], similarity: bool) -> tuple[bytes, list[bytes]]:

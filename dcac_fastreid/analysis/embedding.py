@@ -19,7 +19,8 @@ from dcac_fastreid.pages.content import Section
 DOMAINS = ("DG_Market1501", "DG_DukeMTMC", "DG_MSMT17", "DG_CUHK03NP")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LEAST = 8  # images, for a map that shows anything
-PANEL = (4.0, 5.2)  # inches
+PANEL = (3.7, 4.85)  # inches
+AXES = (0.03, 0.235, 0.94, 0.7)  # of a panel: square, with room for a legend of seven lines below
 PERPLEXITY = 30.0  # scikit-learn's own choice, where there are images enough
 
 
@@ -124,22 +125,23 @@ def _neighbours(sample: Sample, features: np.ndarray) -> str:
 
 
 def _draw(sample: Sample, points: np.ndarray) -> tuple[bytes, list[bytes]]:
-    def draw_panel(title: str, panel: Callable) -> Callable:
+    def draw_panel(title: str, panel: Callable, columns: int) -> Callable:
         def draw(figure):
-            axes = figure.subplots()
+            axes = figure.add_axes(AXES)
             panel(axes, sample, points)
             axes.set_title(title)
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set_visible(True)
-            axes.set_box_aspect(1)
-            axes.legend(loc="upper left", bbox_to_anchor=(0, -0.01, 1, 0), mode="expand", ncols=2, markerscale=1.4)
+            below = {"loc": "upper left", "bbox_to_anchor": (0, -0.01, 1, 0), "mode": "expand", "ncols": columns}
+            axes.legend(**below, fontsize=8.5, markerscale=1.4)
 
         return draw
 
     titles = "identity", f"camera ({_short(sample.names[0])})", "domain"
-    panels = [draw_panel(*each) for each in zip(titles, (_draw_identities, _draw_cameras, _draw_domains), strict=True)]
-    return draw_panels(panels, *PANEL, columns=len(panels))
+    kinds = (_draw_identities, 2), (_draw_cameras, 3), (_draw_domains, 2)
+    panels = [draw_panel(title, *kind) for title, kind in zip(titles, kinds, strict=True)]
+    return draw_panels(panels, *PANEL, columns=len(panels), layout="none")
 
 
 def _draw_identities(axes, sample: Sample, points: np.ndarray) -> None:

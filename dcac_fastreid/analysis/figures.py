@@ -81,18 +81,25 @@ def legend(names: Sequence[str]) -> list[Legend]:
 
 
 def draw_panels(
-    panels: Sequence[Callable], width: float, height: float, *, columns: int, names: Sequence[str] = ()
+    panels: Sequence[Callable],
+    width: float,
+    height: float,
+    *,
+    columns: int,
+    names: Sequence[str] = (),
+    layout: str = "constrained",
 ) -> tuple[bytes, list[bytes]]:
     """PNG of panels in a grid, and of each panel by itself, which a small screen shows below each other.
 
     Args:
         panels: each draws into a figure of its own, see draw_png. width, height: of a panel in inches.
         names: of the runs drawn by `style`, for a legend above the grid.
+        layout: see draw_png.
     Raises: InputError: as check_size.
     """
     columns = min(columns, len(panels))
     check_size(width * columns, height * math.ceil(len(panels) / columns))
-    drawn = [draw_png(width, height, draw) for draw in panels]
+    drawn = [draw_png(width, height, draw, layout=layout) for draw in panels]
     images = [Image.open(io.BytesIO(png)) for png in drawn]
     top = Image.open(io.BytesIO(_legend_png(names, columns * width))) if names else Image.new("RGB", (1, 0))
     (wide, high), rows = images[0].size, math.ceil(len(images) / columns)

@@ -126,7 +126,7 @@ def _maps(run: Run, pairs: Sequence[Pair]) -> list[list[Tile]]:
         maps = activation_maps(scores, batch, labels)
         for of_pair, pixel, weight in zip(tiles, pixels(run, images) / np.float32(255), maps, strict=True):
             overlaid = Image.fromarray(overlay(pixel, weight, use_rgb=True))
-            of_pair.append(Tile(overlaid, [f"under {letter}"], run.name))
+            of_pair.append(Tile(overlaid, [f"under {letter}", run.name]))
     return tiles
 
 

@@ -1,15 +1,16 @@
 """What does the denoiser make of a noised image in one step: under its own condition, another's, and none?"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from PIL import Image
 
 from dcac_fastreid.analysis.conditions import image_conditions
-from dcac_fastreid.analysis.denoising import ANOTHERS, OWN, compared_conditions, denoise, noise_errors
+from dcac_fastreid.analysis.denoising import ANOTHERS, NONE, OWN, compared_conditions, denoise, noise_errors
 from dcac_fastreid.analysis.identities import pixels
 from dcac_fastreid.analysis.latent_images import decoded, latents_of, seeded_noise
 from dcac_fastreid.analysis.run import Run, TrainingImage
-from dcac_fastreid.pages.content import Section, Strip, Tile
+from dcac_fastreid.pages.content import Grid, Section, Strip, Tile
 from dcac_fastreid.pages.sheet import tile_section
 
 
@@ -20,7 +21,7 @@ def reconstructions_section(
 
     Args:
         pairs: (images of A, images of B), the first of each is taken.
-        averaged: images of different identities, whose mean errors the caption gives.
+        averaged: images of different identities, whose mean errors the table has.
     """
     firsts, seconds = ([side[0] for side in sides] for sides in zip(*pairs, strict=True))
     denoiser, latents = run.training_model.feedback.denoiser, latents_of(run, firsts)
@@ -43,33 +44,34 @@ def reconstructions_section(
             tiles = [Tile(Image.fromarray(noisy[timestep][place]), ["noised"], tone="query")]
             for name in conditions:
                 error = f"{found[timestep, name].errors[place]:.3f}"
-                tiles.append(Tile(Image.fromarray(estimates[timestep, name][place]), [f"{name} condition", error]))
+                tiles.append(Tile(Image.fromarray(estimates[timestep, name][place]), [_condition(name), error]))
             strips.append(Strip(tiles, f"{first.person}, t = {timestep}"))
     caption = (
         f"Training images noised to timestep t of {denoiser.num_timesteps} (Eq. 10), and what one prediction of {run.name}'s "
         "denoiser makes of each: under the image's own condition, under that of an image of another person, "
         "and under a condition of zeros. The first image has been through the image encoder and back, which no reconstruction "
         f"can excel. Below each reconstruction: its noise error, the diffusion loss of Eq. 11. "
-        f"{_mean_errors(run, averaged, timesteps, seed)}"
+        "The table has the means, under the same noise for every condition. Where another's is no worse than own, the condition "
+        "tells the denoiser nothing about the image."
     )
-    return tile_section("diffusion-reconstructions", "Noised images, denoised in one step", strips, caption)
+    section = tile_section("diffusion-reconstructions", "Noised images, denoised in one step", strips, caption)
+    return replace(section, grid=_mean_errors(run, averaged, timesteps, seed))
 
 
-def _mean_errors(run: Run, images: Sequence[TrainingImage], timesteps: Sequence[int], seed: int) -> str:
-    """A sentence with the mean noise errors of these images, each being "another" for the one before it."""
+def _mean_errors(run: Run, images: Sequence[TrainingImage], timesteps: Sequence[int], seed: int) -> Grid:
+    """Mean noise errors of these images, each being "another" for the one before it."""
     latents, own = latents_of(run, images), image_conditions(run, images)
     noise = seeded_noise(run, len(latents), latents.shape[1:], seed)
     conditions = compared_conditions(own, own.roll(-1, 0))
     errors = noise_errors(run.training_model.feedback.denoiser, latents, noise, timesteps, conditions)
-    parts = []
+    rows = []
     for timestep in timesteps:
-        means = ", ".join(f"{name} {errors[timestep, name].mean():.4f}" for name in conditions)
+        means = [f"{errors[timestep, name].mean():.4f}" for name in conditions]
         more = errors[timestep, ANOTHERS] - errors[timestep, OWN]
-        parts.append(
-            f"t = {timestep}: {means}, another's being {more.mean():+.4f} ± {more.std() / len(more) ** 0.5:.4f} off own"
-        )
-    return (
-        f"Means over {len(images)} training images of as many identities, the same noise under every condition "
-        f"(± is the standard error): {'; '.join(parts)}. Where another's is no worse than own, the condition tells the denoiser "
-        "nothing about the image."
-    )
+        rows.append([f"t = {timestep}", *means, f"{more.mean():+.4f} ± {more.std() / len(more) ** 0.5:.4f}"])
+    title = f"Mean noise errors of {len(images)} training images of as many identities, by condition"
+    return Grid(["", *map(_condition, conditions), "another's minus own ± standard error"], rows, title=title)
+
+
+def _condition(name: str) -> str:
+    return f"{'no' if name == NONE else name} condition"

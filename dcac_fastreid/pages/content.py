@@ -89,7 +89,7 @@ class Section:
         panels: or parts of the image as PNG, which a small screen shows below each other.
         legend: of the panels.
         grid: a table below the images.
-        tile_width: of the strips' images on the page, in pixels.
+        large_tiles: whether the strips' images are large on the page, with room for the name of a file.
     """
 
     name: str
@@ -100,4 +100,4 @@ class Section:
     panels: Sequence[bytes] = ()
     legend: Sequence[Legend] = ()
     grid: Grid | None = None
-    tile_width: int = 96
+    large_tiles: bool = False

@@ -20,9 +20,9 @@ INK, FAINT = "#1f2328", "#57606a"
 TEXT, SMALL = 13, 11  # sizes; a name is small
 
 
-def tile_section(name: str, title: str, strips: Sequence[Strip], caption: str, *, tile_width: int = 96) -> Section:
+def tile_section(name: str, title: str, strips: Sequence[Strip], caption: str, *, large_tiles: bool = False) -> Section:
     """A section of tiles, with the PNG of all of them."""
-    return Section(name, title, draw_sheet(strips), caption, strips=strips, tile_width=tile_width)
+    return Section(name, title, draw_sheet(strips), caption, strips=strips, large_tiles=large_tiles)
 
 
 def check_number(tiles: int) -> None:

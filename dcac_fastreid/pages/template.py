@@ -3,15 +3,18 @@
 import base64
 import functools
 import io
+import re
 from typing import TYPE_CHECKING
 
 from dcac_fastreid.names import printable, shortened
 from dcac_fastreid.pages.content import Tile
 
+LONG_WORD = 24  # letters; longer ones, such as the names of files, may be broken behind / _ and -
 LARGEST = (256, 512)  # pixels of a tile in a page: twice its width on the screen, for screens of fine pixels
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 
 def render(template: str, **values) -> str:
@@ -35,7 +38,7 @@ def _environment() -> "Environment":
         keep_trailing_newline=True,
         finalize=_seen,
     )
-    environment.filters |= {"shortened": shortened, "base64": _base64, "jpeg": _jpeg}
+    environment.filters |= {"shortened": shortened, "base64": _base64, "jpeg": _jpeg, "breakable": _breakable}
     return environment
 
 
@@ -55,3 +58,12 @@ def _jpeg(tile: Tile) -> str:
     stream = io.BytesIO()
     image.save(stream, format="JPEG", quality=90)
     return _base64(stream.getvalue())
+
+
+def _breakable(text: str) -> "Markup":
+    """The text, escaped; a long word can be broken where its parts end, so that a browser breaks it nowhere else."""
+    from markupsafe import Markup
+
+    words = re.split(r"(\s+)", printable(text, keep="\n"))
+    parts = [re.split(r"(?<=[/_-])", word) if len(word) > LONG_WORD else [word] for word in words]
+    return Markup("").join(Markup("<wbr>").join(of_word) for of_word in parts)

@@ -37,7 +37,7 @@ def make_run(make_cfg, tmp_path):
     return make
 
 
-def test_a_images_condition_is_the_trainings(dcac_run):
+def test_the_condition_of_an_image_is_the_trainings(dcac_run):
     """Eq. 12 by hand."""
     images = dcac_run.training_images[3:6]
     model = dcac_run.training_model
@@ -100,7 +100,8 @@ def test_images_are_the_same_for_the_same_seed(dcac_run):
     samples, denoised = diffusion_images.sections(dcac_run, **FEW)
     assert [samples.name, denoised.name] == ["diffusion-samples", "diffusion-reconstructions"]
     assert "The prompt is the identity's row of P in Eq. 12" in samples.caption
-    assert "Means over 4 training images" in denoised.caption and "t = 500: own 0." in denoised.caption
+    assert "of 4 training images" in denoised.grid.title and denoised.grid.header[-2] == "no condition"
+    assert denoised.grid.rows[0][0] == "t = 100" and denoised.grid.rows[0][1].startswith("0.")
     for image in (samples, denoised):
         assert Image.open(io.BytesIO(image.png)).format == "PNG"
     assert diffusion_images.sections(dcac_run, **FEW) == [samples, denoised]

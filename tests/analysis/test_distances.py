@@ -69,11 +69,12 @@ def test_nothing_is_accepted_where_an_impostor_is_nearest(make_test_set):
     assert pairs.at(1.0) == (1.0, 25.0)
 
 
-def test_the_caption_tells_what_it_has(dcac_run, baseline_run):
-    (image,) = distances.sections(dcac_run, others=[baseline_run])
-    assert image.title == "ROC and distances on DG_DukeMTMC"
-    assert dcac_run.name in image.caption and baseline_run.name in image.caption
-    assert "unknown at 1e-04, for want of impostors" in image.caption  # 6 people
+def test_the_numbers_of_each_run_stand_below(dcac_run, baseline_run):
+    (section,) = distances.sections(dcac_run, others=[baseline_run])
+    assert section.title == "ROC and distances on DG_DukeMTMC"
+    assert [row[0] for row in section.grid.rows] == [dcac_run.name, baseline_run.name]
+    assert all(row[3] == "too few impostors" for row in section.grid.rows)  # 6 people cannot tell a rate of 1e-04
+    assert len(section.panels) == 3
 
 
 @pytest.mark.parametrize("similarity", [True, False])

@@ -80,7 +80,7 @@ def test_every_run_is_shown_on_the_same_pairs(dcac_run, baseline_run):
     assert alone.name == both.name == "grad-cam"
     (first,), (second,) = alone.strips, both.strips
     runs = ["baseline (baseline)", "baseline (baseline)", "DCAC (dcac)", "DCAC (dcac)"]
-    assert [tile.name for tile in second.tiles[1:-1]] == runs
+    assert [tile.lines[1] for tile in second.tiles[1:-1]] == runs
     assert [tile.lines[0] for tile in first.tiles] == ["image of A", "under A", "under B", "image of B"]
     assert first.tiles[0] == second.tiles[0] and first.tiles[-1] == second.tiles[-1]
     assert "B is the identity for which baseline (baseline) takes A's images most" in both.caption

@@ -54,8 +54,8 @@ def test_runs_whose_folders_are_called_the_same_have_different_names(trained, tm
     again = shutil.copytree(trained["baseline"].parent, tmp_path / "again" / "baseline") / "model_final.pth"
     page, _ = write_images("distances", [trained["baseline"], again], tmp_path / "page", "command")
     text = page.read_text()
-    assert f"baseline ({trained['baseline'].parent.parent.name}/baseline): TPR" in text
-    assert "baseline (again/baseline): TPR" in text
+    assert f"<td>baseline ({trained['baseline'].parent.parent.name}/baseline)</td>" in text
+    assert "<td>baseline (again/baseline)</td>" in text
 
 
 def test_all_leaves_out_what_a_baseline_has_not(trained, tmp_path):
@@ -66,6 +66,6 @@ def test_all_leaves_out_what_a_baseline_has_not(trained, tmp_path):
     assert order[:3] == ["ranked-lists-best", "ranked-lists-worst", "distances"] and order[-1].startswith("curves")
     kinds = {file.name.split("-")[0] for file in tmp_path.glob("*.png")}
     assert {kind.removesuffix(".png") for kind in kinds} == {
-        "curves", "ranked", "distances", "grad", "correlations", "embedding",
-    }  # fmt: skip
+        "ranked", "distances", "grad", "correlations", "embedding",
+    }, "no curve of losses that were measured once"  # fmt: skip
     assert absent == [f"no images of the diffusion model: {trained['baseline']} has none"]

@@ -1,9 +1,11 @@
 import base64
+import io
 import os
 import re
 import resource
 
 import pytest
+from PIL import Image
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.pages.content import Section
@@ -76,3 +78,55 @@ def test_names_that_are_no_text_are_seen_on_the_page(tmp_path):
     name = os.fsdecode(b"caf\xe9\x1b[2J")
     page = write_page(tmp_path, name, [Section("one", name, b"", f"Of {name}.")], f"python tool.py {name}")
     assert page.read_text().count("caf\\xe9\\x1b[2J") == 6
+
+
+def red(size) -> Image.Image:
+    return Image.new("RGB", size, "red")
+
+
+def test_tiles_have_their_texts_as_text_and_their_image_whole(tmp_path):
+    tile = Tile(red((64, 128)), ["7 \N{CHECK MARK} 0.91", "a < b"], "a/folder/" + 30 * "x" + ".jpg", "right")
+    section = Section("tiles", "Tiles", b"png", "All.", strips=[Strip([tile], "A heading")], large_tiles=True)
+    text = write_page(tmp_path, "title", [section], "command").read_text()
+    (data,) = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', text)
+    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (64, 128)
+    assert '<div class="tile right"><a href="tiles.png">' in text and "<h3>A heading</h3>" in text
+    assert "<span>7 \N{CHECK MARK} 0.91</span><span>a &lt; b</span>" in text
+    assert (
+        f'title="{tile.name}">a/folder/</span>' in text
+        and f'title="{tile.name}">xxxxxxxxxxxx...xxxxxxx.jpg</span>' in text
+    )
+
+
+def test_large_images_are_made_smaller_in_the_page_alone(tmp_path):
+    section = Section("tiles", "Tiles", b"png", "All.", strips=[Strip([Tile(red((1000, 2000)))])])
+    (data,) = re.findall(r'jpeg;base64,([^"]+)"', write_page(tmp_path, "title", [section], "command").read_text())
+    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (256, 512)
+
+
+def test_results_come_first_and_panels_have_their_legend(tmp_path):
+    results = Grid(["run", "mAP"], [["<mine>", "30.0"]], [("group", 2)], "Results")
+    panels = Section(
+        "p", "Panels", b"whole", "All.", panels=[b"one", b"two"], legend=[Legend("run", "#123456", "dashed")]
+    )
+    alone = Section("table", "A table", None, "No image.", grid=Grid(["a", "b"], [["c", "d"]]))
+    page = write_page(tmp_path, "title", [panels, alone], "command", results=[results])
+    text = page.read_text()
+    assert (
+        text.index("<td>&lt;mine&gt;</td><td>30.0</td>") < text.index("<figure>") < text.index("<td>c</td><td>d</td>")
+    )
+    assert '<th colspan="2">group</th>' in text and "border-top: 3px dashed #123456" in text
+    assert [base64.b64decode(data) for data in re.findall(r'png;base64,([^"]+)"', text)] == [b"one", b"two"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["index.html", "p.png"] and "table.png" not in text
+
+
+def test_the_title_says_what_is_synthetic(tmp_path):
+    text = write_page(tmp_path, "A run on DG_Market1501", [FIRST], "command", synthetic=True).read_text()
+    assert "<title>A run on DG_Market1501 (synthetic data set)</title>" in text and "computer-drawn people" in text
+    assert "synthetic" not in write_page(tmp_path, "A run", [FIRST], "command").read_text()
+
+
+def test_long_words_break_where_their_parts_end(tmp_path):
+    text = write_page(tmp_path, "short_name", [FIRST], "logs/a_training_of_a_long_name/model_final.pth").read_text()
+    assert "logs/<wbr>a_<wbr>training_<wbr>of_<wbr>a_<wbr>long_<wbr>name/<wbr>model_<wbr>final.pth" in text
+    assert "<h1>short_name</h1>" in text

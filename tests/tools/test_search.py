@@ -82,7 +82,7 @@ def test_three_commands(checkpoint, photos, tiny_world, run_tool, tmp_path):
     assert len(re.findall(r"^ *[1-5] +\S+\.jpg +0\.\d{3} +(?:above|below) +[<>]?\d+ %", written, re.MULTILINE)) == 5
     assert "find somebody nevertheless" in written and str(found / "index.html") in written
     page = (found / "index.html").read_text()
-    assert "data:image/png;base64," in page and "false-match rate" in page and 'src="http' not in page
+    assert "data:image/jpeg;base64," in page and "false-match rate" in page and 'src="http' not in page
     (tmp_path / "asked").mkdir()
     shutil.copy(photos / "asked.jpg", tmp_path / "asked")
     (tmp_path / "asked" / "broken.jpg").touch()

@@ -27,7 +27,7 @@ def test_a_page_with_the_command_that_makes_it(run_folder, run_tool, tmp_path):
     assert sorted(file.name for file in output.iterdir()) == ["index.html", "ranked-lists-worst.png"]
     page = (output / "index.html").read_text()
     assert "baseline (run) on DG_DukeMTMC" in page and "Beside the sign stands the distance" in page
-    assert f"python tools/visualize.py ranked-lists --checkpoint {checkpoint}" in page
+    assert f"python tools/visualize.py ranked-lists --checkpoint {checkpoint}" in page.replace("<wbr>", "")
 
 
 def test_curves_need_a_folder_alone(run_folder, run_tool, tmp_path):

@@ -9,7 +9,6 @@ from dcac_fastreid.pages.content import Section, Strip, Tile
 from dcac_fastreid.pages.sheet import tile_section
 
 MOST = 100  # photos that are shown; nobody looks at more
-TILE_WIDTH = 160  # pixels on the page: a file name of 26 letters
 
 
 def answer_section(number: int, answer: Answer, folder: Path, verdict: str, notes: str = "") -> Section:
@@ -30,9 +29,9 @@ def answer_section(number: int, answer: Answer, folder: Path, verdict: str, note
         tiles.append(Tile(data.read_image(str(hit.photo)), _lines(rank, hit), name, tone))
     title = f"Who is on {printable(answer.photo.name)}?"
     caption = " ".join(filter(None, (caption, notes)))
-    return tile_section(f"search-{number}", title, [Strip(tiles)], caption, tile_width=TILE_WIDTH)
+    return tile_section(f"search-{number}", title, [Strip(tiles)], caption, large_tiles=True)
 
 
 def _lines(rank: int, hit: Hit) -> list[str]:
     known = [] if hit.probability is None else [f"same person {hit.chance}"]
-    return [f"{rank}. {hit.threshold_words}", f"similarity {hit.similarity:.3f}", *known]
+    return [f"{rank}. {hit.threshold_words}".rstrip(), f"similarity {hit.similarity:.3f}", *known]
