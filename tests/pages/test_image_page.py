@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.pages.content import Section
+from dcac_fastreid.pages.content import Grid, Legend, Section, Strip, Tile
 from dcac_fastreid.pages.image_page import check_folder, write_page
 
 FIRST = Section("first", "The <first> one", b"\x89PNG first", "A < B & C.")
