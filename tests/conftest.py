@@ -83,33 +83,6 @@ def make_cfg(configs, tiny_world, tmp_path):
     return make
 
 
-@pytest.fixture(scope="session")
-def trained(configs, tiny_world, tmp_path_factory) -> dict[str, Path]:
-    """Checkpoints of DCAC and of the baseline, three steps each on the tiny world, in the folders of their runs."""
-    output, checkpoints = tmp_path_factory.mktemp("trained"), {}
-    for name, file in (("dcac", "ma_ms.yml"), ("baseline", "baseline/ma_ms.yml")):
-        folder = output / name
-        folder.mkdir()
-        cfg = dcac_fastreid.load_config(
-            str(configs / "synthetic" / file),
-            [
-                "MODEL.DEVICE", "cpu",
-                "SOLVER.AMP.ENABLED", False,
-                "DATASETS.ROOT", str(tiny_world),
-                "DATASETS.TESTS", ("DG_DukeMTMC", "DG_Market1501"),
-                "SOLVER.IMS_PER_BATCH", 16,
-                "SOLVER.MAX_EPOCH", 1,
-                "TEST.EVAL_PERIOD", 0,
-                "MODEL.DCAC.TELEMETRY", 2 if name == "dcac" else 0,
-                "OUTPUT_DIR", str(folder),
-            ],
-        )  # fmt: skip
-        (folder / "config.yaml").write_text(cfg.dump())
-        dcac_fastreid.DCACTrainer(cfg).train()
-        checkpoints[name] = folder / "model_final.pth"
-    return checkpoints
-
-
 @pytest.fixture
 def make_trainer(make_cfg, tmp_path):
     """A DCACTrainer of `make_cfg`, its output folder made."""

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_panels, style
+from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_panels, legend, style
 from dcac_fastreid.analysis.run import Run
 from dcac_fastreid.analysis.test_set import TestSet
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.evaluation.roc import rejection_rates
+from dcac_fastreid.names import shortened
 from dcac_fastreid.pages.content import Grid, Section
 
 RATES = (1e-2, 1e-3, 1e-4)  # of false matches
 BINS = 80
 PANEL = (3.7, 3.5)  # inches
+LONGEST_TITLE = 40  # letters, of a panel
 
 
 @dataclass(frozen=True)
@@ -116,9 +118,14 @@ def sections(run: Run, *, others: Sequence[Run] = ()) -> list[Section]:
         "of genuine pairs that it accepts (TPR) against the share of impostors, the false-match rate (FPR). The other panels: "
         "where the two kinds lie."
     )
-    png, panels = _draw([each.name for each in runs], pairs, test_sets[0].similarity)
+    names = [each.name for each in runs]
+    png, panels = _draw(names, pairs, test_sets[0].similarity)
     numbers = _numbers(runs, test_sets, pairs)
-    return [Section("distances", f"ROC and distances on {name}", png, caption, panels=panels, grid=numbers)]
+    return [
+        Section(
+            "distances", f"ROC and distances on {name}", png, caption, panels=panels, legend=legend(names), grid=numbers
+        )
+    ]
 
 
 def _check_same_measure(run: Run, other: Run) -> None:
@@ -168,16 +175,15 @@ def _draw(names: Sequence[str], pairs: Sequence[Pairs], similarity: bool) -> tup
 
         return draw
 
-    panels = [lambda figure: _draw_roc(figure.subplots(), names, pairs), *map(draw_distributions, names, pairs)]
-    return draw_panels(panels, *PANEL, columns=len(panels))
+    panels = [lambda figure: _draw_roc(figure.subplots(), pairs), *map(draw_distributions, names, pairs)]
+    return draw_panels(panels, *PANEL, columns=len(panels), names=names)
 
 
-def _draw_roc(axes, names: Sequence[str], pairs: Sequence[Pairs]) -> None:
+def _draw_roc(axes, pairs: Sequence[Pairs]) -> None:
     least = 1 / max(each.num_impostors for each in pairs)
-    lines = []
     for number, each in enumerate(pairs):
         shares = np.append(each.false_matches, 1.0), np.append(each.true_matches, 1.0)
-        lines += axes.plot(np.maximum(shares[0], least), shares[1], drawstyle="steps-post", **style(number))
+        axes.plot(np.maximum(shares[0], least), shares[1], drawstyle="steps-post", **style(number))
     for rate in RATES:
         if rate > least:
             axes.axvline(rate, color=FAINT, linewidth=0.6, zorder=0)
@@ -187,7 +193,6 @@ def _draw_roc(axes, names: Sequence[str], pairs: Sequence[Pairs]) -> None:
     axes.set_xlabel("false-match rate (share of impostors accepted)")
     axes.set_ylabel("share of genuine pairs accepted")
     axes.set_title("ROC")
-    axes.legend(lines, names, loc="lower right")  # labels of their own would be left out where they begin with _
 
 
 def _draw_distributions(axes, name: str, pairs: Pairs, similarity: bool) -> None:
@@ -200,5 +205,5 @@ def _draw_distributions(axes, name: str, pairs: Pairs, similarity: bool) -> None
         axes.stairs(density, edges, color=colour, linestyle=line, linewidth=1.5, label=label)
     axes.set_xlabel("cosine similarity" if similarity else "distance")
     axes.set_ylabel("density of the pairs of a kind")
-    axes.set_title(name)
+    axes.set_title(shortened(name, LONGEST_TITLE))
     axes.legend(loc="upper left")

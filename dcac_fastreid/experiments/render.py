@@ -41,7 +41,7 @@ def as_markdown(table: Table) -> str:
 
 
 def as_json(table: Table, command: str) -> str:
-    """Everything: scores by seed, intervals, marks, notes, stamps, runs, command. What is not a number (NaN) becomes null."""
+    """Everything: scores by seed, intervals, marks, notes, run metadata, runs, command. What is not a number (NaN) becomes null."""
     content = {**asdict(table), "command": command}
     return json.dumps(_finite(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 

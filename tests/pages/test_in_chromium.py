@@ -1,16 +1,20 @@
 """Every kind of page as a reader sees it, on a phone, a laptop and a large screen."""
 
+import json
 import os
 import random
 import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+from dcac_fastreid import data, load_config
 from dcac_fastreid.analysis.kinds import write_images
 from dcac_fastreid.deploy.search.answer_section import answer_section
 from dcac_fastreid.deploy.search.answers import Answer, Hit
+from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.experiments import demo
 from dcac_fastreid.experiments.html import as_html
 from dcac_fastreid.experiments.protocols import table_of
@@ -53,24 +57,44 @@ def search_page(tiny_world, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def visualize_page(trained, tmp_path_factory) -> Path:
-    """A single kind, of a run whose folder has a long name."""
-    folder = tmp_path_factory.mktemp("visualize")
-    run = shutil.copytree(trained["baseline"].parent, folder / "a_run_of_a_long_name_with_everything_in_it_seed_0")
-    options = {"order": "best", "queries": 3, "k": 10}
-    command = f"dcac-fastreid visualize ranked-lists --checkpoint {run}/model_final.pth"
-    return write_images("ranked-lists", [run / "model_final.pth"], folder / "page", command, options=options)[0]
+def runs(configs, tiny_world, tmp_path_factory) -> dict[str, Path]:
+    """Checkpoints of DCAC and of the baseline before the first step of a training, with metrics as of a long one."""
+    output, checkpoints = tmp_path_factory.mktemp("runs"), {}
+    for name, file in (("dcac", "ma_ms.yml"), ("baseline", "baseline/ma_ms.yml")):
+        folder = output / f"{name}_of_a_long_name_with_everything_in_it" / "seed_0"
+        opts = ["MODEL.DEVICE", "cpu", "DATASETS.ROOT", str(tiny_world), "SOLVER.IMS_PER_BATCH", 16]
+        cfg = load_config(str(configs / "synthetic" / file), [*opts, "MODEL.HEADS.NUM_CLASSES", 8])
+        folder.mkdir(parents=True)
+        (folder / "config.yaml").write_text(cfg.dump())
+        model = DCACTrainer.build_model(data.with_local_weights(cfg))
+        model.memory.reset(torch.eye(*model.memory.prototypes.shape), torch.arange(8))
+        torch.save({"model": model.state_dict()}, folder / "model_final.pth")
+        steps = [{"iteration": step, "total_loss": 9 / (step + 1), "lr": 1e-4} for step in range(0, 200, 20)]
+        steps[-1] |= {"mAP": 30.0, "telemetry/gradient_ratio": 0.001}
+        (folder / "metrics.json").write_text("".join(json.dumps(step) + "\n" for step in steps))
+        checkpoints[name] = folder / "model_final.pth"
+    return checkpoints
 
 
 @pytest.fixture(scope="module")
-def demo_page(trained, tmp_path_factory) -> Path:
-    """All that the demo's page holds, of two trainings of three steps."""
+def visualize_page(runs, tmp_path_factory) -> Path:
+    """A single kind, of a run whose folder has a long name."""
+    options = {"order": "best", "queries": 3, "k": 10}
+    command = f"dcac-fastreid visualize ranked-lists --checkpoint {runs['baseline']}"
+    return write_images("ranked-lists", [runs["baseline"]], tmp_path_factory.mktemp("page"), command, options=options)[
+        0
+    ]
+
+
+@pytest.fixture(scope="module")
+def demo_page(runs, tmp_path_factory) -> Path:
+    """All that the demo's page holds."""
     generator, names = random.Random(0), (demo.SOURCE, *demo.TARGETS)
     rows = (demo.RANDOM, demo.PRETRAINED, *demo.CONFIGS)
     scores = {row: {name: dict.fromkeys(("mAP", "Rank-1"), generator.uniform(5, 70)) for name in names} for row in rows}
     page, absent = write_images(
         "all",
-        [trained["dcac"], trained["baseline"]],
+        [runs["dcac"], runs["baseline"]],
         tmp_path_factory.mktemp("demo") / "pictures",
         "dcac-fastreid demo --output logs/demo",
         dataset=demo.SOURCE,
@@ -117,7 +141,6 @@ def test_a_page_is_whole_at_every_width(kind, browser, request, tmp_path):
     for width in WIDTHS:
         found[width] = browser.open(page, width)
         browser.screenshot(tmp_path / f"{kind}-{width}.png")
-
         assert Image.open(tmp_path / f"{kind}-{width}.png").width == width
     assert found == dict.fromkeys(WIDTHS, []), f"see {tmp_path}"
 
