@@ -78,12 +78,12 @@ def test_wrong_settings_are_one_sentence(settings, sentence, checkpoint):
 
 @pytest.mark.parametrize("nothing", [None, 5, [5], [None]])
 def test_what_is_no_picture_is_one_sentence(nothing, extract):
-    with pytest.raises(InputError, match=r"^expected a picture .* or a list of pictures, got (None|5)$"):
+    with pytest.raises(InputError, match=r"^expected an image .* or a list of images, got (None|5)$"):
         extract(nothing)
 
 
 def test_a_folder_is_no_picture(extract, tmp_path):
-    with pytest.raises(InputError, match=f"^{tmp_path} is a folder; expected a picture: give the list of the folder's"):
+    with pytest.raises(InputError, match=f"^{tmp_path} is a folder; expected an image: give the list of the folder's"):
         extract(tmp_path)
 
 
