@@ -111,6 +111,7 @@ def query(args: argparse.Namespace) -> None:
     from dcac_fastreid.deploy.search.feature_folder import check_outside, read_feature_folder
     from dcac_fastreid.deploy.search.search import Search
     from dcac_fastreid.names import printable, shown
+    from dcac_fastreid.pages.content import Section
     from dcac_fastreid.pages.image_page import check_folder, write_page
 
     check_folder(args.output)
@@ -122,8 +123,8 @@ def query(args: argparse.Namespace) -> None:
     for number, answer in enumerate(search(photos, args.top), start=1):
         verdict = answer.verdict(search.calibration)
         print(f"{printable(answer.photo)}: {verdict}\n{answer.table(folder)}\n")
-        how = f"How to read this, and all searches below: {notes}" if number == 1 else ""
-        sections.append(answer_section(number, answer, folder, verdict, how))
+        sections.append(answer_section(number, answer, folder, verdict))
+    sections.append(Section("how-to-read", "How to read the answers", None, notes))
     if left_out:
         print(f"left out, as they cannot be read: {shown(left_out)}")
     print(notes)

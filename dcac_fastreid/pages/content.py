@@ -83,7 +83,7 @@ class Section:
         name: of its file, without ".png"; lower-case letters, digits and hyphens, the kind of image first, so that it is
             its own on a page of all kinds: "ranked-lists-worst".
         title: heading above it, a few words.
-        png: the file's bytes: all that the section shows, in one image of full size; None: the grid is all.
+        png: the file's bytes: all that the section shows, in one image of full size; None: there are caption and grid alone.
         caption: what is seen, how to read it, and its numbers; plain text, one or more sentences.
         strips: what the page shows in place of the one image, so that texts stay texts.
         panels: or parts of the image as PNG, which a small screen shows below each other.

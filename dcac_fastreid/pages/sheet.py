@@ -15,9 +15,9 @@ CELL, GAP, EDGE = (128, 256), 16, 4  # pixels: a tile's image, between two, its 
 LINE = 18  # height of a line of text
 COLUMNS = 11  # a query and ten gallery images
 MOST = 600  # tiles; more take half a gigabyte, and nobody looks at them
-LONGEST_NAME = 120  # letters; a line holds 45 of the narrowest
+LONGEST_NAME = 120  # letters; a line holds 50 of the narrowest
 INK, FAINT = "#1f2328", "#57606a"
-TEXT, SMALL = 13, 11  # sizes; a name is small
+TEXT, SMALL = 13, 10  # sizes; a name is small, so that 0010_c4s2_001585_04.jpg is whole
 
 
 def tile_section(name: str, title: str, strips: Sequence[Strip], caption: str, *, large_tiles: bool = False) -> Section:
@@ -136,7 +136,7 @@ def fitting(name: str) -> str:
     """A name in one line below a tile: a long one without its middle."""
     name = printable(name)
     longest = min(len(name), LONGEST_NAME)
-    while font(SMALL).getlength(shortened(name, longest)) > CELL[0] + GAP // 2:
+    while font(SMALL).getlength(shortened(name, longest)) > CELL[0] + GAP - 4:
         longest -= 1
     return shortened(name, longest)
 

@@ -19,6 +19,7 @@ from dcac_fastreid.experiments import demo
 from dcac_fastreid.experiments.html import as_html
 from dcac_fastreid.experiments.protocols import table_of
 from dcac_fastreid.experiments.table import build_table
+from dcac_fastreid.pages.content import Section
 from dcac_fastreid.pages.image_page import write_page
 
 from .chromium import Chromium, is_there
@@ -49,8 +50,9 @@ def search_page(tiny_world, tmp_path_factory) -> Path:
     unknown = [Hit(photo, 0.5) for photo in gallery[:3]]
     verdict = "3 of the 20 listed photos are above the threshold 0.875, look at them"
     sections = [
-        answer_section(1, Answer(photos[0], known), folder / "gallery", verdict, "How to read this."),
+        answer_section(1, Answer(photos[0], known), folder / "gallery", verdict),
         answer_section(2, Answer(long, unknown), folder / "gallery", "best similarity 0.500"),
+        Section("how-to-read", "How to read the answers", None, "One line of notes.\nAnother."),
     ]
     command = f"dcac-fastreid search query --index my_index --photos {LONG} {LONG} --output {'deep/' * 30}found"
     return write_page(folder / "found", "Search in gallery", sections, command)

@@ -11,25 +11,23 @@ from dcac_fastreid.pages.sheet import tile_section
 MOST = 100  # photos that are shown; nobody looks at more
 
 
-def answer_section(number: int, answer: Answer, folder: Path, verdict: str, notes: str = "") -> Section:
+def answer_section(number: int, answer: Answer, folder: Path, verdict: str) -> Section:
     """The verdict, the query and the first MOST photos. One above the threshold has a blue frame and says so.
 
     Args:
         number: of the search, from 1.
-        folder: of the gallery's photos; their names are told below it.
-        notes: what a reader has to know, behind the verdict.
+        folder: of the gallery's photos; names are shown relative to it.
     """
     hits = answer.hits[:MOST]
-    caption = f"{verdict}."
+    heading = f"{verdict}."
     if len(hits) < len(answer.hits):
-        caption += f" The page shows the first {len(hits)} of {len(answer.hits):,} photos."
+        heading += f" These are the first {len(hits)} of {len(answer.hits):,} photos."
     tiles = [Tile(data.read_image(str(answer.photo)), ["query"], printable(answer.photo.name), "query")]
     for rank, (hit, name) in enumerate(zip(hits, answer.names(folder), strict=False), start=1):
         tone = "above" if hit.above_threshold else "below"
         tiles.append(Tile(data.read_image(str(hit.photo)), _lines(rank, hit), name, tone))
     title = f"Who is on {printable(answer.photo.name)}?"
-    caption = " ".join(filter(None, (caption, notes)))
-    return tile_section(f"search-{number}", title, [Strip(tiles)], caption, large_tiles=True)
+    return tile_section(f"search-{number}", title, [Strip(tiles, heading)], "", large_tiles=True)
 
 
 def _lines(rank: int, hit: Hit) -> list[str]:

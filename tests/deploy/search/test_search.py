@@ -162,12 +162,12 @@ def test_what_is_told_of_a_calibration(calibrated):
 def test_the_section_shows_every_photo(index, queries):
     answer = Search(index, device="cpu")([queries[0]], k=7)[0]
     folder = answer.hits[0].photo.parent
-    section = answer_section(3, answer, folder, "a verdict", "Notes.")
+    section = answer_section(3, answer, folder, "a verdict")
     (strip,) = section.strips
-    assert section.name == "search-3" and section.caption == "a verdict. Notes." and section.png.startswith(b"\x89PNG")
+    assert section.name == "search-3" and strip.heading == "a verdict." and section.png.startswith(b"\x89PNG")
     assert [tile.name for tile in strip.tiles] == [queries[0].name, *answer.names(folder)]
     many = answer_section(1, Answer(answer.photo, answer.hits * 30), folder, "a verdict")
-    assert len(many.strips[0].tiles) == 1 + MOST and f"the first {MOST} of 210 photos" in many.caption
+    assert len(many.strips[0].tiles) == 1 + MOST and f"the first {MOST} of 210 photos" in many.strips[0].heading
 
 
 def test_the_section_shows_what_is_above_the_threshold(index, queries):
