@@ -1,1 +1,1 @@
-"""Pictures of trained runs: every kind is a module whose `pictures(...)` returns a list of page.Picture and writes nothing."""
+"""Images of trained runs: every kind is a module whose `sections(...)` returns a list of content.Section and writes nothing."""

@@ -22,7 +22,7 @@ class Classified(NamedTuple):
 
 @torch.no_grad()
 def classify(run: Run, images: Sequence[TrainingImage]) -> Classified:
-    """In evaluation mode and without augmentation: the same picture always gets the same answer."""
+    """In evaluation mode and without augmentation: the same image always gets the same answer."""
     features = run.features([image.path for image in images]).to(run.model.device)
     return Classified(features, class_logits(run.model.heads, features))
 

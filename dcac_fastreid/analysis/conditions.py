@@ -1,4 +1,4 @@
-"""Which conditions does a run of DCAC give to pictures and identities? B pictures, N identities; L condition tokens, C their
+"""Which conditions does a run of DCAC give to images and identities? B images, N identities; L condition tokens, C their
 width."""
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from dcac_fastreid.analysis.run import Run, TrainingImage
 
 
 @torch.no_grad()
-def picture_conditions(run: Run, images: Sequence[TrainingImage]) -> Tensor:
+def image_conditions(run: Run, images: Sequence[TrainingImage]) -> Tensor:
     """(B, L, C) by the run's own conditioner, whatever its scheme, of each image without augmentation and its own label.
 
     Raises: InputError: the run has no diffusion side.

@@ -1,6 +1,9 @@
 """Which identities does a run take for each other? The probabilities that mix the prompts, Eq. 12. N identities."""
 
+from dataclasses import replace
+
 import numpy as np
+from PIL import Image
 from torch import Tensor
 
 from dcac_fastreid.analysis.classifier import (
@@ -10,28 +13,28 @@ from dcac_fastreid.analysis.classifier import (
     mixes_prompts,
     most_correlated,
 )
-from dcac_fastreid.analysis.figures import check_size, draw_png, show_picture
+from dcac_fastreid.analysis.figures import draw_png
 from dcac_fastreid.analysis.identities import draw_identities, images_by_identity, pixels
-from dcac_fastreid.analysis.page import Picture
 from dcac_fastreid.analysis.run import Run, TrainingImage
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.pages.content import Section, Strip, Tile
+from dcac_fastreid.pages.sheet import check_number, tile_section
 
-WIDTH, HEIGHT = 1.2, 2.4  # inches, of a picture with its label
-MATRIX = 7.0  # inches
+MATRIX = 4.4  # inches
 
 
-def pictures(run: Run, *, number: int = 6, nearest: int = 5, seed: int = 0) -> list[Picture]:
+def sections(run: Run, *, number: int = 6, nearest: int = 5, seed: int = 0) -> list[Section]:
     """Some identities beside those that they are taken for most, and the probabilities of all of them.
 
     Args:
         number: of identities, drawn by the seed. nearest: others shown beside each. Of both, all where there are fewer.
     Raises:
-        InputError: a run without classifier, other training data than it had, a number below 1, or more than a picture holds.
+        InputError: a run without classifier, other training data than it had, a number below 1, or more images than a sheet holds.
     """
     if nearest < 1:
         raise InputError(f"{nearest} others beside each identity are asked for; expected 1 or more")
     groups = images_by_identity(run)
-    check_size(*_size(min(number, len(groups)), min(nearest + 1, len(groups))))  # before what takes minutes
+    check_number(min(number, len(groups)) * min(nearest + 1, len(groups)))  # before what takes minutes
     images = [image for group in groups for image in group]
     probabilities = condition_probabilities(run, classify(run, images))
     mean = mean_by_identity(probabilities, [image.label for image in images]).cpu()
@@ -40,36 +43,26 @@ def pictures(run: Run, *, number: int = 6, nearest: int = 5, seed: int = 0) -> l
 
 def _nearest(
     run: Run, groups: list[list[TrainingImage]], mean: Tensor, number: int, nearest: int, seed: int
-) -> Picture:
-    rows = [
-        [(label, mean[label, label].item()), *most_correlated(mean, label, nearest)]
-        for label in draw_identities(len(groups), number, seed)
-    ]
-
-    def draw(figure):
-        grid = figure.subplots(len(rows), len(rows[0]), squeeze=False)
-        for line, row in zip(grid, rows, strict=True):
-            firsts = pixels(run, [groups[label][0] for label, _ in row])
-            for axes, picture, (label, probability) in zip(line, firsts, row, strict=True):
-                show_picture(axes, picture)
-                axes.set_xlabel(f"{groups[label][0].person}\np = {probability:.4f}", fontsize=8)
-        for place, axes in enumerate(grid[0]):
-            axes.set_title("itself" if place == 0 else f"other {place}", fontsize=8)
-
+) -> Section:
+    strips = []
+    for label in draw_identities(len(groups), number, seed):
+        row = [(label, mean[label, label].item()), *most_correlated(mean, label, nearest)]
+        firsts = pixels(run, [groups[each][0] for each, _ in row])
+        ranks = ["itself", *(f"other {place}" for place in range(1, len(row)))]
+        tiles = [
+            Tile(Image.fromarray(image), [rank, f"p = {probability:.4f}"], str(groups[each][0].person))
+            for image, rank, (each, probability) in zip(firsts, ranks, row, strict=True)
+        ]
+        strips.append(Strip([replace(tiles[0], tone="query"), *tiles[1:]]))
     caption = (
-        "Training identities, each beside the other identities that its pictures resemble most. p is the mean over all its "
-        f"training pictures, without augmentation, of {_source(run)} All {len(mean)} add up to 1; were none preferred, each "
+        "Training identities, each beside the other identities that its images resemble most. p is the mean over all its "
+        f"training images, without augmentation, of {_source(run)} All {len(mean)} add up to 1; were none preferred, each "
         f"would have {1 / len(mean):.4f}."
     )
-    png = draw_png(*_size(len(rows), len(rows[0])), draw)
-    return Picture("correlations-nearest", "Identities that resemble each other", png, caption)
+    return tile_section("correlations-nearest", "Identities that resemble each other", strips, caption)
 
 
-def _size(rows: int, columns: int) -> tuple[float, float]:
-    return WIDTH * columns, HEIGHT * rows + 0.3
-
-
-def _matrix(run: Run, mean: Tensor) -> Picture:
+def _matrix(run: Run, mean: Tensor) -> Section:
     order = _order(mean)
     shown = mean[order][:, order].double().numpy()
     np.fill_diagonal(shown, np.nan)
@@ -80,7 +73,7 @@ def _matrix(run: Run, mean: Tensor) -> Picture:
         axes.set_facecolor("lightgray")  # the diagonal
         drawn = axes.imshow(shown, norm="log", vmin=max(lowest, 1e-6), vmax=highest)
         axes.set_xlabel("identity that they are taken for")
-        axes.set_ylabel("identity of the pictures")
+        axes.set_ylabel("identity of the images")
         axes.set_xticks([])
         axes.set_yticks([])
         figure.colorbar(drawn, ax=axes, shrink=0.8, label="mean probability, logarithmic")
@@ -91,7 +84,7 @@ def _matrix(run: Run, mean: Tensor) -> Picture:
         f"the diagonal is a group of look-alikes. The colour is {_source(run)} An identity's own probability (the diagonal, "
         f"grey) is {own.mean():.3f} on average, from {own.min():.3f} to {own.max():.3f}."
     )
-    return Picture(
+    return Section(
         "correlations-matrix", "All identities against each other", draw_png(MATRIX, 0.8 * MATRIX, draw), caption
     )
 

@@ -1,19 +1,18 @@
 """Training curves of one or several runs, from the metrics.json that each has written."""
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_png
-from dcac_fastreid.analysis.page import Picture
-from dcac_fastreid.analysis.told_apart import told_apart
+from dcac_fastreid.analysis.distinct_names import distinct_names
+from dcac_fastreid.analysis.figures import FAINT, draw_panels, legend, style
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.pages.content import Grid, Section
 
 FILE = "metrics.json"
 COLUMNS = 4
 PANEL = (3.3, 2.5)  # inches
-LINES, MARKERS = ("-", "--", "-.", ":"), ("o", "s", "^", "D")
+MARKERS = ("o", "s", "^", "D")
 FEW = 8  # points of a line that are marked
 RATE, ACCURACY, SCORE = "lr", "cls_accuracy", "mAP"
 TELEMETRY = "telemetry/"
@@ -21,7 +20,7 @@ TELEMETRY = "telemetry/"
 Curves = Mapping[str, Mapping[int, float]]  # name -> iteration -> value
 
 
-def pictures(runs: Sequence[str | Path]) -> list[Picture]:
+def sections(runs: Sequence[str | Path]) -> list[Section]:
     """Losses; learning rate, accuracy and mAP; telemetry where a run has it. A panel for each number, all runs in it.
 
     Args:
@@ -32,7 +31,7 @@ def pictures(runs: Sequence[str | Path]) -> list[Picture]:
         if not Path(run).exists():
             raise InputError(f"there is no {run}; give the folder of a run, which training has written")
     folders = [Path(run) if Path(run).is_dir() else Path(run).parent for run in runs]
-    curves = {name: read_metrics(folder / FILE) for name, folder in zip(told_apart(folders), folders, strict=True)}
+    curves = {name: read_metrics(folder / FILE) for name, folder in zip(distinct_names(folders), folders, strict=True)}
     names = list(dict.fromkeys(name for of_run in curves.values() for name in sorted(of_run)))
     groups = {
         "losses": ("Losses", [name for name in names if "loss" in name and not name.startswith(TELEMETRY)]),
@@ -46,19 +45,33 @@ def pictures(runs: Sequence[str | Path]) -> list[Picture]:
         raise InputError(
             f"{folders[0] / FILE} has no losses and no scores, but {', '.join(names)}; give a training's folder"
         )
-    return [
-        Picture(
-            name=f"curves-{group}",
-            title=f"Training curves: {title[0].lower()}{title[1:]}",
-            png=_draw(curves, shown),
-            caption=(
-                f"{title} of {', '.join(curves)}, by training step, from {FILE}; losses and accuracy are medians of the "
-                "last 20 steps. Below a panel's name the last value of each run, in the legend's order."
-            ),
-        )
-        for group, (title, shown) in groups.items()
-        if shown
-    ]
+    return [_section(group, title, curves, shown) for group, (title, shown) in groups.items() if shown]
+
+
+def _section(group: str, title: str, curves: Mapping[str, Curves], names: Sequence[str]) -> Section:
+    """Curves of what has two points or more; a table with the last value of everything."""
+    drawn = [name for name in names if any(len(of_run.get(name, {})) > 1 for of_run in curves.values())]
+    caption = f"{title} by training step, from {FILE}; losses and accuracy are medians of the last 20 steps."
+    if len(drawn) < len(names):
+        caption += " What was measured once has no curve; the table has its value."
+    png, panels = _draw(curves, drawn) if drawn else (None, [])
+    last = Grid(
+        ["last value", *curves],
+        [[name.removeprefix(TELEMETRY), *(_last(of_run, name) for of_run in curves.values())] for name in names],
+    )
+    return Section(
+        name=f"curves-{group}",
+        title=f"Training curves: {title[0].lower()}{title[1:]}",
+        png=png,
+        caption=caption,
+        panels=panels,
+        legend=legend(list(curves)) if drawn else (),
+        grid=last,
+    )
+
+
+def _last(of_run: Curves, name: str) -> str:
+    return f"{list(of_run[name].values())[-1]:.4g}" if of_run.get(name) else "none"
 
 
 def read_metrics(file: Path) -> Curves:
@@ -93,40 +106,31 @@ def _is_score(name: str) -> bool:
     return name.rpartition("/")[2] == SCORE  # with the data set's name before it, where there are several
 
 
-def _draw(curves: Mapping[str, Curves], names: Sequence[str]) -> bytes:
+def _draw(curves: Mapping[str, Curves], names: Sequence[str]) -> tuple[bytes, list[bytes]]:
     last_step = max(step for of_run in curves.values() for values in of_run.values() for step in values)
-    columns = min(COLUMNS, len(names))
-    rows = math.ceil(len(names) / columns)
 
-    def draw(figure):
-        panels = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, name in zip(panels, names, strict=False):
+    def draw_panel(name: str) -> Callable:
+        def draw(figure):
+            axes = figure.subplots()
             _draw_panel(axes, curves, name)
             axes.set_xlim(0, 1.03 * max(last_step, 1))
-        for axes in panels[len(names) :]:
-            axes.set_visible(False)
-        lines = [panels[0].plot([], [], label=run, **_style(number))[0] for number, run in enumerate(curves)]
-        figure.legend(handles=lines, loc="outside upper left", ncols=3)
 
-    return draw_png(max(PANEL[0] * columns, 6), PANEL[1] * rows + 0.4, draw)
+        return draw
+
+    return draw_panels([draw_panel(name) for name in names], *PANEL, columns=COLUMNS, names=list(curves))
 
 
 def _draw_panel(axes, curves: Mapping[str, Curves], name: str) -> None:
-    last = []  # value of each run
     for number, of_run in enumerate(curves.values()):
         values = of_run.get(name, {})
-        marker = MARKERS[number % len(MARKERS)] if len(values) < FEW else None
-        axes.plot(list(values), list(values.values()), marker=marker, fillstyle="none", **_style(number))
-        last.append(f"{list(values.values())[-1]:.4g}" if values else "none")
+        if len(values) > 1:
+            marker = MARKERS[number % len(MARKERS)] if len(values) < FEW else None
+            axes.plot(list(values), list(values.values()), marker=marker, fillstyle="none", **style(number))
     # pad: a power of ten that all numbers at the side share stands above them.
-    axes.set_title(f"{name.removeprefix(TELEMETRY)}\n{' | '.join(last)}", fontsize=8.5, pad=12)
+    axes.set_title(name.removeprefix(TELEMETRY), pad=12)
     axes.locator_params(axis="x", nbins=5)  # more five-digit steps would run into each other
     axes.set_xlabel("step")
     if _is_score(name):
         axes.set_ylim(0, 100)
         axes.set_ylabel("per cent")
     axes.grid(color=FAINT, alpha=0.25, linewidth=0.6)
-
-
-def _style(number: int) -> dict:
-    return {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % len(LINES)], "linewidth": 1.4}

@@ -1,4 +1,4 @@
-"""How well does a denoiser see through noise under a condition, Eq. 10 and 11? B pictures, (c, h, w) latent; L condition tokens,
+"""How well does a denoiser see through noise under a condition, Eq. 10 and 11? B images, (c, h, w) latent; L condition tokens,
 C their width."""
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ OWN, ANOTHERS, NONE = "own", "another's", "none"
 
 
 class Denoised(NamedTuple):
-    """noisy, estimate: (B, c, h, w), z_t and the z_0 that the prediction amounts to. errors: (B,), Eq. 11 of each picture."""
+    """noisy, estimate: (B, c, h, w), z_t and the z_0 that the prediction amounts to. errors: (B,), Eq. 11 of each image."""
 
     noisy: Tensor
     estimate: Tensor
@@ -36,7 +36,7 @@ def denoise(
 
 
 def compared_conditions(own: Tensor, anothers: Tensor) -> dict[str, Tensor]:
-    """What pictures are denoised under, by name: their own conditions (B, L, C), those of other pictures, and none."""
+    """What images are denoised under, by name: their own conditions (B, L, C), those of other images, and none."""
     return {OWN: own, ANOTHERS: anothers, NONE: no_condition(own)}
 
 

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_png
-from dcac_fastreid.analysis.page import Picture
+from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_panels, legend, style
 from dcac_fastreid.analysis.run import Run
 from dcac_fastreid.analysis.test_set import TestSet
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.evaluation.roc import rejection_rates
+from dcac_fastreid.names import shortened
+from dcac_fastreid.pages.content import Grid, Section
 
 RATES = (1e-2, 1e-3, 1e-4)  # of false matches
 BINS = 80
-LINES = ("-", "--", "-.", ":")
+PANEL = (3.7, 3.5)  # inches
+LONGEST_TITLE = 40  # letters, of a panel
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def pairs_of(test_set: TestSet) -> Pairs:
     total = int(below.sum())
     if not total:
         raise InputError(
-            f"{test_set.name} has one person alone, so no pair of two persons; expected two or more: choose another test set"
+            f"{test_set.name} has one person alone, so no pair of two people; expected two or more: choose another test set"
         )
     return Pairs(
         genuine=genuine,
@@ -96,7 +98,7 @@ def _with_progress(test_set: TestSet, what: str) -> Iterator[tuple[int, np.ndarr
             bar.update(len(block))
 
 
-def pictures(run: Run, *, others: Sequence[Run] = ()) -> list[Picture]:
+def sections(run: Run, *, others: Sequence[Run] = ()) -> list[Section]:
     """On the run's test set: ROC of all runs in one panel, and a panel of the distributions for each.
 
     Args:
@@ -112,16 +114,16 @@ def pictures(run: Run, *, others: Sequence[Run] = ()) -> list[Picture]:
     genuine = "the same person" + (" by another camera" if test_sets[0].has_cameras else "")
     caption = (
         f"Pairs of a query and a gallery image of {name}: {len(pairs[0].genuine):,} genuine ({genuine}), "
-        f"{pairs[0].num_impostors:,} impostors (another person). A threshold accepts every pair that is nearer. Left: the share "
+        f"{pairs[0].num_impostors:,} impostors (another person). A threshold accepts every pair that is nearer. ROC: the share "
         "of genuine pairs that it accepts (TPR) against the share of impostors, the false-match rate (FPR). The other panels: "
-        "where the two kinds lie. "
+        "where the two kinds lie."
     )
+    names = [each.name for each in runs]
+    png, panels = _draw(names, pairs, test_sets[0].similarity)
+    numbers = _numbers(runs, test_sets, pairs)
     return [
-        Picture(
-            name="distances",
-            title=f"ROC and distances on {name}",
-            png=_draw([each.name for each in runs], pairs, test_sets[0].similarity),
-            caption=caption + " ".join(map(_numbers, runs, test_sets, pairs)),
+        Section(
+            "distances", f"ROC and distances on {name}", png, caption, panels=panels, legend=legend(names), grid=numbers
         )
     ]
 
@@ -137,49 +139,51 @@ def _check_same_measure(run: Run, other: Run) -> None:
         )
 
 
-def _numbers(run: Run, test_set: TestSet, pairs: Pairs) -> str:
-    parts = []
-    for rate in RATES:
-        found = pairs.at(rate)
-        if found is None:
-            parts.append(f"unknown at {rate:.0e}, for want of impostors")
-        else:
-            parts.append(f"{found[0]:.1%} at {rate:.0e} ({_measure(found[1], test_set.similarity)})")
-    # What TEST.ROC reports. It calls non-matches positive: of them, the share rejected where so many matches are.
-    theirs = rejection_rates(test_set.distances, test_set.matches, RATES)
-    others = ", ".join(f"{share:.1%} at {rate:.0e}" for share, rate in zip(theirs, RATES, strict=True))
-    return (
-        f"{run.name}: TPR by FPR {', '.join(parts)}; impostors rejected where a share of genuine pairs is, which fast-reid "
-        f"reports as TPR@FPR: {others}."
-    )
+def _numbers(runs: Sequence[Run], test_sets: Sequence[TestSet], pairs: Sequence[Pairs]) -> Grid:
+    """Of each run the share of genuine pairs accepted at RATES, and what fast-reid calls TPR@FPR."""
+    rates = [f"{rate:.0e}" for rate in RATES]
+    rows = []
+    for run, test_set, each in zip(runs, test_sets, pairs, strict=True):
+        # What TEST.ROC reports. It calls non-matches positive: of them, the share rejected where so many matches are.
+        theirs = rejection_rates(test_set.distances, test_set.matches, RATES)
+        shares = [_share(each.at(rate), test_set.similarity) for rate in RATES]
+        rows.append([run.name, *shares, *(f"{share:.1%}" for share in theirs)])
+    groups = [("", 1), ("TPR: genuine pairs accepted, by FPR", len(RATES))]
+    groups.append(("impostors rejected, by the share of genuine pairs rejected: fast-reid's TPR@FPR", len(RATES)))
+    return Grid(["run", *rates, *rates], rows, groups)
+
+
+def _share(found: tuple[float, float] | None, similarity: bool) -> str:
+    return "too few impostors" if found is None else f"{found[0]:.1%} ({_measure(found[1], similarity)})"
 
 
 def _measure(distance: float, similarity: bool) -> str:
-    return f"similarity {1 - distance:.2f} and above" if similarity else f"distance {distance:.2f} and below"
+    return f"similarity from {1 - distance:.2f}" if similarity else f"distance to {distance:.2f}"
 
 
-def _draw(names: Sequence[str], pairs: Sequence[Pairs], similarity: bool) -> bytes:
-    def draw(figure):
-        panels = figure.subplots(1, 1 + len(names), squeeze=False)[0]
-        _draw_roc(panels[0], names, pairs)
-        for axes, name, each in zip(panels[1:], names, pairs, strict=True):
+def _draw(names: Sequence[str], pairs: Sequence[Pairs], similarity: bool) -> tuple[bytes, list[bytes]]:
+    """See draw_panels; the distributions have one scale."""
+    edges = np.concatenate([1 - each.edges if similarity else each.edges for each in pairs])
+    highest = max(max(each.genuine_density.max(), each.impostor_density.max()) for each in pairs)
+
+    def draw_distributions(name: str, each: Pairs):
+        def draw(figure):
+            axes = figure.subplots()
             _draw_distributions(axes, name, each, similarity)
-        limits = [(*axes.get_xlim(), axes.get_ylim()[1]) for axes in panels[1:]]
-        lowest, highest, tallest = zip(*limits, strict=True)
-        for axes in panels[1:]:  # of one scale
-            axes.set_xlim(min(lowest), max(highest))
-            axes.set_ylim(0, max(tallest))
+            axes.set_xlim(edges.min(), edges.max())
+            axes.set_ylim(0, 1.05 * highest)
 
-    return draw_png(4.6 * (1 + len(names)), 4.2, draw)
+        return draw
+
+    panels = [lambda figure: _draw_roc(figure.subplots(), pairs), *map(draw_distributions, names, pairs)]
+    return draw_panels(panels, *PANEL, columns=len(panels), names=names)
 
 
-def _draw_roc(axes, names: Sequence[str], pairs: Sequence[Pairs]) -> None:
+def _draw_roc(axes, pairs: Sequence[Pairs]) -> None:
     least = 1 / max(each.num_impostors for each in pairs)
-    lines = []
     for number, each in enumerate(pairs):
         shares = np.append(each.false_matches, 1.0), np.append(each.true_matches, 1.0)
-        style = {"color": COLOURS[number % len(COLOURS)], "linestyle": LINES[number % len(LINES)]}
-        lines += axes.plot(np.maximum(shares[0], least), shares[1], drawstyle="steps-post", linewidth=1.8, **style)
+        axes.plot(np.maximum(shares[0], least), shares[1], drawstyle="steps-post", **style(number))
     for rate in RATES:
         if rate > least:
             axes.axvline(rate, color=FAINT, linewidth=0.6, zorder=0)
@@ -189,7 +193,6 @@ def _draw_roc(axes, names: Sequence[str], pairs: Sequence[Pairs]) -> None:
     axes.set_xlabel("false-match rate (share of impostors accepted)")
     axes.set_ylabel("share of genuine pairs accepted")
     axes.set_title("ROC")
-    axes.legend(lines, names, loc="lower right")  # labels of their own would be left out where they begin with _
 
 
 def _draw_distributions(axes, name: str, pairs: Pairs, similarity: bool) -> None:
@@ -202,5 +205,5 @@ def _draw_distributions(axes, name: str, pairs: Pairs, similarity: bool) -> None
         axes.stairs(density, edges, color=colour, linestyle=line, linewidth=1.5, label=label)
     axes.set_xlabel("cosine similarity" if similarity else "distance")
     axes.set_ylabel("density of the pairs of a kind")
-    axes.set_title(name)
+    axes.set_title(shortened(name, LONGEST_TITLE))
     axes.legend(loc="upper left")

@@ -1,6 +1,6 @@
 """Embedding map: features of test images in the plane (t-SNE), coloured by identity, by camera and by domain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
@@ -8,17 +8,19 @@ import numpy as np
 from torch.nn.functional import normalize
 
 from dcac_fastreid import data
-from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_png
-from dcac_fastreid.analysis.page import Picture
+from dcac_fastreid.analysis.figures import COLOURS, FAINT, draw_panels
 from dcac_fastreid.analysis.run import Run
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.data.readers.person_folders import cameras_known, person_names
 from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.pages.content import Section
 
 DOMAINS = ("DG_Market1501", "DG_DukeMTMC", "DG_MSMT17", "DG_CUHK03NP")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LEAST = 8  # images, for a map that shows anything
+PANEL = (3.7, 4.85)  # inches
+AXES = (0.03, 0.235, 0.94, 0.7)  # of a panel: square, with room for a legend of seven lines below
 PERPLEXITY = 30.0  # scikit-learn's own choice, where there are images enough
 
 
@@ -27,19 +29,19 @@ class Sample:
     """Test images of several domains; M of them.
 
     Attributes:
-        paths: M. domains: (M,) numbers into `names`. persons, cameras: (M,), as their domain counts them; camera -1 is unknown.
+        paths: M. domains: (M,) numbers into `names`. people, cameras: (M,), as their domain counts them; camera -1 is unknown.
         person_names: (domain, person) -> the name to show, where that is not the number.
     """
 
     names: Sequence[str]
     paths: Sequence[str]
     domains: np.ndarray
-    persons: np.ndarray
+    people: np.ndarray
     cameras: np.ndarray
     person_names: Mapping[tuple[int, int], str] = field(default_factory=dict)
 
 
-def pictures(run: Run, *, datasets: Sequence[str] = (), images: int = 1500, seed: int = 0) -> list[Picture]:
+def sections(run: Run, *, datasets: Sequence[str] = (), images: int = 1500, seed: int = 0) -> list[Section]:
     """One map of three panels.
 
     Args:
@@ -51,19 +53,14 @@ def pictures(run: Run, *, datasets: Sequence[str] = (), images: int = 1500, seed
     cfg = run.tested_on(datasets or _present(run.cfg))
     sample = take_sample(cfg.DATASETS.TESTS, data.data_root(cfg.DATASETS.ROOT), images, seed)
     features = normalize(run.features(sample.paths)).numpy()
-    return [
-        Picture(
-            name="embedding",
-            title="Embedding map",
-            png=_draw(sample, plane(features, seed)),
-            caption=(
-                f"Features of {run.name}: {len(sample.paths)} test images of {_listed(sample.names)}, all images of randomly "
-                "chosen identities, laid into the plane by t-SNE. Neighbours on the map are neighbours by cosine; distances "
-                "between groups and their sizes mean nothing. Left: some identities. Middle: the cameras of "
-                f"{_short(sample.names[0])}, by number. Right: the domains. " + _neighbours(sample, features)
-            ),
-        )
-    ]
+    png, panels = _draw(sample, plane(features, seed))
+    caption = (
+        f"Features of {run.name}: {len(sample.paths)} test images of {_listed(sample.names)}, all images of randomly "
+        "chosen identities, laid into the plane by t-SNE. Neighbours on the map are neighbours by cosine; distances "
+        "between groups and their sizes mean nothing. First panel: some identities. Second: the cameras of "
+        f"{_short(sample.names[0])}, by number. Third: the domains. " + _neighbours(sample, features)
+    )
+    return [Section("embedding", "Embedding map", png, caption, panels=panels)]
 
 
 def _present(cfg) -> list[str]:
@@ -118,7 +115,7 @@ def _neighbours(sample: Sample, features: np.ndarray) -> str:
     np.fill_diagonal(similarities, -np.inf)
     nearest = similarities.argmax(axis=1)
     domain = sample.domains == sample.domains[nearest]
-    person = domain & (sample.persons == sample.persons[nearest])
+    person = domain & (sample.people == sample.people[nearest])
     camera = domain & (sample.cameras == sample.cameras[nearest])
     by_camera = f"by the same camera for {camera.mean():.1%}, " if (sample.cameras >= 0).all() else ""
     return (
@@ -127,27 +124,30 @@ def _neighbours(sample: Sample, features: np.ndarray) -> str:
     )
 
 
-def _draw(sample: Sample, points: np.ndarray) -> bytes:
-    def draw(figure):
-        panels = figure.subplots(1, 3)
-        titles = "identity", f"camera ({_short(sample.names[0])})", "domain"
-        for axes, title, panel in zip(panels, titles, (_draw_identities, _draw_cameras, _draw_domains), strict=True):
+def _draw(sample: Sample, points: np.ndarray) -> tuple[bytes, list[bytes]]:
+    def draw_panel(title: str, panel: Callable, columns: int) -> Callable:
+        def draw(figure):
+            axes = figure.add_axes(AXES)
             panel(axes, sample, points)
             axes.set_title(title)
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set_visible(True)
-            # As wide as its panel: a wider one would take the room of the other panels.
-            below = {"loc": "upper left", "bbox_to_anchor": (0, -0.01, 1, 0), "mode": "expand", "ncols": 3}
-            axes.legend(**below, fontsize=7.5, markerscale=1.4)
+            below = {"loc": "upper left", "bbox_to_anchor": (0, -0.01, 1, 0), "mode": "expand", "ncols": columns}
+            axes.legend(**below, fontsize=8.5, markerscale=1.4)
 
-    return draw_png(15, 5.8, draw)
+        return draw
+
+    titles = "identity", f"camera ({_short(sample.names[0])})", "domain"
+    kinds = (_draw_identities, 2), (_draw_cameras, 3), (_draw_domains, 2)
+    panels = [draw_panel(title, *kind) for title, kind in zip(titles, kinds, strict=True)]
+    return draw_panels(panels, *PANEL, columns=len(panels), layout="none")
 
 
 def _draw_identities(axes, sample: Sample, points: np.ndarray) -> None:
     axes.scatter(*points.T, s=5, color=FAINT, alpha=0.35, linewidths=0, label="all others")
     for number, (domain, person) in enumerate(_largest(sample)[: len(MARKERS)]):
-        chosen = (sample.domains == domain) & (sample.persons == person)
+        chosen = (sample.domains == domain) & (sample.people == person)
         label = f"{_short(sample.names[domain])} {sample.person_names.get((domain, person), person)}"
         axes.scatter(*points[chosen].T, s=26, color=COLOURS[number], marker=MARKERS[number], linewidths=0, label=label)
 
@@ -156,8 +156,8 @@ def _largest(sample: Sample) -> list[tuple[int, int]]:
     """(domain, person) with the most images of their domain, the domains in turn."""
     of_domain = []
     for domain in range(len(sample.names)):
-        persons, counts = np.unique(sample.persons[sample.domains == domain], return_counts=True)
-        of_domain.append([(domain, person) for person in persons[counts.argsort(kind="stable")[::-1]]])
+        people, counts = np.unique(sample.people[sample.domains == domain], return_counts=True)
+        of_domain.append([(domain, person) for person in people[counts.argsort(kind="stable")[::-1]]])
     return [each for each in chain.from_iterable(zip_longest(*of_domain)) if each]
 
 

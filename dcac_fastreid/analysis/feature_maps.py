@@ -1,4 +1,4 @@
-"""Which layer of a model is the last one that tells places of the picture apart? Found by a trial, for any backbone.
+"""Which layer of a model is the last one that tells places of the image apart? Found by a trial, for any backbone.
 
 B batch, N identities; H x W pixels, h x w places of a feature map, T tokens, C channels.
 """
@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from dcac_fastreid.errors import InputError
 
-OVERLAP = 1.2  # patches that overlap stretch their grid by less than this against the picture
+OVERLAP = 1.2  # patches that overlap stretch their grid by less than this against the image
 
 
 def last_feature_map(scores: nn.Module, image: Tensor) -> tuple[nn.Module, Callable[[Tensor], Tensor] | None]:
-    """The last layer at whose places the scores still depend on the picture, and what makes a map of its output.
+    """The last layer at whose places the scores still depend on the image, and what makes a map of its output.
 
     Of a transformer, the last normalisation of patch tokens from which a gradient comes back: in one whose feature is its
     class token, that before the last attention, behind which nobody reads the patches. Else the last map (B, C, h, w).
@@ -47,13 +47,13 @@ def last_feature_map(scores: nn.Module, image: Tensor) -> tuple[nn.Module, Calla
         if output.ndim == 4 and output[0, 0].numel() > 1 and output.grad.any():
             return module, None
     raise InputError(
-        "no layer of the model tells places of the picture apart, so Grad-CAM has nothing to show; it needs a backbone with "
+        "no layer of the model tells places of the image apart, so Grad-CAM has nothing to show; it needs a backbone with "
         "feature maps or patch tokens"
     )
 
 
 def _grid(tokens: Tensor, height: int, width: int) -> tuple[int, int] | None:
-    """(h, w) of the patches of a picture that (B, T, C) stand for, T or T - 1 of them; None where they stand for none."""
+    """(h, w) of the patches of an image that (B, T, C) stand for, T or T - 1 of them; None where they stand for none."""
     if tokens.ndim != 3 or tokens.shape[1] < 3:
         return None
     counts = tokens.shape[1], tokens.shape[1] - 1

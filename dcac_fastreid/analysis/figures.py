@@ -1,19 +1,23 @@
 """Drawings without a display, as PNG; the only import of matplotlib in this room, opened late because it takes a second."""
 
 import io
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+
+from PIL import Image
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import printable, shortened
+from dcac_fastreid.pages.content import Legend
 
 DOTS_PER_INCH = 110
 MOST_PIXELS = 2**16  # of a side, not reached: matplotlib's limit
-MOST_AREA = 1_400  # square inches: some hundred pictures, which take half a minute to draw
-# Colour and sign: told apart without colours too.
-RIGHT, WRONG = ("#1a7f37", "\N{CHECK MARK}"), ("#b3261e", "\N{BALLOT X}")
-INK, DIM, FAINT = "#1f2328", "#57606a", "#8c959f"
-# Tell apart for the colour-blind too (Okabe and Ito), the darkest first; yellow is left out, it is lost on white.
+MOST_AREA = 1_400  # square inches: some hundred images, which take half a minute to draw
+INK, FAINT = "#1f2328", "#8c959f"
+# Different for the colour-blind too (Okabe and Ito), the darkest first; yellow is left out, it is lost on white.
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
+LINES = {"-": "solid", "--": "dashed", "-.": "double", ":": "dotted"}  # of matplotlib, and of CSS for the page's legend
+LEGEND_COLUMNS, LEGEND_LINE = 3, 0.3  # runs side by side; inches
 SETTINGS = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -25,7 +29,7 @@ SETTINGS = {
     "legend.frameon": False,
     "figure.facecolor": "white",
 }
-LONGEST_LINE = 90  # letters; a longer name would leave no room for the picture
+LONGEST_LINE = 90  # letters; a longer name would leave no room for the image
 
 
 def draw_png(width: float, height: float, draw: Callable, *, layout: str = "constrained") -> bytes:
@@ -47,7 +51,7 @@ def draw_png(width: float, height: float, draw: Callable, *, layout: str = "cons
         FigureCanvasAgg(figure)
         draw(figure)
         for text in figure.findobj(Text):
-            if text.get_text():  # names of runs and persons are seen as they are; numbers at an axis come later
+            if text.get_text():  # names of runs and people are seen as they are; numbers at an axis come later
                 lines = printable(text.get_text(), keep="\n").split("\n")
                 text.set_text("\n".join(shortened(line, LONGEST_LINE) for line in lines))
                 text.set_parse_math(False)
@@ -60,15 +64,59 @@ def check_size(width: float, height: float) -> None:
     """Raises InputError: a figure of so many inches is more than matplotlib can draw, or than anyone can look at."""
     if DOTS_PER_INCH * max(width, height) >= MOST_PIXELS or width * height > MOST_AREA:
         raise InputError(
-            f"a picture of {width:.0f} x {height:.0f} inches is asked for; expected less than {MOST_PIXELS // DOTS_PER_INCH} on a "
+            f"an image of {width:.0f} x {height:.0f} inches is asked for; expected less than {MOST_PIXELS // DOTS_PER_INCH} on a "
             f"side and at most {MOST_AREA:,} square inches: ask for fewer images or identities"
         )
 
 
-def show_picture(axes, picture, *, colour: str = FAINT, width: float = 0.8) -> None:
-    """A picture (PIL or array) in an axes without ticks, framed in a colour."""
-    axes.imshow(picture)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set(visible=True, color=colour, linewidth=width)
+def style(number: int) -> dict:
+    """Of the line of a run, by its place among the runs."""
+    return {"color": COLOURS[number % len(COLOURS)], "linestyle": tuple(LINES)[number % len(LINES)], "linewidth": 1.6}
+
+
+def legend(names: Sequence[str]) -> list[Legend]:
+    """Of runs that are drawn by `style`, for the page."""
+    styles = [style(number) for number in range(len(names))]
+    return [Legend(name, each["color"], LINES[each["linestyle"]]) for name, each in zip(names, styles, strict=True)]
+
+
+def draw_panels(
+    panels: Sequence[Callable],
+    width: float,
+    height: float,
+    *,
+    columns: int,
+    names: Sequence[str] = (),
+    layout: str = "constrained",
+) -> tuple[bytes, list[bytes]]:
+    """PNG of panels in a grid, and of each panel by itself, which a small screen shows below each other.
+
+    Args:
+        panels: each draws into a figure of its own, see draw_png. width, height: of a panel in inches.
+        names: of the runs drawn by `style`, for a legend above the grid.
+        layout: see draw_png.
+    Raises: InputError: as check_size.
+    """
+    columns = min(columns, len(panels))
+    check_size(width * columns, height * math.ceil(len(panels) / columns))
+    drawn = [draw_png(width, height, draw, layout=layout) for draw in panels]
+    images = [Image.open(io.BytesIO(png)) for png in drawn]
+    top = Image.open(io.BytesIO(_legend_png(names, columns * width))) if names else Image.new("RGB", (1, 0))
+    (wide, high), rows = images[0].size, math.ceil(len(images) / columns)
+    whole = Image.new("RGB", (columns * wide, top.height + rows * high), "white")
+    whole.paste(top, (0, 0))
+    for place, image in enumerate(images):
+        whole.paste(image, (place % columns * wide, top.height + place // columns * high))
+    stream = io.BytesIO()
+    whole.save(stream, format="PNG")
+    return stream.getvalue(), drawn
+
+
+def _legend_png(names: Sequence[str], width: float) -> bytes:
+    def draw(figure):
+        from matplotlib.lines import Line2D
+
+        lines = [Line2D([], [], **style(number)) for number in range(len(names))]
+        figure.legend(lines, names, loc="center left", ncols=LEGEND_COLUMNS)
+
+    return draw_png(width, LEGEND_LINE * math.ceil(len(names) / LEGEND_COLUMNS) + 0.1, draw, layout="none")

@@ -4,10 +4,12 @@ B batch, N identities; H x W pixels.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
+from PIL import Image
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -19,24 +21,22 @@ from dcac_fastreid.analysis.classifier import (
     most_correlated,
 )
 from dcac_fastreid.analysis.feature_maps import last_feature_map
-from dcac_fastreid.analysis.figures import draw_png, show_picture
 from dcac_fastreid.analysis.identities import draw_identities, images_by_identity, pixels
-from dcac_fastreid.analysis.page import Picture
 from dcac_fastreid.analysis.run import Run, TrainingImage
 from dcac_fastreid.errors import InputError
-
-WIDTH, HEIGHT, MARGIN = 1.2, 2.4, 0.5  # inches: of a picture with its label, of what is above them
+from dcac_fastreid.pages.content import Section, Strip, Tile
+from dcac_fastreid.pages.sheet import tile_section
 
 
 class Pair(NamedTuple):
-    """A picture of identity A and one of B, the other identity for which A's pictures are taken most."""
+    """An image of identity A and one of B, the other identity for which A's images are taken most."""
 
     image: TrainingImage
     other: TrainingImage
     probability: float
 
 
-def pictures(run: Run, *, others: Sequence[Run] = (), number: int = 4, seed: int = 0) -> list[Picture]:
+def sections(run: Run, *, others: Sequence[Run] = (), number: int = 4, seed: int = 0) -> list[Section]:
     """Training images with their activation under their own and under another identity's row of the classifier, run by run.
 
     Args:
@@ -52,18 +52,15 @@ def pictures(run: Run, *, others: Sequence[Run] = (), number: int = 4, seed: int
         _check_same_identities(run, other)
     pairs = _pairs(run, number, seed)
     progress = tqdm(runs, desc="Grad-CAM", unit="run", disable=None, leave=False)
-    columns = [column for each in progress for column in _columns(each, pairs)]
-    png = draw_png(
-        WIDTH * (2 + len(columns)), HEIGHT * len(pairs) + MARGIN, lambda figure: _draw(figure, run, pairs, columns)
-    )
+    strips = _strips(run, pairs, [_maps(each, pairs) for each in progress])
     caption = (
-        "Grad-CAM of a picture of identity A: what speaks for A in it, by A's row of the classifier, and what speaks for "
+        "Grad-CAM of an image of identity A: what speaks for A in it, by A's row of the classifier, and what speaks for "
         "another identity B, by B's row, as in the paper's Figure 3. A model that generalises looks at the same parts of the "
         "person both times. Red is most, dark blue nothing or what speaks against it. Every map is scaled to its own highest "
-        f"value, so strengths do not compare between maps. B is the identity for which {run.name} takes A's pictures most; p "
-        "is that probability (Eq. 12), the mean over all training pictures of A."
+        f"value, so strengths do not compare between maps. B is the identity for which {run.name} takes A's images most; p "
+        "is that probability (Eq. 12), the mean over all training images of A."
     )
-    return [Picture("grad-cam", "Where the model looks: Grad-CAM under another identity", png, caption)]
+    return [tile_section("grad-cam", "Where the model looks: Grad-CAM under another identity", strips, caption)]
 
 
 class Scores(nn.Module):
@@ -86,7 +83,7 @@ def activation_maps(scores: nn.Module, images: Tensor, labels: Sequence[int]) ->
 
     Args:
         scores: images (B, 3, H, W) to (B, N).
-    Raises: InputError: no layer of the model tells places of the picture apart.
+    Raises: InputError: no layer of the model tells places of the image apart.
     """
     library = _grad_cam()
     layer, as_map = last_feature_map(scores, images[:1])
@@ -110,40 +107,42 @@ def _check_same_identities(run: Run, other: Run) -> None:
     ours, theirs = ([group[0].person for group in images_by_identity(each)] for each in (run, other))
     if ours != theirs:
         raise InputError(
-            f"{other.checkpoint} has been trained on other identities ({_told(other, theirs)}) than {run.checkpoint} "
-            f"({_told(run, ours)}); Grad-CAM side by side needs runs of the same training set"
+            f"{other.checkpoint} has been trained on other identities ({_counted(other, theirs)}) than {run.checkpoint} "
+            f"({_counted(run, ours)}); Grad-CAM side by side needs runs of the same training set"
         )
 
 
-def _told(run: Run, persons: Sequence) -> str:
-    return f"{len(persons)} of {'+'.join(run.cfg.DATASETS.NAMES)}"
+def _counted(run: Run, people: Sequence) -> str:
+    return f"{len(people)} of {'+'.join(run.cfg.DATASETS.NAMES)}"
 
 
-def _columns(run: Run, pairs: Sequence[Pair]) -> list[tuple[str, list[np.ndarray]]]:
-    """Title and pictures of a run's columns: A's pictures with the map under A over each, and with that under B."""
+def _maps(run: Run, pairs: Sequence[Pair]) -> list[list[Tile]]:
+    """For each pair, the image of A with the run's map under A over it, and with that under B."""
     images = [pair.image for pair in pairs]
     batch = run.batch(images)["images"]
     scores, overlay = Scores(run.model), _grad_cam().utils.image.show_cam_on_image
-    columns = []
+    tiles: list[list[Tile]] = [[] for _ in pairs]
     for letter, labels in (("A", [pair.image.label for pair in pairs]), ("B", [pair.other.label for pair in pairs])):
         maps = activation_maps(scores, batch, labels)
-        overlaid = [
-            overlay(*each, use_rgb=True) for each in zip(pixels(run, images) / np.float32(255), maps, strict=True)
-        ]
-        columns.append((f"{run.name}\nunder {letter}", overlaid))
-    return columns
+        for of_pair, pixel, weight in zip(tiles, pixels(run, images) / np.float32(255), maps, strict=True):
+            overlaid = Image.fromarray(overlay(pixel, weight, use_rgb=True))
+            of_pair.append(Tile(overlaid, [f"under {letter}", run.name]))
+    return tiles
 
 
-def _draw(figure, run: Run, pairs: Sequence[Pair], columns) -> None:
-    first, last = pixels(run, [pair.image for pair in pairs]), pixels(run, [pair.other for pair in pairs])
-    grid = figure.subplots(len(pairs), 2 + len(columns), squeeze=False)
-    for place, (title, shown) in enumerate([("picture\nof A", first), *columns, ("picture\nof B", last)]):
-        grid[0, place].set_title(title, fontsize=8)
-        for axes, picture in zip(grid[:, place], shown, strict=True):
-            show_picture(axes, picture)
-    for row, pair in zip(grid, pairs, strict=True):
-        row[0].set_xlabel(f"A: {pair.image.person}", fontsize=8)
-        row[-1].set_xlabel(f"B: {pair.other.person}\np = {pair.probability:.3f}", fontsize=8)
+def _strips(run: Run, pairs: Sequence[Pair], maps: Sequence[Sequence[Sequence[Tile]]]) -> list[Strip]:
+    """For each pair, the image of A, the maps of all runs, the image of B; maps by run, pair and place."""
+    firsts, lasts = pixels(run, [pair.image for pair in pairs]), pixels(run, [pair.other for pair in pairs])
+    return [
+        Strip(
+            [
+                Tile(Image.fromarray(first), ["image of A"], str(pair.image.person), "query"),
+                *chain.from_iterable(of_pair),
+                Tile(Image.fromarray(last), ["image of B", f"p = {pair.probability:.3f}"], str(pair.other.person)),
+            ]
+        )
+        for pair, first, last, *of_pair in zip(pairs, firsts, lasts, *maps, strict=True)
+    ]
 
 
 def _grad_cam() -> ModuleType:

@@ -1,4 +1,4 @@
-"""The identities of a run's training set: their pictures, and some drawn by a seed. B pictures, N identities; H x W pixels."""
+"""The identities of a run's training set: their images, and some drawn by a seed. B images, N identities; H x W pixels."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def images_by_identity(run: Run) -> list[list[TrainingImage]]:
     """
     if not run.num_classes:
         raise InputError(
-            f"{run.checkpoint} has no classifier, as an exported encoder; this picture needs a checkpoint that a training has "
+            f"{run.checkpoint} has no classifier, as an exported encoder; this image needs a checkpoint that a training has "
             "saved, such as model_final.pth"
         )
     groups: list[list[TrainingImage]] = [[] for _ in range(run.num_classes)]
@@ -35,7 +35,7 @@ def draw_identities(count: int, number: int, seed: int) -> list[int]:
     Raises: InputError: none are asked for.
     """
     if number < 1:
-        raise InputError(f"pictures of {number} identities are asked for; expected 1 or more")
+        raise InputError(f"images of {number} identities are asked for; expected 1 or more")
     return np.random.default_rng(seed).permutation(count)[:number].tolist()
 
 

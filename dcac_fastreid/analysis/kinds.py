@@ -4,60 +4,65 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dcac_fastreid import data
 from dcac_fastreid.analysis import (
     correlations,
     curves,
-    diffusion_pictures,
+    diffusion_images,
     distances,
     embedding,
     grad_cam,
     ranked_lists,
 )
 from dcac_fastreid.analysis.options import KINDS
-from dcac_fastreid.analysis.page import Picture, check_folder, write_page
-from dcac_fastreid.analysis.run import Run, name_apart
+from dcac_fastreid.analysis.run import Run, give_distinct_names
 from dcac_fastreid.arguments import SEEDS
+from dcac_fastreid.data.readers.dg_datasets import in_synthetic_data
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.pages.content import Grid, Section
+from dcac_fastreid.pages.image_page import check_folder, write_page
 
 MAKE = {
-    "ranked-lists": ranked_lists.pictures,
-    "distances": distances.pictures,
-    "grad-cam": grad_cam.pictures,
-    "correlations": correlations.pictures,
-    "diffusion": diffusion_pictures.pictures,
-    "embedding": embedding.pictures,
+    "ranked-lists": ranked_lists.sections,
+    "distances": distances.sections,
+    "grad-cam": grad_cam.sections,
+    "correlations": correlations.sections,
+    "diffusion": diffusion_images.sections,
+    "embedding": embedding.sections,
 }  # of each kind
+TESTED = ("all", "ranked-lists", "distances")  # kinds that test the runs anyway
+METRICS = ("mAP", "Rank-1", "Rank-5", "Rank-10", "mINP")
 
 
-def all_pictures(run: Run, *, others: Sequence[Run] = ()) -> tuple[list[Picture], list[str]]:
+def all_sections(run: Run, *, others: Sequence[Run] = ()) -> tuple[list[Section], list[str]]:
     """Every kind with its defaults, the training curves too, and a sentence about each that this run cannot have.
 
     Args:
         others: runs to show beside it, where a kind can.
     """
     runs, absent = [run, *others], []
-    recorded = [each.checkpoint for each in runs if (each.checkpoint.parent / curves.FILE).is_file()]
-    made = curves.pictures(recorded) if recorded else []
-    if not recorded:
-        absent.append(f"no training curves: there is no {curves.FILE} beside {run.checkpoint}")
-    made += ranked_lists.pictures(run, order="worst", queries=6) + ranked_lists.pictures(run, order="best", queries=2)
-    made += distances.pictures(run, others=others)
+    made = ranked_lists.sections(run, order="best", queries=3) + ranked_lists.sections(run, order="worst", queries=6)
+    made += distances.sections(run, others=others)
     if all(each.num_classes for each in runs):
         try:
-            made += grad_cam.pictures(run, others=others)
+            made += grad_cam.sections(run, others=others)
         except ImportError as error:  # an extra, which is not installed everywhere
             absent.append(f"no Grad-CAM: {error}")
-        made += correlations.pictures(run)
+        made += correlations.sections(run)
     else:
         absent.append("no Grad-CAM and no identity correlations: a checkpoint has no classifier")
     if run.has_diffusion_side:
-        made += diffusion_pictures.pictures(run)
+        made += diffusion_images.sections(run)
     else:
-        absent.append(f"no pictures of the diffusion model: {run.checkpoint} has none")
-    return made + embedding.pictures(run), absent
+        absent.append(f"no images of the diffusion model: {run.checkpoint} has none")
+    made += embedding.sections(run)
+    recorded = [each.checkpoint for each in runs if (each.checkpoint.parent / curves.FILE).is_file()]
+    if not recorded:
+        absent.append(f"no training curves: there is no {curves.FILE} beside {run.checkpoint}")
+    return made + (curves.sections(recorded) if recorded else []), absent
 
 
-def write_pictures(
+def write_images(
     kind: str,
     checkpoints: Sequence[str | Path],
     output: str | Path,
@@ -67,8 +72,10 @@ def write_pictures(
     dataset: str = "",
     opts: Sequence = (),
     options: Mapping[str, Any] | None = None,
+    title: str = "",
+    results: Sequence[Grid] = (),
 ) -> tuple[Path, list[str]]:
-    """Writes a page of pictures; returns its path, and sentences about what is left out.
+    """Writes a page of images; returns its path, and sentences about what is left out.
 
     Args:
         kind: of KINDS, "curves" or "all".
@@ -79,22 +86,36 @@ def write_pictures(
         dataset: the test set; "": the config's first.
         opts: KEY VALUE pairs for all runs.
         options: of the kind.
-    Raises: InputError: as Run, the kind's `pictures` and write_page do, more checkpoints than the kind shows, or no seed.
+        title: of the page; "": the run and its test set.
+        results: tables before all images; (): the scores of the runs, where the kind tests them.
+    Raises: InputError: as Run, the kind's `sections` and write_page do, more checkpoints than the kind shows, or no seed.
     """
     check_folder(output)
     options = options or {}
     if not 0 <= options.get("seed", 0) < SEEDS:
         raise InputError(f"seed {options['seed']} is asked for; expected 0 to {SEEDS - 1}")
     if kind == "curves":
-        return write_page(output, "Training curves", curves.pictures(checkpoints), command), []
+        return write_page(output, title or "Training curves", curves.sections(checkpoints), command), []
     if kind != "all" and len(checkpoints) > 1 and not KINDS[kind].several:
         raise InputError(f"{kind} shows one run, got {len(checkpoints)} checkpoints; make a page for each")
     files = [config_file] + [""] * (len(checkpoints) - 1)
     run, *others = runs = [Run(*each, opts, dataset) for each in zip(checkpoints, files, strict=True)]
-    name_apart(runs)
-    title = " on ".join((run.name, *run.cfg.DATASETS.TESTS))
+    give_distinct_names(runs)
+    title = title or " on ".join((run.name, *run.cfg.DATASETS.TESTS)) + ("" if kind == "all" else f": {kind}")
     if kind == "all":
-        pictures, absent = all_pictures(run, others=others)
-        return write_page(output, title, pictures, command), absent
-    more = {"others": others} if KINDS[kind].several else {}
-    return write_page(output, f"{title}: {kind}", MAKE[kind](run, **more, **options), command), []
+        made, absent = all_sections(run, others=others)
+    else:
+        made, absent = MAKE[kind](run, **({"others": others} if KINDS[kind].several else {}), **options), []
+    results = results or ([_scores(runs)] if kind in TESTED else [])
+    synthetic = in_synthetic_data(data.data_root(run.cfg.DATASETS.ROOT))
+    return write_page(output, title, made, command, results=results, synthetic=synthetic), absent
+
+
+def _scores(runs: Sequence[Run]) -> Grid:
+    """Of all runs, on the first one's test set."""
+    test_sets = [run.test_set(runs[0].test_set().name) for run in runs]
+    rows = [
+        [run.name, *(f"{test_set.scores[metric]:.1f}" for metric in METRICS)]
+        for run, test_set in zip(runs, test_sets, strict=True)
+    ]
+    return Grid(["run", *METRICS], rows, title=f"Results on {test_sets[0].name}, in per cent")

@@ -21,7 +21,7 @@ class Kind:
 
     Attributes:
         what: it shows, in a line.
-        options: keyword -> option, of `pictures` of the kind's module.
+        options: keyword -> option, of `sections` of the kind's module.
         several: whether it can show other runs beside the first.
     """
 

@@ -10,18 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from dcac_fastreid import data
-from dcac_fastreid.analysis.figures import DIM, INK, RIGHT, WRONG, draw_png
 from dcac_fastreid.analysis.options import ORDERS
-from dcac_fastreid.analysis.page import Picture
 from dcac_fastreid.analysis.run import Run
 from dcac_fastreid.analysis.test_set import TestSet
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.pages.content import RIGHT, WRONG, Section, Strip, Tile
+from dcac_fastreid.pages.sheet import tile_section
 
-ROWS = 8  # lists of one picture
-SIZE = (88, 176)  # of a thumbnail, columns and rows
-LONGEST = 18  # letters below a picture: more would run into the neighbour's
-# In inches, which are the drawing's units too: a cell with its picture, the gap behind the query, the lines of text.
-CELL, PICTURE, GAP, ABOVE, BELOW, HEADING = 1.0, (0.88, 1.76), 0.3, 0.2, 0.34, 0.34
+ROWS = 8  # lists of one section
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class RankedList:
     match_ranks: np.ndarray
 
 
-def pictures(run: Run, *, order: str = "worst", queries: int = 8, k: int = 10) -> list[Picture]:
+def sections(run: Run, *, order: str = "worst", queries: int = 8, k: int = 10) -> list[Section]:
     """Lists of the queries with the lowest average precision, or the highest, and the k nearest gallery images of each.
 
     Raises: InputError: an order that is not known, or a number below 1.
@@ -58,10 +54,10 @@ def pictures(run: Run, *, order: str = "worst", queries: int = 8, k: int = 10) -
         part = lists[begin : begin + ROWS]
         number = f" ({begin + 1} to {begin + len(part)})" if len(lists) > ROWS else ""
         made.append(
-            Picture(
+            tile_section(
                 name="-".join(filter(None, ("ranked-lists", order, f"{begin // ROWS + 1}" if number else ""))),
                 title=f"Ranked lists, {order} first{number}",
-                png=_draw(test_set, part),
+                strips=[_strip(test_set, each) for each in part],
                 caption=_caption(run, test_set, order, k),
             )
         )
@@ -102,56 +98,26 @@ def _caption(run: Run, test_set: TestSet, order: str, k: int) -> str:
     return (
         f"{run.name} on {test_set.name}: the queries with the {which} average precision (AP), each with its {k} nearest gallery "
         f"images; mAP of all queries {scores['mAP']:.1f} %, Rank-1 {scores['Rank-1']:.1f} %. A tick and a green frame: the same "
-        f"person; a cross and a red frame: another one. Beside the sign the {measure}. {junk if test_set.has_cameras else ''}A "
-        "distractor is a person of no query."
+        f"person; a cross and a red frame: another one. Beside the sign stands the {measure}. "
+        f"{junk if test_set.has_cameras else ''}A distractor is a person of no query."
     )
 
 
-def _draw(test_set: TestSet, lists: Sequence[RankedList]) -> bytes:
-    columns = max(len(each.nearest) for each in lists)
-    row_height = HEADING + ABOVE + PICTURE[1] + BELOW
-    width, height = GAP + CELL * (columns + 1), row_height * len(lists)
-
-    def draw(figure):
-        axes = figure.add_axes((0, 0, 1, 1))
-        for row, each in enumerate(lists):
-            _draw_list(axes, test_set, each, row * row_height)
-        axes.set_xlim(-0.06, width)
-        axes.set_ylim(height, 0)
-        axes.set_axis_off()
-
-    return draw_png(width + 0.06, height, draw, layout="none")
-
-
-def _draw_list(axes, test_set: TestSet, ranked: RankedList, top: float) -> None:
-    axes.text(0, top + HEADING - 0.1, _heading(test_set, ranked), fontsize=9, fontweight="bold")
-    top += HEADING
-    _draw_cell(axes, test_set, ranked.query, 0, top, "query", INK)
+def _strip(test_set: TestSet, ranked: RankedList) -> Strip:
+    tiles = [_tile(test_set, ranked.query, ["query"], "query")]
     for place, image in enumerate(ranked.nearest):
-        colour, sign = RIGHT if ranked.right[place] else WRONG
+        tone, sign = ("right", RIGHT) if ranked.right[place] else ("wrong", WRONG)
         value = 1 - ranked.distances[place] if test_set.similarity else ranked.distances[place]
-        text = f"{place + 1}  {sign} {value:.2f}"
-        _draw_cell(axes, test_set, test_set.num_query + image, GAP + CELL * (place + 1), top, text, colour)
+        tiles.append(_tile(test_set, test_set.num_query + image, [f"{place + 1} {sign} {value:.2f}"], tone))
+    return Strip(tiles, _heading(test_set, ranked))
 
 
-def _draw_cell(axes, test_set: TestSet, image: int, left: float, top: float, text: str, colour: str) -> None:
-    picture = data.read_image(test_set.paths[image]).resize(SIZE)
-    top += ABOVE
-    right, bottom = left + PICTURE[0], top + PICTURE[1]
-    axes.imshow(picture, extent=(left, right, bottom, top), aspect="auto")
-    axes.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color=colour, linewidth=2.5)
-    middle = (left + right) / 2
-    axes.text(middle, top - 0.06, text, color=colour, fontsize=9, ha="center")
-    camera = test_set.cameras[image]
-    person = test_set.persons[image]
-    sought = person in test_set.persons[: test_set.num_query]
-    below = (_cut(test_set.person_names.get(person, f"person {person}")) if sought else "distractor") + "\n"
-    below += f"camera {camera + 1}" if camera >= 0 else "camera unknown"
-    axes.text(middle, bottom + 0.05, below, fontsize=7.5, ha="center", va="top", color=DIM)
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}\N{HORIZONTAL ELLIPSIS}"
+def _tile(test_set: TestSet, image: int, lines: list[str], tone: str) -> Tile:
+    camera, person = test_set.cameras[image], test_set.people[image]
+    is_queried = person in test_set.people[: test_set.num_query]
+    name = test_set.person_names.get(person, f"person {person}") if is_queried else "distractor"
+    where = f"camera {camera + 1}" if camera >= 0 else "camera unknown"
+    return Tile(data.read_image(test_set.paths[image]), [*lines, where], name, tone)
 
 
 def _heading(test_set: TestSet, ranked: RankedList) -> str:

@@ -1,93 +1,77 @@
-"""What does the denoiser make of a noised picture in one step: under its own condition, another's, and none?"""
+"""What does the denoiser make of a noised image in one step: under its own condition, another's, and none?"""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-import numpy as np
+from PIL import Image
 
-from dcac_fastreid.analysis.conditions import picture_conditions
-from dcac_fastreid.analysis.denoising import ANOTHERS, OWN, compared_conditions, denoise, noise_errors
-from dcac_fastreid.analysis.figures import draw_png, show_picture
+from dcac_fastreid.analysis.conditions import image_conditions
+from dcac_fastreid.analysis.denoising import ANOTHERS, NONE, OWN, compared_conditions, denoise, noise_errors
 from dcac_fastreid.analysis.identities import pixels
-from dcac_fastreid.analysis.latent_pictures import decoded, latents_of, seeded_noise
-from dcac_fastreid.analysis.page import Picture
+from dcac_fastreid.analysis.latent_images import decoded, latents_of, seeded_noise
 from dcac_fastreid.analysis.run import Run, TrainingImage
+from dcac_fastreid.pages.content import Grid, Section, Strip, Tile
+from dcac_fastreid.pages.sheet import tile_section
 
-WIDTH, HEIGHT, MARGIN = 1.0, 2.15, 0.6  # inches: of a picture with its label, of what is above them
 
-
-def reconstructions_picture(
+def reconstructions_section(
     run: Run, pairs, timesteps: Sequence[int], averaged: Sequence[TrainingImage], *, seed: int
-) -> Picture:
-    """A block for each pair: a picture of A noised at each timestep, and the picture that each prediction amounts to.
+) -> Section:
+    """For each pair, and for each timestep: an image of A with noise, and the image that each prediction amounts to.
 
     Args:
         pairs: (images of A, images of B), the first of each is taken.
-        averaged: images of different identities, whose mean errors are told.
+        averaged: images of different identities, whose mean errors the table has.
     """
     firsts, seconds = ([side[0] for side in sides] for sides in zip(*pairs, strict=True))
     denoiser, latents = run.training_model.feedback.denoiser, latents_of(run, firsts)
     noise = seeded_noise(run, len(latents), latents.shape[1:], seed)
-    conditions = compared_conditions(picture_conditions(run, firsts), picture_conditions(run, seconds))
+    conditions = compared_conditions(image_conditions(run, firsts), image_conditions(run, seconds))
     found = {
         (timestep, name): denoise(denoiser, latents, noise, timestep, condition)
         for timestep in timesteps
         for name, condition in conditions.items()
     }
-    shown = {key: decoded(run, each.estimate) for key, each in found.items()}
+    estimates = {key: decoded(run, each.estimate) for key, each in found.items()}
     noisy = {timestep: decoded(run, found[timestep, OWN].noisy) for timestep in timesteps}
     back, own, others = decoded(run, latents), pixels(run, firsts), pixels(run, seconds)
-    lines = ["noised", "own\ncondition", "another's\ncondition", "no\ncondition"]
-
-    def draw(figure):
-        for place, block in enumerate(np.atleast_1d(figure.subfigures(1, len(pairs)))):
-            block.suptitle(f"{firsts[place].person}, another: {seconds[place].person}", fontsize=9)
-            grid = block.subplots(len(lines), 1 + len(timesteps), squeeze=False)
-            for axes, line, picture in zip(grid[:, 0], lines, [back, own, others, None], strict=True):
-                axes.set_ylabel(line, fontsize=8)
-                if picture is None:
-                    _empty(axes)
-                else:
-                    show_picture(axes, picture[place])
-            for column, timestep in zip(grid[:, 1:].T, timesteps, strict=True):
-                column[0].set_title(f"t = {timestep}", fontsize=8)
-                show_picture(column[0], noisy[timestep][place])
-                for axes, name in zip(column[1:], conditions, strict=True):
-                    show_picture(axes, shown[timestep, name][place])
-                    axes.set_xlabel(f"{found[timestep, name].errors[place]:.3f}", fontsize=8)
-
+    strips = []
+    for place, (first, second) in enumerate(zip(firsts, seconds, strict=True)):
+        start = [(back, "encoded and back", first), (own, "image", first), (others, "another", second)]
+        tiles = [Tile(Image.fromarray(shown[place]), [what], str(of.person), "query") for shown, what, of in start]
+        strips.append(Strip(tiles, f"{first.person}, another: {second.person}"))
+        for timestep in timesteps:
+            tiles = [Tile(Image.fromarray(noisy[timestep][place]), ["noised"], tone="query")]
+            for name in conditions:
+                error = f"{found[timestep, name].errors[place]:.3f}"
+                tiles.append(Tile(Image.fromarray(estimates[timestep, name][place]), [_condition(name), error]))
+            strips.append(Strip(tiles, f"{first.person}, t = {timestep}"))
     caption = (
-        f"Training pictures noised to timestep t of {denoiser.num_timesteps} (Eq. 10), and what one prediction of {run.name}'s "
-        "denoiser makes of each: under the picture's own condition, under that of a picture of another person (left of it), "
-        "and under a condition of zeros. Top left: the picture through the image encoder and back, which no reconstruction can "
-        f"excel. Below each: its noise error, the diffusion loss of Eq. 11. {_mean_errors(run, averaged, timesteps, seed)}"
+        f"Training images noised to timestep t of {denoiser.num_timesteps} (Eq. 10), and what one prediction of {run.name}'s "
+        "denoiser makes of each: under the image's own condition, under that of an image of another person, "
+        "and under a condition of zeros. The first image has been through the image encoder and back, which no reconstruction "
+        f"can excel. Below each reconstruction: its noise error, the diffusion loss of Eq. 11. "
+        "The table has the means, under the same noise for every condition. Where another's is no worse than own, the condition "
+        "tells the denoiser nothing about the image."
     )
-    png = draw_png(WIDTH * (1 + len(timesteps)) * len(pairs) + MARGIN, HEIGHT * len(lines) + MARGIN, draw)
-    return Picture("diffusion-reconstructions", "Noised pictures, denoised in one step", png, caption)
+    section = tile_section("diffusion-reconstructions", "Noised images, denoised in one step", strips, caption)
+    return replace(section, grid=_mean_errors(run, averaged, timesteps, seed))
 
 
-def _empty(axes) -> None:
-    """Axes that show nothing but their label."""
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-
-
-def _mean_errors(run: Run, images: Sequence[TrainingImage], timesteps: Sequence[int], seed: int) -> str:
-    """A sentence with the mean noise errors of these images, each being "another" for the one before it."""
-    latents, own = latents_of(run, images), picture_conditions(run, images)
+def _mean_errors(run: Run, images: Sequence[TrainingImage], timesteps: Sequence[int], seed: int) -> Grid:
+    """Mean noise errors of these images, each being "another" for the one before it."""
+    latents, own = latents_of(run, images), image_conditions(run, images)
     noise = seeded_noise(run, len(latents), latents.shape[1:], seed)
     conditions = compared_conditions(own, own.roll(-1, 0))
     errors = noise_errors(run.training_model.feedback.denoiser, latents, noise, timesteps, conditions)
-    told = []
+    rows = []
     for timestep in timesteps:
-        means = ", ".join(f"{name} {errors[timestep, name].mean():.4f}" for name in conditions)
+        means = [f"{errors[timestep, name].mean():.4f}" for name in conditions]
         more = errors[timestep, ANOTHERS] - errors[timestep, OWN]
-        told.append(
-            f"t = {timestep}: {means}, another's being {more.mean():+.4f} ± {more.std() / len(more) ** 0.5:.4f} off own"
-        )
-    return (
-        f"Means over {len(images)} training pictures of as many identities, the same noise under every condition "
-        f"(± is the standard error): {'; '.join(told)}. Where another's is no worse than own, the condition tells the denoiser "
-        "nothing about the picture."
-    )
+        rows.append([f"t = {timestep}", *means, f"{more.mean():+.4f} ± {more.std() / len(more) ** 0.5:.4f}"])
+    title = f"Mean noise errors of {len(images)} training images of as many identities, by condition"
+    return Grid(["", *map(_condition, conditions), "another's minus own ± standard error"], rows, title=title)
+
+
+def _condition(name: str) -> str:
+    return f"{'no' if name == NONE else name} condition"

@@ -1,4 +1,4 @@
-"""A trained run, and what pictures are made of: its model, its training images, features of any pictures, its test sets.
+"""A trained run, and what images are made of: its model, its training images, features of any images, its test sets.
 
 B batch, N identities of the training set; D feature width.
 """
@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from dcac_fastreid import data
+from dcac_fastreid.analysis.distinct_names import distinct_names
 from dcac_fastreid.analysis.test_set import TestSet, tested
-from dcac_fastreid.analysis.told_apart import told_apart
 from dcac_fastreid.checkpoint import config_beside, load_for_testing
 from dcac_fastreid.config import check_pairs, leaves, read_config
 from dcac_fastreid.dcac import DCAC
@@ -31,7 +31,7 @@ from fastreid.data.common import CommDataset
 from fastreid.data.transforms import build_transforms
 
 CLASSIFIER = "heads.weight"
-# A picture needs no speed, and is not to depend on how the training saved memory.
+# An image needs no speed, and is not to depend on how the training saved memory.
 PLAIN = (
     "SOLVER.AMP.ENABLED", False, "SOLVER.COMPILE", False, "SOLVER.CHECKPOINT_ACTIVATIONS", False, "SOLVER.MICRO_BATCH", 0,
 )  # fmt: skip
@@ -56,7 +56,7 @@ class Run:
         opts: KEY VALUE pairs over it. MODEL.DEVICE is what this machine has, where they do not say it.
         dataset: the test set; "": the config's first, if it names one.
     Attributes:
-        name: what pictures call it, "DCAC (ma_ms)"; of several runs see `name_apart`.
+        name: what images call it, "DCAC (ma_ms)"; of several runs see `give_distinct_names`.
     Raises:
         InputError: a file that is not there or cannot be read, a setting that cannot work.
     """
@@ -77,7 +77,7 @@ class Run:
         if not (dataset or _names_test_set(config_file, opts)):
             self.cfg = changed(self.cfg, ["DATASETS.TESTS", ()])  # else fast-reid's default would be asked for
         self._test_sets: dict[str, TestSet] = {}
-        name_apart([self])
+        give_distinct_names([self])
 
     @property
     def architecture(self) -> str:
@@ -121,7 +121,7 @@ class Run:
         """
         if not self.has_diffusion_side:
             raise InputError(
-                f"{self.checkpoint} has no diffusion side, it is of {self.cfg.MODEL.META_ARCHITECTURE}; this picture needs a "
+                f"{self.checkpoint} has no diffusion side, it is of {self.cfg.MODEL.META_ARCHITECTURE}; this image needs a "
                 "checkpoint that DCAC's training has saved"
             )
         model = DCACTrainer.build_model(changed(self.cfg, ["MODEL.BACKBONE.PRETRAIN", False]))
@@ -165,7 +165,7 @@ class Run:
         return self._batch([(image.path, image.label, 0) for image in images], transform)
 
     def features(self, paths: Sequence[str]) -> Tensor:
-        """Of any pictures, as the model gives them in an evaluation: (len(paths), D) fp32, on the CPU; with a progress bar."""
+        """Of any images, as the model gives them in an evaluation: (len(paths), D) fp32, on the CPU; with a progress bar."""
         size, transform = self.cfg.TEST.IMS_PER_BATCH, data.test_transforms(self.cfg)
         made = []
         with torch.no_grad():
@@ -203,7 +203,7 @@ class Run:
         return cfg
 
 
-def name_apart(runs: Sequence[Run]) -> None:
+def give_distinct_names(runs: Sequence[Run]) -> None:
     """Names runs that are shown together, by architecture and folder, or by checkpoint where those of a folder are several.
 
     Of each architecture, as much of the paths is told as tells the runs apart: "DCAC (first/ma_ms)" and "DCAC (second/ma_ms)".
@@ -213,7 +213,7 @@ def name_apart(runs: Sequence[Run]) -> None:
         files = [run.checkpoint.absolute() for run in same]
         folders = [file.parent for file in files]
         paths = folders if len(set(folders)) == len(set(files)) else files
-        for run, name in zip(same, told_apart(paths), strict=True):
+        for run, name in zip(same, distinct_names(paths), strict=True):
             run.name = f"{architecture} ({name})"
 
 

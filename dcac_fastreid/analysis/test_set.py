@@ -24,7 +24,7 @@ class TestSet:
 
     Attributes:
         features: (M, D) fp32, on the CPU; after the BNNeck, not normalised.
-        persons, cameras: (M,) whole numbers; cameras count from 0, -1 is unknown.
+        people, cameras: (M,) whole numbers; cameras count from 0, -1 is unknown.
         paths: M of them.
         num_query: of M.
         scores: those of the evaluation, by fast-reid's names, in per cent.
@@ -32,14 +32,14 @@ class TestSet:
         distances: blocks of queries' distances to the gallery, as the evaluation ranks by them (TEST.METRIC, AQE, RERANK).
         matches: of `distances`: which gallery images are a query's matches, which are junk.
         similarity: whether 1 - distance is the cosine of two features.
-        person_names: what pictures call a person, where that is not the number: of one's own photos, the folder's name.
+        person_names: what images call a person, where that is not the number: of one's own photos, the folder's name.
     """
 
     __test__ = False  # no test class of pytest
 
     name: str
     features: Tensor
-    persons: np.ndarray
+    people: np.ndarray
     cameras: np.ndarray
     paths: Sequence[str]
     num_query: int
@@ -69,9 +69,9 @@ def tested(cfg, model: nn.Module) -> TestSet:
     scores = Recording.test(cfg, model)
     loader, evaluator = recorded[0]
     predictions = evaluator._predictions  # the host has no public list of them
-    features, persons, cameras = (torch.cat([each[key] for each in predictions]) for key in ("feats", "pids", "camids"))
+    features, people, cameras = (torch.cat([each[key] for each in predictions]) for key in ("feats", "pids", "camids"))
     num_query = evaluator._num_query
-    matches = Matches(persons[:num_query], persons[num_query:], cameras[:num_query], cameras[num_query:])
+    matches = Matches(people[:num_query], people[num_query:], cameras[:num_query], cameras[num_query:])
     precisions = np.full(num_query, np.nan)
     precisions[[query for query in range(num_query) if not matches.of(query)[1].all()]] = evaluator.of_queries["AP"]
     name = cfg.DATASETS.TESTS[0]
@@ -79,7 +79,7 @@ def tested(cfg, model: nn.Module) -> TestSet:
     return TestSet(
         name=name,
         features=features,
-        persons=persons.numpy(),
+        people=people.numpy(),
         cameras=cameras.numpy() if cameras_known(dataset, "query") else np.full(len(cameras), -1),
         paths=[item[0] for item in loader.dataset.img_items],
         num_query=num_query,

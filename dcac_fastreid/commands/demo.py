@@ -34,8 +34,8 @@ def _run(output: str, *, verbose: bool) -> int:
 
     start = time.perf_counter()
     rows = demo.run_demo(str(configs() / "DCAC" / "synthetic"), output, verbose=verbose)
-    pictures = _draw_pictures(output)
-    print(f"\n{demo.table(rows)}\n\n{pictures}")
+    images = _draw_images(output, demo.results(rows))
+    print(f"\n{demo.table(rows)}\n\n{images}")
     print(f"Done in {(time.perf_counter() - start) / 60:.1f} minutes; checkpoints are in {output}.")
     failures = demo.failures(rows)
     for failure in failures:
@@ -43,12 +43,17 @@ def _run(output: str, *, verbose: bool) -> int:
     return 1 if failures else 0
 
 
-def _draw_pictures(output: str) -> str:
-    """Of DCAC beside the baseline everything that `visualize` draws; tells where it is, and what is left out."""
-    from dcac_fastreid.analysis.kinds import write_pictures
+def _draw_images(output: str, results) -> str:
+    """The page: the result, and everything that `visualize` draws of DCAC beside the baseline; says where it is."""
+    from dcac_fastreid.analysis.kinds import write_images
 
     checkpoints = [f"{output}/{run}/model_final.pth" for run in ("ma_ms", "baseline/ma_ms")]
-    shown = [word for checkpoint in checkpoints for word in ("--checkpoint", checkpoint)]
-    command = ["dcac-fastreid", "visualize", "all", *shown, "--output", f"{output}/pictures"]
-    page, absent = write_pictures("all", checkpoints, f"{output}/pictures", shlex.join(command))
+    page, absent = write_images(
+        "all",
+        checkpoints,
+        f"{output}/pictures",
+        shlex.join(["dcac-fastreid", "demo", "--output", output]),
+        title="Demo: DCAC and baseline, trained on DG_Market1501",
+        results=[results],
+    )
     return "\n".join([f"Images of both: {page}", *absent])

@@ -104,32 +104,32 @@ def calibrate(args: argparse.Namespace) -> None:
 
 
 def query(args: argparse.Namespace) -> None:
-    from dcac_fastreid.analysis.page import Picture, check_folder, write_page
     from dcac_fastreid.commands.main import as_typed
+    from dcac_fastreid.data.readers.dg_datasets import in_synthetic_data
     from dcac_fastreid.deploy.images import photos_of
+    from dcac_fastreid.deploy.search.answer_section import answer_section
     from dcac_fastreid.deploy.search.feature_folder import check_outside, read_feature_folder
     from dcac_fastreid.deploy.search.search import Search
-    from dcac_fastreid.deploy.search.sheet import MOST, draw_answer
     from dcac_fastreid.names import printable, shown
+    from dcac_fastreid.pages.content import Section
+    from dcac_fastreid.pages.image_page import check_folder, write_page
 
     check_folder(args.output)
     check_outside(args.output, "the images shall go to", args.index, read_feature_folder(args.index).images)
     photos, left_out = photos_of(args.photos, skip_unreadable=args.skip_unreadable)
     search = Search(args.index, prior=args.prior, **_encoder(args))
-    notes, folder = search.notes(), search.gallery.images
-    images = []
+    notes, folder = search.notes(), search.gallery.pictures
+    sections = []
     for number, answer in enumerate(search(photos, args.top), start=1):
         verdict = answer.verdict(search.calibration)
         print(f"{printable(answer.photo)}: {verdict}\n{answer.table(folder)}\n")
-        caption = f"{verdict}. The most similar first: {', '.join(answer.names(folder)[:MOST])}."
-        if number == 1:
-            caption += f" How to read this, and all searches below: {notes}"
-        sheet = draw_answer(answer, folder, verdict)
-        images.append(Picture(f"search-{number}", printable(answer.photo.name), sheet, caption))
+        sections.append(answer_section(number, answer, folder, verdict))
+    sections.append(Section("how-to-read", "How to read the answers", None, notes))
     if left_out:
         print(f"left out, as they cannot be read: {shown(left_out)}")
     print(notes)
-    print(write_page(args.output, f"Search in {printable(folder.name)}", images, printable(as_typed(args))))
+    title, synthetic = f"Search in {printable(folder.name)}", in_synthetic_data(folder)
+    print(write_page(args.output, title, sections, printable(as_typed(args)), synthetic=synthetic))
 
 
 def _encoder(args: argparse.Namespace) -> dict:

@@ -59,10 +59,10 @@ def _reader(default) -> Callable:
 
 
 def run(args: argparse.Namespace) -> None:
-    from dcac_fastreid.analysis.kinds import write_pictures
+    from dcac_fastreid.analysis.kinds import write_images
     from dcac_fastreid.commands.main import as_typed
 
-    page, absent = write_pictures(
+    page, absent = write_images(
         args.kind,
         args.runs if args.kind == "curves" else args.checkpoint,
         args.output,

@@ -14,6 +14,7 @@ from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.console import show_few_lines
 from dcac_fastreid.engine.run_folder import take
 from dcac_fastreid.experiments.protocols import DATASETS
+from dcac_fastreid.pages.content import Grid
 from fastreid.modeling import build_model
 from fastreid.utils.logger import setup_logger
 
@@ -86,6 +87,20 @@ def table(rows: Mapping[str, Scores]) -> str:
         for row, scores in rows.items()
     ]
     return tabulate(lines, header, tablefmt="github", floatfmt=".1f")
+
+
+def results(rows: Mapping[str, Scores]) -> Grid:
+    """The same as `table`, for a page."""
+    names = (SOURCE, *TARGETS)
+    return Grid(
+        header=["", *("mAP", "R1") * len(names)],
+        rows=[
+            [row, *(f"{scores[name][metric]:.1f}" for name in names for metric in ("mAP", "Rank-1"))]
+            for row, scores in rows.items()
+        ],
+        groups=[("trained on MA", 1), ("MA (source)", 2), *((f"-> {short}", 2) for short in TARGETS.values())],
+        title="Result: mAP and Rank-1 (R1) in per cent, on the source and on three unseen data sets",
+    )
 
 
 def failures(rows: Mapping[str, Scores]) -> list[str]:

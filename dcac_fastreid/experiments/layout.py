@@ -7,8 +7,10 @@ from dcac_fastreid.experiments.protocols import Column
 from dcac_fastreid.experiments.statistics import DATA_SETS, Comparison, OnDataSet
 from dcac_fastreid.experiments.table import METRICS, Cell, Row, Table
 from dcac_fastreid.experiments.telemetry_means import NAMES
+from dcac_fastreid.pages.content import SYNTHETIC
 
 NOT_RUN, NOT_COMPARED, NO_TELEMETRY = "not run", "-", "-"
+COLUMNS_SIDE_BY_SIDE = 4  # more do not fit a terminal or a page: twelve pairs become a grid for each source
 HEADINGS = {"mAP": "mAP", "Rank-1": "R1"}
 PAPER, TO_PAPER = "paper", "difference to the paper"
 
@@ -18,14 +20,34 @@ def column_name(column: Column) -> str:
 
 
 def headings(table: Table) -> list[str]:
-    """Names of the columns, the average last where there are several."""
+    """Names of the columns, the average first where there are several."""
     names = [column_name(column) for column in table.columns]
-    return [*names, "average"] if len(names) > 1 else names
+    return ["average", *names] if len(names) > 1 else names
 
 
 def cells(table: Table, row: Row) -> list[Cell]:
     """As `headings`."""
-    return [*row.cells, row.average] if len(table.columns) > 1 else list(row.cells)
+    return [row.average, *row.cells] if len(table.columns) > 1 else list(row.cells)
+
+
+def blocks(table: Table) -> list[list[int]]:
+    """Places of `headings` that stand side by side: whole sources, as many as fit; the average comes first of all."""
+    average = len(headings(table)) - len(table.columns)  # 1, or 0 where there is none
+    found: list[list[int]] = [[]]
+    for source in dict.fromkeys(source for source, _ in table.columns):
+        places = [place + average for place, column in enumerate(table.columns) if column[0] == source]
+        if found[-1] and len(found[-1] + places) > COLUMNS_SIDE_BY_SIDE:
+            found.append([])
+        found[-1] += places
+    return [[*range(average), *found[0]], *found[1:]]
+
+
+def title(table: Table) -> str:
+    """The table's, with "synthetic" where its data sets are."""
+    if table.data_seeds in ((), (None,)):
+        return table.title
+    more = f"s {', '.join(map(str, table.data_seeds))}" if len(table.data_seeds) > 1 else f" {table.data_seeds[0]}"
+    return f"{table.title} ({SYNTHETIC}{more})"
 
 
 def labels(table: Table) -> dict[str, str]:
@@ -144,14 +166,14 @@ def explanations(table: Table) -> list[str]:
     if len(table.rows) > 1:
         sentences.append(
             f"Comparisons: row {minus_reference(table)} in percentage points, paired by seed and query, [95 % interval] over "
-            f"training seeds and persons, for {_these_data_sets(table)}; better or worse where the interval excludes 0, else "
+            f"training seeds and people, for {_these_data_sets(table)}; better or worse where the interval excludes 0, else "
             "within noise. Of 20 comparisons without any true difference about one is expected to exclude 0: read the average "
             "first."
         )
     if uncertainty_grids(table):
         sentences.append(
             "Standard error: of the average difference, in percentage points. Behind it the parts of the average's variance: "
-            "training seeds, persons, queries of one person, and single pairs of seed and query (where each source has one seed, "
+            "training seeds, people, queries of one person, and single pairs of seed and query (where each source has one seed, "
             "these count among queries and the part of the seeds is unknown). More of each makes its own part smaller."
             + " Data sets: what drawing other ones would add; the interval and the standard error do not cover it."
             * (len(table.data_seeds) > 1)

@@ -1,4 +1,4 @@
-"""Pictures of a filled table as SVG; the only import of matplotlib, opened late because it takes a second."""
+"""Plots of a filled table as SVG; the only import of matplotlib here, opened late because it takes a second."""
 
 import io
 import math
@@ -15,7 +15,7 @@ from dcac_fastreid.experiments.layout import (
 from dcac_fastreid.experiments.statistics import BETTER, NO_VERDICT, WITHIN_NOISE, WORSE
 from dcac_fastreid.experiments.table import Table
 
-# Verdict -> colour and marker: told apart without colours too.
+# Verdict -> colour and marker: different without colours too.
 LOOKS = {
     BETTER: ("#1a7f37", "^"),
     WORSE: ("#b3261e", "v"),
@@ -49,38 +49,18 @@ def forest_plot(table: Table, metric: str) -> str:
                 _note(axes, comparison.high, height, references(cell.comparison_marks, letters))
         axes.set_xlabel(f"{HEADINGS[metric]} {minus_reference(table)}")
 
-    return _panels(table, [row.label for row in rows], draw, same_scale=True)
-
-
-def seed_plot(table: Table, metric: str) -> str:
-    """A panel for each column: every row's runs as open points, their mean as a bar."""
-    letters = footnote_letters(table)
-
-    def draw(axes, place):
-        for height, row in enumerate(table.rows):
-            cell = cells(table, row)[place]
-            score = cell.scores[metric]
-            if score.mean is not None:
-                axes.plot(
-                    list(score.by_seed.values()), [height] * len(score.by_seed), "o", color="#0550ae", fillstyle="none"
-                )
-                axes.plot([score.mean], [height], "|", color="black", markersize=12)
-                _note(axes, max(score.by_seed.values(), default=score.mean), height, references(cell.marks, letters))
-        axes.set_xlabel(f"{HEADINGS[metric]} (per cent)")
-
-    return _panels(table, [row.label for row in table.rows], draw)
+    return _panels(table, [row.label for row in rows], draw)
 
 
 def _note(axes, x: float, height: int, text: str) -> None:
     axes.annotate(text, (x, height), xytext=(3, 0), textcoords="offset points", va="center", annotation_clip=False)
 
 
-def _panels(table: Table, labels: list[str], draw, *, same_scale: bool = False) -> str:
-    """SVG of a panel for each heading, all with the rows' labels, the first row on top.
+def _panels(table: Table, labels: list[str], draw) -> str:
+    """SVG of a panel for each heading, all with one scale and the rows' labels, the first row on top.
 
     Args:
         draw: called with the panel's axes and the heading's place.
-        same_scale: of all panels.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -92,7 +72,7 @@ def _panels(table: Table, labels: list[str], draw, *, same_scale: bool = False) 
         margin = 0.5 + LETTER_WIDTH * max(map(len, labels))  # or long labels would press the panels together
         size = (PANEL_WIDTH * width + margin, (ROW_HEIGHT * len(labels) + MARGIN_HEIGHT) * height)
         figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(height, width, squeeze=False, sharey=True, sharex=same_scale).ravel()
+        panels = figure.subplots(height, width, squeeze=False, sharey=True, sharex=True).ravel()
         for place, axes in enumerate(panels):
             if place >= len(titles):
                 axes.set_visible(False)

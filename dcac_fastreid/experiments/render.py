@@ -9,7 +9,9 @@ from tabulate import tabulate
 
 from dcac_fastreid.experiments.html import as_html
 from dcac_fastreid.experiments.layout import (
+    COLUMNS_SIDE_BY_SIDE,
     HEADINGS,
+    blocks,
     cells,
     compared_rows,
     comparison_text,
@@ -20,27 +22,26 @@ from dcac_fastreid.experiments.layout import (
     score_lines,
     telemetry_names,
     telemetry_texts,
+    title,
     uncertainty_grids,
 )
 from dcac_fastreid.experiments.plots import forest_plot
 from dcac_fastreid.experiments.table import METRICS, Table
 from dcac_fastreid.output_files import write_whole
 
-COLUMNS_SIDE_BY_SIDE = 4  # more do not fit a terminal: twelve pairs become a grid for each source
-
 
 def as_text(table: Table) -> str:
     """For the terminal."""
-    return _document(table, "simple", title=f"{table.title}\n{'=' * len(table.title)}", item="")
+    return _document(table, "simple", heading=f"{title(table)}\n{'=' * len(title(table))}", item="")
 
 
 def as_markdown(table: Table) -> str:
     """For a README or an issue."""
-    return _document(table, "github", title=f"## {table.title}", item="- ")
+    return _document(table, "github", heading=f"## {title(table)}", item="- ")
 
 
 def as_json(table: Table, command: str) -> str:
-    """Everything: scores by seed, intervals, marks, notes, stamps, runs, command. What is not a number (NaN) becomes null."""
+    """Everything: scores by seed, intervals, marks, notes, run metadata, runs, command. What is not a number (NaN) becomes null."""
     content = {**asdict(table), "command": command}
     return json.dumps(_finite(content), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
@@ -73,20 +74,20 @@ def write_table(table: Table, folder: Path, stem: str, command: str) -> list[Pat
     return paths
 
 
-def _document(table: Table, tablefmt: str, *, title: str, item: str) -> str:
+def _document(table: Table, tablefmt: str, *, heading: str, item: str) -> str:
     grids = [
         *_score_grids(table, tablefmt),
         *_comparison_grids(table, tablefmt),
         *(_grid(lines, header, tablefmt) for header, lines in uncertainty_grids(table)),
         *_telemetry_grids(table, tablefmt),
     ]
-    return "\n\n".join([title, *grids, "\n".join(item + sentence for sentence in explanations(table))]) + "\n"
+    return "\n\n".join([heading, *grids, "\n".join(item + sentence for sentence in explanations(table))]) + "\n"
 
 
 def _score_grids(table: Table, tablefmt: str) -> list[str]:
     """Rows are methods; each column has mAP and R1, as in the paper."""
     names, grids = headings(table), []
-    for block in _blocks(table):
+    for block in blocks(table):
         header = ["", *(f"{names[place]} {HEADINGS[metric]}" for place in block for metric in METRICS)]
         lines = []
         for row in table.rows:
@@ -102,7 +103,7 @@ def _comparison_grids(table: Table, tablefmt: str) -> list[str]:
     if not rows:
         return []
     for metric in METRICS:
-        for block in _blocks(table):
+        for block in blocks(table):
             header = [f"{HEADINGS[metric]} {minus_reference(table)}", *(names[place] for place in block)]
             lines = [
                 [row.label, *(comparison_text(cells(table, row)[place], metric, letters) for place in block)]
@@ -119,18 +120,6 @@ def _telemetry_grids(table: Table, tablefmt: str) -> list[str]:
         lines = [[row.label, *telemetry_texts(table, row)[block]] for row in table.rows]
         grids.append(_grid(lines, ["telemetry", *names[block]], tablefmt))
     return grids
-
-
-def _blocks(table: Table) -> list[list[int]]:
-    """Places of `headings` that stand side by side: whole sources, as many as fit; the average joins the last."""
-    blocks: list[list[int]] = [[]]
-    for source in dict.fromkeys(source for source, _ in table.columns):
-        places = [place for place, column in enumerate(table.columns) if column[0] == source]
-        if blocks[-1] and len(blocks[-1] + places) > COLUMNS_SIDE_BY_SIDE:
-            blocks.append([])
-        blocks[-1] += places
-    blocks[-1] += range(len(table.columns), len(headings(table)))
-    return blocks
 
 
 def _grid(lines: list[list[str]], header: list[str], tablefmt: str) -> str:

@@ -52,21 +52,21 @@ def baseline_run(trained) -> Run:
 
 @pytest.fixture
 def make_test_set():
-    """A test set of features, persons and cameras; its scores and average precisions are zeros."""
+    """A test set of features, people and cameras; its scores and average precisions are zeros."""
 
-    def make(features, persons, cameras, num_query, metric="cosine") -> TestSet:
-        features, persons, cameras = torch.tensor(features, dtype=torch.float32), np.array(persons), np.array(cameras)
+    def make(features, people, cameras, num_query, metric="cosine") -> TestSet:
+        features, people, cameras = torch.tensor(features, dtype=torch.float32), np.array(people), np.array(cameras)
         return TestSet(
             name="made by hand",
             features=features,
-            persons=persons,
+            people=people,
             cameras=cameras,
-            paths=[f"{number}.png" for number in range(len(persons))],
+            paths=[f"{number}.png" for number in range(len(people))],
             num_query=num_query,
             scores={"mAP": 0.0, "Rank-1": 0.0},
             average_precisions=np.zeros(num_query),
             distances=FeatureDistances(features[:num_query], features[num_query:], metric),
-            matches=Matches(persons[:num_query], persons[num_query:], cameras[:num_query], cameras[num_query:]),
+            matches=Matches(people[:num_query], people[num_query:], cameras[:num_query], cameras[num_query:]),
             similarity=metric == "cosine",
         )
 

@@ -1,13 +1,10 @@
-import io
-
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import nn
 
-from dcac_fastreid.analysis import correlations, figures
+from dcac_fastreid.analysis import correlations
 from dcac_fastreid.analysis.classifier import (
     Classified,
     class_logits,
@@ -19,6 +16,7 @@ from dcac_fastreid.analysis.classifier import (
 from dcac_fastreid.analysis.identities import draw_identities
 from dcac_fastreid.analysis.run import Run
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.pages import sheet
 from dcac_fastreid.tensor_files import read_tensor_file
 from fastreid.modeling.heads import EmbeddingHead
 
@@ -84,16 +82,14 @@ def test_look_alikes_come_side_by_side():
 
 
 def test_a_page_has_the_nearest_and_all(dcac_run, baseline_run):
-    nearest, matrix = correlations.pictures(dcac_run, number=1, nearest=3)
+    nearest, matrix = correlations.sections(dcac_run, number=1, nearest=3)
     assert [nearest.name, matrix.name] == ["correlations-nearest", "correlations-matrix"]
-    width, _ = Image.open(io.BytesIO(nearest.png)).size
-    assert width == pytest.approx(110 * 4 * correlations.WIDTH, abs=2)  # itself and three others
+    assert [tile.lines[0] for tile in nearest.strips[0].tiles] == ["itself", "other 1", "other 2", "other 3"]
     assert "probabilities of DCAC (dcac)'s condition (Eq. 12, of the classifier, temperature 0.6)" in nearest.caption
     assert "All 8 training identities" in matrix.caption
-    nearest, matrix = correlations.pictures(baseline_run, number=1, nearest=20)
-    width, _ = Image.open(io.BytesIO(nearest.png)).size
-    assert width == pytest.approx(110 * 8 * correlations.WIDTH, abs=2)  # as many as there are
-    assert all("baseline (baseline) makes no condition of them" in picture.caption for picture in (nearest, matrix))
+    nearest, matrix = correlations.sections(baseline_run, number=1, nearest=20)
+    assert len(nearest.strips[0].tiles) == 8, "as many as there are"
+    assert all("baseline (baseline) makes no condition of them" in image.caption for image in (nearest, matrix))
 
 
 def test_the_same_seed_draws_the_same_identities():
@@ -102,16 +98,14 @@ def test_the_same_seed_draws_the_same_identities():
 
 
 def test_no_identities_is_one_sentence(dcac_run):
-    with pytest.raises(InputError, match="pictures of 0 identities are asked for; expected 1 or more"):
-        correlations.pictures(dcac_run, number=0)
+    with pytest.raises(InputError, match="images of 0 identities are asked for; expected 1 or more"):
+        correlations.sections(dcac_run, number=0)
     with pytest.raises(InputError, match="0 others beside each identity are asked for; expected 1 or more"):
-        correlations.pictures(dcac_run, nearest=0)
+        correlations.sections(dcac_run, nearest=0)
 
 
-def test_more_than_a_picture_holds_is_one_sentence_before_anything_is_computed(dcac_run, monkeypatch):
-    monkeypatch.setattr(figures, "MOST_AREA", 100)
+def test_more_than_a_sheet_holds_is_one_sentence_before_anything_is_computed(dcac_run, monkeypatch):
+    monkeypatch.setattr(sheet, "MOST", 60)
     monkeypatch.setattr(correlations, "classify", lambda *_: pytest.fail("computed"))
-    with pytest.raises(
-        InputError, match="a picture of 10 x 20 inches is asked for; expected .* at most 100 square inches"
-    ):
-        correlations.pictures(dcac_run, number=1000, nearest=500)  # 8 and 7 of them are there
+    with pytest.raises(InputError, match="64 images on one sheet are asked for; expected at most 60: choose fewer"):
+        correlations.sections(dcac_run, number=1000, nearest=500)  # 8 and 7 of them are there

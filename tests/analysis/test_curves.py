@@ -53,32 +53,40 @@ def test_a_repeated_step_counts_once_and_steps_are_in_order(tmp_path):
 def test_other_files_are_one_sentence(lines, message, tmp_path):
     write(tmp_path, *lines)
     with pytest.raises(InputError, match=message):
-        curves.pictures([tmp_path])
+        curves.sections([tmp_path])
 
 
 def test_a_folder_without_metrics_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match=r"there is no .*metrics.json; give the folder of a run"):
-        curves.pictures([tmp_path])
+        curves.sections([tmp_path])
 
 
 def test_a_path_that_is_not_there_is_not_taken_for_a_file_of_a_run(tmp_path):
     folder = write(tmp_path, {"iteration": 0, "lr": 1.0})
     with pytest.raises(InputError, match=f"there is no {folder}/ma_m2; give the folder of a run"):
-        curves.pictures([folder / "ma_m2"])
+        curves.sections([folder / "ma_m2"])
 
 
-def test_every_group_has_its_picture(trained):
-    made = curves.pictures([trained["dcac"], trained["baseline"].parent])  # a checkpoint, a folder
-    assert [picture.name for picture in made] == ["curves-losses", "curves-scores", "curves-telemetry"]
-    assert all("dcac, baseline" in picture.caption for picture in made)
-    (alone, _) = curves.pictures([trained["baseline"]])  # no telemetry
+def test_every_group_has_its_image(trained):
+    made = curves.sections([trained["dcac"], trained["baseline"].parent])  # a checkpoint, a folder
+    assert [image.name for image in made] == ["curves-losses", "curves-scores", "curves-telemetry"]
+    assert all(section.grid.header == ["last value", "dcac", "baseline"] for section in made)
+    (alone, _) = curves.sections([trained["baseline"]])  # no telemetry
     assert alone.name == "curves-losses"
 
 
-def test_runs_of_one_name_are_told_apart(tmp_path):
+def test_one_measurement_is_a_number_and_no_curve(tmp_path):
+    one, two = {"iteration": 0, "loss_a": 1.5, "lr": 0.25}, {"iteration": 20, "lr": 0.125}
+    losses, scores = curves.sections([write(tmp_path, one, two)])
+    assert losses.png is None and losses.panels == [] and losses.grid.rows == [["loss_a", "1.5"]]
+    assert "measured once" in losses.caption and "measured once" not in scores.caption
+    assert len(scores.panels) == 1 and scores.grid.rows == [["lr", "0.125"]]
+
+
+def test_runs_of_one_name_have_different_names(tmp_path):
     folders = [write(tmp_path / path, {"iteration": 0, "lr": 1.0}) for path in ("a/ma", "b/ma", "d")]
-    (picture,) = curves.pictures(folders)
-    assert "a/ma, b/ma, d" in picture.caption
+    (section,) = curves.sections(folders)
+    assert section.grid.header[1:] == ["a/ma", "b/ma", "d"]
 
 
 def test_the_steps_below_a_panel_do_not_touch():

@@ -10,21 +10,21 @@ from dcac_fastreid.errors import InputError
 
 @pytest.fixture
 def random_set(make_test_set):
-    """30 queries, 170 gallery images of 12 persons by 3 cameras, some of the same distance."""
+    """30 queries, 170 gallery images of 12 people by 3 cameras, some of the same distance."""
     generator = np.random.default_rng(1)
-    persons, cameras = generator.integers(0, 12, 200), generator.integers(0, 3, 200)
+    people, cameras = generator.integers(0, 12, 200), generator.integers(0, 3, 200)
     centres = generator.normal(size=(12, 6))
-    features = np.round(centres[persons] + generator.normal(size=(200, 6)), 0)
-    return make_test_set(features, persons, cameras, num_query=30, metric="euclidean")
+    features = np.round(centres[people] + generator.normal(size=(200, 6)), 0)
+    return make_test_set(features, people, cameras, num_query=30, metric="euclidean")
 
 
 def plain_pairs(test_set):
     """Genuine and impostor distances, by a plain loop."""
     genuine, impostors, queries = [], [], test_set.num_query
     for query in range(queries):
-        for image in range(queries, len(test_set.persons)):
+        for image in range(queries, len(test_set.people)):
             distance = float((test_set.features[query] - test_set.features[image]).square().sum())
-            if test_set.persons[query] != test_set.persons[image]:
+            if test_set.people[query] != test_set.people[image]:
                 impostors.append(distance)
             elif test_set.cameras[query] != test_set.cameras[image]:
                 genuine.append(distance)
@@ -69,11 +69,12 @@ def test_nothing_is_accepted_where_an_impostor_is_nearest(make_test_set):
     assert pairs.at(1.0) == (1.0, 25.0)
 
 
-def test_the_caption_tells_what_it_has(dcac_run, baseline_run):
-    (picture,) = distances.pictures(dcac_run, others=[baseline_run])
-    assert picture.title == "ROC and distances on DG_DukeMTMC"
-    assert dcac_run.name in picture.caption and baseline_run.name in picture.caption
-    assert "unknown at 1e-04, for want of impostors" in picture.caption  # 6 persons
+def test_the_numbers_of_each_run_stand_below(dcac_run, baseline_run):
+    (section,) = distances.sections(dcac_run, others=[baseline_run])
+    assert section.title == "ROC and distances on DG_DukeMTMC"
+    assert [row[0] for row in section.grid.rows] == [dcac_run.name, baseline_run.name]
+    assert all(row[3] == "too few impostors" for row in section.grid.rows)  # 6 people cannot tell a rate of 1e-04
+    assert len(section.panels) == 3
 
 
 @pytest.mark.parametrize("similarity", [True, False])
@@ -89,4 +90,4 @@ def test_the_axis_is_that_of_its_label(random_set, similarity):
 def test_runs_of_other_distances_are_one_sentence(dcac_run, baseline_run):
     other = Run(baseline_run.checkpoint, opts=["TEST.METRIC", "euclidean"])
     with pytest.raises(InputError, match="are euclidean, False, False of .*, but cosine, False, False of"):
-        distances.pictures(dcac_run, others=[other])
+        distances.sections(dcac_run, others=[other])

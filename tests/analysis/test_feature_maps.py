@@ -65,7 +65,7 @@ def test_patches_that_are_all_read_are_a_map_without_a_class_token():
 
 
 def test_a_model_without_places_is_one_sentence():
-    with pytest.raises(InputError, match="no layer of the model tells places of the picture apart"):
+    with pytest.raises(InputError, match="no layer of the model tells places of the image apart"):
         last_feature_map(nn.Sequential(nn.Flatten(), nn.Linear(3 * 128 * 64, 5)), IMAGE)
 
 

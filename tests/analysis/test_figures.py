@@ -4,14 +4,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dcac_fastreid.analysis.figures import DOTS_PER_INCH, draw_png, show_picture
+from dcac_fastreid.analysis.figures import DOTS_PER_INCH, draw_panels, draw_png
 from dcac_fastreid.errors import InputError
 
 
 def draw(figure):
     axes = figure.subplots()
-    show_picture(axes, np.zeros((4, 2, 3), dtype=np.uint8))
+    axes.imshow(np.zeros((4, 2, 3), dtype=np.uint8))
     axes.set_title("black")
+
+
+def test_panels_lie_in_a_grid_below_the_legend_and_by_themselves():
+    whole, panels = draw_panels([draw] * 5, 2, 1, columns=3, names=["a run", "another"])
+    sizes = [Image.open(io.BytesIO(png)).size for png in (whole, *panels)]
+    assert sizes[1:] == [(2 * DOTS_PER_INCH, DOTS_PER_INCH)] * 5
+    assert sizes[0] == (6 * DOTS_PER_INCH, 2 * DOTS_PER_INCH + 44)  # 0.4 inches of legend
+    pixels, first = (np.array(Image.open(io.BytesIO(png)).convert("L")) for png in (whole, panels[0]))
+    np.testing.assert_array_equal(pixels[44 : 44 + first.shape[0], : first.shape[1]], first)
+    assert pixels[:44].min() < 128 and pixels[-50:, -50:].min() == 255, "a legend, and no sixth panel"
 
 
 def test_the_same_drawing_gives_the_same_file_of_the_asked_size():
@@ -22,10 +32,10 @@ def test_the_same_drawing_gives_the_same_file_of_the_asked_size():
 
 
 def test_a_figure_too_large_to_draw_is_one_sentence():
-    with pytest.raises(InputError, match="a picture of 2 x 600 inches is asked for; expected less than 595 on a side"):
+    with pytest.raises(InputError, match="an image of 2 x 600 inches is asked for; expected less than 595 on a side"):
         draw_png(2, 600, draw)
     with pytest.raises(
-        InputError, match="a picture of 40 x 36 inches .* and at most 1,400 square inches: ask for fewer"
+        InputError, match="an image of 40 x 36 inches .* and at most 1,400 square inches: ask for fewer"
     ):
         draw_png(40, 36, draw)
 
@@ -36,7 +46,7 @@ NAMES = ["$x$", r"$\frac{", "a_b^c", "_hidden", "two\nlines", "escape \x1b[31m c
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_a_name_is_drawn_as_it_is_written(name):
-    """Names of runs and persons; formulas of matplotlib in them would be set, or end the drawing."""
+    """Names of runs and people; formulas of matplotlib in them would be set, or end the drawing."""
     drawn = []
 
     def draw(figure):

@@ -1,11 +1,9 @@
-import io
 import re
 import sys
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from dcac_fastreid.analysis import grad_cam
@@ -77,25 +75,28 @@ def test_a_cnn_of_the_host_has_its_maps(make_cfg, tmp_path):
 
 
 def test_every_run_is_shown_on_the_same_pairs(dcac_run, baseline_run):
-    (alone,) = grad_cam.pictures(baseline_run, number=1, seed=3)
-    (both,) = grad_cam.pictures(baseline_run, others=[dcac_run], number=1, seed=3)
+    (alone,) = grad_cam.sections(baseline_run, number=1, seed=3)
+    (both,) = grad_cam.sections(baseline_run, others=[dcac_run], number=1, seed=3)
     assert alone.name == both.name == "grad-cam"
-    widths = [Image.open(io.BytesIO(picture.png)).width for picture in (alone, both)]
-    assert widths[1] / widths[0] == pytest.approx(6 / 4, abs=0.01)  # columns: two ends, and two for each run
-    assert "B is the identity for which baseline (baseline) takes A's pictures most" in both.caption
-    assert grad_cam.pictures(baseline_run, number=1, seed=3) == [alone]
+    (first,), (second,) = alone.strips, both.strips
+    runs = ["baseline (baseline)", "baseline (baseline)", "DCAC (dcac)", "DCAC (dcac)"]
+    assert [tile.lines[1] for tile in second.tiles[1:-1]] == runs
+    assert [tile.lines[0] for tile in first.tiles] == ["image of A", "under A", "under B", "image of B"]
+    assert first.tiles[0] == second.tiles[0] and first.tiles[-1] == second.tiles[-1]
+    assert "B is the identity for which baseline (baseline) takes A's images most" in both.caption
+    assert grad_cam.sections(baseline_run, number=1, seed=3) == [alone]
 
 
 def test_the_columns_are_under_a_and_under_b(dcac_run, monkeypatch):
     asked, dark = [], np.zeros((2, 128, 64), dtype=np.float32)
     monkeypatch.setattr(grad_cam, "activation_maps", lambda scores, images, labels: asked.append(labels) or dark)
     pairs = grad_cam._pairs(dcac_run, number=2, seed=0)
-    titles = [title for title, _ in grad_cam._columns(dcac_run, pairs)]
-    assert titles == ["DCAC (dcac)\nunder A", "DCAC (dcac)\nunder B"]
+    maps = grad_cam._maps(dcac_run, pairs)
+    assert [[tile.lines[0] for tile in of_pair] for of_pair in maps] == [["under A", "under B"]] * 2
     assert asked == [[pair.image.label for pair in pairs], [pair.other.label for pair in pairs]]
 
 
-def test_the_other_identity_is_the_likeliest_of_all_pictures(dcac_run):
+def test_the_other_identity_is_the_likeliest_of_all_images(dcac_run):
     """Eq. 12 by a plain loop over the images of A."""
     tau, weight = dcac_run.cfg.MODEL.DCAC.CONDITIONER.TAU, dcac_run.model.heads.weight.detach()
     for pair in grad_cam._pairs(dcac_run, number=3, seed=0):
@@ -112,7 +113,7 @@ def test_the_other_identity_is_the_likeliest_of_all_pictures(dcac_run):
 def test_runs_of_other_identities_are_one_sentence(dcac_run, baseline_run):
     other = Run(baseline_run.checkpoint, opts=["DATASETS.NAMES", ("DG_DukeMTMC",)])
     with pytest.raises(InputError, match=r"on other identities \(8 of DG_DukeMTMC\) than .* \(8 of DG_Market1501\)"):
-        grad_cam.pictures(dcac_run, others=[other])
+        grad_cam.sections(dcac_run, others=[other])
 
 
 def test_an_encoder_alone_is_one_sentence(dcac_run, tmp_path):
@@ -120,7 +121,7 @@ def test_an_encoder_alone_is_one_sentence(dcac_run, tmp_path):
     torch.save({"model": weights}, tmp_path / "encoder.pth")
     run = Run(tmp_path / "encoder.pth", dcac_run.checkpoint.parent / "config.yaml")
     with pytest.raises(InputError, match="encoder.pth has no classifier"):
-        grad_cam.pictures(run)
+        grad_cam.sections(run)
 
 
 def test_a_missing_library_is_one_sentence(monkeypatch):

@@ -1,9 +1,10 @@
 import inspect
+import re
 import shutil
 
 import pytest
 
-from dcac_fastreid.analysis.kinds import MAKE, write_pictures
+from dcac_fastreid.analysis.kinds import MAKE, write_images
 from dcac_fastreid.analysis.options import KINDS
 from dcac_fastreid.errors import InputError
 
@@ -19,40 +20,52 @@ def test_the_options_of_a_kind_are_those_of_what_draws_it(name):
 
 def test_a_kind_of_one_run_refuses_two(trained, tmp_path):
     with pytest.raises(InputError, match="embedding shows one run, got 2 checkpoints; make a page for each"):
-        write_pictures("embedding", [trained["dcac"], trained["baseline"]], tmp_path / "page", "command")
+        write_images("embedding", [trained["dcac"], trained["baseline"]], tmp_path / "page", "command")
     assert not (tmp_path / "page").exists()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_that_no_library_takes_is_one_sentence(trained, tmp_path, seed):
     with pytest.raises(InputError, match=f"seed {seed} is asked for; expected 0 to 4294967295"):
-        write_pictures("embedding", [trained["dcac"]], tmp_path, "command", options={"seed": seed})
+        write_images("embedding", [trained["dcac"]], tmp_path, "command", options={"seed": seed})
 
 
 def test_options_reach_the_kind(trained, tmp_path):
     options = {"order": "best", "queries": 1, "k": 3}
-    page, absent = write_pictures(
+    page, absent = write_images(
         "ranked-lists", [trained["dcac"]], tmp_path, "command", dataset="DG_Market1501", options=options
     )
     assert absent == [] and {file.name for file in tmp_path.iterdir()} == {"index.html", "ranked-lists-best.png"}
     text = page.read_text()
-    assert "DCAC (dcac) on DG_Market1501: ranked-lists" in text and "its 3 nearest gallery images" in text
+    assert "<title>DCAC (dcac) on DG_Market1501: ranked-lists (synthetic data set)</title>" in text
+    assert "computer-drawn people" in text and "its 3 nearest gallery images" in text
+    assert text.index("Results on DG_Market1501") < text.index("<figure>")
 
 
-def test_runs_whose_folders_are_called_the_same_are_told_apart(trained, tmp_path):
+def test_what_is_not_synthetic_is_not_called_so(trained, tiny_world, tmp_path):
+    real = shutil.copytree(tiny_world, tmp_path / "real", ignore=shutil.ignore_patterns("drawn-world.json"))
+    opts = ["DATASETS.ROOT", str(real)]
+    page, _ = write_images("distances", [trained["baseline"]], tmp_path / "page", "command", opts=opts)
+    assert "<title>baseline (baseline) on DG_DukeMTMC: distances</title>" in page.read_text()
+    assert "synthetic" not in page.read_text()
+
+
+def test_runs_whose_folders_are_called_the_same_have_different_names(trained, tmp_path):
     again = shutil.copytree(trained["baseline"].parent, tmp_path / "again" / "baseline") / "model_final.pth"
-    page, _ = write_pictures("distances", [trained["baseline"], again], tmp_path / "page", "command")
+    page, _ = write_images("distances", [trained["baseline"], again], tmp_path / "page", "command")
     text = page.read_text()
-    assert f"baseline ({trained['baseline'].parent.parent.name}/baseline): TPR" in text
-    assert "baseline (again/baseline): TPR" in text
+    assert f"<td>baseline ({trained['baseline'].parent.parent.name}/baseline)</td>" in text
+    assert "<td>baseline (again/baseline)</td>" in text
 
 
 def test_all_leaves_out_what_a_baseline_has_not(trained, tmp_path):
     opts = ["DATASETS.TESTS", ("DG_MSMT17",)]
-    page, absent = write_pictures("all", [trained["baseline"]], tmp_path, "command", opts=opts)
+    page, absent = write_images("all", [trained["baseline"]], tmp_path, "command", opts=opts)
     assert "baseline (baseline) on DG_MSMT17" in page.read_text()
+    order = re.findall(r'<h2 id="(\w+-?\w+-?\w*)"', page.read_text())
+    assert order[:3] == ["ranked-lists-best", "ranked-lists-worst", "distances"] and order[-1].startswith("curves")
     kinds = {file.name.split("-")[0] for file in tmp_path.glob("*.png")}
     assert {kind.removesuffix(".png") for kind in kinds} == {
-        "curves", "ranked", "distances", "grad", "correlations", "embedding",
-    }  # fmt: skip
-    assert absent == [f"no pictures of the diffusion model: {trained['baseline']} has none"]
+        "ranked", "distances", "grad", "correlations", "embedding",
+    }, "no curve of losses that were measured once"  # fmt: skip
+    assert absent == [f"no images of the diffusion model: {trained['baseline']} has none"]

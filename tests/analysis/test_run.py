@@ -3,7 +3,7 @@ import shutil
 import pytest
 import torch
 
-from dcac_fastreid.analysis.run import Run, name_apart
+from dcac_fastreid.analysis.run import Run, give_distinct_names
 from dcac_fastreid.checkpoint.export import export_weights
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_tensor_file
@@ -24,8 +24,8 @@ def test_both_models_have_the_checkpoints_weights(dcac_run):
 def test_training_images_have_the_labels_of_the_training(dcac_run, tiny_data):
     images = dcac_run.training_images
     assert len(images) == 48
-    persons = sorted({image.person for image in images})
-    assert all(image.label == persons.index(image.person) for image in images)
+    people = sorted({image.person for image in images})
+    assert all(image.label == people.index(image.person) for image in images)
     assert dcac_run.batch(images[:3])["targets"].tolist() == [image.label for image in images[:3]]
 
 
@@ -52,7 +52,7 @@ def test_an_encoder_alone_has_no_classifier(trained, tmp_path):
     assert run.model.heads.weight.shape[0] == 0
 
 
-def test_runs_of_one_name_are_told_apart(trained, tmp_path):
+def test_runs_of_one_name_have_different_names(trained, tmp_path):
     copies = [tmp_path / file for file in ("a/ma/model.pth", "b/ma/model.pth", "b/ma/last.pth", "c/ma/model.pth")]
     for copy, name in zip(copies, ("dcac", "dcac", "dcac", "baseline"), strict=True):
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -60,9 +60,9 @@ def test_runs_of_one_name_are_told_apart(trained, tmp_path):
         shutil.copy(trained[name].parent / "config.yaml", copy.parent)
     a, b, last, baseline = map(Run, copies)
     assert {run.name for run in (a, b, last)} == {"DCAC (ma)"} and baseline.name == "baseline (ma)"
-    name_apart([a, b, baseline])
+    give_distinct_names([a, b, baseline])
     assert [run.name for run in (a, b, baseline)] == ["DCAC (a/ma)", "DCAC (b/ma)", "baseline (ma)"]
-    name_apart([b, last])
+    give_distinct_names([b, last])
     assert [run.name for run in (b, last)] == ["DCAC (model.pth)", "DCAC (last.pth)"]
 
 

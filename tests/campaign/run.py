@@ -43,7 +43,7 @@ SHOWN = 60  # bad ends that are told in full
 IMPORTED = (  # what the tools import late: once here, and not in every fork
     "dcac_fastreid.analysis.kinds",
     "dcac_fastreid.deploy.search.search",
-    "dcac_fastreid.deploy.search.sheet",
+    "dcac_fastreid.deploy.search.answer_section",
     "dcac_fastreid.deploy.export.export_model",
     "dcac_fastreid.experiments.reproduce",
     "dcac_fastreid.experiments.demo",

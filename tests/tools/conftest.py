@@ -17,7 +17,7 @@ def run_tool(monkeypatch, capsys):
         try:
             runpy.run_path(str(ROOT / "tools" / f"{name}.py"), run_name="__main__")
         except SystemExit as stopped:
-            status = stopped.code
+            status = stopped.code or 0
         written = capsys.readouterr()
         return status, written.out + written.err
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+import os
 from pathlib import Path
 
 from dcac_fastreid.data.readers.file_names import FileNaming, read_folder, read_list
@@ -118,3 +119,11 @@ class DG_CUHK03NP(NamedFilesDataset):
 
 class DG_CUHK03NPLabeled(DG_CUHK03NP):
     """CUHK03 in the new protocol, boxes drawn by hand: the same people as DG_CUHK03NP, so the same labels."""
+
+
+def in_synthetic_data(folder: str | Path) -> bool:
+    """Whether a folder is a synthetic data set, or lies in one."""
+    folder = Path(folder).absolute()
+    return any(
+        os.path.exists(parent / DRAWN_WORLD) for parent in (folder, *folder.parents)
+    )  # False where none may look

@@ -1,5 +1,4 @@
 import dataclasses
-import io
 import os
 import re
 import shutil
@@ -8,28 +7,15 @@ from pathlib import Path
 import faiss
 import pytest
 import torch
-from PIL import Image, ImageColor
+from PIL import Image
 
+from dcac_fastreid.deploy.search.answer_section import MOST, answer_section
 from dcac_fastreid.deploy.search.answers import Answer, Hit, describe_calibration
 from dcac_fastreid.deploy.search.calibration_file import read_calibration, write_calibration
 from dcac_fastreid.deploy.search.feature_folder import extract_folder
 from dcac_fastreid.deploy.search.index_file import read_index_file, write_index_file
 from dcac_fastreid.deploy.search.known_people import people_of_dataset
 from dcac_fastreid.deploy.search.search import Search, calibrate_index
-from dcac_fastreid.deploy.search.sheet import (
-    ABOVE,
-    BELOW,
-    CELL,
-    INK,
-    MOST,
-    NAME_LINES,
-    SMALL,
-    TEXT,
-    _font,
-    _name_lines,
-    _wrapped,
-    draw_answer,
-)
 from dcac_fastreid.errors import InputError
 
 RATE = 0.1  # what the pairs of six people can state
@@ -173,53 +159,39 @@ def test_what_is_told_of_a_calibration(calibrated):
     )
 
 
-def test_the_sheet_shows_every_photo(index, queries):
+def test_the_section_shows_every_photo(index, queries):
     answer = Search(index, device="cpu")([queries[0]], k=7)[0]
     folder = answer.hits[0].photo.parent
-    sheet = Image.open(io.BytesIO(draw_answer(answer, folder, "a verdict")))
-    many = Image.open(io.BytesIO(draw_answer(Answer(answer.photo, answer.hits * 9_000), folder, "a verdict")))
-    assert many.size == (16 + 6 * 144, 50 + MOST // 5 * 362), "as much as anyone looks at"
-    assert sheet.format == "PNG" and sheet.size == (16 + 6 * 144, 50 + 2 * 362)
-    one = Image.open(io.BytesIO(draw_answer(Answer(answer.photo, answer.hits[:1]), folder, 15 * "words ")))
-    assert one.size == (16 + 2 * 144, 50 + 2 * 18 + 362), "the verdict takes three lines"
+    section = answer_section(3, answer, folder, "a verdict")
+    (strip,) = section.strips
+    assert section.name == "search-3" and strip.heading == "a verdict." and section.png.startswith(b"\x89PNG")
+    assert [tile.name for tile in strip.tiles] == [queries[0].name, *answer.names(folder)]
+    many = answer_section(1, Answer(answer.photo, answer.hits * 30), folder, "a verdict")
+    assert len(many.strips[0].tiles) == 1 + MOST and f"the first {MOST} of 210 photos" in many.strips[0].heading
 
 
-def test_the_sheet_shows_what_is_above_the_threshold(index, queries):
+def test_the_section_shows_what_is_above_the_threshold(index, queries):
     photo = Search(index, device="cpu").gallery.photos[0]
-    hits = [Hit(photo, 0.9, 0.5, above) for above in (True, False)]
-    sheet = Image.open(io.BytesIO(draw_answer(Answer(queries[0], hits), photo.parent, "a verdict")))
-    frames = [sheet.getpixel((16 + 144 * column - 2, 50 + 100)) for column in range(3)]
-    assert frames == [ImageColor.getrgb(colour) for colour in (INK, ABOVE, BELOW)]
-
-
-def test_what_lies_below_a_photo_fits():
-    assert _name_lines("0101_c4_f004.jpg") == ["0101_c4_f004.jpg"]
-    assert "".join(_name_lines("0101/c4_f00453621234.jpg")) == "0101/c4_f00453621234.jpg"
-    short = _name_lines("person 12/camera_2/of the day/frame_000123456.jpg")
-    assert re.fullmatch(r"person \S+.*\.\.\..*\d+56\.jpg", "".join(short)) and len(short) == NAME_LINES
-    assert all(_font(SMALL).getlength(line) <= CELL[0] for line in short)
-    assert len("".join(_name_lines(4000 * "i/"))) < 100, "in no time"
-    for line in ("similarity -0.888", "same person >99 %", "88. above threshold"):
-        assert _font(TEXT).getlength(line) <= CELL[0] + 8
-    for line in _wrapped(20 * "several words ", 300):
-        assert 200 < _font(TEXT).getlength(line) <= 300 or line.endswith("words")
-
-
-def test_every_letter_has_a_shape_of_its_own():
-    """A font without a letter draws the same box for each."""
-    shapes = {_font(SMALL).getmask(letter).getbbox() and bytes(_font(SMALL).getmask(letter)) for letter in "äöüßéżЖλ"}
-    assert len(shapes) == 8
+    hits = [Hit(photo, 0.9, 0.5, above) for above in (True, False)] + [Hit(photo, 0.9)]
+    (strip,) = answer_section(1, Answer(queries[0], hits), photo.parent, "a verdict").strips
+    assert [tile.tone for tile in strip.tiles] == ["query", "above", "below", "below"]
+    assert [tile.lines for tile in strip.tiles] == [
+        ["query"],
+        ["1. above threshold", "similarity 0.900", "same person 50 %"],
+        ["2. below threshold", "similarity 0.900", "same person 50 %"],
+        ["3.", "similarity 0.900"],
+    ]
 
 
 def test_a_file_name_need_be_no_text(index, extract, tmp_path):
-    """Of an archive from another system, say: the table can be printed, the page written and the sheet drawn."""
+    """Of an archive from another system, say: the table can be printed, the page written and its section made."""
     photo = os.fsencode(tmp_path / "photos") + b"/caf\xe9\n.jpg"
     (tmp_path / "photos").mkdir()
     shutil.copy(Search(index, device="cpu").gallery.photos[0], photo)
     extract_folder(extract, tmp_path / "photos", tmp_path / "index")
     (answer,) = Search(tmp_path / "index", device="cpu")([os.fsdecode(photo)])
     assert answer.names(tmp_path / "photos") == ["caf\\xe9\\n.jpg"]
-    assert answer.table(tmp_path / "photos").encode() and draw_answer(answer, tmp_path / "photos", "a verdict")
+    assert answer.table(tmp_path / "photos").encode() and answer_section(1, answer, tmp_path / "photos", "a verdict")
 
 
 def test_what_the_index_no_longer_fits_is_told(index, extract, queries, tmp_path):

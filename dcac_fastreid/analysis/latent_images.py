@@ -1,4 +1,4 @@
-"""From training images to the latents of a run's diffusion model and back. B pictures, (c, h, w) latent; H x W pixels."""
+"""From training images to the latents of a run's diffusion model and back. B images, (c, h, w) latent; H x W pixels."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from dcac_fastreid.analysis.run import Run, TrainingImage
 from dcac_fastreid.diffusion.latents import read_view
 
-BATCH = 64  # pictures that the image encoder takes at a time
+BATCH = 64  # images that the image encoder takes at a time
 
 
 @torch.no_grad()
@@ -24,7 +24,7 @@ def latents_of(run: Run, images: Sequence[TrainingImage]) -> Tensor:
 
 @torch.no_grad()
 def decoded(run: Run, latents: Tensor) -> np.ndarray:
-    """Pictures (B, H, W, 3) uint8 of latents; stretched from the diffusion model's view to the sides of the Re-ID input."""
+    """Images (B, H, W, 3) uint8 of latents; stretched from the diffusion model's view to the sides of the Re-ID input."""
     vae = run.image_encoder.vae
     views = torch.cat([vae.decode(batch / vae.config.scaling_factor).sample for batch in latents.split(BATCH)])
     upright = F.interpolate(views.float().clamp(-1, 1), tuple(run.cfg.INPUT.SIZE_TEST), mode="bicubic")

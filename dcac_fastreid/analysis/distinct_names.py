@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def told_apart(paths: Sequence[Path]) -> list[str]:
+def distinct_names(paths: Sequence[Path]) -> list[str]:
     """The last part of each path, and as many of its parents as tell it from the others; the same path has the same name."""
     parts = [path.absolute().parts for path in paths]
     return ["/".join(own[-_length(own, parts) :]) for own in parts]
