@@ -118,7 +118,7 @@ def query(args: argparse.Namespace) -> None:
     check_outside(args.output, "the images shall go to", args.index, read_feature_folder(args.index).images)
     photos, left_out = photos_of(args.photos, skip_unreadable=args.skip_unreadable)
     search = Search(args.index, prior=args.prior, **_encoder(args))
-    notes, folder = search.notes(), search.gallery.pictures
+    notes, folder = search.notes(), search.gallery.images
     sections = []
     for number, answer in enumerate(search(photos, args.top), start=1):
         verdict = answer.verdict(search.calibration)

@@ -15,7 +15,7 @@ def test_a_sample_has_whole_identities_of_every_domain(tiny_data):
     sample = embedding.take_sample(NAMES, str(tiny_data), images=20, seed=0)
     assert len(sample.paths) == len(set(sample.paths)) < 40
     for domain, name in enumerate(NAMES):
-        dataset = read_dataset(name, str(tiny_world))
+        dataset = read_dataset(name, str(tiny_data))
         chosen = set(sample.people[sample.domains == domain])
         assert chosen and chosen <= {person for _, person, _ in dataset.query}
         expected = {path for path, person, _ in (*dataset.query, *dataset.gallery) if person in chosen}

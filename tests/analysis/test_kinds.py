@@ -42,8 +42,8 @@ def test_options_reach_the_kind(trained, tmp_path):
     assert text.index("Results on DG_Market1501") < text.index("<figure>")
 
 
-def test_what_is_not_synthetic_is_not_called_so(trained, tiny_world, tmp_path):
-    real = shutil.copytree(tiny_world, tmp_path / "real", ignore=shutil.ignore_patterns("drawn-world.json"))
+def test_what_is_not_synthetic_is_not_called_so(trained, tiny_data, tmp_path):
+    real = shutil.copytree(tiny_data, tmp_path / "real", ignore=shutil.ignore_patterns("drawn-world.json"))
     opts = ["DATASETS.ROOT", str(real)]
     page, _ = write_images("distances", [trained["baseline"]], tmp_path / "page", "command", opts=opts)
     assert "<title>baseline (baseline) on DG_DukeMTMC: distances</title>" in page.read_text()

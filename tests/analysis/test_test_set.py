@@ -62,11 +62,11 @@ def test_distances_are_those_that_the_scores_rank_by(trained, opts):
 
 
 @pytest.fixture
-def own_photos(trained, tiny_world, tmp_path):
+def own_photos(trained, tiny_data, tmp_path):
     """own_photos(pattern, people): a run tested on one's own photos, called by camera and number."""
 
     def own_photos(pattern, people=4):
-        for number, path in enumerate(sorted((tiny_world / "DukeMTMC-reID" / "bounding_box_train").iterdir())):
+        for number, path in enumerate(sorted((tiny_data / "DukeMTMC-reID" / "bounding_box_train").iterdir())):
             person, camera, _ = path.name.split("_")
             copy = tmp_path / "photos" / "test" / person / pattern.format(camera=camera, number=number)
             if copy.parent.exists() or len(list(tmp_path.glob("photos/test/*"))) < people:

@@ -38,9 +38,9 @@ def browser(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def search_page(tiny_world, tmp_path_factory) -> Path:
+def search_page(tiny_data, tmp_path_factory) -> Path:
     """Two answers, one calibrated, one with a long name and more photos than a line holds."""
-    photos = sorted((tiny_world / "Market-1501-v15.09.15" / "bounding_box_test").iterdir())
+    photos = sorted((tiny_data / "Market-1501-v15.09.15" / "bounding_box_test").iterdir())
     folder = tmp_path_factory.mktemp("search")
     long = folder / "gallery" / "entrance" / LONG
     long.parent.mkdir(parents=True)
@@ -59,12 +59,12 @@ def search_page(tiny_world, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def runs(configs, tiny_world, tmp_path_factory) -> dict[str, Path]:
+def runs(configs, tiny_data, tmp_path_factory) -> dict[str, Path]:
     """Checkpoints of DCAC and of the baseline before the first step of a training, with metrics as of a long one."""
     output, checkpoints = tmp_path_factory.mktemp("runs"), {}
     for name, file in (("dcac", "ma_ms.yml"), ("baseline", "baseline/ma_ms.yml")):
         folder = output / f"{name}_of_a_long_name_with_everything_in_it" / "seed_0"
-        opts = ["MODEL.DEVICE", "cpu", "DATASETS.ROOT", str(tiny_world), "SOLVER.IMS_PER_BATCH", 16]
+        opts = ["MODEL.DEVICE", "cpu", "DATASETS.ROOT", str(tiny_data), "SOLVER.IMS_PER_BATCH", 16]
         cfg = load_config(str(configs / "synthetic" / file), [*opts, "MODEL.HEADS.NUM_CLASSES", 8])
         folder.mkdir(parents=True)
         (folder / "config.yaml").write_text(cfg.dump())

@@ -1,8 +1,8 @@
 """The data sets of the domain generalisation protocols, in the folders that people have."""
 
 import logging
-from collections.abc import Sequence
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from dcac_fastreid.data.readers.file_names import FileNaming, read_folder, read_list
@@ -125,5 +125,5 @@ def in_synthetic_data(folder: str | Path) -> bool:
     """Whether a folder is a synthetic data set, or lies in one."""
     folder = Path(folder).absolute()
     return any(
-        os.path.exists(parent / DRAWN_WORLD) for parent in (folder, *folder.parents)
+        os.path.exists(parent / SYNTHETIC_MARK) for parent in (folder, *folder.parents)
     )  # False where none may look
