@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 2
 # A part of the slow tests; ends after 45 minutes, so that each can be run by itself where time is short.
 SLOW := OMP_NUM_THREADS=1 timeout 45m $(VENV)/python -m pytest -n 2 --dist worksteal --durations 10 -m slow
 
-.PHONY: setup demo test test-slow slow-campaign slow-kills slow-configs slow-others rehearse lint world-sheet
+.PHONY: setup demo test test-slow slow-campaign slow-kills slow-configs slow-docs slow-others dry-run lint docs readme-image synthetic-sheet
 
 setup: .venv/installed
 
@@ -23,7 +23,7 @@ demo: setup
 test: setup
 	OMP_NUM_THREADS=1 $(VENV)/python -m pytest -n 2 --dist worksteal --durations 10 -m "not slow"
 
-test-slow: slow-campaign slow-kills slow-configs slow-others rehearse
+test-slow: slow-campaign slow-kills slow-configs slow-docs slow-others dry-run
 
 slow-campaign: setup
 	$(SLOW) tests/campaign
@@ -34,15 +34,29 @@ slow-kills: setup
 slow-configs: setup
 	$(SLOW) tests/configs
 
-slow-others: setup
-	$(SLOW) tests --ignore tests/campaign --ignore tests/engine/test_kills.py --ignore tests/configs
+# One process: its pages share one run of the demo.
+slow-docs: setup
+	$(SLOW) -n 0 tests/test_docs_run.py
 
-rehearse: setup
+slow-others: setup
+	$(SLOW) tests --ignore tests/campaign --ignore tests/engine/test_kills.py --ignore tests/configs --ignore tests/test_docs_run.py
+
+dry-run: setup
 	$(VENV)/python tools/rehearse.py
 
 lint: setup
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 
-world-sheet: setup
+docs: setup
+	$(VENV)/mkdocs build --strict
+
+# The image at the top of README.md: in a test set of people whom the encoder was not trained on, the query with the best answer.
+readme-image: setup
+	$(VENV)/dcac-fastreid train --config-file DCAC/synthetic/recommended/ma_ms.yml OUTPUT_DIR logs/readme-image
+	$(VENV)/dcac-fastreid visualize ranked-lists --checkpoint logs/readme-image/model_final.pth --dataset DG_DukeMTMC \
+		--order best --queries 1 --output logs/readme-image/page
+	$(VENV)/python -c "import PIL.Image as I; I.open('logs/readme-image/page/ranked-lists.png').convert('RGB').save('docs/readme.jpg', quality=88)"
+
+synthetic-sheet: setup
 	$(VENV)/python tools/world_sheet.py --output docs/world.jpg
