@@ -36,10 +36,10 @@ slow-configs: setup
 
 # One process: its pages share one run of the demo.
 slow-docs: setup
-	$(SLOW) -n 0 tests/test_docs_run.py
+	$(SLOW) -n 0 tests/test_docs.py
 
 slow-others: setup
-	$(SLOW) tests --ignore tests/campaign --ignore tests/engine/test_kills.py --ignore tests/configs --ignore tests/test_docs_run.py
+	$(SLOW) tests --ignore tests/campaign --ignore tests/engine/test_kills.py --ignore tests/configs --ignore tests/test_docs.py
 
 dry-run: setup
 	$(VENV)/python tools/rehearse.py

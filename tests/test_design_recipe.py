@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 def test_a_conditioner_of_15_lines_trains(tiny_world, tmp_path):
     recipe = (ROOT / "docs" / "design.md").read_text().partition("## To add a conditioner")[2].partition("\n## ")[0]
-    file, line = re.findall(r"```python\n(.*?)```", recipe, re.DOTALL)
+    file, line = re.findall(r"```(?:python|text)\n(.*?)```", recipe, re.DOTALL)
     assert len([written for written in file.splitlines() if written.strip()]) <= 15
     package = _linked_copy(ROOT / "dcac_fastreid", tmp_path / "dcac_fastreid")
     (package / "conditioners" / "residual.py").write_text(file)
