@@ -54,6 +54,10 @@ def blocks(page: Path) -> list[Block]:
     return [Block(language, text, output) for language, text, output in found if language != "text"]
 
 
+def runs(page: Path) -> bool:
+    return any(not block.needs for block in blocks(page))
+
+
 def of_pages(pages):
     return pytest.mark.parametrize("page", pages, ids=[page.relative_to(ROOT).as_posix() for page in pages])
 
@@ -127,7 +131,7 @@ def demo(place) -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-@of_pages([page for page in RUN if page.relative_to(ROOT).as_posix() not in FAST and blocks(page)])
+@of_pages([page for page in RUN if page.relative_to(ROOT).as_posix() not in FAST and runs(page)])
 def test_pages_run(page, place, demo):
     _run_page(page, place, demo)
 
