@@ -1,6 +1,14 @@
-"""What README.md and docs/ name is there: files that they link, tools and configs of their commands, options of these."""
+"""What README.md and docs/ say is there, and every block on them runs as it stands.
 
+A block whose first line is "# needs ..." is not run; a `text` block right below another one is its output, "..." anything.
+"""
+
+import os
 import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -9,49 +17,179 @@ from dcac_fastreid.analysis.options import KINDS
 from dcac_fastreid.commands.main import COMMANDS
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "benchmarks" / "README.md"]
+RUN = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [*RUN, ROOT / "benchmarks" / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+FAST = {"docs/install.md"}  # of RUN; the others train
+NEEDS = {
+    "8 GB of memory",
+    "a checkout of fast-reid",
+    "a clone",
+    "hours",
+    "real data",
+    "real weights",
+    "the package index",
+}
+DEMO = "dcac-fastreid demo"
 COMMAND = re.compile(
-    r"(?:^ {4}|`)(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?python (tools/\w+\.py)((?:[^\n`\\]|\\\n)*)", re.MULTILINE
+    r"(?:^|[\s`(])(dcac-fastreid|python tools/\w+\.py)((?: +(?:\\\n)?(?:[^\s`\\]|\\(?!\n))+)*)", re.MULTILINE
 )
-GIVEN = {"--help", "--config-file", "--resume", "--eval-only"}  # by argparse, and to tools/train_net.py by fast-reid
+GIVEN = {"--help", "--version", "--config-file", "--resume", "--eval-only"}
 
 
-def commands(page: Path) -> list[tuple[str, str]]:
-    """(tool, arguments) of the commands on a page."""
-    return [(tool, arguments.replace("\\\n", " ")) for tool, arguments in COMMAND.findall(page.read_text())]
+@dataclass(frozen=True)
+class Block:
+    language: str
+    text: str
+    output: str  # what stands right below it; "" for nothing
+
+    @property
+    def needs(self) -> str:
+        return self.text[8:].partition("\n")[0] if self.text.startswith("# needs ") else ""
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def blocks(page: Path) -> list[Block]:
+    """The shell and Python blocks of a page."""
+    fence = r"^```(\w*)\n(.*?)^```$(?:\n```text\n(.*?)^```$)?"
+    found = re.findall(fence, page.read_text(), re.MULTILINE | re.DOTALL)
+    return [Block(language, text, output) for language, text, output in found if language != "text"]
+
+
+def runs(page: Path) -> bool:
+    return any(not block.needs for block in blocks(page))
+
+
+def of_pages(pages):
+    return pytest.mark.parametrize("page", pages, ids=[page.relative_to(ROOT).as_posix() for page in pages])
+
+
+@of_pages(PAGES)
 def test_linked_files_are_there(page):
     links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", page.read_text()) if "://" not in link]
     assert [link for link in links if link and not (page.parent / link).exists()] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_commands_name_tools_configs_and_options_that_exist(page):
-    for tool, arguments in commands(page):
-        source = _source(tool)
-        configs = [word for word in arguments.split() if word.startswith("configs/")]
-        assert [config for config in configs if not (ROOT / config).exists()] == [], tool
-        options = {word for word in arguments.split() if word.startswith("--")} - GIVEN
-        if tool == "tools/visualize.py":
+@of_pages(PAGES)
+def test_every_block_can_be_run_or_says_what_it_needs(page):
+    assert {block.language for block in blocks(page)} <= {"shell", "python"}
+    assert {block.needs for block in blocks(page)} <= {"", *NEEDS}
+    outside = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    assert re.findall(r"^ {4}(?:\.venv|dcac-fastreid|python|make|pip) .*", outside, re.MULTILINE) == [], "no fence"
+    targets = {
+        target
+        for block in blocks(page)
+        for line in re.findall(r"^make (.*)", block.text, re.M)
+        for target in line.split()
+    }
+    assert {target for target in targets if f"\n{target}:" not in (ROOT / "Makefile").read_text()} == set()
+
+
+@of_pages(PAGES)
+def test_commands_name_commands_configs_and_options_that_exist(page):
+    for command, arguments in COMMAND.findall(page.read_text()):
+        first, *words = [command.split("/")[-1], *arguments.replace("\\\n", " ").split()]
+        configs = [word for word in words if word.endswith(".yml") and word.startswith(("DCAC/", "configs/"))]
+        assert [config for config in configs if not (ROOT / "configs" / config.removeprefix("configs/")).exists()] == []
+        name = first if first.endswith(".py") else next(iter(words), "")
+        if name.isupper() or name.endswith(".py") and first == "dcac-fastreid":
+            continue  # COMMAND, SCRIPT.py
+        options = {word for word in words if word.startswith("--")} - GIVEN
+        if name == "visualize":
             options = {option for option in options if option[2:] not in _options_of_kinds()}
-        assert {option for option in options if f'"{option}"' not in source} == set(), tool
+        assert {option for option in options if f'"{option}"' not in _source(name)} == set(), (command, arguments)
 
 
-def test_every_tool_is_named_on_a_page_or_is_run_by_make():
+def test_every_tool_and_command_is_named_on_a_page_or_run_by_make():
     text = "".join(page.read_text() for page in [*PAGES, ROOT / "Makefile"])
-    assert [path.name for path in (ROOT / "tools").glob("*.py") if f"tools/{path.name}" not in text] == []
+    assert [name for name in COMMANDS if f"dcac-fastreid {name}" not in text] == []
+    commands = [path for path in (ROOT / "tools").glob("*.py") if "run_tool(" not in path.read_text()]
+    assert [path.name for path in commands if f"tools/{path.name}" not in text] == []
 
 
-def _source(tool: str) -> str:
-    """Of the tool, and of the command that it is."""
-    source = (ROOT / tool).read_text()
-    command = re.search(r'run_tool\("(.+)"\)', source)
-    if not command:
-        return source
+def test_the_readme_is_short():
+    text = (ROOT / "README.md").read_text()
+    assert len(text.split()) <= 1500 and len(text.splitlines()) <= 200
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A user's folder: the pages run in it, one after the other."""
+    return tmp_path_factory.mktemp("user")
+
+
+@of_pages([page for page in RUN if page.relative_to(ROOT).as_posix() in FAST])
+def test_fast_pages_run(page, place):
+    _run_page(page, place)
+
+
+@pytest.fixture(scope="module")
+def demo(place) -> str:
+    """What the demo prints; its runs are in the place then, with photos of the user's own."""
+    printed = _run("shell", DEMO, place)
+    _lay_out_photos(place / ".cache" / "dcac_fastreid" / "world-v6-seed0-default", place)
+    return printed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@of_pages([page for page in RUN if page.relative_to(ROOT).as_posix() not in FAST and runs(page)])
+def test_pages_run(page, place, demo):
+    _run_page(page, place, demo)
+
+
+def _run_page(page: Path, place: Path, demo: str = "") -> None:
+    """Runs a page's blocks; the Python blocks of a page are one program."""
+    program = ""
+    for block in blocks(page):
+        if block.needs:
+            continue
+        text = block.text
+        if block.language == "python":
+            text = f"import contextlib\nwith contextlib.redirect_stdout(None):\n    exec({program!r})\nexec({text!r})"
+            program += block.text
+        printed = demo if text.strip() == DEMO else _run(block.language, text, place)
+        if block.output:
+            pattern = re.escape(block.output.strip()).replace(re.escape("..."), ".*")
+            assert re.fullmatch(pattern, printed.strip(), re.DOTALL), f"{block.text}\nprinted\n{printed}"
+
+
+def _run(language: str, text: str, place: Path) -> str:
+    """What it printed; fails where its status is not 0."""
+    given = {name: value for name, value in os.environ.items() if not name.startswith(("DCAC_", "FASTREID_"))}
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**given, "PATH": path, "PYTHONPATH": str(ROOT), "HOME": str(place)}
+    command = ["bash", "-euo", "pipefail", "-c", text] if language == "shell" else [sys.executable, "-c", text]
+    run = subprocess.run(
+        command, cwd=place, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert run.returncode == 0, f"{text}\nstatus {run.returncode}\n{run.stdout[-3000:]}"
+    return run.stdout
+
+
+def _lay_out_photos(world: Path, place: Path) -> None:
+    """Synthetic images under the names that the pages give to the user's own photos."""
+    query, *others = sorted((world / "DukeMTMC-reID" / "query").glob("*.jpg"))
+    for name, photo in {"someone.jpg": query, "a.jpg": others[0], "b.jpg": others[-1]}.items():
+        shutil.copy(photo, place / name)
+    shutil.copytree(world / "DukeMTMC-reID" / "bounding_box_test", place / "photos")
+    for folder, part in {"known_people": "query", "photos_by_person": "bounding_box_train"}.items():
+        for photo in (world / "Market-1501-v15.09.15" / part).glob("*.jpg"):
+            person, camera, number = photo.stem.split("_", 2)
+            to = place / folder / person / f"cam{camera[1]}_{number}.jpg"
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(photo, to)
+
+
+def _source(command: str) -> str:
+    """Of a command, or of a tool and the command that it is."""
+    if command.endswith(".py"):
+        source = (ROOT / "tools" / command).read_text()
+        named = re.search(r'run_tool\("(.+)"\)', source)
+        return _source(named[1]) if named else source
+    if command in ("", "run") or command.startswith("--"):
+        return ""
+    assert command in COMMANDS
     folder = ROOT / "dcac_fastreid" / "commands"
-    return "".join((folder / f"{name}.py").read_text() for name in (COMMANDS[command[1]][0], "options", "train"))
+    return "".join((folder / f"{name}.py").read_text() for name in (COMMANDS[command][0], "options", "train"))
 
 
 def _options_of_kinds() -> set[str]:
