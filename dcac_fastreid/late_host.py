@@ -68,7 +68,7 @@ def load_host() -> None:
         import_module(f"{PACKAGE}.compat").apply()
         import_module(f"{PACKAGE}.plugin")
     except BaseException:
-        watch_for_host()
+        sys.meta_path.insert(0, _watch)
         raise
 
 
@@ -76,7 +76,7 @@ def watch_for_host() -> None:
     """From now on; where fast-reid is there already, at once."""
     if _watch not in sys.meta_path:
         sys.meta_path.insert(0, _watch)
-    if HOST in sys.modules and PACKAGE + ".plugin" not in sys.modules:
+    if sys.modules.get(HOST) and PACKAGE + ".plugin" not in sys.modules:
         load_host()
 
 

@@ -46,6 +46,20 @@ for words, status in {QUICK!r}.items():
     assert finished.returncode == 0, finished.stderr
 
 
+def test_check_data_imports_neither_pytorch_nor_fast_reid(tiny_data):
+    code = f"""
+import sys
+from dcac_fastreid.commands.main import main
+try:
+    main(["check-data", {str(tiny_data)!r}])
+except SystemExit as stopped:
+    assert stopped.code == 0
+assert "PIL" in sys.modules and not {{"torch", "torchvision", "fastreid"}} & set(sys.modules)
+"""
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert finished.returncode == 0 and "Training can start." in finished.stdout, finished.stderr
+
+
 def test_the_package_as_a_program_and_its_version():
     said = subprocess.run([sys.executable, "-m", "dcac_fastreid", "--version"], capture_output=True, text=True)
     assert said.stdout.startswith("dcac_fastreid 0.") and said.returncode == 0

@@ -61,7 +61,7 @@ def test_fast_face_needs_container_abcs(monkeypatch):
 
 
 def test_missing_host_is_one_sentence_with_the_command():
-    program = "import sys; sys.modules['fastreid'] = None; import dcac_fastreid"
+    program = "import sys; sys.modules['fastreid'] = None; import dcac_fastreid; dcac_fastreid.load_config"
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.returncode == 1
