@@ -21,29 +21,44 @@ HEAVY = ("data.loading",)  # what of it does
 
 
 class _Watch(MetaPathFinder):
-    """Sees the first import of fast-reid, or of what needs it."""
+    """Sees the first import of fast-reid, or of what needs it; finds what the other finders find."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None):
-        """Where this import needs the host: the module that is there by the end. Else None, as a finder that knows nothing."""
         package, _, inner = name.partition(".")
-        if name != HOST and (package != PACKAGE or is_light(inner)):
+        if name != HOST and (package != PACKAGE or not inner or is_light(inner)):
             return None
+        for finder in sys.meta_path:
+            if finder is not self and (spec := finder.find_spec(name, path, target)):
+                spec.loader = spec.loader and _WithHost(spec.loader)
+                return spec
+        return None
+
+
+class _WithHost(Loader):
+    """Of fast-reid, or of a module that needs it: brings fast-reid first, and the module itself where that did not bring it.
+
+    Not in find_spec: Python's lock of all imports is held there, so that an import in another thread would wait for ever.
+    """
+
+    def __init__(self, loader: Loader):
+        self._loader, self._there = loader, None
+
+    def __getattr__(self, name: str):
+        return getattr(self._loader, name)  # get_code and others, of whom the import itself asks nothing
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         load_host()
-        module = sys.modules.pop(name, None)  # one that is found there is executed a second time
-        return ModuleSpec(name, _AlreadyThere(module)) if module else None
-
-
-class _AlreadyThere(Loader):
-    """Of a module that was imported while it was looked for: puts it back as it is."""
-
-    def __init__(self, module: ModuleType):
-        self._module, self._spec = module, module.__spec__
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType:
-        return self._module
+        module = sys.modules.get(spec.name)
+        if module:
+            self._there = module.__spec__
+        return module or self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
-        module.__spec__ = self._spec
+        if self._there:
+            module.__spec__ = self._there
+            return
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
 
 
 def is_light(module: str) -> bool:
@@ -74,9 +89,11 @@ def load_host() -> None:
 
 def watch_for_host() -> None:
     """From now on; where fast-reid is there already, at once."""
+    if f"{PACKAGE}.plugin" in sys.modules:
+        return
     if _watch not in sys.meta_path:
         sys.meta_path.insert(0, _watch)
-    if sys.modules.get(HOST) and PACKAGE + ".plugin" not in sys.modules:
+    if sys.modules.get(HOST):
         load_host()
 
 

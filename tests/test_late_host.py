@@ -50,6 +50,33 @@ def test_every_module_is_executed_once():
 def test_without_fast_reid_the_sentence_comes_each_time_it_is_needed():
     missing = (
         "import sys\nsys.path[:] = [p for p in sys.path if 'site-packages' not in p]\nimport dcac_fastreid\n"
-        "for _ in range(2):\n    try:\n        import fastreid\n    except ImportError as error:\n        print(error)\n"
+        "for _ in range(2):\n    try:\n        from dcac_fastreid import load_config\n    except ImportError as error:\n        print(error)\n"
     )
     assert run(missing).splitlines() == 2 * ["fast-reid is not installed: run `pip install --no-deps fastreid==1.4.0`."]
+
+
+def test_an_import_in_another_thread_does_not_wait_for_ever():
+    code = """
+import threading, time, dcac_fastreid
+other = threading.Thread(target=lambda: __import__("torch"), daemon=True)
+other.start()
+time.sleep(0.2)
+import fastreid
+other.join(60)
+print(other.is_alive())
+"""
+    assert run(code) == "False"
+
+
+def test_looking_for_fast_reid_imports_nothing_and_breaks_nothing():
+    code = "import sys, importlib.util, dcac_fastreid; spec = importlib.util.find_spec('fastreid');"
+    code += "print(spec.origin.endswith('__init__.py'), 'fastreid' in sys.modules); import fastreid.engine;"
+    code += "print(fastreid.engine.__name__, fastreid.__spec__.loader.__class__.__name__)"
+    assert run(code).split() == ["True", "False", "fastreid.engine", "SourceFileLoader"]
+
+
+@pytest.mark.parametrize("before", ["", "import fastreid;"])
+def test_the_package_can_be_imported_anew(before):
+    code = f"import sys, importlib, dcac_fastreid; {before} importlib.reload(dcac_fastreid); import fastreid;"
+    code += "print(dcac_fastreid.DCACTrainer.__name__, [f for f in sys.meta_path if 'late_host' in type(f).__module__])"
+    assert run(code) == "DCACTrainer []"
