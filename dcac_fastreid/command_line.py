@@ -87,7 +87,8 @@ def _is_command() -> bool:
     package = Path(os.path.realpath(__file__)).parent
     if sys.argv[:1] == ["-m"]:  # while the package is imported
         return package.name in sys.orig_argv
-    return Path(os.path.realpath(sys.argv[0] if sys.argv else "")).parent in (package, package.parent / "tools")
+    program = Path(os.path.realpath(sys.argv[0] if sys.argv else ""))
+    return program.name == "dcac-fastreid" or program.parent in (package, package.parent / "tools")
 
 
 def _leave_to_the_parent() -> None:

@@ -25,6 +25,7 @@ from dcac_fastreid.errors import DivergenceError, InputError, Terminated
 from fastreid.engine.train_loop import HookBase
 
 ROOT = Path(__file__).parent.parent
+COMMAND = str(Path(sys.executable).parent / "dcac-fastreid")
 
 
 @pytest.fixture
@@ -206,7 +207,13 @@ def is_caught(process: subprocess.Popen, number: int) -> bool:
 @pytest.mark.parametrize(
     "words, number, by, status",
     [
-        (["tools/model_stats.py"], signal.SIGINT, "Ctrl-C", 130),
+        (
+            ["tools/model_stats.py", "--config-file", "DCAC/ma_ms.yml", "--num-classes", "751"],
+            signal.SIGINT,
+            "Ctrl-C",
+            130,
+        ),
+        ([COMMAND, "train", "--config-file", "DCAC/ma_ms.yml"], signal.SIGTERM, "SIGTERM", 143),
         (["tools/dry_run.py"], signal.SIGTERM, "SIGTERM", 143),
         (["-m", "dcac_fastreid", "tools/x.py"], signal.SIGINT, "Ctrl-C", 130),
     ],
@@ -226,6 +233,7 @@ def test_a_signal_during_the_imports(words, number, by, status):
         (["tools/train_net.py"], True),
         (["-m"], True),
         ([str(ROOT / "dcac_fastreid" / "__main__.py")], True),
+        (["/usr/local/bin/dcac-fastreid"], True),
         (["other/train_net.py"], False),
         (["-c"], False),
         ([""], False),

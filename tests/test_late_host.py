@@ -48,10 +48,16 @@ def test_every_module_is_executed_once():
 
 
 def test_without_fast_reid_the_sentence_comes_each_time_it_is_needed():
-    missing = (
-        "import sys\nsys.path[:] = [p for p in sys.path if 'site-packages' not in p]\nimport dcac_fastreid\n"
-        "for _ in range(2):\n    try:\n        from dcac_fastreid import load_config\n    except ImportError as error:\n        print(error)\n"
-    )
+    missing = """
+import sys
+sys.path[:] = [p for p in sys.path if "site-packages" not in p]
+import dcac_fastreid
+for _ in range(2):
+    try:
+        from dcac_fastreid import load_config
+    except ImportError as error:
+        print(error)
+"""
     assert run(missing).splitlines() == 2 * ["fast-reid is not installed: run `pip install --no-deps fastreid==1.4.0`."]
 
 

@@ -5,8 +5,10 @@ import os
 from pathlib import Path
 
 from dcac_fastreid.arguments import as_path, whole_number
+from dcac_fastreid.commands.options import check_file
 from dcac_fastreid.commands.train import CONFIG
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.output_files import check_output_file
 
 DESCRIPTION = (
     "Makes a checkpoint, to test or to train on from, of one that DCAC's authors or CLIP-ReID released; reads no data."
@@ -43,13 +45,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    from dcac_fastreid.checkpoint import encoder_config, released
-    from dcac_fastreid.engine import load_config
-    from dcac_fastreid.output_files import check_output_file
-
     if os.path.realpath(as_path(args.input, "--input")) == os.path.realpath(as_path(args.output, "--output")):
         raise InputError(f"--output is the --input, {args.input}; name another file")
+    check_file(args.input, "--input")
     check_output_file(args.output, "--output")
+    from dcac_fastreid.checkpoint import encoder_config, released
+    from dcac_fastreid.engine import load_config
+
     cfg = load_config(args.config_file, ["MODEL.DEVICE", "cpu"]) if args.config_file else None
     conversion = released.convert(
         args.input, image_size=tuple(args.image_size), format=args.format, training_side=args.training_side

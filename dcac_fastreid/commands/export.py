@@ -3,7 +3,7 @@
 import argparse
 
 from dcac_fastreid.arguments import whole_number
-from dcac_fastreid.commands.options import ENCODER, add_licenses
+from dcac_fastreid.commands.options import ENCODER, add_licenses, check_encoder
 
 DESCRIPTION = (
     "Writes a checkpoint's encoder and BNNeck as files that run without this package, each checked against PyTorch on the spot.\n"
@@ -61,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    check_encoder(args.checkpoint)
     from dcac_fastreid.deploy.export.export_model import export_model
 
     exported = export_model(

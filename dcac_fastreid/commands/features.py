@@ -3,7 +3,7 @@
 import argparse
 
 from dcac_fastreid.arguments import whole_number
-from dcac_fastreid.commands.options import ENCODER, add_device, add_skip_unreadable
+from dcac_fastreid.commands.options import ENCODER, add_device, add_skip_unreadable, check_encoder
 
 DESCRIPTION = """\
 Writes the features of all photos in a folder, and below it, with a trained encoder.
@@ -31,6 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
+    check_encoder(args.checkpoint)
     from dcac_fastreid.deploy import FeatureExtractor
     from dcac_fastreid.deploy.search.feature_folder import check_output, features_of_folder
     from dcac_fastreid.deploy.search.feature_tables import write_tables

@@ -13,7 +13,9 @@ from importlib import import_module
 from pathlib import Path
 
 import dcac_fastreid
+from dcac_fastreid.commands.options import check_device
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.shipped import config_path
 
 # Name -> its module here, and what it does, in a line.
 COMMANDS = {
@@ -86,6 +88,9 @@ def run(name: str, arguments: Sequence[str], typed: str) -> None:
     command.add_options(parser)
     args = parser.parse_args(arguments)
     args.typed, args.arguments = typed, list(arguments)
+    if getattr(args, "config_file", ""):
+        config_path(args.config_file)  # it is there, or the shipped one of that name
+    check_device(getattr(args, "device", None))
     sys.exit(command.run(args) or 0)
 
 

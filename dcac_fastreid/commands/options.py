@@ -1,6 +1,13 @@
-"""Options that several commands have."""
+"""Options that several commands have, and what can be said of them before PyTorch is imported, which takes seconds."""
 
 import argparse
+import os
+import re
+
+from dcac_fastreid.arguments import as_path, shown_value
+from dcac_fastreid.deploy.encoder_files import check_name
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import printable
 
 ENCODER = (
     "an encoder: a file, model_final.pth or encoder.safetensors; the folder of one; OWNER/NAME on the Hugging Face hub; or "
@@ -10,6 +17,24 @@ ENCODER = (
 
 def add_device(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", help="cuda or cpu (default: the GPU where there is one)")
+
+
+def check_device(name: str | None) -> None:
+    """Raises: InputError: --device can be no device's name."""
+    if name is not None and not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise InputError(f"the device is {shown_value(name)}; expected cuda or cpu")
+
+
+def check_encoder(name: str | None) -> None:
+    """Raises: InputError: --checkpoint can be no encoder's name."""
+    if name is not None:
+        check_name(name)
+
+
+def check_file(path: str, option: str) -> None:
+    """Raises: InputError: the file that an option names is not there."""
+    if not os.path.lexists(as_path(path, option)):
+        raise InputError(f"{option}: there is no file {printable(path)}; check the name")
 
 
 def add_skip_unreadable(parser: argparse.ArgumentParser) -> None:

@@ -69,7 +69,6 @@ def _run_one(args: argparse.Namespace) -> None:
 
 def _run_table(args: argparse.Namespace) -> None:
     from dcac_fastreid.commands.main import as_typed
-    from dcac_fastreid.experiments import reproduce
     from dcac_fastreid.experiments.protocols import table_of
     from dcac_fastreid.output_files import check_writable
 
@@ -81,6 +80,8 @@ def _run_table(args: argparse.Namespace) -> None:
     if args.data_seeds and not args.synthetic:
         raise InputError("--data-seeds names synthetic data sets; add --synthetic, or leave it out")
     spec = table_of(args.table, synthetic=args.synthetic)
+    from dcac_fastreid.experiments import reproduce
+
     runs = reproduce.runs_of(
         spec, _configs(args), output, seeds=args.seeds, data_seeds=args.data_seeds, opts=args.opts, results=results
     )

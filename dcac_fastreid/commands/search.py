@@ -3,7 +3,7 @@
 import argparse
 
 from dcac_fastreid.arguments import whole_number
-from dcac_fastreid.commands.options import ENCODER, add_device, add_skip_unreadable
+from dcac_fastreid.commands.options import ENCODER, add_device, add_skip_unreadable, check_encoder
 
 DESCRIPTION = """\
 Searches photos of people for the person on another photo.
@@ -74,6 +74,7 @@ def _command(commands, run, help: str, *, checkpoint_needed: bool) -> argparse.A
 
 
 def run(args: argparse.Namespace) -> None:
+    check_encoder(args.checkpoint)
     args.run(args)
 
 

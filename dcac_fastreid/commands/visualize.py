@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from dcac_fastreid.analysis.options import KINDS
 from dcac_fastreid.arguments import SEEDS, comma_separated, whole_number
+from dcac_fastreid.commands.options import check_file
 from dcac_fastreid.commands.train import OPTS
 
 DESCRIPTION = (
@@ -59,6 +60,8 @@ def _reader(default) -> Callable:
 
 
 def run(args: argparse.Namespace) -> None:
+    for file in getattr(args, "checkpoint", ()):
+        check_file(file, "--checkpoint")
     from dcac_fastreid.analysis.kinds import write_images
     from dcac_fastreid.commands.main import as_typed
 

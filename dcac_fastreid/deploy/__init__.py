@@ -1,6 +1,13 @@
 """Trained encoders in use: features, search in a gallery, export. Nothing here needs training data or Stable Diffusion."""
 
-from dcac_fastreid.deploy.encoder import Encoder, load_encoder
-from dcac_fastreid.deploy.extractor import FeatureExtractor
+from importlib import import_module
 
-__all__ = ["Encoder", "FeatureExtractor", "load_encoder"]
+# Public name -> the module that has it, imported when it is first used: which encoder a name means is told without PyTorch.
+_PUBLIC = {"Encoder": "encoder", "FeatureExtractor": "extractor", "load_encoder": "encoder"}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str):
+    if name in _PUBLIC:
+        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

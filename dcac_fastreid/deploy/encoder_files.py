@@ -41,7 +41,8 @@ def encoder_file(name: str | os.PathLike) -> Path:
 
     Raises: InputError: nothing of that name, a folder with none or several, or one whose weights are not those of its card.
     """
-    path = as_path(name, "the checkpoint")
+    check_name(name)
+    path = Path(name)
     if name == SYNTHETIC or path.absolute() == SYNTHETIC_ENCODER / ENCODER:
         warn_once(TOY)
         return SYNTHETIC_ENCODER / ENCODER
@@ -49,10 +50,17 @@ def encoder_file(name: str | os.PathLike) -> Path:
         return _of_folder(path)
     if path.exists():
         return path
+    model_id, _, revision = str(name).partition("@")
+    return _of_model_folder(_from_hub(model_id, revision or None), str(name))
+
+
+def check_name(name: str | os.PathLike) -> None:
+    """Raises: InputError: nothing is there, and the name is none that a model on the hub may have. Asks no network."""
+    path = as_path(name, "the checkpoint")
     model_id, at, revision = str(name).partition("@")
-    if is_hub_id(model_id) and (revision or not at):
-        return _of_model_folder(_from_hub(model_id, revision or None), str(name))
-    raise InputError(f"there is no file or folder {printable(str(name))}; {FORMS}")
+    may_be_on_hub = is_hub_id(model_id) and (revision or not at)
+    if name != SYNTHETIC and not path.exists() and not may_be_on_hub:
+        raise InputError(f"there is no file or folder {printable(str(name))}; {FORMS}")
 
 
 def _of_folder(folder: Path) -> Path:

@@ -19,6 +19,10 @@ HEAVY = ("torch", "torchvision", "fastreid", "numpy", "PIL", "matplotlib", "skle
 QUICK = {
     "": 2, "--help": 0, "--version": 0, "nothing": 2, "reproduce --list": 0, "reproduce --table 2 --seeds 0": 2,
     "search query --help": 0,
+    "reproduce --table 99": 2, "reproduce --table 2 --data-seeds 1": 2, "convert --input a --output a": 2,
+    "search index --checkpoint nope --gallery . --index i": 2, "features --checkpoint nope --input . --output o": 2,
+    "features --checkpoint nope --input . --output o --device cdua": 2, "export --checkpoint nope.pth --output o": 2,
+    "visualize ranked-lists --checkpoint nope": 2, "model-stats --config-file nope --num-classes 2": 2,
     "train": 2, "train --config-file none.yml": 2, "test --resume": 2, "visualize grad-cam --help": 0,
     "export --format nothing": 2, "run": 2,
     **{f"{name} --help": 0 for name in COMMANDS}, **{f"{name} --no-such-option": 2 for name in COMMANDS},

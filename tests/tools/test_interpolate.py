@@ -54,7 +54,7 @@ def test_it_makes_what_the_end_of_a_training_makes(runs, run_tool, tmp_path, of)
     assert made.keys() == {"model", "encoder_config", "interpolated"}  # nothing to resume from
     trained, at_1 = load(runs / "plain" / "model_final.pth")["model"], load(tmp_path / "made" / "interpolated_1.pth")
     assert torch.equal(at_1["model"]["backbone.tower.proj"], trained["backbone.tower.proj"])
-    assert f"--eval-only MODEL.WEIGHTS {tmp_path / 'made' / 'interpolated_0.7.pth'}" in said
+    assert f"MODEL.WEIGHTS {tmp_path / 'made' / 'interpolated_0.7.pth'}" in said
 
 
 def test_between_two_checkpoints(runs, make_cfg, tmp_path):
