@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -13,21 +14,45 @@ ROOT = Path(__file__).parent.parent
 PACKAGE, CONFIGS = "dcac_fastreid", "configs"
 
 
-def test_a_wheel_has_every_file_of_the_package(tmp_path):
+@pytest.fixture(scope="module")
+def listed() -> set[str]:
+    """The files of package and configs in the repository."""
     if not (ROOT / ".git").exists():
         pytest.skip("no checkout of git, which tells the files that belong to the package")
     # With new files that are not added yet; without those that are deleted and not yet removed.
     listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", PACKAGE, CONFIGS]
-    listed = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
-    listed = {name for name in listed if (ROOT / name).is_file()}
-    listed = {f"{PACKAGE}/{name}" if name.startswith(CONFIGS) else name for name in listed}
+    names = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+    listed = {name for name in names if (ROOT / name).is_file()}
+    assert {f"{PACKAGE}/synthetic/weights/open_clip_model.safetensors", f"{PACKAGE}/py.typed"} <= listed
+    assert f"{CONFIGS}/DCAC/ma_ms.yml" in listed
+    return listed
+
+
+def test_a_wheel_has_every_file_of_the_package(listed, tmp_path):
     # The step of a wheel's making that collects its files; it writes nothing into the checkout.
     build = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)]
     subprocess.run(build, cwd=ROOT, check=True)
     built = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert f"{PACKAGE}/synthetic/weights/open_clip_model.safetensors" in listed
-    assert f"{PACKAGE}/configs/DCAC/ma_ms.yml" in listed and f"{PACKAGE}/py.typed" in listed
-    assert built == listed
+    assert built == {f"{PACKAGE}/{name}" if name.startswith(CONFIGS) else name for name in listed}
+
+
+def test_a_source_distribution_has_what_its_wheel_needs(listed, tmp_path):
+    build = [
+        sys.executable,
+        "setup.py",
+        "-q",
+        "egg_info",
+        "--egg-base",
+        str(tmp_path),
+        "sdist",
+        "--dist-dir",
+        str(tmp_path),
+    ]
+    subprocess.run(build, cwd=ROOT, check=True)
+    (file,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(file) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {*listed, "setup.py", "pyproject.toml", "README.md", "LICENSE"} <= names
 
 
 def test_a_shipped_config_is_found_by_its_name_from_any_folder(tmp_path, monkeypatch):

@@ -32,8 +32,10 @@ def command(tmp_path_factory):
 
     run.folder, run.cache = work, folder / "cache"
     subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
-    build = ["-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", folder, folder / "source"]
-    assert run(*build, program="python")[0] == 0
+    subprocess.run([sys.executable, "setup.py", "-q", "sdist", "--dist-dir", folder], cwd=folder / "source", check=True)
+    (source,) = folder.glob("dcac_fastreid-*.tar.gz")
+    status, output = run("-m", "pip", "wheel", "-q", "--no-deps", "--wheel-dir", folder, source, program="python")
+    assert status == 0, output
     (wheel,) = folder.glob("dcac_fastreid-*.whl")
     install = ["-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", f"{wheel}[deploy]"]
     status, output = run(*install, program="python")
