@@ -3,14 +3,13 @@
 It does so when fast-reid is first imported, or at once where it is there already: see late_host.py.
 """
 
-from importlib import import_module
-
 from dcac_fastreid import command_line
 
 command_line.open_streams()  # before any file is opened
 command_line.expect_interrupts()  # before the imports that take seconds
 
 from dcac_fastreid.late_host import watch_for_host  # noqa: E402
+from dcac_fastreid.lazy_names import lazy_names  # noqa: E402
 
 watch_for_host()
 
@@ -29,13 +28,7 @@ _PUBLIC = {
     "one_sentence_errors": "command_line",
     "setup": "engine",
 }
-__all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__, __getattr__ = lazy_names(__name__, _PUBLIC)
 
 
 def __dir__() -> list[str]:

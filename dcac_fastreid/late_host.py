@@ -15,7 +15,8 @@ HOST, PACKAGE = "fastreid", __package__
 LIGHT = (
     "__main__", "analysis.options", "arguments", "command_line", "commands", "compat", "data", "deploy.encoder_files",
     "errors", "experiments.paper", "experiments.protocols", "experiments.rows", "helper_processes", "hub", "json_files",
-    "late_host", "names", "output_files", "plugin", "shipped", "training_options", "waiting", "warn_once", "wrong_files",
+    "late_host", "lazy_names", "names", "output_files", "plugin", "shipped", "training_options", "waiting", "warn_once",
+    "wrong_files",
 )  # fmt: skip
 HEAVY = ("data.loading",)  # what of it does
 

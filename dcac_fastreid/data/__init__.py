@@ -1,6 +1,6 @@
 """Data sets: where they lie, what is in them, and the loaders that a run reads."""
 
-from importlib import import_module
+from dcac_fastreid.lazy_names import lazy_names
 
 # Public name -> the module that has it, imported when it is first used: to look at a data set needs no PyTorch.
 _PUBLIC = {
@@ -35,10 +35,4 @@ _PUBLIC = {
     "weights_path": "locations",
     "with_local_weights": "locations",
 }
-__all__ = sorted(_PUBLIC)
-
-
-def __getattr__(name: str):
-    if name in _PUBLIC:
-        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__, __getattr__ = lazy_names(__name__, _PUBLIC)
