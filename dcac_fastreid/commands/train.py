@@ -32,9 +32,10 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     check_options(args)
     import dcac_fastreid
-    from fastreid.engine import launch
 
     dcac_fastreid.check_command(args)
+    from fastreid.engine import launch  # behind it: where fast-reid is missing, ours says what to do
+
     launch(main, args.num_gpus, args.num_machines, args.machine_rank, args.dist_url, args=(args,))
 
 
