@@ -36,7 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.plan and not args.config_file:
-        raise InputError("--plan needs --config-file; the shipped ones are in configs/DCAC")
+        raise InputError("--plan needs --config-file: a path, or a shipped config such as DCAC/ma_ms.yml")
     if not args.plan and (args.config_file or args.opts):
         raise InputError("--config-file and KEY VALUE belong to --plan; the benchmark has its own configs")
     from dcac_fastreid import profiling

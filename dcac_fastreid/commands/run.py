@@ -12,7 +12,7 @@ Runs a script that was written for fast-reid, without an edit: as `python SCRIPT
 """
 EXAMPLES = """\
 examples, in a checkout of fast-reid:
-  python -m dcac_fastreid tools/train_net.py --config-file path/to/configs/DCAC/ma_ms.yml
+  python -m dcac_fastreid tools/train_net.py --config-file DCAC/ma_ms.yml
   python -m dcac_fastreid demo/demo.py --config-file logs/DCAC/ma_ms/config.yaml --input photo.jpg \\
       --opts MODEL.WEIGHTS logs/DCAC/ma_ms/model_final.pth
 

@@ -13,7 +13,7 @@ from dcac_fastreid.deploy.search.calibration import Calibration
 from dcac_fastreid.deploy.search.stated_rate import why_not
 from dcac_fastreid.names import printable
 
-NOT_CALIBRATED = "no threshold and no chance are known, as the index is not calibrated (tools/search.py calibrate)"
+NOT_CALIBRATED = "no threshold and no chance are known, as the index is not calibrated (dcac-fastreid search calibrate)"
 ABOVE, BELOW = "above threshold", "below threshold"
 
 

@@ -210,7 +210,7 @@ def test_what_the_index_no_longer_fits_is_told(index, extract, queries, tmp_path
         "Photos that lie in the folder and are not in the index: 1, .*new.jpg; make the index again: ",
     ):
         again = (
-            f"python tools/search.py index --checkpoint .*model_final.pth --gallery {photos[0].parent} --index .*index"
+            f"dcac-fastreid search index --checkpoint .*model_final.pth --gallery {photos[0].parent} --index .*index"
         )
         assert re.search(f"^{sentence}{again}$", notes, re.MULTILINE), notes
 
@@ -223,7 +223,7 @@ def test_another_checkpoint_is_refused(index, calibrated, checkpoint, tmp_path):
     of_other = dataclasses.replace(known, encoder={**known.encoder, "sha256": 64 * "0"})
     write_calibration(of_other, calibrated)
     with pytest.raises(
-        InputError, match="^the calibration of .* was made with model_final.pth .*; calibrate again: python"
+        InputError, match="^the calibration of .* was made with model_final.pth .*; calibrate again: dcac-fastreid"
     ):
         Search(calibrated, device="cpu")
 
