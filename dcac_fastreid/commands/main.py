@@ -40,7 +40,7 @@ USAGE = """\
 usage: {prog} COMMAND [OPTIONS]
        {prog} run SCRIPT.py [ARGS]      (or without "run": what ends in .py is a script)
 
-Person re-identification that works in places it has never seen: DCAC for fast-reid.
+Person re-identification with DCAC, trained by feedback from a diffusion model, as a plugin for fast-reid.
 
 {commands}
   {run:<15} runs a script written for fast-reid, with this plugin in it
