@@ -188,7 +188,9 @@ def test_an_index_of_the_first_releases_is_refused_with_the_command_that_makes_i
     ]  # fmt: skip
     for damaged in ("{", "[]", "null", '{"pictures": 5, "checkpoint_file": null}', "[" * 100_000):
         (out / "info.json").write_text(damaged)
-        with pytest.raises(InputError, match="make the index by: dcac-fastreid .* --checkpoint CHECKPOINT --gallery PHOTOS"):
+        with pytest.raises(
+            InputError, match="make the index by: dcac-fastreid .* --checkpoint CHECKPOINT --gallery PHOTOS"
+        ):
             read_feature_folder(out)
     extract_folder(extract, photos, out)
     assert len(read_feature_folder(out).paths) == 6

@@ -149,7 +149,7 @@ def test_what_is_told_of_a_calibration(calibrated):
     assert "only if these are people whom no training has seen" in told
     assert (
         "Brier score" in told
-        and "On people held out (two halves, each by the threshold of the other; the mean of both)" in told
+        and "On people held out (two halves, each with the threshold of the other; mean of both)" in told
         and "By other" not in told
     )
     other = {"false_match_rate": 0.01, "threshold": 0.9, "true_match_rate": 0.5}
