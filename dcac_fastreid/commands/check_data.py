@@ -19,7 +19,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--link",
         metavar="DIR",
-        help="make the new folder DIR with links to the data sets found, in the layout that fast-reid wants; use it as DATASETS.ROOT",
+        help="make the folder DIR with links to the data sets found, in the layout that fast-reid wants; it is a DATASETS.ROOT",
     )
     parser.add_argument(
         "--quick",

@@ -8,8 +8,10 @@ from dcac_fastreid.arguments import as_path, whole_number
 from dcac_fastreid.commands.train import CONFIG
 from dcac_fastreid.errors import InputError
 
-DESCRIPTION = "Converts a checkpoint that DCAC's authors or CLIP-ReID released to one that this package tests and trains on from.\n"
+DESCRIPTION = (
+    "Converts a checkpoint that DCAC's authors or CLIP-ReID released to one that this package tests and trains on from.\n"
     "It reads no data."
+)
 FORMATS = ("dcac", "clip-reid")  # of checkpoint/released_formats.py, which brings PyTorch
 LARGEST_SIDE = 8192  # of checkpoint/released.py
 

@@ -146,7 +146,7 @@ def test_what_is_told_of_a_calibration(calibrated):
         and "in 100 % of the searches" in told
     )
     assert re.search(r"Measured: of the images of DG_Market1501, each .*, \d+(\.\d)? % find one or more\.", told)
-    assert "only if these are people whom no training has seen" in told
+    assert "only if these people were in no training" in told
     assert (
         "Brier score" in told
         and "On people held out (two halves, each with the threshold of the other; mean of both)" in told
