@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 
 
-def test_a_conditioner_of_15_lines_trains(tiny_world, tmp_path):
+def test_a_conditioner_of_15_lines_trains(tiny_data, tmp_path):
     recipe = (ROOT / "docs" / "design.md").read_text().partition("## To add a conditioner")[2].partition("\n## ")[0]
     file, line = re.findall(r"```(?:python|text)\n(.*?)```", recipe, re.DOTALL)
     assert len([written for written in file.splitlines() if written.strip()]) <= 15
@@ -22,7 +22,7 @@ def test_a_conditioner_of_15_lines_trains(tiny_world, tmp_path):
 
     opts = {
         "MODEL.DCAC.CONDITIONER.NAME": "ResidualConditioner",
-        "DATASETS.ROOT": tiny_world,
+        "DATASETS.ROOT": tiny_data,
         "SOLVER.IMS_PER_BATCH": 16,
         "SOLVER.MAX_EPOCH": 1,
         "OUTPUT_DIR": tmp_path / "out",
