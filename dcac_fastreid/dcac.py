@@ -81,7 +81,7 @@ class DCAC(PrototypicalBaseline):
         if self.conditioner is None or self.feedback is None:
             raise RuntimeError(
                 "DCAC has no conditioner and no diffusion model, so it would train the baseline alone; "
-                "train with DCACTrainer, as tools/train_net.py does"
+                "train with DCACTrainer, as dcac-fastreid train does"
             )
         if "img_paths" not in batched_inputs:
             raise KeyError(

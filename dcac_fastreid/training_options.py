@@ -11,7 +11,7 @@ def check_options(args: argparse.Namespace) -> None:
     """Raises: InputError: no config is named, or none of that name is there; options that do not go together."""
     if not args.config_file and not args.opts:
         raise InputError(
-            "no config is named; add --config-file configs/DCAC/ma_ms.yml, say, or configs/DCAC/synthetic/ma_ms.yml, which "
+            "no config is named; add --config-file DCAC/ma_ms.yml, say, or DCAC/synthetic/ma_ms.yml, which "
             "needs no data and no weights"
         )
     if args.resume and args.eval_only:

@@ -97,7 +97,7 @@ def test_a_loop_without_hooks_is_refused_for_models_with_prototypes(tiny, tmp_pa
     for config in ("ma_ms.yml", "baseline/ma_ms.yml"):
         status, output = run(tmp_path, THEIRS / PLAIN, "--config-file", CONFIGS / config, *tiny)
         assert status == 2 and "Traceback" not in output
-        assert "tools/train_net.py" in output.splitlines()[-1] and "python -m dcac_fastreid" in output.splitlines()[-1]
+        assert "dcac-fastreid train" in output.splitlines()[-1] and "python -m dcac_fastreid" in output.splitlines()[-1]
 
 
 def test_a_loop_without_hooks_trains_architectures_of_the_host(tiny, tmp_path):

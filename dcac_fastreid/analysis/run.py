@@ -179,7 +179,7 @@ class Run:
         return fast_batch_collator([chosen[index] for index in range(len(chosen))])
 
     def test_set(self, name: str = "") -> TestSet:
-        """A data set as tools/train_net.py --eval-only tests it, with its scores; "": the run's own.
+        """A data set as dcac-fastreid test tests it, with its scores; "": the run's own.
 
         Raises:
             InputError: a data set that is not known, or cannot be tested on; or the config names none.

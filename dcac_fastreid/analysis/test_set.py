@@ -57,7 +57,7 @@ class TestSet:
 
 
 def tested(cfg, model: nn.Module) -> TestSet:
-    """The first of DATASETS.TESTS, as tools/train_net.py --eval-only tests a model on it."""
+    """The first of DATASETS.TESTS, as dcac-fastreid test tests a model on it."""
     recorded = []
 
     class Recording(DCACTrainer):

@@ -23,7 +23,7 @@ def encoder_config(cfg) -> str:
     small.INPUT = type(cfg)({key: images[key] for key in ("SIZE_TRAIN", "SIZE_TEST", "TEST_INTERPOLATION", "CROP")})
     for section in set(small) - {"MODEL", "INPUT"}:
         del small[section]
-    return f"# Of the encoder: fast-reid's keys, as tools/train_net.py --config-file reads them.\n{small.dump()}"
+    return f"# Of the encoder: fast-reid's keys, as dcac-fastreid train --config-file reads them.\n{small.dump()}"
 
 
 def carried_config(file: str | Path) -> str | None:

@@ -109,7 +109,8 @@ def check_training_side(conversion: Conversion, cfg) -> None:
         wrong.append("MODEL.DCAC.LORA.QKV_BIAS True")
     if wrong:
         raise InputError(
-            f"the released U-Net needs {' and '.join(wrong)}, which the config does not say; take one of configs/DCAC/authors"
+            f"the released U-Net needs {' and '.join(wrong)}, which the config does not say; take one of "
+            "DCAC/authors, such as DCAC/authors/ma_ms.yml"
         )
 
 

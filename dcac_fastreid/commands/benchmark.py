@@ -14,29 +14,50 @@ from dcac_fastreid.shipped import configs
 DESCRIPTION = """\
 Measures speed and memory of this package on this machine, or predicts them for a config (--plan).
 
-JSON on standard output and in FILE; tables and progress on standard error. No downloads, no data sets, random weights."""
-EPILOG = "Exit status: 1 the plan does not fit into this machine's memory, 2 wrong input."
+The JSON goes to standard output, and to the file that --output names; tables and progress go to standard error. Weights are
+random; no data set and no download is needed."""
+EPILOG = "Exit status: 0 done; 1 the plan does not fit into this machine's memory; 2 wrong input."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--output", metavar="FILE", help="writes the JSON here too")
-    parser.add_argument("--rounds", type=whole_number(1, 1000), default=5, help="of the variants that are compared")
+    parser.add_argument("--output", metavar="FILE", help="write the JSON to this file, too")
     parser.add_argument(
-        "--only", nargs="+", default=[], metavar="NAME", help="sections; an unknown one tells all names"
-    )
-    parser.add_argument("--size", choices=("real", "tiny"), default="real", help="the paper's sizes, or a test's")
-    parser.add_argument("--device", choices=("cpu", "cuda"), help="(default: a GPU if any)")
-    parser.add_argument("--plan", action="store_true", help="memory and step time of a config, predicted and measured")
-    parser.add_argument("--config-file", metavar="FILE", help=f"of the plan: {CONFIG}")
+        "--rounds", type=whole_number(1, 1000), default=5, metavar="N",
+        help="number of rounds; each round times a step of every variant (default: 5)",
+    )  # fmt: skip
     parser.add_argument(
-        "--num-classes", type=whole_number(1, 10**6), default=751, help="identities of the plan's training set"
+        "--only",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="measure these sections alone; an unknown name prints all names",
     )
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help=f"of the plan: {OPTS}")
+    parser.add_argument(
+        "--size",
+        choices=("real", "tiny"),
+        default="real",
+        help="sizes of the models: real (the paper's) or tiny (of a test) (default: real)",
+    )
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), help="device to measure on (default: the GPU if there is one)"
+    )
+    parser.add_argument(
+        "--plan", action="store_true", help="predict memory and step time of a config, then measure them"
+    )
+    parser.add_argument("--config-file", metavar="FILE", help=f"config of --plan: {CONFIG}")
+    parser.add_argument(
+        "--num-classes",
+        type=whole_number(1, 10**6),
+        default=751,
+        metavar="N",
+        help="number of identities in the training set of --plan (default: 751)",
+    )
+    parser.add_argument("opts", nargs=argparse.REMAINDER, help=f"for --plan: {OPTS}")
 
 
 def run(args: argparse.Namespace) -> int:
     if args.plan and not args.config_file:
-        raise InputError("--plan needs --config-file; the shipped ones are in configs/DCAC")
+        raise InputError("--plan needs --config-file: a path, or a shipped config such as DCAC/ma_ms.yml")
     if not args.plan and (args.config_file or args.opts):
         raise InputError("--config-file and KEY VALUE belong to --plan; the benchmark has its own configs")
     from dcac_fastreid import profiling

@@ -4,27 +4,29 @@ import argparse
 import json
 
 DESCRIPTION = (
-    "Recognises data sets in a folder, counts them against the literature, and names what is missing, duplicated, unreadable or "
-    "both in training and test. Nothing in the folder is changed."
+    "Recognises data sets in a folder, compares their counts with the literature, and names files that are missing, duplicated\n"
+    "or unreadable, and images that are in training and in test. Nothing in the folder is changed."
 )
-EPILOG = "Exit status: 0 training can start on every data set found, 1 it cannot, 2 wrong input."
+EPILOG = "Exit status: 0 training can start on every data set found; 1 it cannot; 2 wrong input."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "path", metavar="PATH", help="a data root, a data set's folder, or a folder with one for each person"
+        "path",
+        metavar="PATH",
+        help="a folder of data sets, the folder of one data set, or a folder with a sub-folder for each person",
     )
     parser.add_argument(
         "--link",
         metavar="DIR",
-        help="lays out, in a new folder and by links, what was found, as fast-reid wants it; DIR is then the DATASETS.ROOT",
+        help="make the folder DIR with links to the data sets found, in the layout that fast-reid wants; it is a DATASETS.ROOT",
     )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="does not examine the images; else each is decoded once, and its hash kept in the cache folder",
+        help="do not examine the images; without it each is decoded once, and its hash is kept in the cache folder",
     )
-    parser.add_argument("--json", action="store_true", help="the report as JSON on standard output")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON on standard output")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,7 +11,8 @@ from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_output_file
 
 DESCRIPTION = (
-    "Makes a checkpoint, to test or to train on from, of one that DCAC's authors or CLIP-ReID released; reads no data."
+    "Converts a checkpoint that DCAC's authors or CLIP-ReID released to one that this package tests and trains on from.\n"
+    "It reads no data."
 )
 FORMATS = ("dcac", "clip-reid")  # of checkpoint/released_formats.py, which brings PyTorch
 LARGEST_SIDE = 8192  # of checkpoint/released.py
@@ -20,27 +21,32 @@ LARGEST_SIDE = 8192  # of checkpoint/released.py
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", required=True, metavar="FILE", help="the released checkpoint")
     parser.add_argument("--output", required=True, metavar="FILE", help="the checkpoint to write")
-    parser.add_argument("--format", choices=("auto", *FORMATS), default="auto", help="(default: auto)")
+    parser.add_argument(
+        "--format",
+        choices=("auto", *FORMATS),
+        default="auto",
+        help="whose format the input has; auto recognises it (default: auto)",
+    )
     parser.add_argument(
         "--image-size",
         type=whole_number(1, LARGEST_SIDE),
         nargs=2,
         default=(256, 128),
         metavar=("H", "W"),
-        help="of its training (default: 256 128)",
+        help="size of the images that it was trained on, height and width (default: 256 128)",
     )
     parser.add_argument(
         "--config-file",
         default="",
         metavar="FILE",
-        help=f"its config: {CONFIG}; the file will carry what rebuilds the encoder, so that FeatureExtractor, search and "
-        "export need nothing else",
+        help=f"config of the checkpoint: {CONFIG}; the output then also holds the encoder's config, so that FeatureExtractor, "
+        "search and export need no other file",
     )
     parser.add_argument(
         "--training-side",
         action="store_true",
-        help="take what the diffusion model was trained with too (LoRA, q, k, v biases, the condition's transform), to train on "
-        "from it or to look at it; its configs are those in DCAC/authors",
+        help="also take the trained parts of the diffusion model (LoRA, q, k, v biases, the condition's transform), to train on "
+        "from the output or to look at its diffusion model; its configs are those in DCAC/authors",
     )
 
 

@@ -10,14 +10,17 @@ from dcac_fastreid.commands.options import add_verbose
 from dcac_fastreid.shipped import configs
 
 DESCRIPTION = (
-    "Trains baseline, DCAC and the recommended settings on a synthetic domain, and tests on it and on three others: no data, "
-    "no weights, no GPU."
+    "Trains the baseline, DCAC and the recommended settings on a synthetic domain, and tests them on it and on three others.\n"
+    "Needs no data, no weights and no GPU."
 )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--output", default="logs/demo", metavar="DIR", help="configs, metrics, checkpoints (default: logs/demo)"
+        "--output",
+        default="logs/demo",
+        metavar="DIR",
+        help="folder for configs, metrics, checkpoints and images (default: logs/demo)",
     )
     add_verbose(parser)
 

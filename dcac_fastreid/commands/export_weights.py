@@ -14,9 +14,13 @@ DESCRIPTION = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config-file", required=True, metavar="FILE", help=f"the run's config.yaml; or {CONFIG}")
     parser.add_argument("--output", required=True, metavar="DIR", help="the folder to write to")
-    parser.add_argument("--fp16", action="store_true", help="the encoder's matrices as fp16: half the size")
+    parser.add_argument("--fp16", action="store_true", help="write the encoder's matrices as fp16, in half the size")
     add_licenses(parser)
-    parser.add_argument("opts", nargs=argparse.REMAINDER, help="MODEL.WEIGHTS FILE, and KEY VALUE ... of the config")
+    parser.add_argument(
+        "opts",
+        nargs=argparse.REMAINDER,
+        help="MODEL.WEIGHTS FILE, the checkpoint to export; other KEY VALUE pairs change the config",
+    )
 
 
 def run(args: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ Writes the features of all photos in a folder, and below it, with a trained enco
 
 features.npy: one row of length 1 for each photo, float32, so that the product of two rows is their cosine similarity.
 index.csv: row, path below the folder, size in bytes, time of change and SHA-256 of each photo. info.json: checkpoint and
-versions. These files are for NumPy, pandas and the like; to search photos, make an index by `search index`."""
+versions of libraries. These files are for NumPy, pandas and the like; to search photos, make an index by `search index`."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -20,13 +20,22 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config-file",
         metavar="FILE",
-        help="the encoder's config, where the checkpoint neither carries it nor has it beside",
+        help="the encoder's config; needed only if the checkpoint neither holds it nor has it beside it",
     )
     add_device(parser)
     parser.add_argument(
-        "--batch-size", type=whole_number(1, 10**6), default=64, metavar="N", help="photos at a time (default: 64)"
+        "--batch-size",
+        type=whole_number(1, 10**6),
+        default=64,
+        metavar="N",
+        help="number of photos processed at a time (default: 64)",
     )
-    parser.add_argument("--precision", choices=("fp32", "bf16", "fp16"), default="fp32", help="(default: fp32)")
+    parser.add_argument(
+        "--precision",
+        choices=("fp32", "bf16", "fp16"),
+        default="fp32",
+        help="number format that the encoder computes in (default: fp32)",
+    )
     add_skip_unreadable(parser)
 
 

@@ -6,19 +6,28 @@ import shlex
 from dcac_fastreid.commands.train import CONFIG, OPTS
 
 DESCRIPTION = (
-    "Writes checkpoints whose encoder lies between the pre-trained, or another one, and a trained one:\n"
+    "Writes checkpoints whose encoder lies between the pre-trained one (or another one) and a trained one:\n"
     "encoder = start + alpha (trained - start), with the BNNeck's statistics estimated anew on the source's images."
 )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config-file", required=True, metavar="FILE", help=f"the run's config.yaml; or {CONFIG}")
-    parser.add_argument("--checkpoint", required=True, metavar="FILE", help="the trained encoder, alpha 1")
     parser.add_argument(
-        "--start", default="", metavar="FILE", help="the encoder of alpha 0 (default: the one that the run began with)"
+        "--checkpoint", required=True, metavar="FILE", help="checkpoint of the trained encoder (alpha 1)"
     )
-    parser.add_argument("--alpha", required=True, metavar="ALPHA,...", help="numbers from 0 to 1")
-    parser.add_argument("--output", required=True, metavar="DIR", help="the folder for interpolated_ALPHA.pth")
+    parser.add_argument(
+        "--start",
+        default="",
+        metavar="FILE",
+        help="checkpoint of the encoder at alpha 0 (default: the encoder that the run began with)",
+    )
+    parser.add_argument(
+        "--alpha", required=True, metavar="ALPHA,...", help="values of alpha from 0 to 1; each makes a checkpoint"
+    )
+    parser.add_argument(
+        "--output", required=True, metavar="DIR", help="the folder for the checkpoints, interpolated_ALPHA.pth"
+    )
     parser.add_argument("opts", nargs=argparse.REMAINDER, help=OPTS)
 
 

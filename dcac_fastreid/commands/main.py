@@ -28,12 +28,12 @@ COMMANDS = {
     "export-weights": ("export_weights", "writes encoder, ID prompts and LoRA of a checkpoint as a folder to share"),
     "check-data": (
         "check_data",
-        "looks at a folder of data sets: what lies there, what is wrong, can a training start?",
+        "says what is in a folder of data sets, what is wrong with it, and if a training can start",
     ),
     "visualize": ("visualize", "draws images of a trained run, on one page"),
-    "reproduce": ("reproduce", "trains what a table of the paper needs and has not yet, and makes the table"),
-    "interpolate": ("interpolate", "writes encoders between the pre-trained and a trained one"),
-    "convert": ("convert", "makes a checkpoint of one that DCAC's authors or CLIP-ReID released"),
+    "reproduce": ("reproduce", "trains the runs that a table of the paper still needs, and makes the table"),
+    "interpolate": ("interpolate", "writes encoders between the pre-trained encoder and a trained one"),
+    "convert": ("convert", "converts a checkpoint that DCAC's authors or CLIP-ReID released"),
     "benchmark": ("benchmark", "measures speed and memory on this machine, or predicts them for a config"),
     "model-stats": ("model_stats", "prints parameters and FLOPs of a config"),
 }
@@ -42,7 +42,7 @@ USAGE = """\
 usage: {prog} COMMAND [OPTIONS]
        {prog} run SCRIPT.py [ARGS]      (or without "run": what ends in .py is a script)
 
-Person re-identification that works in places it has never seen: DCAC for fast-reid.
+Person re-identification with DCAC, trained by feedback from a diffusion model, as a plugin for fast-reid.
 
 {commands}
   {run:<15} runs a script written for fast-reid, with this plugin in it

@@ -6,7 +6,7 @@ import json
 from dcac_fastreid.arguments import whole_number
 from dcac_fastreid.commands.train import CONFIG, OPTS
 
-DESCRIPTION = "Parameters and FLOPs of a config as JSON (Table 6), without weights or data."
+DESCRIPTION = "Prints parameters and FLOPs of a config as JSON (Table 6). Needs no weights and no data."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +15,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--num-classes",
         required=True,
         type=whole_number(1, 10**6),
-        help="identities of the training set; 751 for Market1501",
+        metavar="N",
+        help="number of identities in the training set; 751 for Market1501",
     )
     parser.add_argument("opts", nargs=argparse.REMAINDER, help=OPTS)
 

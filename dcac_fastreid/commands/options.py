@@ -10,13 +10,13 @@ from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import printable
 
 ENCODER = (
-    "an encoder: a file, model_final.pth or encoder.safetensors; the folder of one; OWNER/NAME on the Hugging Face hub; or "
-    "synthetic, a small one that comes with the package and has seen synthetic images alone"
+    "an encoder: a file (model_final.pth or encoder.safetensors), a folder that holds one, OWNER/NAME on the Hugging Face hub, or "
+    "synthetic, a small encoder that comes with the package and was trained on synthetic images alone"
 )
 
 
 def add_device(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--device", help="cuda or cpu (default: the GPU where there is one)")
+    parser.add_argument("--device", help="device to compute on, cuda or cpu (default: the GPU if there is one)")
 
 
 def check_device(name: str | None) -> None:
@@ -38,22 +38,24 @@ def check_file(path: str, option: str) -> None:
 
 
 def add_skip_unreadable(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--skip-unreadable", action="store_true", help="go on without photos that cannot be read")
+    parser.add_argument(
+        "--skip-unreadable", action="store_true", help="leave out photos that cannot be read, instead of stopping"
+    )
 
 
 def add_verbose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-v", "--verbose", action="store_true", help="show all that log.txt gets: environment, config, model"
+        "-v", "--verbose", action="store_true", help="print all that log.txt gets: environment, config, model"
     )
 
 
 def add_licenses(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--data-license", default="", metavar="TEXT", help="of the training data, for card and metadata"
+        "--data-license", default="", metavar="TEXT", help="licence of the training data, for card and metadata"
     )
     parser.add_argument(
         "--weights-license",
         default="",
         metavar="TEXT",
-        help="of the weights, for card and metadata, such as apache-2.0",
+        help="licence of the weights, for card and metadata, such as apache-2.0",
     )

@@ -15,31 +15,50 @@ DESCRIPTION = "Trains the rows of a table that have no result yet, and makes the
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--table", metavar="NAME", help="a protocol by name, or a table of the paper by number")
+    what.add_argument(
+        "--table",
+        metavar="NAME",
+        help="table to make: a name that --list prints, or the number of a table of the paper",
+    )
     what.add_argument("--list", action="store_true", help="list the tables")
     what.add_argument("--run", nargs=4, metavar=("ROW", "SOURCE", "SEED", "PARENT"), help=argparse.SUPPRESS)
     parser.add_argument(
-        "--synthetic", action="store_true", help="on the synthetic data set, with small pre-trained parts"
+        "--synthetic", action="store_true", help="train on the synthetic data set, with small pre-trained parts"
     )
     parser.add_argument(
-        "--seeds", type=whole_number(1, 1000), default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)"
+        "--seeds",
+        type=whole_number(1, 1000),
+        default=5,
+        metavar="N",
+        help="number of training seeds: 0 to N - 1 (default: 5)",
     )
     parser.add_argument(
         "--data-seeds", type=comma_separated(whole_number(0, SEEDS - 1)), default=[], metavar="A,B",
-        help="train and test on the synthetic data sets of these seeds, and judge over all of them (default: 0 alone)",
+        help="train and test on the synthetic data sets of these seeds, and compare over all of them (default: 0 alone)",
     )  # fmt: skip
-    parser.add_argument("--output", default="logs/reproduce", metavar="DIR", help="(default: logs/reproduce)")
+    parser.add_argument(
+        "--output", default="logs/reproduce", metavar="DIR", help="folder for runs and tables (default: logs/reproduce)"
+    )
     parser.add_argument(
         "--results", metavar="DIR",
-        help="folder of small result files, such as benchmarks/results: a run that has one there is finished, others leave one",
+        help="folder of small result files, such as benchmarks/results: a run with a file there is taken as finished; other runs "
+        "write one",
     )  # fmt: skip
-    parser.add_argument("--rows", type=comma_separated(), default=[], metavar="A,B", help="train these rows alone")
     parser.add_argument(
-        "--sources", type=comma_separated(), default=[], metavar="MA,MS", help="train on these sources alone"
+        "--rows", type=comma_separated(), default=[], metavar="A,B", help="train only these rows of the table"
     )
-    parser.add_argument("--dry-run", action="store_true", help="list the runs, and which of them are done")
     parser.add_argument(
-        "--jobs", type=whole_number(1, 1000), default=1, metavar="N", help="trainings at a time (default: 1)"
+        "--sources", type=comma_separated(), default=[], metavar="MA,MS", help="train only on these sources"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="list the runs, and which of them are done, without training"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=whole_number(1, 1000),
+        default=1,
+        metavar="N",
+        help="number of trainings at the same time (default: 1)",
     )
     parser.add_argument("opts", nargs=argparse.REMAINDER, help=OPTS)
 

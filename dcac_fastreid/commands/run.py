@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 DESCRIPTION = """\
-Runs a script that was written for fast-reid, without an edit: as `python SCRIPT ARGS` would, but
+Runs a script that was written for fast-reid, unmodified, as `python SCRIPT ARGS` would, but
 
   - with DCAC, its baseline, its losses and the CLIP backbone registered, and their config keys known;
   - with DCACTrainer where the script asks for fast-reid's DefaultTrainer;
@@ -12,13 +12,13 @@ Runs a script that was written for fast-reid, without an edit: as `python SCRIPT
 """
 EXAMPLES = """\
 examples, in a checkout of fast-reid:
-  python -m dcac_fastreid tools/train_net.py --config-file path/to/configs/DCAC/ma_ms.yml
+  python -m dcac_fastreid tools/train_net.py --config-file DCAC/ma_ms.yml
   python -m dcac_fastreid demo/demo.py --config-file logs/DCAC/ma_ms/config.yaml --input photo.jpg \\
       --opts MODEL.WEIGHTS logs/DCAC/ma_ms/model_final.pth
 
-demo/demo.py takes files (of a folder, give --input folder/*.jpg) and needs opencv-python; tools/deploy/onnx_export.py needs onnx.
+demo/demo.py takes files (for a folder, give --input folder/*.jpg) and needs opencv-python; tools/deploy/onnx_export.py needs onnx.
 A script with a training loop of its own (tools/plain_train_net.py) trains fast-reid's architectures, not DCAC.
-The help of the script itself: python -m dcac_fastreid SCRIPT --help
+To print the help of the script itself: python -m dcac_fastreid SCRIPT --help
 """
 
 

@@ -12,9 +12,10 @@ Searches photos of people for the person on another photo.
   search calibrate --index my_index --persons known_people
   search query --index my_index --photos someone.jpg --output found
 
-index: the features of all photos in a folder, and below it. calibrate: from photos of known people, a folder for each, a
-threshold and a chance that it is the same person; without it, `query` ranks but says neither. query: the most similar photos of
-the gallery, or "nobody here"; as a table, as PNG and as a page, found/index.html."""
+`index` computes the features of all photos in a folder and its sub-folders. `calibrate` takes photos of known people, in a
+folder for each, and sets a threshold and the chance that a photo shows the same person; without it, `query` ranks but gives
+neither. `query` shows the most similar photos of the gallery, or "nobody here": as a table, as PNG and as a page,
+found/index.html."""
 DEFAULT_RATE = 0.001  # of deploy/search/stated_rate.py, which brings PyTorch
 
 
@@ -25,35 +26,46 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     of_index.add_argument("--gallery", required=True, metavar="DIR", help="the folder with the photos to be searched")
 
     of_calibrate = _command(
-        commands, calibrate, "sets threshold and probability by photos of known people, whom no training has seen",
+        commands, calibrate, "sets threshold and probability from photos of known people who were in no training",
         checkpoint_needed=False,
     )  # fmt: skip
     known = of_calibrate.add_mutually_exclusive_group(required=True)
     known.add_argument(
         "--persons", metavar="DIR",
-        help="a folder for each person, PERSON/*.jpg; cameras in the names (cam2_0001.jpg) or folders, or in none",
+        help="folder of known people, with a sub-folder for each, PERSON/*.jpg; cameras may stand in file names (cam2_0001.jpg) or "
+        "folders (PERSON/CAMERA)",
     )  # fmt: skip
-    known.add_argument("--dataset", metavar="NAME", help="or query and gallery of a data set, such as DG_Market1501")
+    known.add_argument(
+        "--dataset",
+        metavar="NAME",
+        help="calibrate with query and gallery of this data set instead, such as DG_Market1501",
+    )
     of_calibrate.add_argument(
         "--root",
         default="",
         metavar="DIR",
-        help="the data root of --dataset, or synthetic:0 (default: as DATASETS.ROOT)",
+        help="folder of the data sets for --dataset, or synthetic:0 (default: as for DATASETS.ROOT)",
     )
     of_calibrate.add_argument(
         "--false-match-rate", type=float, metavar="SHARE",
         help="share of the comparisons of two people that may be above the threshold (default: "
-        f"{DEFAULT_RATE}, or the smallest that the photos can state)",
+        f"{DEFAULT_RATE}, or the smallest that can be measured with the photos)",
     )  # fmt: skip
     of_query = _command(commands, query, "finds the gallery's most similar photos", checkpoint_needed=False)
-    of_query.add_argument("--photos", required=True, nargs="+", metavar="FILE|DIR", help="photos of whom to look for")
+    of_query.add_argument(
+        "--photos", required=True, nargs="+", metavar="FILE|DIR", help="query photos, or folders of them"
+    )
     of_query.add_argument("--output", required=True, metavar="DIR", help="the folder of the page and its PNGs")
     of_query.add_argument(
-        "--top", type=whole_number(1, 10**9), default=10, metavar="K", help="photos in a list (default: 10)"
+        "--top",
+        type=whole_number(1, 10**9),
+        default=10,
+        metavar="K",
+        help="number of photos in each result (default: 10)",
     )
     of_query.add_argument(
         "--prior", type=float, metavar="P",
-        help="probability, before looking, that a gallery photo shows the person (default: 1 / (photos + 1))",
+        help="probability, before the search, that a gallery photo shows the person (default: 1 / (photos + 1))",
     )  # fmt: skip
     for each in (of_index, of_calibrate, of_query):
         add_skip_unreadable(each)
@@ -61,14 +73,18 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def _command(commands, run, help: str, *, checkpoint_needed: bool) -> argparse.ArgumentParser:
     """A subcommand with the options that all have."""
-    parser = commands.add_parser(run.__name__, help=help, description=help)
+    parser = commands.add_parser(run.__name__, help=help, description=f"{help[0].upper()}{help[1:]}.")
     parser.set_defaults(run=run)
     parser.add_argument("--index", required=True, metavar="DIR", help="the folder of the index")
     parser.add_argument(
         "--checkpoint", required=checkpoint_needed, metavar="ENCODER",
-        help=ENCODER if checkpoint_needed else "that of the index, if it is no longer where it was",
+        help=ENCODER if checkpoint_needed else "the encoder of the index; needed only if it is no longer where it was",
     )  # fmt: skip
-    parser.add_argument("--config-file", metavar="FILE", help="only of a checkpoint that does not tell its config")
+    parser.add_argument(
+        "--config-file",
+        metavar="FILE",
+        help="the encoder's config; needed only if the checkpoint neither holds it nor has it beside it",
+    )
     add_device(parser)
     return parser
 

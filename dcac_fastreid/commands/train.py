@@ -6,14 +6,18 @@ import os
 from dcac_fastreid.commands.options import add_verbose
 from dcac_fastreid.training_options import check_options
 
-DESCRIPTION = "Trains a model from a config file, with fast-reid's own command line; with --eval-only tests it."
-CONFIG = "a config's path, or the name of a shipped one, such as DCAC/ma_ms.yml or DCAC/synthetic/ma_ms.yml"
-OPTS = "KEY VALUE ... of the config, such as OUTPUT_DIR logs/mine"
+DESCRIPTION = (
+    "Trains a model from a config file, with fast-reid's own command line. With --eval-only, tests a checkpoint."
+)
+CONFIG = "path of a config, or the name of a shipped one, such as DCAC/ma_ms.yml or DCAC/synthetic/ma_ms.yml"
+OPTS = "KEY VALUE pairs that change the config, such as OUTPUT_DIR logs/mine"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in OUTPUT_DIR")
-    parser.add_argument("--eval-only", action="store_true", help="test MODEL.WEIGHTS, as `dcac-fastreid test`")
+    parser.add_argument(
+        "--eval-only", action="store_true", help="test the checkpoint MODEL.WEIGHTS, as `dcac-fastreid test` does"
+    )
     add_common_options(parser)
 
 
@@ -21,11 +25,20 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Those of training and test: fast-reid's with its names and defaults, and -v."""
     parser.add_argument("--config-file", default="", metavar="FILE", help=CONFIG)
     add_verbose(parser)
-    parser.add_argument("--num-gpus", type=int, default=1, metavar="N", help="GPUs of each machine (default: 1)")
-    parser.add_argument("--num-machines", type=int, default=1, metavar="N", help="(default: 1)")
-    parser.add_argument("--machine-rank", type=int, default=0, metavar="N", help="of this machine (default: 0)")
+    parser.add_argument(
+        "--num-gpus", type=int, default=1, metavar="N", help="number of GPUs of each machine (default: 1)"
+    )
+    parser.add_argument("--num-machines", type=int, default=1, metavar="N", help="number of machines (default: 1)")
+    parser.add_argument(
+        "--machine-rank", type=int, default=0, metavar="N", help="number of this machine, from 0 (default: 0)"
+    )
     port = 2**15 + 2**14 + hash(os.getuid()) % 2**14  # the same for all that one user starts, as fast-reid has it
-    parser.add_argument("--dist-url", default=f"tcp://127.0.0.1:{port}", metavar="URL", help="where processes meet")
+    parser.add_argument(
+        "--dist-url",
+        default=f"tcp://127.0.0.1:{port}",
+        metavar="URL",
+        help="address by which the processes find each other",
+    )
     parser.add_argument("opts", default=None, nargs=argparse.REMAINDER, help=OPTS)
 
 
@@ -40,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(args: argparse.Namespace):
-    """In each process."""
+    """Runs in each process."""
     import dcac_fastreid
 
     with dcac_fastreid.one_sentence_errors():

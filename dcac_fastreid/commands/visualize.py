@@ -8,10 +8,8 @@ from dcac_fastreid.arguments import SEEDS, comma_separated, whole_number
 from dcac_fastreid.commands.options import check_file
 from dcac_fastreid.commands.train import OPTS
 
-DESCRIPTION = (
-    "Draws images of a trained run: PNG files, and one page with all of them, index.html, that needs nothing else."
-)
-EPILOG = "options of a kind: visualize KIND --help"
+DESCRIPTION = "Draws images of a trained run: PNG files, and one page with all of them, index.html, that opens without other files."
+EPILOG = "The options of a kind: visualize KIND --help"
 WHAT = {name: kind.what for name, kind in KINDS.items()} | {
     "curves": "losses, learning rate, scores and telemetry of trainings, finished or not",
     "all": "all of these on one page",
@@ -22,12 +20,12 @@ number = whole_number(0, SEEDS - 1)
 def add_options(parser: argparse.ArgumentParser) -> None:
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
     for name, what in WHAT.items():
-        made = kinds.add_parser(name, help=what, description=what)
+        made = kinds.add_parser(name, help=what, description=f"Shows {what}.")
         made.add_argument(
             "--output",
             default=f"logs/pictures/{name}",
             metavar="DIR",
-            help=f"the page's folder (default: logs/pictures/{name})",
+            help=f"folder for the page and its images (default: logs/pictures/{name})",
         )
         if name == "curves":
             made.add_argument("runs", nargs="+", metavar="RUN", help="a training's folder, such as logs/ma_ms")
@@ -37,12 +35,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_options_of_a_checkpoint(parser: argparse.ArgumentParser, name: str) -> None:
-    again = "; again for runs to show beside it" if name == "all" or KINDS[name].several else ""
+    again = "; give it again to show other runs beside it" if name == "all" or KINDS[name].several else ""
     parser.add_argument(
-        "--checkpoint", required=True, action="append", metavar="FILE", help=f"logs/ma_ms/model_final.pth, say{again}"
+        "--checkpoint",
+        required=True,
+        action="append",
+        metavar="FILE",
+        help=f"checkpoint of a run, such as logs/ma_ms/model_final.pth{again}",
     )
-    parser.add_argument("--config-file", default="", metavar="FILE", help="(default: config.yaml beside it)")
-    parser.add_argument("--dataset", default="", metavar="NAME", help="test set (default: the config's first)")
+    parser.add_argument(
+        "--config-file",
+        default="",
+        metavar="FILE",
+        help="config of the run (default: config.yaml beside the checkpoint)",
+    )
+    parser.add_argument("--dataset", default="", metavar="NAME", help="test set to show (default: the config's first)")
     for keyword, option in KINDS[name].options.items() if name in KINDS else ():
         default = ",".join(map(str, option.default)) if isinstance(option.default, tuple) else option.default
         text = option.what + (f" (default: {default})" if default != "" else "")

@@ -131,7 +131,7 @@ OUR_KEYS = (
     # True: the adapted query, key and value layers have biases beside Stable Diffusion's weights, as in the authors' code: random
     # (even in +- 1 / sqrt(width of the input), from SEED), frozen, 74,880 numbers for Stable Diffusion 1.5, in every checkpoint.
     # They change what the U-Net predicts before any training (by 7 % on random weights). Needed to go on from a checkpoint that
-    # the authors released, or to look at its U-Net: tools/convert_checkpoint.py --training-side.
+    # the authors released, or to look at its U-Net: dcac-fastreid convert --training-side.
     Key("MODEL.DCAC.LORA.QKV_BIAS", False, flag()),
     # Every so many steps, numbers that tell why the feedback works, or not, as telemetry/... beside the losses in metrics.json
     # and TensorBoard; 50 is a good choice, 0 for never. The training stays the same, to the bit.

@@ -59,7 +59,7 @@ def read_config_text(text: str, source: str) -> dict:
         if loader is not None:
             loader.dispose()
     if not isinstance(content, dict):
-        raise InputError(f"{source} is no config: it must hold keys and values, as configs/DCAC/base.yml")
+        raise InputError(f"{source} is no config: it must hold keys and values, as DCAC/base.yml does")
     return content
 
 
@@ -149,7 +149,7 @@ def _text_of(file: str, wanted_by: str) -> str:
     except FileNotFoundError as error:
         if wanted_by:
             raise InputError(f"{missing} is no file") from error
-        raise InputError(f"there is no config file {file}; the shipped ones are in configs/DCAC") from error
+        raise InputError(f"there is no config file {file}; a shipped one is named as DCAC/ma_ms.yml") from error
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
             raise

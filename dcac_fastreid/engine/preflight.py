@@ -22,7 +22,7 @@ STABLE_DIFFUSION_SOURCE = (
 # An encoder and a denoiser that is conditioned on its embeddings, in one folder.
 IMAGE_VARIATIONS = "Stable Diffusion image variations"
 IMAGE_VARIATIONS_SOURCE = "https://huggingface.co/lambdalabs/sd-image-variations-diffusers (revision v2.0)"
-TRAIN = "python tools/train_net.py --config-file configs/DCAC/synthetic"
+TRAIN = "dcac-fastreid train --config-file DCAC/synthetic"
 
 
 def check_inputs(cfg, *, training: bool) -> None:

@@ -73,7 +73,7 @@ def table_of(name: str, *, synthetic: bool = False) -> TableSpec:
     if name not in TABLES:
         known = ", ".join(TABLES)
         raise InputError(
-            f"there is no table {name!r} to train; known are {known} (Table 6 is cost: tools/model_stats.py)"
+            f"there is no table {name!r} to train; known are {known} (Table 6 is cost: dcac-fastreid model-stats)"
         )
     spec = TABLES[name]
     if not synthetic:

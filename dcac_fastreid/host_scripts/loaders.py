@@ -33,7 +33,7 @@ def build_reid_train_loader(*args, **kwargs):
         if cfg.DATALOADER.SAMPLER_TRAIN == "RandomIdentitySampler":
             raise InputError(
                 "DATALOADER.SAMPLER_TRAIN is RandomIdentitySampler, which the loader of this script does not know; train "
-                "with this package's tools/train_net.py, or set NaiveIdentitySampler"
+                "with dcac-fastreid train, or set NaiveIdentitySampler"
             )
     kwargs.setdefault("transforms", data.train_transforms(cfg))
     made = build._train_loader_from_config(*args, **kwargs)

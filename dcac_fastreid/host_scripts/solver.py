@@ -25,7 +25,7 @@ def build_optimizer(cfg, model: nn.Module, contiguous: bool = False) -> Optimize
     if isinstance(of_one_process, PrototypicalBaseline) and not ScriptTrainer.making:
         raise InputError(
             f"{cfg.MODEL.META_ARCHITECTURE} cannot be trained by a script with a loop of its own, in which nobody computes "
-            "the ID prototypes at the start of each epoch; train with this package's tools/train_net.py, or with "
+            "the ID prototypes at the start of each epoch; train with dcac-fastreid train, or with "
             "`python -m dcac_fastreid tools/train_net.py` in a checkout of fast-reid"
         )
     if not cfg.MODEL.HEADS.NUM_CLASSES and any(not parameter.numel() for parameter in model.parameters()):

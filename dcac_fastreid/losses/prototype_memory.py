@@ -35,7 +35,7 @@ class PrototypeMemory(nn.Module):
         if not self.filled:
             raise RuntimeError(
                 "the ID prototypes were never filled: this trainer does not compute them at the start of each epoch. "
-                "Train with DCACTrainer, as tools/train_net.py does"
+                "Train with DCACTrainer, as dcac-fastreid train does"
             )
         return self.prototypes
 

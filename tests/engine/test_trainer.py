@@ -317,7 +317,7 @@ def test_fast_reids_own_trainer_does_not_train_dcac_in_silence(make_cfg, tmp_pat
     cfg = dcac_fastreid.data.with_local_weights(cfg)
     cfg.defrost()
     cfg.SOLVER.SCHED = "MultiStepLR"
-    with pytest.raises(RuntimeError, match="tools/train_net.py"):
+    with pytest.raises(RuntimeError, match="dcac-fastreid train"):
         train(DefaultTrainer(cfg))
 
 

@@ -74,7 +74,7 @@ def test_reset_needs_every_identity():
 
 
 def test_unfilled_prototypes_are_not_read():
-    with pytest.raises(RuntimeError, match="tools/train_net.py"):
+    with pytest.raises(RuntimeError, match="dcac-fastreid train"):
         PrototypeMemory(3, 2, 0.2).read()
 
 

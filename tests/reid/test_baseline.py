@@ -56,7 +56,7 @@ def test_precise_bn_moves_statistics_alone(make_cfg):
 
 
 def test_unfilled_prototypes_stop_training(make_cfg):
-    with EventStorage(0), pytest.raises(RuntimeError, match="tools/train_net.py"):
+    with EventStorage(0), pytest.raises(RuntimeError, match="dcac-fastreid train"):
         build(make_cfg).train()(batch())
 
 

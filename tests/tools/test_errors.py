@@ -608,7 +608,7 @@ def test_a_full_disk_at_a_save_leaves_nothing_half_written(run, data_root, tmp_p
 def test_no_arguments_at_all(run):
     status, written = run()
     assert (status, written.strip().count("\n")) == (2, 0)
-    assert written.startswith("error: no config is named; add --config-file configs/DCAC/ma_ms.yml")
+    assert written.startswith("error: no config is named; add --config-file DCAC/ma_ms.yml")
 
 
 @pytest.mark.parametrize("behind", [(), ("SOLVER.MAX_EPOCH", 1)], ids=["alone", "before a setting"])

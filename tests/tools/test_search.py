@@ -109,11 +109,11 @@ def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
         ("index --checkpoint {run} --gallery {photos}/gallery --index {run}", "the features shall go to .* is a file"),
         (
             "query --index {tmp} --photos {photos}/asked.jpg --output {tmp}/o",
-            ".* holds no index: make one by: python tools/search.py index",
+            ".* holds no index: make one by: dcac-fastreid search index",
         ),
         (
             "calibrate --index {tmp} --persons {photos}/known",
-            ".* holds no index: make one by: python tools/search.py index",
+            ".* holds no index: make one by: dcac-fastreid search index",
         ),
         ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no image none.jpg"),
         (

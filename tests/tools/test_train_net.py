@@ -84,7 +84,7 @@ def test_all_that_is_missing_is_listed_before_anything_starts(run, tmp_path):
         "no file weights/ViT-B-16.pt",
         "no folder weights/stable-diffusion-v1-5",
         "https://",
-        "python tools/train_net.py --config-file configs/DCAC/synthetic/ma_ms.yml",
+        "dcac-fastreid train --config-file DCAC/synthetic/ma_ms.yml",
     ):
         assert expected in finished.stderr
     assert list(tmp_path.iterdir()) == [], "nothing is written"

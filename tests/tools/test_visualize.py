@@ -86,4 +86,4 @@ def test_help_tells_a_newcomer_what_there_is(run_tool):
     for kind in ("ranked-lists", "distances", "grad-cam", "correlations", "diffusion", "embedding", "curves", "all"):
         assert re.search(rf"^ +{kind}\s", written, re.MULTILINE), written
     status, written = run_tool("visualize", "distances", "--help")
-    assert status == 0 and "again for runs to show beside it" in " ".join(written.split())
+    assert status == 0 and "give it again to show other runs beside it" in " ".join(written.split())

@@ -13,7 +13,7 @@ from dcac_fastreid.deploy.search.calibration import Calibration
 from dcac_fastreid.deploy.search.stated_rate import why_not
 from dcac_fastreid.names import printable
 
-NOT_CALIBRATED = "no threshold and no chance are known, as the index is not calibrated (tools/search.py calibrate)"
+NOT_CALIBRATED = "no threshold and no chance are known, as the index is not calibrated (dcac-fastreid search calibrate)"
 ABOVE, BELOW = "above threshold", "below threshold"
 
 
@@ -111,14 +111,14 @@ def describe_calibration(calibration: Calibration, gallery: int) -> str:
     return (
         f"Calibrated on {on['name']}: {on['persons']:,} people, {on['pictures']:,} images, {on['genuine_pairs']:,} pairs of "
         f"one person {places}, {on['impostor_pairs']:,} pairs of two people. All this holds "
-        "only if these are people whom no training has seen.\n"
+        "only if these people were in no training.\n"
         f"{_other_rate_than_asked(calibration)}"
         f"Threshold {calibration.threshold:.3f}: at most {_percent(calibration.false_match_rate)} of the pairs of two people "
-        f"are above it, the false-match rate, and {_percent(calibration.true_match_rate)} of the pairs of one "
-        f"person. On people held out (two halves, each by the threshold of the other; the mean of both): "
+        f"are above it (the false-match rate), and {_percent(calibration.true_match_rate)} of the pairs of one "
+        f"person. On people held out (two halves, each with the threshold of the other; mean of both): "
         f"{_percent(held_out['false_match_rate'])} and "
-        f"{_percent(held_out['true_match_rate'])}; the probability's Brier score {held_out['brier_score']:.3f} (0.25 knows "
-        f"nothing), its calibration error {held_out['calibration_error']:.3f}.\n"
+        f"{_percent(held_out['true_match_rate'])}; the probability's Brier score {held_out['brier_score']:.3f} (0 is "
+        f"best, 0.25 is that of 50 % for every pair), its calibration error {held_out['calibration_error']:.3f}.\n"
         f"{_other_rates(calibration)}"
         f"The false-match rate is per comparison. A search compares with {gallery:,} photos: for a person who is on none of "
         f"them {mean:.2g} photos are expected above the threshold in the mean, and one or more in {_percent(one_or_more)} of the "

@@ -23,7 +23,7 @@ from dcac_fastreid.names import printable, shown
 from dcac_fastreid.output_files import check_writable, refuse_no_files
 
 COLUMNS = ("paths", "bytes", "modified", "sha256")  # of the content: an item for each photo
-# An index of the first releases, and what tools/extract_features.py writes.
+# An index of the first releases, and what `dcac-fastreid features` writes.
 TABLES = FEATURES, ROWS, INFO = "features.npy", "index.csv", "info.json"
 
 
@@ -122,7 +122,7 @@ def read_feature_folder(folder: str | Path) -> FeatureFolder:
     if folder.is_dir() and not (folder / FILE).is_file() and any((folder / name).is_file() for name in TABLES):
         raise InputError(
             f"{folder} holds {', '.join(TABLES)}, which nothing ties together: an index of an earlier release, or the output of "
-            f"tools/extract_features.py; make the index by: {index_command(folder, _told_by_tables(folder))}"
+            f"dcac-fastreid features; make the index by: {index_command(folder, _told_by_tables(folder))}"
         )
     if not (folder / FILE).is_file():
         what = (
@@ -144,7 +144,7 @@ def index_command(folder: Path, content: Mapping | None = None, *, gallery: str 
     """
     content = content or {}
     gallery = gallery or content.get("pictures", "PHOTOS")
-    words = ["python", "tools/search.py", "index", "--checkpoint", content.get("checkpoint_file", "CHECKPOINT")]
+    words = ["dcac-fastreid", "search", "index", "--checkpoint", content.get("checkpoint_file", "CHECKPOINT")]
     words += ["--gallery", gallery, "--index", str(folder)]
     if config_file := content.get("config_file"):
         words += ["--config-file", config_file]

@@ -23,7 +23,7 @@ def test_an_edited_threshold_is_refused(calibration, tmp_path):
     file = write_calibration(calibration, tmp_path)
     file.write_text(file.read_text().replace('"threshold": 0.5', '"threshold": 0.1'))
     with pytest.raises(
-        InputError, match="calibration.json is damaged or was edited: .*; calibrate again: python tools/search.py"
+        InputError, match="calibration.json is damaged or was edited: .*; calibrate again: dcac-fastreid search"
     ):
         read_calibration(tmp_path)
 

@@ -168,7 +168,7 @@ def test_photos_that_are_no_crops_are_told(extract, photos, tmp_path):
 def test_an_index_that_cannot_be_read_is_one_sentence(damage, sentence, extract, photos, tmp_path):
     extract_folder(extract, photos, tmp_path / "out")
     damage(tmp_path / "out")
-    with pytest.raises(InputError, match=f"{sentence}.*python tools/search.py index --checkpoint .* --index ") as error:
+    with pytest.raises(InputError, match=f"{sentence}.*dcac-fastreid search index --checkpoint .* --index ") as error:
         read_feature_folder(tmp_path / "out")
     assert "\n" not in str(error.value)
 
@@ -183,12 +183,14 @@ def test_an_index_of_the_first_releases_is_refused_with_the_command_that_makes_i
         read_feature_folder(out)
     command = shlex.split(str(error.value).partition("make the index by: ")[2])
     assert command == [
-        "python", "tools/search.py", "index", "--checkpoint", str(extract.encoder.file), "--gallery", str(photos),
+        "dcac-fastreid", "search", "index", "--checkpoint", str(extract.encoder.file), "--gallery", str(photos),
         "--index", str(out),
     ]  # fmt: skip
     for damaged in ("{", "[]", "null", '{"pictures": 5, "checkpoint_file": null}', "[" * 100_000):
         (out / "info.json").write_text(damaged)
-        with pytest.raises(InputError, match="make the index by: python .* --checkpoint CHECKPOINT --gallery PHOTOS"):
+        with pytest.raises(
+            InputError, match="make the index by: dcac-fastreid .* --checkpoint CHECKPOINT --gallery PHOTOS"
+        ):
             read_feature_folder(out)
     extract_folder(extract, photos, out)
     assert len(read_feature_folder(out).paths) == 6

@@ -100,7 +100,7 @@ def test_an_index_whose_photos_have_moved_is_one_sentence(small_index):
     shutil.move(small_index.parent / "photos", small_index.parent / "elsewhere")
     with pytest.raises(
         InputError,
-        match="of the index .*, 4 are gone from .*photos and 0 .*; make the index again, .*: python tools/search.py index",
+        match="of the index .*, 4 are gone from .*photos and 0 .*; make the index again, .*: dcac-fastreid search index",
     ):
         Gallery(small_index)
 

@@ -146,10 +146,10 @@ def test_what_is_told_of_a_calibration(calibrated):
         and "in 100 % of the searches" in told
     )
     assert re.search(r"Measured: of the images of DG_Market1501, each .*, \d+(\.\d)? % find one or more\.", told)
-    assert "only if these are people whom no training has seen" in told
+    assert "only if these people were in no training" in told
     assert (
         "Brier score" in told
-        and "On people held out (two halves, each by the threshold of the other; the mean of both)" in told
+        and "On people held out (two halves, each with the threshold of the other; mean of both)" in told
         and "By other" not in told
     )
     other = {"false_match_rate": 0.01, "threshold": 0.9, "true_match_rate": 0.5}
@@ -210,7 +210,7 @@ def test_what_the_index_no_longer_fits_is_told(index, extract, queries, tmp_path
         "Photos that lie in the folder and are not in the index: 1, .*new.jpg; make the index again: ",
     ):
         again = (
-            f"python tools/search.py index --checkpoint .*model_final.pth --gallery {photos[0].parent} --index .*index"
+            f"dcac-fastreid search index --checkpoint .*model_final.pth --gallery {photos[0].parent} --index .*index"
         )
         assert re.search(f"^{sentence}{again}$", notes, re.MULTILINE), notes
 
@@ -223,7 +223,7 @@ def test_another_checkpoint_is_refused(index, calibrated, checkpoint, tmp_path):
     of_other = dataclasses.replace(known, encoder={**known.encoder, "sha256": 64 * "0"})
     write_calibration(of_other, calibrated)
     with pytest.raises(
-        InputError, match="^the calibration of .* was made with model_final.pth .*; calibrate again: python"
+        InputError, match="^the calibration of .* was made with model_final.pth .*; calibrate again: dcac-fastreid"
     ):
         Search(calibrated, device="cpu")
 
