@@ -6,8 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from dcac_fastreid.deploy.encoder_files import CARD, sha256_of
-from dcac_fastreid.deploy.export.export_metadata import data_terms, preparation, weights_terms
+from dcac_fastreid.data import file_sha256
+from dcac_fastreid.deploy.encoder_files import CARD
+from dcac_fastreid.deploy.export.export_metadata import data_terms, preprocessing, weights_terms
 from dcac_fastreid.deploy.export.origin import METRICS, Origin
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import printable
@@ -73,7 +74,7 @@ def write_card(
         f"{MARK}\n\n# {_plain(name)}",
         about + (f"\n\n{DEMONSTRATION}" if origin.run.get("drawn_world") else ""),
         f"## Use\n\n{USE}",
-        f"What happens to an image before the encoder: {preparation(cfg.INPUT, 'inside')}.",
+        f"What happens to an image before the encoder: {preprocessing(cfg.INPUT, 'inside')}.",
         f"## Data\n\nTrained on: {_plain(trained_on) or 'not stated'}.\n\n{_data_sets(origin.run)}".rstrip(),
         f"## Protocol\n\n{_protocol(origin, cfg, size)}" + (f"\n\nMade by: {made_by}" if made_by else ""),
         f"## Metrics\n\n{_metrics(origin, half)}",
@@ -169,7 +170,9 @@ def _protocol(origin: Origin, cfg, size: str) -> str:
         "checkpoint": f"{origin.checkpoint}, sha256 `{origin.sha256}`",
         "code": ", ".join(f"{name} {versions[name]}" for name in CODE if versions.get(name)),
     }  # fmt: skip
-    unknown = [] if run else ["Of its training nothing is stated: no stamp.json lay beside the checkpoint."]
+    unknown = (
+        [] if run else ["Of its training nothing is stated: no run metadata (stamp.json) lay beside the checkpoint."]
+    )
     return "\n".join([*unknown, *(f"- {name}: {_plain(value)}" for name, value in lines.items() if value)])
 
 
@@ -195,7 +198,7 @@ def _metrics(origin: Origin, half: bool) -> str:
 
 
 def _files(folder: Path, files: Iterable[Path]) -> str:
-    rows = [[file.relative_to(folder).as_posix(), str(file.stat().st_size), f"`{sha256_of(file)}`"] for file in files]
+    rows = [[file.relative_to(folder).as_posix(), str(file.stat().st_size), f"`{file_sha256(file)}`"] for file in files]
     return _table(["file", "bytes", "sha256"], rows)
 
 

@@ -32,14 +32,14 @@ def describe_export(
     Raises: InputError: the stamp.json beside the checkpoint cannot be read.
     """
     height, width = encoder.input_size
-    origin = origin_of(encoder.file, data_license=data_license, weights_license=weights_license)
+    origin = origin_of(encoder.file, sha256=encoder.sha256, data_license=data_license, weights_license=weights_license)
     model, metadata = encoder.cfg.MODEL, origin.run
     pixels = "RGB in [0, 255]" if normalization == INSIDE else "RGB, (value in [0, 255] - pixel_mean) / pixel_std"
     return {
         "input": f"{IMAGES}: float32 (batch, 3, {height}, {width}), {pixels}",
         "output": f"{FEATURES}: float32 (batch, {encoder.feature_width}), after the BNNeck, of unit length: compare by dot product",
         "input_size": json.dumps([height, width]),
-        "preparation": preparation(encoder.cfg.INPUT, normalization),
+        "preparation": preprocessing(encoder.cfg.INPUT, normalization),
         "normalization": normalization,
         "pixel_mean": json.dumps(list(model.PIXEL_MEAN)),
         "pixel_std": json.dumps(list(model.PIXEL_STD)),
@@ -57,7 +57,7 @@ def describe_export(
     }
 
 
-def preparation(cfg, normalization: str) -> str:
+def preprocessing(cfg, normalization: str) -> str:
     """What fast-reid's test transform does with an image, for whoever has not got it."""
     size, steps = cfg.SIZE_TEST, []
     if size[0] > 0:

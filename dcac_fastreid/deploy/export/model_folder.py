@@ -48,7 +48,7 @@ def share_encoder(
     Args: data_license, weights_license: as origin_of's.
     Raises: InputError: a file cannot be written, or the encoder's origin cannot be read.
     """
-    origin = origin_of(encoder.file, data_license=data_license, weights_license=weights_license)
+    origin = origin_of(encoder.file, sha256=encoder.sha256, data_license=data_license, weights_license=weights_license)
     weights = encoder_weights(read_state_dict(encoder.file))
     half = any(weight.itemsize == 2 for weight in weights.values())
     own = folder / ENCODER

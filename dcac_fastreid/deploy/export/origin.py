@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dcac_fastreid.data import file_hashes
+from dcac_fastreid.data import file_sha256
 from dcac_fastreid.deploy.encoder_files import OF_A_RUN
 from dcac_fastreid.engine.run_metadata import FILE as RUN_METADATA
 from dcac_fastreid.errors import InputError
@@ -36,10 +36,12 @@ class Origin:
         return json.dumps(asdict(self))
 
 
-def origin_of(file: Path, *, data_license: str = "", weights_license: str = "") -> Origin:
+def origin_of(file: Path, *, sha256: str = "", data_license: str = "", weights_license: str = "") -> Origin:
     """Of a checkpoint by what lies beside it; of an exported encoder by what it carries.
 
-    Args: data_license, weights_license: as they are stated now; "" for what the file carries.
+    Args:
+        sha256: of the file, where it is known; "": it is computed where it is needed.
+        data_license, weights_license: as they are stated now; "" for what the file carries.
     Raises: InputError: the stamp.json beside it, or what it carries, cannot be read.
     """
     if file.suffix == ".safetensors" and (carried := read_metadata(file).get(ORIGIN)):
@@ -47,7 +49,7 @@ def origin_of(file: Path, *, data_license: str = "", weights_license: str = "") 
         stated = {"data_license": data_license, "weights_license": weights_license}
         return replace(told, **{name: license for name, license in stated.items() if license})
     run = _run_metadata(file.with_name(RUN_METADATA))
-    sha256 = file_hashes([file], keep=False)[str(file)]
+    sha256 = sha256 or file_sha256(file)
     return Origin(file.name, sha256, run, _last_test(file, run), data_license, weights_license)
 
 
