@@ -37,7 +37,7 @@ def read_calibration(folder: str | Path) -> Calibration | None:
 
 def calibrate_command(folder: str | Path) -> str:
     return printable(
-        shlex.join(["python", "tools/search.py", "calibrate", "--index", str(folder), "--persons", "FOLDER"])
+        shlex.join(["python", "tools/search.py", "calibrate", "--index", str(folder), "--people", "FOLDER"])
     )
 
 
