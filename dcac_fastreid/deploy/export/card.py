@@ -10,6 +10,7 @@ from dcac_fastreid.data import file_sha256
 from dcac_fastreid.deploy.encoder_files import CARD
 from dcac_fastreid.deploy.export.export_metadata import data_terms, preprocessing, weights_terms
 from dcac_fastreid.deploy.export.origin import METRICS, Origin
+from dcac_fastreid.engine.run_metadata import FILE as RUN_METADATA
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import printable
 from dcac_fastreid.output_files import refuse_no_files, write_whole
@@ -170,10 +171,14 @@ def _protocol(origin: Origin, cfg, size: str) -> str:
         "checkpoint": f"{origin.checkpoint}, sha256 `{origin.sha256}`",
         "code": ", ".join(f"{name} {versions[name]}" for name in CODE if versions.get(name)),
     }  # fmt: skip
-    unknown = (
-        [] if run else ["Of its training nothing is stated: no run metadata (stamp.json) lay beside the checkpoint."]
-    )
+    unknown = [] if run else [f"Of its training nothing is stated: {_why_unknown(origin)}."]
     return "\n".join([*unknown, *(f"- {name}: {_plain(value)}" for name, value in lines.items() if value)])
+
+
+def _why_unknown(origin: Origin) -> str:
+    if origin.released:
+        return f"the encoder was converted from {origin.released}, which has no run metadata"
+    return f"no run metadata ({RUN_METADATA}) lay beside the checkpoint"
 
 
 def _named_files(run: Mapping) -> list[str]:
@@ -186,7 +191,9 @@ def _named_files(run: Mapping) -> list[str]:
 
 def _metrics(origin: Origin, half: bool) -> str:
     if not origin.scores:
-        return "Not stated: no test of the run's last checkpoint lay beside it."
+        converted = "the encoder was converted from a released checkpoint, and not tested since"
+        of_a_run = "no test of the run's last checkpoint lay beside it"
+        return f"Not stated: {converted if origin.released else of_a_run}."
     rows = [
         [_test_name(test, origin.run), *(f"{numbers[metric]:.1f}" if metric in numbers else "-" for metric in METRICS)]
         for test, numbers in origin.scores.items()

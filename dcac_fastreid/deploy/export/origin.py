@@ -1,4 +1,4 @@
-"""Where does an encoder come from: the run that trained it, and that run's last test."""
+"""Where does an encoder come from: the run that trained it, and that run's last test; or a checkpoint of others."""
 
 import json
 from collections.abc import Mapping
@@ -23,6 +23,7 @@ class Origin:
 
     scores: test set -> metric of METRICS -> per cent, of the test at the run's end; {} where it is not known.
     data_license, weights_license: as whoever exported it has stated them; "" where nobody did.
+    released: whose checkpoint it is, where others released it: "a checkpoint of CLIP-ReID"; "" of a run.
     """
 
     checkpoint: str
@@ -31,6 +32,7 @@ class Origin:
     scores: Mapping[str, Mapping[str, float]]
     data_license: str = ""
     weights_license: str = ""
+    released: str = ""
 
     def text(self) -> str:
         return json.dumps(asdict(self))
@@ -53,11 +55,16 @@ def origin_of(file: Path, *, sha256: str = "", data_license: str = "", weights_l
     return Origin(file.name, sha256, run, _last_test(file, run), data_license, weights_license)
 
 
+def origin_of_released(file: Path, released: str, *, data_license: str = "", weights_license: str = "") -> Origin:
+    """Of a file that others released: what lies beside it is of another run, and tells nothing."""
+    return Origin(file.name, file_sha256(file), {}, {}, data_license, weights_license, released)
+
+
 def _carried(file: Path, text: str) -> Origin:
     try:
         told = Origin(**json.loads(text))
         scores = {str(test): _numbers(of_test) for test, of_test in told.scores.items()}
-        words = told.checkpoint, told.sha256, told.data_license, told.weights_license
+        words = told.checkpoint, told.sha256, told.data_license, told.weights_license, told.released
         fits = isinstance(told.run, dict) and all(isinstance(word, str) for word in words)
     except (ValueError, TypeError, AttributeError, RecursionError):
         fits = False
