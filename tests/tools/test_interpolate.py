@@ -57,20 +57,11 @@ def test_it_makes_what_the_end_of_a_training_makes(runs, run_tool, tmp_path, of)
     assert torch.equal(at_1["model"]["backbone.tower.proj"], trained["backbone.tower.proj"])
     file = tmp_path / "made" / "interpolated_0.7.pth"
     assert f"MODEL.WEIGHTS {file}" in said
-    status, said = run_tool(
-        "export_weights",
-        "--config-file",
-        runs / of / "config.yaml",
-        "--output",
-        tmp_path / "shared",
-        "MODEL.WEIGHTS",
-        file,
-    )
+    share = ("export_weights", "--config-file", runs / of / "config.yaml", "--output", tmp_path / "shared")
+    status, said = run_tool(*share, "MODEL.WEIGHTS", file)
     assert status == 0 and (tmp_path / "shared" / "README.md").is_file(), said
-    assert torch.equal(
-        load_file(tmp_path / "shared" / "encoder.safetensors")["backbone.tower.proj"],
-        made["model"]["backbone.tower.proj"],
-    )
+    shared = load_file(tmp_path / "shared" / "encoder.safetensors")
+    assert torch.equal(shared["backbone.tower.proj"], made["model"]["backbone.tower.proj"])
 
 
 def test_between_two_checkpoints(runs, make_cfg, tmp_path):
