@@ -87,6 +87,7 @@ def test_a_model_folder_gives_the_features_of_the_checkpoint_and_tells_its_origi
         "Trained on: not stated.",
         "Of its training nothing is stated: the encoder was converted from a checkpoint of DCAC's authors, which has no run",
         "Not stated: the encoder was converted from a released checkpoint, and not tested since.",
+        "- data: not stated; a checkpoint of DCAC's authors does not tell the training data",
         "- weights: mit",
     ):
         assert words in card, words
@@ -96,6 +97,10 @@ def test_a_model_folder_gives_the_features_of_the_checkpoint_and_tells_its_origi
         "an export tells it too"
     )
     assert run_tool(*command, "--output", folder)[0] == 0, "its own folder is written again"
+    assert (
+        "- weights: not stated; converted from a checkpoint of DCAC's authors: the terms"
+        in (folder / "README.md").read_text()
+    )
 
 
 def test_a_folder_that_cannot_be_shared_is_one_sentence(released_file, run_tool, tmp_path):

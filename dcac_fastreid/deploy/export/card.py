@@ -79,8 +79,7 @@ def write_card(
         f"## Data\n\nTrained on: {_plain(trained_on) or 'not stated'}.\n\n{_data_sets(origin.run)}".rstrip(),
         f"## Protocol\n\n{_protocol(origin, cfg, size)}" + (f"\n\nMade by: {made_by}" if made_by else ""),
         f"## Metrics\n\n{_metrics(origin, half)}",
-        f"## Licences\n\n- data: {_plain(origin.data_license or data_terms(origin.run))}\n"
-        f"- weights: {_plain(origin.weights_license or weights_terms(origin.run))}",
+        f"## Licences\n\n- data: {_plain(data_terms(origin))}\n- weights: {_plain(weights_terms(origin))}",
         f"## Files\n\n{_files(folder, files)}",
     ]
     text = "\n\n".join(parts) + "\n"
