@@ -60,10 +60,12 @@ def find_encoder(name: str | os.PathLike) -> Found:
     model_id, at, revision = str(name).partition("@")
     if is_hub_id(model_id) and (revision or not at):
         return _of_model_folder(_from_hub(model_id, revision or None), str(name))
-    as_text = f"; the encoder that comes with the package is the text {SYNTHETIC!r}, no path" * (
-        path == Path(SYNTHETIC)
+    hint = (
+        f"; the encoder that comes with the package is the text {SYNTHETIC!r}, no path"
+        if path == Path(SYNTHETIC)
+        else ""
     )
-    raise InputError(f"there is no file or folder {printable(str(name))}{as_text}; {FORMS}")
+    raise InputError(f"there is no file or folder {printable(str(name))}{hint}; {FORMS}")
 
 
 def _of_folder(folder: Path) -> Found:
