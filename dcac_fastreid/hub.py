@@ -6,18 +6,20 @@ from pathlib import Path
 PATIENCE = 10  # seconds for the hub's first answer
 # How names of files end that hold weights, a model or an archive; a model on the hub could end so, and does not.
 FILE_SUFFIXES = (".safetensors", ".bin", ".ckpt", ".pt", ".pth", ".pt2", ".onnx")
+# Where training writes, where the configs look for weights, and where the configs lie: no owners of models.
+FOLDERS = ("logs", "weights", "configs")
 
 
 def is_hub_id(name: str | Path) -> bool:
     """Whether it is a model on the Hugging Face hub, owner/name, and no path.
 
-    A path is all that exists, what does not have exactly one slash, what lies below a folder that exists or below
-    `weights/` (where the configs look), what begins with "." or "~", and what ends as a file of weights does.
+    A path is all that exists, what does not have exactly one slash, what lies below a folder that exists or below one of
+    FOLDERS, what begins with "." or "~", and what ends as a file of weights does: a mistyped path is not looked up on the hub.
     """
     owner, slash, model = str(name).partition("/")
     if not slash or not owner or not model or "/" in model:
         return False
-    if owner == "weights" or owner[0] in ".~" or model.endswith(FILE_SUFFIXES):
+    if owner in FOLDERS or owner[0] in ".~" or model.endswith(FILE_SUFFIXES):
         return False
     return not Path(name).exists() and not Path(owner).exists()
 

@@ -29,8 +29,13 @@ from dcac_fastreid.hub import is_hub_id
         ("~/sd", False),
         ("owner/v1-5-pruned.ckpt", False),
         ("owner/v1-5-pruned.safetensors", False),
-        ("logs/encoder.onnx", False),
+        ("someone/encoder.onnx", False),
+        ("logs/ma_ms", False),  # mistyped, and no folder logs here
+        ("configs/DCAC", False),
+        (".cache/model", False),
+        ("logs-of/model", True),
         ("here/sd", False),  # the folder exists, sd in it does not
+        ("file/sd", False),  # and so does the file
         ("owner/", False),
         ("", False),
     ],
@@ -38,6 +43,7 @@ from dcac_fastreid.hub import is_hub_id
 def test_what_is_a_hub_id(name, hub, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "here").mkdir()
+    (tmp_path / "file").touch()
     assert is_hub_id(name) == hub
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from dcac_fastreid.analysis.distinct_names import distinct_names
 from dcac_fastreid.analysis.figures import FAINT, draw_panels, legend, style
+from dcac_fastreid.analysis.trained_on import TrainedOn, trained_on
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.pages.content import Grid, Section
+from dcac_fastreid.pages.content import SYNTHETIC, Grid, Section
 
 FILE = "metrics.json"
 COLUMNS = 4
@@ -27,10 +28,7 @@ def sections(runs: Sequence[str | Path]) -> list[Section]:
         runs: folders of runs, finished or not, or files in them such as a checkpoint.
     Raises: InputError: a run that is not there, or without metrics.
     """
-    for run in runs:
-        if not Path(run).exists():
-            raise InputError(f"there is no {run}; give the folder of a run, which training has written")
-    folders = [Path(run) if Path(run).is_dir() else Path(run).parent for run in runs]
+    folders = _folders(runs)
     curves = {name: read_metrics(folder / FILE) for name, folder in zip(distinct_names(folders), folders, strict=True)}
     names = list(dict.fromkeys(name for of_run in curves.values() for name in sorted(of_run)))
     groups = {
@@ -46,6 +44,32 @@ def sections(runs: Sequence[str | Path]) -> list[Section]:
             f"{folders[0] / FILE} has no losses and no scores, but {', '.join(names)}; give a training's folder"
         )
     return [_section(group, title, curves, shown) for group, (title, shown) in groups.items() if shown]
+
+
+def title(runs: Sequence[str | Path]) -> tuple[str, bool]:
+    """Of a page of curves: the runs and the data sets that they were trained on; and whether all of these are synthetic.
+
+    Where some are and others are not, the title names those that are.
+
+    Args: runs: as `sections` takes them.
+    """
+    folders = _folders(runs)
+    groups: dict[TrainedOn, list[str]] = {}
+    for name, folder in zip(distinct_names(folders), folders, strict=True):
+        groups.setdefault(trained_on(folder), []).append(name)
+    all_synthetic = all(on.synthetic for on in groups)
+    parts = []
+    for on, names in groups.items():
+        mark = f" ({SYNTHETIC})" if on.synthetic and not all_synthetic else ""
+        parts.append(" on ".join(filter(None, [", ".join(names), ", ".join(on.sources)])) + mark)
+    return f"Training curves: {'; '.join(parts)}", all_synthetic
+
+
+def _folders(runs: Sequence[str | Path]) -> list[Path]:
+    for run in runs:
+        if not Path(run).exists():
+            raise InputError(f"there is no {run}; give the folder of a run, which training has written")
+    return [Path(run) if Path(run).is_dir() else Path(run).parent for run in runs]
 
 
 def _section(group: str, title: str, curves: Mapping[str, Curves], names: Sequence[str]) -> Section:

@@ -86,7 +86,7 @@ def write_images(
         dataset: the test set; "": the config's first.
         opts: KEY VALUE pairs for all runs.
         options: of the kind.
-        title: of the page; "": the run and its test set.
+        title: of the page; "": the run and its test set; of "curves" the runs and what they were trained on.
         results: tables before all images; (): the scores of the runs, where the kind tests them.
     Raises: InputError: as Run, the kind's `sections` and write_page do, more checkpoints than the kind shows, or no seed.
     """
@@ -95,7 +95,8 @@ def write_images(
     if not 0 <= options.get("seed", 0) < SEEDS:
         raise InputError(f"seed {options['seed']} is asked for; expected 0 to {SEEDS - 1}")
     if kind == "curves":
-        return write_page(output, title or "Training curves", curves.sections(checkpoints), command), []
+        made, (own, synthetic) = curves.sections(checkpoints), curves.title(checkpoints)
+        return write_page(output, title or own, made, command, synthetic=synthetic), []
     if kind != "all" and len(checkpoints) > 1 and not KINDS[kind].several:
         raise InputError(f"{kind} shows one run, got {len(checkpoints)} checkpoints; make a page for each")
     files = [config_file] + [""] * (len(checkpoints) - 1)

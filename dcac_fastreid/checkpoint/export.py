@@ -45,9 +45,7 @@ def export_weights(
     Raises:
         InputError: no checkpoint of fast-reid, a LoRA of another rank than the cfg's, or a file that cannot be written.
     """
-    folder = as_path(folder, "the output folder")
-    check_writable(folder, "the weights shall go to")
-    refuse_no_files(*(folder / name for name in FILES))
+    folder = check_export(folder)
     if not cfg.MODEL.WEIGHTS:
         raise InputError(
             "which checkpoint to export is not said; add MODEL.WEIGHTS path/to/model_final.pth to the command"
@@ -56,11 +54,31 @@ def export_weights(
     if not are_named(model, "backbone."):
         raise InputError(f"{cfg.MODEL.WEIGHTS} is no checkpoint of fast-reid: it has no entry 'model' with backbone.*")
     check_weights(model, None, cfg.MODEL.WEIGHTS)
+    return save_parts(model, cfg, folder, picked_by=selected_on(cfg.MODEL.WEIGHTS), half=half, words=words)
+
+
+def check_export(folder: str | Path) -> Path:
+    """Asks before the work. Raises: InputError: the folder cannot be written, or what lies in it is in the way."""
+    folder = as_path(folder, "the output folder")
+    check_writable(folder, "the weights shall go to")
+    refuse_no_files(*(folder / name for name in FILES))
+    return folder
+
+
+def save_parts(
+    model: Mapping[str, Tensor],
+    cfg,
+    folder: Path,
+    *,
+    picked_by: Sequence[str] = (),
+    half: bool = False,
+    words: Mapping[str, str] | None = None,
+) -> tuple[list[Exported], list[str]]:
+    """As export_weights, of a checkpoint's weights by their names; picked_by, half, words: as save_encoder's."""
     prompts = {
         key.removeprefix("conditioner."): weight for key, weight in model.items() if key.startswith("conditioner.")
     }
     lora = diffusers_lora(model, rank=cfg.MODEL.DCAC.LORA.RANK, alpha=cfg.MODEL.DCAC.LORA.ALPHA)
-    picked_by = selected_on(cfg.MODEL.WEIGHTS)
     exported = save_encoder(
         encoder_weights(model), encoder_config(cfg), folder, picked_by=picked_by, half=half, words=words
     )

@@ -12,10 +12,13 @@ from torch import Tensor
 
 from dcac_fastreid.arguments import as_choice, as_count, shown_value
 from dcac_fastreid.checkpoint.architecture import ENCODER_CONFIG
+from dcac_fastreid.checkpoint.export import encoder_weights
 from dcac_fastreid.checkpoint.released_formats import FORMATS, NECK, TOWER, UNET, UNKNOWN, Rule
 from dcac_fastreid.checkpoint.released_unet import ENDS, blocks_of_a_level, our_name
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import shown
 from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.reid import build_reid_model
 from dcac_fastreid.tensor_files import check_weights, read_state_dict
 
 LARGEST_SIDE = 8192  # as of INPUT.SIZE_TEST
@@ -112,6 +115,29 @@ def check_training_side(conversion: Conversion, cfg) -> None:
             f"the released U-Net needs {' and '.join(wrong)}, which the config does not say; take one of "
             "DCAC/authors, such as DCAC/authors/ma_ms.yml"
         )
+
+
+def check_encoder(conversion: Conversion, cfg) -> None:
+    """Raises InputError where the encoder does not fit the model of a config."""
+    cfg = cfg.clone()
+    cfg.defrost()
+    cfg.MODEL.BACKBONE.PRETRAIN = False
+    expected, found = encoder_weights(build_reid_model(cfg).state_dict()), encoder_weights(conversion.model)
+    wrong = sorted(expected.keys() ^ found.keys())
+    wrong += [
+        f"{name} is {_shape(found[name])}, expected {_shape(weight)}"
+        for name, weight in expected.items()
+        if name in found and found[name].shape != weight.shape
+    ]
+    if wrong:
+        raise InputError(
+            f"the released encoder does not fit the config, they differ in {shown(wrong)}; take the config of its training, such "
+            "as DCAC/ma_ms.yml, with the same size of the images"
+        )
+
+
+def _shape(weight: Tensor) -> str:
+    return " x ".join(map(str, weight.shape)) or "a number"
 
 
 def save(conversion: Conversion, path: str | Path, encoder_config: str = "") -> None:

@@ -1,6 +1,8 @@
 """dcac-fastreid export-weights: the parts of a checkpoint in a folder to share, without pickle."""
 
 import argparse
+from collections.abc import Iterable
+from pathlib import Path
 
 from dcac_fastreid.commands.options import add_licenses
 from dcac_fastreid.commands.train import CONFIG
@@ -31,6 +33,10 @@ def run(args: argparse.Namespace) -> None:
         load_config(args.config_file, args.opts), args.output, half=args.fp16,
         data_license=args.data_license, weights_license=args.weights_license,
     )  # fmt: skip
-    for file, what in exported:
-        print(f"{file}: {file.stat().st_size / 1e6:.2f} MB, {what}")
-    print(*absent, sep="\n", end="\n" if absent else "")
+    say_exported(exported, absent)
+
+
+def say_exported(exported: Iterable[tuple[Path, str]], absent: Iterable[str]) -> None:
+    """A line for each file, and the sentences about what was not written."""
+    for line in (*(f"{file}: {file.stat().st_size / 1e6:.2f} MB, {what}" for file, what in exported), *absent):
+        print(line)

@@ -9,7 +9,7 @@ DESCRIPTION = """\
 Searches photos of people for the person on another photo.
 
   search index --checkpoint logs/ma_ms/model_final.pth --gallery gallery --index my_index
-  search calibrate --index my_index --persons known_people
+  search calibrate --index my_index --people known_people
   search query --index my_index --photos someone.jpg --output found
 
 `index` computes the features of all photos in a folder and its sub-folders. `calibrate` takes photos of known people, in a
@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     known = of_calibrate.add_mutually_exclusive_group(required=True)
     known.add_argument(
-        "--persons", metavar="DIR",
+        "--people", "--persons", metavar="DIR",  # --persons: its name before
         help="folder of known people, with a sub-folder for each, PERSON/*.jpg; cameras may stand in file names (cam2_0001.jpg) or "
         "folders (PERSON/CAMERA)",
     )  # fmt: skip
@@ -112,8 +112,8 @@ def calibrate(args: argparse.Namespace) -> None:
 
     check_rate(args.false_match_rate)
     read_feature_folder(args.index)  # before the photos are decoded
-    if args.persons:
-        people = people_in_folder(args.persons, skip_unreadable=args.skip_unreadable)
+    if args.people:
+        people = people_in_folder(args.people, skip_unreadable=args.skip_unreadable)
     else:
         people = people_of_dataset(args.dataset, args.root, skip_unreadable=args.skip_unreadable)
     calibration, gallery = calibrate_index(args.index, people, args.false_match_rate, **_encoder(args))

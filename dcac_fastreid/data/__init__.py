@@ -20,6 +20,7 @@ _PUBLIC = {
     "describe_dataset": "readers.description",
     "describe_synthetic": "readers.description",
     "file_hashes": "hashes",
+    "file_sha256": "hashes",
     "held_out": "loading.held_out",
     "read_image": "images",
     "point_to_check_data": "checks.point_to_check_data",

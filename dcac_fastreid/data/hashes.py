@@ -38,7 +38,7 @@ def file_hashes(paths: Iterable[str | Path], *, keep: bool = True) -> dict[str, 
         keep: else the cache folder is neither read nor made.
     Raises: FileNotFoundError and other OSError: a file that cannot be read. InputError: a folder, a device or a pipe.
     """
-    return kept_hashes(paths, BYTES, _of_bytes) if keep else _computed(map(str, paths), _of_bytes)
+    return kept_hashes(paths, BYTES, file_sha256) if keep else _computed(map(str, paths), file_sha256)
 
 
 def pixel_hashes(paths: Iterable[str | Path]) -> dict[str, str]:
@@ -108,7 +108,11 @@ def _computed(paths: Iterable[str], compute: Callable[[str], str | None]) -> dic
         return {path: sha256 for path, sha256 in zip(paths, hashes, strict=True) if sha256}
 
 
-def _of_bytes(path: str) -> str:
+def file_sha256(path: str | Path) -> str:
+    """SHA-256 of the file's bytes, 64 hexadecimal digits; computed anew, of a file of any size in little memory.
+
+    Raises: OSError: a file that cannot be read. InputError: a folder, a device or a pipe.
+    """
     if not os.path.isfile(path) and os.path.exists(path):  # a device has no end, and a pipe may never begin
         raise InputError(f"{path} is a folder, a device or a pipe; expected a file")
     digest = hashlib.sha256()

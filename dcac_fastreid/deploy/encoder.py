@@ -14,8 +14,8 @@ from torch.nn import functional
 
 from dcac_fastreid.arguments import as_device, as_path
 from dcac_fastreid.checkpoint import carried_config, config_beside, encoder_config, load_for_testing, selected_on
-from dcac_fastreid.data import file_hashes, test_transforms
-from dcac_fastreid.deploy.encoder_files import encoder_file
+from dcac_fastreid.data import file_sha256, test_transforms
+from dcac_fastreid.deploy.encoder_files import find_encoder
 from dcac_fastreid.deploy.schema import Must, Sha256
 from dcac_fastreid.engine.config_file import changed, load_config, load_config_text
 from dcac_fastreid.errors import InputError
@@ -47,6 +47,7 @@ class Encoder:
     cfg: that built it, frozen; MODEL.DEVICE is where the model lies.
     file: the checkpoint. config_file: its config's, None where the checkpoint carries it.
     transform: fast-reid's test transform, an RGB image of any size to (3, H, W), float in [0, 255].
+    told_sha256: of the checkpoint, where it is known already; "": computed when it is first asked for.
     """
 
     model: nn.Module
@@ -56,6 +57,7 @@ class Encoder:
     transform: Callable[[Image.Image], Tensor]
     input_size: tuple[int, int]
     feature_width: int
+    told_sha256: str = ""
 
     @property
     def device(self) -> torch.device:
@@ -64,7 +66,7 @@ class Encoder:
     @functools.cached_property
     def sha256(self) -> str:
         """Of the checkpoint file."""
-        return file_hashes([self.file], keep=False)[str(self.file)]
+        return self.told_sha256 or file_sha256(self.file)
 
     @functools.cached_property
     def selected_on(self) -> list[str]:
@@ -95,14 +97,14 @@ def load_encoder(
     Args:
         checkpoint: a file: a run's model_final.pth, one of fast-reid's own, or an exported encoder.safetensors; a folder that
             holds one; OWNER/NAME or OWNER/NAME@REVISION of a model on the Hugging Face hub; or "synthetic", the small encoder that
-            comes with the package. See encoder_file.
+            comes with the package. See find_encoder.
         device: None for the GPU where there is one, else the CPU.
         config_file: None for the config that the checkpoint carries, else the one beside it (config.yaml, of an exported
             encoder encoder.yml).
     Raises: InputError: no such file, no checkpoint, no config, one of another architecture, or a device that is not there.
     """
     device = as_device(device, "the device")
-    file = encoder_file(checkpoint)
+    file, sha256 = find_encoder(checkpoint)
     config_file = None if config_file is None else as_path(config_file, "the config file")
     cfg, used, source = _config(file, config_file, ["MODEL.DEVICE", device, "MODEL.WEIGHTS", str(file)])
     try:
@@ -111,7 +113,8 @@ def load_encoder(
         raise InputError(f"{file} does not fit {source}: {error}") from error
     transform = test_transforms(cfg)
     size = _input_size(transform, source)
-    return Encoder(model, cfg, file, used, transform, size, _feature_width(model, size, device, file, source))
+    width = _feature_width(model, size, device, file, source)
+    return Encoder(model, cfg, file, used, transform, size, width, told_sha256=sha256)
 
 
 def _config(file: Path, config_file: str | Path | None, opts: list):

@@ -3,13 +3,14 @@
 Nothing here reads weights, and nothing needs PyTorch.
 """
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from dcac_fastreid.arguments import as_path
+from dcac_fastreid.data import file_sha256
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.hub import first_line, hub_snapshot, is_hub_id
 from dcac_fastreid.names import printable, shown
@@ -32,12 +33,19 @@ HASH = re.compile(rf"^\| {re.escape(ENCODER)} \|[^|]*\| `?([0-9a-f]{{64}})`? \|"
 LARGEST_CARD = 1_000_000  # bytes
 
 
-def encoder_file(name: str | os.PathLike) -> Path:
+class Found(NamedTuple):
+    file: Path
+    sha256: str = ""  # of the file, where it was compared with the card's; "": not computed
+
+
+def find_encoder(name: str | os.PathLike) -> Found:
     """The file of weights, which is there.
 
-    Of a folder encoder.safetensors, of a run's folder model_final.pth, else its only file of weights. From the hub
-    encoder.safetensors alone, never a pickle. What is there by that path comes first; a folder with the name "synthetic" is
-    "./synthetic". A warning tells, once, that "synthetic" is a toy, or that a model folder has no card.
+    Of a folder encoder.safetensors; without one model_final.pth, as a run's folder has it; else its only file of weights. So a
+    run's folder into which its encoder was exported is that model folder, whose card describes encoder.safetensors. From the
+    hub encoder.safetensors alone, never a pickle. What is there by that path comes first; only the text "synthetic" is the
+    shipped encoder, a path never is: a folder with that name is "./synthetic" or Path("synthetic"). A warning tells, once, that
+    "synthetic" is a toy, or that a model folder has no card.
 
     Raises: InputError: nothing of that name, a folder with none or several, or one whose weights are not those of its card.
     """
@@ -45,11 +53,11 @@ def encoder_file(name: str | os.PathLike) -> Path:
     path = Path(name)
     if name == SYNTHETIC or path.absolute() == SYNTHETIC_ENCODER / ENCODER:
         warn_once(TOY)
-        return SYNTHETIC_ENCODER / ENCODER
+        return Found(SYNTHETIC_ENCODER / ENCODER)
     if path.is_dir():
         return _of_folder(path)
     if path.exists():
-        return path
+        return Found(path)
     model_id, _, revision = str(name).partition("@")
     return _of_model_folder(_from_hub(model_id, revision or None), str(name))
 
@@ -58,15 +66,23 @@ def check_name(name: str | os.PathLike) -> None:
     """Raises: InputError: nothing is there, and the name is none that a model on the hub may have. Asks no network."""
     path = as_path(name, "the checkpoint")
     model_id, at, revision = str(name).partition("@")
-    may_be_on_hub = is_hub_id(model_id) and (revision or not at)
-    if name != SYNTHETIC and not path.exists() and not may_be_on_hub:
-        raise InputError(f"there is no file or folder {printable(str(name))}; {FORMS}")
+    if name == SYNTHETIC or path.exists() or (is_hub_id(model_id) and (revision or not at)):
+        return
+    hint = (
+        f"; the encoder that comes with the package is the text {SYNTHETIC!r}, no path"
+        if path == Path(SYNTHETIC)
+        else ""
+    )
+    raise InputError(f"there is no file or folder {printable(str(name))}{hint}; {FORMS}")
 
 
-def _of_folder(folder: Path) -> Path:
+def _of_folder(folder: Path) -> Found:
+    if (folder / ENCODER).is_file():
+        return _of_model_folder(folder, str(folder))
+    if (folder / OF_A_RUN).is_file():
+        return Found(folder / OF_A_RUN)
     files = sorted(file for suffix in (".safetensors", ".pth") for file in folder.glob(f"*{suffix}") if file.is_file())
-    usual = [file for file in files if file.name in (ENCODER, OF_A_RUN)]
-    found = usual or [file for file in files if file.name != "prompts.safetensors"]
+    found = [file for file in files if file.name != "prompts.safetensors"]
     if not found:
         raise InputError(
             f"the folder {printable(folder)} holds no encoder: neither {ENCODER} nor {OF_A_RUN}; is it complete? {FORMS}"
@@ -76,10 +92,10 @@ def _of_folder(folder: Path) -> Path:
             f"the folder {printable(folder)} holds {len(found)} encoders: {shown(file.name for file in found)}; name one "
             "of these files"
         )
-    return _of_model_folder(folder, str(folder)) if found[0].name == ENCODER else found[0]
+    return Found(found[0])
 
 
-def _of_model_folder(folder: Path, name: str) -> Path:
+def _of_model_folder(folder: Path, name: str) -> Found:
     """encoder.safetensors of a folder which has it, after a look at the card."""
     card, file = folder / CARD, folder / ENCODER
     if not card.is_file():
@@ -87,15 +103,17 @@ def _of_model_folder(folder: Path, name: str) -> Path:
             f"{printable(name)} has no card, {CARD}: what the encoder was trained on, and under which licences it stands, is "
             "not told"
         )
-        return file
+        return Found(file)
     with open(card, "rb") as stream:
         told = HASH.search(stream.read(LARGEST_CARD).decode(errors="replace"))
-    if told and told[1] != sha256_of(file):
+    if not told:
+        return Found(file)
+    if told[1] != (sha256 := file_sha256(file)):
         raise InputError(
             f"{printable(file)} is not the file that its card describes ({CARD} says sha256 {told[1][:8]}...): it is damaged, "
             "or was replaced; get the folder again, or name the file itself to use it as it is"
         )
-    return file
+    return Found(file, sha256)
 
 
 def _from_hub(model_id: str, revision: str | None) -> Path:
@@ -120,7 +138,3 @@ def _from_hub(model_id: str, revision: str | None) -> Path:
 def to_fetch(names: Iterable[str]) -> list[str]:
     """Of a model's files those that are used: weights without pickle, their config, the card."""
     return [name for name in names if name in (ENCODER, CONFIG, CARD)]
-
-
-def sha256_of(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()

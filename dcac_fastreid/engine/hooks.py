@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 
 import torch
-from tqdm import tqdm
 
+from dcac_fastreid.data.loading.progress_bar import progress_bar
 from dcac_fastreid.engine.average import WeightAverage
 from dcac_fastreid.engine.console import say_epoch
 from dcac_fastreid.engine.start import EncoderStart
@@ -131,7 +131,8 @@ class TelemetrySampler(HookBase):
 class EpochProgress(HookBase):
     """A progress bar over the steps of an epoch, where standard error is a terminal, and a line when it ends.
 
-    Stands before what saves and tests: the line is there when these begin, and its seconds are without them.
+    Of several processes only the main one shows the bar. Stands before what saves and tests: the line is there when these
+    begin, and its seconds are without them.
     """
 
     def before_train(self):
@@ -141,7 +142,7 @@ class EpochProgress(HookBase):
         self._start, self._first = time.perf_counter(), self.trainer.iter
         total = self.trainer.epoch_steps.of(self.trainer.epoch)
         description = f"epoch {self.trainer.epoch + 1}/{self.trainer.max_epoch}"
-        self._bar = tqdm(total=total, desc=description, unit="step", disable=None, leave=False)
+        self._bar = progress_bar(total=total, desc=description, unit="step")
 
     def after_step(self):
         self._bar.update()

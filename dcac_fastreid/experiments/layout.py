@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from string import ascii_lowercase
 
 from dcac_fastreid.experiments.protocols import Column
-from dcac_fastreid.experiments.statistics import DATA_SETS, Comparison, OnDataSet
+from dcac_fastreid.experiments.statistics import DATA_SETS, PEOPLE, Comparison, OnDataSet
 from dcac_fastreid.experiments.table import METRICS, Cell, Row, Table
 from dcac_fastreid.experiments.telemetry_means import NAMES
 from dcac_fastreid.pages.content import SYNTHETIC
@@ -118,7 +118,8 @@ def uncertainty_grids(table: Table) -> list[tuple[list[str], list[list[str]]]]:
         if compared:
             names = list(dict.fromkeys(name for _, comparison in compared for name in comparison.variance))
             lines = [[label, *_shares(names, comparison)] for label, comparison in compared]
-            grids.append(([average, "standard error", *names], lines))
+            shown = ["people" if name == PEOPLE else name for name in names]
+            grids.append(([average, "standard error", *shown], lines))
     return grids
 
 

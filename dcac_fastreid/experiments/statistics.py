@@ -16,7 +16,8 @@ from dcac_fastreid.experiments.variance import Place, TestSet, variance_between,
 CONFIDENCE = 0.95
 BETTER, WORSE, WITHIN_NOISE, NO_VERDICT = "better", "worse", "within noise", "no verdict"
 ROUNDING = 1e-9  # percentage points: an interval that ends at 0 may be computed to end beside it
-SEEDS, PERSONS, QUERIES, PAIRS, DATA_SETS = "training seeds", "persons", "queries", "seed and query", "data sets"
+# Parts of the variance, under their names in the JSON of a table; PEOPLE is printed as "people".
+SEEDS, PEOPLE, QUERIES, PAIRS, DATA_SETS = "training seeds", "persons", "queries", "seed and query", "data sets"
 
 QueryScores = Mapping[Place, Mapping[int, Sequence[float]]]  # place -> seed -> a score for each query, in per cent
 
@@ -48,7 +49,7 @@ class Comparison:
             covers the people alone.
         queries, persons: by target, how many, on the data set that has the fewest.
         data_sets: the same difference on each data set by itself.
-        variance: its parts, in squared percentage points: SEEDS, PERSONS, QUERIES and PAIRS, which the interval covers; and
+        variance: its parts, in squared percentage points: SEEDS, PEOPLE, QUERIES and PAIRS, which the interval covers; and
             where there are several data sets DATA_SETS, what drawing them would add, which it does not cover.
     """
 
@@ -71,7 +72,7 @@ def mean_and_deviation(values: Sequence[float]) -> tuple[float, float | None]:
 
 
 def paired_comparison(
-    row: QueryScores, reference: QueryScores, persons: Mapping[TestSet, Sequence[int]] | None = None
+    row: QueryScores, reference: QueryScores, people: Mapping[TestSet, Sequence[int]] | None = None
 ) -> Comparison:
     """Difference of two rows and its 95 % interval, over all places that both have, each with the same weight.
 
@@ -90,21 +91,21 @@ def paired_comparison(
     although a seed gives both the same draws.
 
     Args:
-        persons: of the queries of each test set; without them each query counts as a person of its own.
+        people: of the queries of each test set; without them each query counts as a person of its own.
     Raises:
         InputError: no place in common; no seed in common on a source; numbers of queries that differ.
     """
     differences = _paired_differences(row, reference)
-    persons = {
-        (data, target): (persons or {}).get((data, target), range(values.shape[1]))
+    people = {
+        (data, target): (people or {}).get((data, target), range(values.shape[1]))
         for (data, _, target), values in differences.items()
     }
-    difference, low, high, parts = _interval(differences, persons)
+    difference, low, high, parts = _interval(differences, people)
     by_data = {
         data: {place: values for place, values in differences.items() if place[0] == data}
         for data in dict.fromkeys(place[0] for place in differences)
     }
-    own = {data: _interval(of_data, persons) for data, of_data in by_data.items()}
+    own = {data: _interval(of_data, people) for data, of_data in by_data.items()}
     if len(own) > 1:
         between = variance_between(
             [mean for mean, *_ in own.values()], [sum(of_own.values()) for *_, of_own in own.values()]
@@ -118,19 +119,19 @@ def paired_comparison(
         columns=tuple(dict.fromkeys((source, target) for _, source, target in differences)),
         places=tuple(differences),
         seeds=_fewest((source, len(values)) for (_, source, _), values in differences.items()),
-        queries=_fewest((target, len(of)) for (_, target), of in persons.items()),
-        persons=_fewest((target, len(set(of))) for (_, target), of in persons.items()),
+        queries=_fewest((target, len(of)) for (_, target), of in people.items()),
+        persons=_fewest((target, len(set(of))) for (_, target), of in people.items()),
         data_sets=tuple(OnDataSet(data, *interval[:3]) for data, interval in own.items()),
         variance=parts,
     )
 
 
-def _interval(differences: Mapping[Place, np.ndarray], persons) -> tuple[float, float, float, dict[str, float]]:
+def _interval(differences: Mapping[Place, np.ndarray], people) -> tuple[float, float, float, dict[str, float]]:
     """Mean, both ends, and the parts of the variance."""
     mean = float(np.mean([values.mean() for values in differences.values()]))
-    variance = variance_of_mean(differences, persons)
+    variance = variance_of_mean(differences, people)
     half = float(stdtrit(variance.freedom, (1 + CONFIDENCE) / 2)) * variance.total**0.5
-    parts = {SEEDS: variance.seeds, PERSONS: variance.persons, QUERIES: variance.queries, PAIRS: variance.pairs}
+    parts = {SEEDS: variance.seeds, PEOPLE: variance.people, QUERIES: variance.queries, PAIRS: variance.pairs}
     return mean, mean - half, mean + half, parts
 
 

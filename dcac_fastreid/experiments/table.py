@@ -110,14 +110,14 @@ def build_table(spec: TableSpec, results: Iterable[Mapping], *, published: bool)
     _refuse_duplicates(used)
     runs = {row: [result for result in used if result["row"] == row] for row in spec.rows}
     data_seeds = tuple(sorted({data_seed_of(result) for result in used}, key=lambda seed: -1 if seed is None else seed))
-    persons, notes = _persons(used, {target for _, target in spec.columns})
+    people, notes = _people(used, {target for _, target in spec.columns})
     labelled = [{**result, "row": ROWS[result["row"]].label} for result in used]
     notes = dict.fromkeys([*notes, *describe_differences(labelled)])  # a dict: each once, in order
     rows = []
     for name in spec.rows:
         paper = {column: spec.published.get((name, column)) for column in spec.columns} if published else {}
         other = None if name == spec.reference else runs[spec.reference]
-        fill = partial(_cell, runs[name], other, data_seeds, persons, paper, notes)
+        fill = partial(_cell, runs[name], other, data_seeds, people, paper, notes)
         cells, average = tuple(fill((column,)) for column in spec.columns), fill(spec.columns)
         control = name in spec.controls
         label = ROWS[name].label + " (control)" * control
@@ -150,9 +150,9 @@ def _refuse_duplicates(results: Sequence[Mapping]) -> None:
         seen.add(key)
 
 
-def _persons(results: Sequence[Mapping], targets: Collection[str]) -> tuple[dict[TestSet, Sequence[int]], list[str]]:
+def _people(results: Sequence[Mapping], targets: Collection[str]) -> tuple[dict[TestSet, Sequence[int]], list[str]]:
     """People of the queries of each test set, and a sentence about targets of which not every result tells them."""
-    persons, unknown = {}, {}
+    people, unknown = {}, {}
     for result in results:
         for target, of_target in result["queries"].items():
             test_set = (data_seed_of(result), target)
@@ -160,13 +160,13 @@ def _persons(results: Sequence[Mapping], targets: Collection[str]) -> tuple[dict
                 continue
             if "person" not in of_target:
                 unknown[target] = None
-            elif persons.setdefault(test_set, of_target["person"]) != of_target["person"]:
+            elif people.setdefault(test_set, of_target["person"]) != of_target["person"]:
                 raise InputError(
                     f"the people of the queries on {target} differ between the results; test all on the same data set"
                 )
     if not unknown:
-        return persons, []
-    of_known = {test_set: of for test_set, of in persons.items() if test_set[1] not in unknown}
+        return people, []
+    of_known = {test_set: of for test_set, of in people.items() if test_set[1] not in unknown}
     return of_known, [
         f"Who the queries on {', '.join(unknown)} show is not told by every result: there each query counts as a person of its own."
     ]
@@ -176,7 +176,7 @@ def _cell(
     runs,
     reference_runs,
     data_seeds: Sequence[int | None],
-    persons: Mapping[TestSet, Sequence[int]],
+    people: Mapping[TestSet, Sequence[int]],
     paper: Mapping,
     notes: dict,
     columns: Sequence[Column],
@@ -197,7 +197,7 @@ def _cell(
         if reference_runs is not None:
             row, other = in_common(runs, reference_runs, ran, query_metric)
             notes |= dict.fromkeys(not_compared(runs, reference_runs, ran, row, query_metric))
-            comparison = paired_comparison(row, other, persons) if row else None
+            comparison = paired_comparison(row, other, people) if row else None
         if comparison:
             touched = [*marks_on(runs, row), *marks_on(reference_runs, row)]
             limits = caveats(row, places, runs, reference_runs, query_metric)

@@ -17,22 +17,22 @@ class Variance:
     """Of the mean over all places, each with the same weight.
 
     Attributes:
-        seeds, persons, queries, pairs: its parts, which add up to it.
+        seeds, people, queries, pairs: its parts, which add up to it.
         freedom: degrees of freedom that the estimate of the sum has.
     """
 
     seeds: float
-    persons: float
+    people: float
     queries: float
     pairs: float
     freedom: float
 
     @property
     def total(self) -> float:
-        return self.seeds + self.persons + self.queries + self.pairs
+        return self.seeds + self.people + self.queries + self.pairs
 
 
-def variance_of_mean(differences: Mapping[Place, np.ndarray], persons: Mapping[TestSet, Sequence[int]]) -> Variance:
+def variance_of_mean(differences: Mapping[Place, np.ndarray], people: Mapping[TestSet, Sequence[int]]) -> Variance:
     """Estimates the variance of the mean over places, seeds and queries, and its parts.
 
     The model, for one place: difference [s, q] = mean + training s + person of q + query q + pair [s, q], each drawn at
@@ -40,7 +40,7 @@ def variance_of_mean(differences: Mapping[Place, np.ndarray], persons: Mapping[T
     queries, whatever else those do on each place; data sets, sources and targets are given, not drawn. That is the design
     of studies in which several readers judge the same cases, with trainings for readers and people for clusters of
     cases, and the estimate is theirs (Dorfman, Berbaum and Metz 1992; Hillis, Statistics in Medicine 26(3), 2007): the
-    spread between trainings estimates seeds + pairs, the spread between people (sums over their queries) persons +
+    spread between trainings estimates seeds + pairs, the spread between people (sums over their queries) people +
     queries + pairs, and what is left when both are taken off estimates the pairs. Degrees of freedom: Satterthwaite.
 
     A data set and source with one training tells nothing of seeds and pairs: theirs are taken to be as large as those of the
@@ -48,23 +48,23 @@ def variance_of_mean(differences: Mapping[Place, np.ndarray], persons: Mapping[T
 
     Args:
         differences: (S, Q) each, in percentage points.
-        persons: of the queries, (Q,); a person may have any number of queries.
+        people: of the queries, (Q,); a person may have any number of queries.
     """
     number = len(differences)
     between_seeds = _between_seeds(differences, number)
-    between_persons, within_persons = {}, 0.0
-    for test_set, groups in ((test_set, _Groups(of)) for test_set, of in persons.items()):
+    between_people, within_people = {}, 0.0
+    for test_set, groups in ((test_set, _Groups(of)) for test_set, of in people.items()):
         of_set = [values for (data, _, target), values in differences.items() if (data, target) == test_set]
         if of_set and groups.number > 1:
             means = sum(values.mean(axis=0) - values.mean() for values in of_set) / (number * groups.of.size)
-            between_persons[groups.number - 1, test_set] = groups.variance_of_sum(means[None])
-            within_persons += groups.variance_within(means[None])
-    pairs, pairs_within = map(float, _pairs(differences, persons, number))
-    of_seeds, of_persons = sum(between_seeds.values()), sum(between_persons.values())
-    rest = max(of_persons - pairs, 0.0)  # people and queries
-    queries = min(max(within_persons - pairs_within, 0.0), rest)
+            between_people[groups.number - 1, test_set] = groups.variance_of_sum(means[None])
+            within_people += groups.variance_within(means[None])
+    pairs, pairs_within = map(float, _pairs(differences, people, number))
+    of_seeds, of_people = sum(between_seeds.values()), sum(between_people.values())
+    rest = max(of_people - pairs, 0.0)  # people and queries
+    queries = min(max(within_people - pairs_within, 0.0), rest)
     parts = max(of_seeds - pairs, 0.0), rest - queries, queries, pairs
-    squares = sum(part**2 / freedom for (freedom, _), part in {**between_seeds, **between_persons}.items())
+    squares = sum(part**2 / freedom for (freedom, _), part in {**between_seeds, **between_people}.items())
     return Variance(*parts, freedom=sum(parts) ** 2 / squares if squares else np.inf)
 
 
@@ -92,13 +92,11 @@ def _between_seeds(differences: Mapping[Place, np.ndarray], number: int) -> dict
     }
 
 
-def _pairs(
-    differences: Mapping[Place, np.ndarray], persons: Mapping[TestSet, Sequence[int]], number: int
-) -> np.ndarray:
+def _pairs(differences: Mapping[Place, np.ndarray], people: Mapping[TestSet, Sequence[int]], number: int) -> np.ndarray:
     """Variance of the mean by pairs of seed and person, and its part within people."""
     found, squares, freedom, single = np.zeros(2), np.zeros(2), 0, 0
     for (data, _, target), values in differences.items():
-        seeds, groups = len(values), _Groups(persons[data, target])
+        seeds, groups = len(values), _Groups(people[data, target])
         if groups.number == 1:
             continue
         if seeds == 1:
@@ -116,8 +114,8 @@ def _pairs(
 class _Groups:
     """Queries by their people."""
 
-    def __init__(self, persons: Sequence[int]):
-        _, self.of = np.unique(np.asarray(persons), return_inverse=True)
+    def __init__(self, people: Sequence[int]):
+        _, self.of = np.unique(np.asarray(people), return_inverse=True)
         self.sizes = np.bincount(self.of)
         self.number = self.sizes.size
 

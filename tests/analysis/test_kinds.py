@@ -1,4 +1,5 @@
 import inspect
+import json
 import re
 import shutil
 
@@ -56,6 +57,48 @@ def test_runs_whose_folders_are_called_the_same_have_different_names(trained, tm
     text = page.read_text()
     assert f"<td>baseline ({trained['baseline'].parent.parent.name}/baseline)</td>" in text
     assert "<td>baseline (again/baseline)</td>" in text
+
+
+@pytest.mark.parametrize("left", ["stamp.json", "config.yaml"])
+def test_a_page_of_curves_names_the_data_and_says_that_they_are_synthetic(left, trained, tmp_path):
+    """By either of the files that a training has written."""
+    for name, checkpoint in trained.items():
+        (tmp_path / name).mkdir()
+        for file in ("metrics.json", "config.yaml"):
+            shutil.copyfile(checkpoint.with_name(file), tmp_path / name / file)
+        if left == "stamp.json":
+            (tmp_path / name / "config.yaml").unlink()
+            told = {"sources": ["DG_Market1501"], "drawn_world": {"seed": 0}}
+            (tmp_path / name / "stamp.json").write_text(json.dumps(told))
+    page, _ = write_images("curves", [tmp_path / name for name in trained], tmp_path / "page", "command")
+    text = page.read_text()
+    assert "<title>Training curves: dcac, baseline on DG_Market1501 (synthetic data set)</title>" in text
+    assert "computer-drawn people" in text
+
+
+def test_curves_of_real_data_are_not_called_synthetic(trained, tiny_data, tmp_path):
+    run = shutil.copytree(
+        trained["baseline"].parent, tmp_path / "real_run", ignore=shutil.ignore_patterns("stamp.json")
+    )
+    config = (run / "config.yaml").read_text()
+    (run / "config.yaml").write_text(config.replace(str(tiny_data), str(tmp_path)))
+    assert str(tiny_data) in config
+    page, _ = write_images("curves", [run], tmp_path / "alone", "command")
+    assert "<title>Training curves: real_run on DG_Market1501</title>" in page.read_text()
+    assert "synthetic" not in page.read_text()
+    page, _ = write_images("curves", [run, trained["dcac"]], tmp_path / "both", "command")
+    assert "real_run on DG_Market1501; dcac on DG_Market1501 (synthetic data set)</title>" in page.read_text()
+    assert "computer-drawn people" not in page.read_text(), "not all of them are"
+
+
+def test_curves_of_what_tells_no_data_are_named_by_the_run(trained, tmp_path):
+    (tmp_path / "run").mkdir()
+    shutil.copyfile(trained["baseline"].with_name("metrics.json"), tmp_path / "run" / "metrics.json")
+    for config in ("A: 1\n", "MODEL: ["):
+        (tmp_path / "run" / "stamp.json").write_text("{")
+        (tmp_path / "run" / "config.yaml").write_text(config)
+        page, _ = write_images("curves", [tmp_path / "run"], tmp_path / "page", "command")
+        assert "<title>Training curves: run</title>" in page.read_text()
 
 
 def test_all_leaves_out_what_a_baseline_has_not(trained, tmp_path):

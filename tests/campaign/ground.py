@@ -44,7 +44,7 @@ def make_shared(shared: Path) -> Ground:
     of_index = ("--index", "{index}")
     checkpoint = "{run}/model_final.pth"
     _run(ground, ("search", "index", "--checkpoint", checkpoint, "--gallery", "{photos}/gallery", *of_index))
-    known = ("--persons", "{photos}/people", "--false-match-rate", "0.15")
+    known = ("--people", "{photos}/people", "--false-match-rate", "0.15")
     _run(ground, ("search", "calibrate", *of_index, *known))
     return ground
 

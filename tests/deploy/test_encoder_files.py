@@ -11,8 +11,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 import dcac_fastreid
+from dcac_fastreid.data import file_sha256, hashes
 from dcac_fastreid.deploy import load_encoder
-from dcac_fastreid.deploy.encoder_files import encoder_file, sha256_of, to_fetch
+from dcac_fastreid.deploy.encoder_files import find_encoder, to_fetch
 from dcac_fastreid.deploy.search.feature_folder import extract_folder
 from dcac_fastreid.deploy.search.search import Search
 from dcac_fastreid.errors import InputError
@@ -46,7 +47,7 @@ def put(source: Path, cache: Path, commit: str = COMMIT, ref: str = "main") -> P
     """A folder as the hub's client keeps a download: blobs by their hash, links to them by name, a note of the branch."""
     model = cache / f"models--{ID.replace('/', '--')}"
     for file in source.iterdir():
-        blob = model / "blobs" / sha256_of(file)
+        blob = model / "blobs" / file_sha256(file)
         blob.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, blob)
         link = model / "snapshots" / commit / file.name
@@ -55,6 +56,10 @@ def put(source: Path, cache: Path, commit: str = COMMIT, ref: str = "main") -> P
     (model / "refs").mkdir(exist_ok=True)
     (model / "refs" / ref).write_text(commit)
     return model / "snapshots" / commit
+
+
+def encoder_file(name) -> Path:
+    return find_encoder(name).file
 
 
 def one_sentence(name, sentence: str) -> None:
@@ -78,7 +83,7 @@ def test_a_file_of_another_name_is_taken_where_it_is_alone(tmp_path):
     assert encoder_file(tmp_path).name == "mine.pth"
 
 
-@pytest.mark.parametrize("names", [("a.pth", "b.pth"), ("encoder.safetensors", "model_final.pth")])
+@pytest.mark.parametrize("names", [("a.pth", "b.pth"), ("a.safetensors", "model_best.pth")])
 def test_of_two_none_is_chosen(names, tmp_path):
     for name in names:
         (tmp_path / name).touch()
@@ -95,7 +100,7 @@ def test_a_folder_without_weights_is_one_sentence(left, folder):
 
 def test_what_is_missing_tells_all_forms(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("none.pth", "none", "a/b/c", "./a/b", "owner/name@"):
+    for name in ("none.pth", "none", "a/b/c", "./a/b", "owner/name@", "logs/ma_ms"):
         one_sentence(name, f"there is no file or folder {name}; expected {THREE_FORMS}.*synthetic, the small encoder")
 
 
@@ -113,6 +118,27 @@ def test_a_damaged_file_is_noticed_by_its_card(folder):
     (folder / "README.md").unlink()
     with pytest.raises(InputError, match="encoder.safetensors cannot be read as weights"):
         load_encoder(folder, device="cpu")
+
+
+def test_the_model_folder_in_a_runs_folder_comes_before_the_checkpoint(folder):
+    (folder / "model_final.pth").touch()
+    assert encoder_file(folder).name == "encoder.safetensors"
+    (folder / "encoder.safetensors").write_bytes(b"x")
+    one_sentence(folder, "encoder.safetensors is not the file that its card describes")
+
+
+def test_a_construction_hashes_the_weights_once(folder, monkeypatch):
+    """Against the card; what an index and an export tell is this hash."""
+    opened, real = [], hashes.hashlib.sha256
+    monkeypatch.setattr(hashes.hashlib, "sha256", lambda *begin: (opened.append(begin), real(*begin))[1])
+    encoder = load_encoder(folder, device="cpu")
+    whole = [begin for begin in opened if not begin]
+    assert (
+        encoder.sha256
+        == encoder.identity()["sha256"]
+        == real((folder / "encoder.safetensors").read_bytes()).hexdigest()
+    )
+    assert len(whole) == 1 and [begin for begin in opened if not begin] == whole
 
 
 def test_a_model_folder_without_a_card_is_told_once(folder, caplog):
@@ -152,6 +178,12 @@ def test_synthetic_is_the_packages_own_and_told_to_be_a_toy(tmp_path, monkeypatc
     assert [record.message[:30] for record in caplog.records] == ["the encoder 'synthetic' is a to"[:30]]
     one_sentence("./synthetic", "the folder synthetic holds no encoder")
     one_sentence(Path("synthetic"), "the folder synthetic holds no encoder")
+    (tmp_path / "synthetic").rmdir()
+    for path in (Path("synthetic"), "./synthetic"):
+        one_sentence(
+            path,
+            "there is no file or folder .*; the encoder that comes with the package is the text 'synthetic', no path",
+        )
 
 
 def test_a_model_of_the_hubs_cache_needs_no_network(folder, cache):

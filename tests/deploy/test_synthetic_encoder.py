@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from dcac_fastreid import load_config
 from dcac_fastreid.checkpoint import load_for_testing
-from dcac_fastreid.deploy.encoder_files import sha256_of
+from dcac_fastreid.data import file_sha256
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.shipped import SYNTHETIC_ENCODER
 
@@ -35,7 +35,7 @@ def test_it_is_small_and_its_card_is_of_it():
     assert {weight.dtype for weight in load_file(FILE).values() if weight.ndim > 1} == {torch.float16}
     card = ModelCard.load(SYNTHETIC_ENCODER / "README.md")
     for name in ("encoder.safetensors", "encoder.yml"):
-        assert sha256_of(SYNTHETIC_ENCODER / name) in card.text
+        assert file_sha256(SYNTHETIC_ENCODER / name) in card.text
     for words in ("a toy", "make toy-encoder", "seed 0", "commit ", "- data: Apache-2.0", "no real person"):
         assert words in card.text, words
     assert card.data.license == "apache-2.0" and len({each.dataset_type for each in card.data.eval_results}) == 4

@@ -56,7 +56,7 @@ def test_each_data_set_and_the_parts_of_the_variance_stand_below(spec, make_resu
     text = as_markdown(table)
     heads = [line for line in text.splitlines() if line.startswith("| mAP minus Baseline, average ")]
     names = [[cell.strip() for cell in head.split("|")[2:-1]] for head in heads]
-    parts = ["training seeds", "persons", "queries", "seed and query", "data sets"]
+    parts = ["training seeds", "people", "queries", "seed and query", "data sets"]
     assert names == [["data set 1", "data set 2"], ["standard error", *parts]]
     # Trainings 1 and -1: variance 2 of the difference, half of that on each data set, a quarter over both. Data sets 2 and 5
     # have 4.5, of which 1 is theirs by the trainings, and half of 3.5 is left.

@@ -50,13 +50,13 @@ def test_one_seed_draws_people_alone():
 
 def test_several_data_sets_are_judged_together_and_each_by_itself():
     rng = np.random.default_rng(0)
-    row, reference, persons = {}, {}, {}
+    row, reference, people = {}, {}, {}
     for data_seed, shift in ((1, 2.0), (2, 3.0), (5, 10.0)):
         one, other = rows(shift + rng.normal(size=(5, 1)) + rng.normal(size=(5, 40)))
         row[data_seed, "MA", "D"], reference[data_seed, "MA", "D"] = one[MA_D], other[MA_D]
-        persons[data_seed, "D"] = np.repeat(range(10), 4)
-    result = paired_comparison(row, reference, persons)
-    own = [paired_comparison({place: row[place]}, {place: reference[place]}, persons) for place in row]
+        people[data_seed, "D"] = np.repeat(range(10), 4)
+    result = paired_comparison(row, reference, people)
+    own = [paired_comparison({place: row[place]}, {place: reference[place]}, people) for place in row]
     assert [(on.data_seed, on.difference, on.low, on.high) for on in result.data_sets] == [
         (data_seed, of.difference, of.low, of.high) for data_seed, of in zip((1, 2, 5), own, strict=True)
     ]

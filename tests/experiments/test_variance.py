@@ -10,7 +10,7 @@ SOURCES = TARGETS = ("MA", "D", "MS", "C3")
 
 
 def simulated(
-    rng, *, seeds, persons, queries, training=0.0, person=0.0, query=0.0, pair=0.0, data=(0,), sources=SOURCES
+    rng, *, seeds, people, queries, training=0.0, person=0.0, query=0.0, pair=0.0, data=(0,), sources=SOURCES
 ):
     """Differences without any true one, from normal noise of these standard deviations; about so many queries a person.
 
@@ -20,8 +20,8 @@ def simulated(
     for data_seed in data:
         shared = {}
         for target in TARGETS:
-            of = np.repeat(np.arange(persons), rng.integers(max(1, queries - 2), queries + 3, persons))
-            shared[target] = person * rng.normal(size=persons)[of] + query * rng.normal(size=of.size)
+            of = np.repeat(np.arange(people), rng.integers(max(1, queries - 2), queries + 3, people))
+            shared[target] = person * rng.normal(size=people)[of] + query * rng.normal(size=of.size)
             of_queries[data_seed, target] = of
         for position, source in enumerate(sources):
             number = seeds if isinstance(seeds, int) else seeds[position]
@@ -38,7 +38,7 @@ def test_two_seeds_two_people_and_two_queries_each_by_hand():
     found = variance_of_mean({(None, "MA", "D"): np.array([[-2.0], [2.0]]) + of_queries}, {(None, "D"): [7, 7, 8, 8]})
     assert found.seeds == pytest.approx(8 / 2) and found.pairs == pytest.approx(0)
     # Each person: 2 / 1 times the squares of -1/8 and 1/8. Both: 0.125; between people: 2 / 1 times twice 1.5 squared.
-    assert found.queries == pytest.approx(0.125) and found.persons == pytest.approx(9 - 0.125)
+    assert found.queries == pytest.approx(0.125) and found.people == pytest.approx(9 - 0.125)
     assert found.freedom == pytest.approx(13**2 / (4**2 / 1 + 9**2 / 1))
 
 
@@ -46,7 +46,7 @@ def test_one_seed_tells_nothing_of_seeds_and_pairs():
     values = np.random.default_rng(0).normal(size=(1, 40))
     found = variance_of_mean({(None, "MA", "D"): values}, {(None, "D"): range(40)})
     assert (found.seeds, found.queries, found.pairs) == (0, 0, 0)
-    assert found.persons == pytest.approx(values.var(ddof=1) / 40) and found.freedom == pytest.approx(39)
+    assert found.people == pytest.approx(values.var(ddof=1) / 40) and found.freedom == pytest.approx(39)
 
 
 def test_one_seed_beside_several_has_their_spread():
@@ -62,10 +62,10 @@ def test_what_cancels_between_places_of_one_training_or_one_person_is_no_varianc
         (rng.normal(size=(4, 1)) + np.zeros((4, 30)), [(0, "MA", "D"), (0, "MA", "MS")]),
         (rng.normal(size=(1, 30)) + np.zeros((4, 30)), [(0, "MA", "D"), (0, "C3", "D")]),
     ):
-        persons = dict.fromkeys([(0, "D"), (0, "MS"), (1, "D")], range(30))
-        assert variance_of_mean(dict(zip(places, (noise, -noise), strict=True)), persons).total < 1e-12
+        people = dict.fromkeys([(0, "D"), (0, "MS"), (1, "D")], range(30))
+        assert variance_of_mean(dict(zip(places, (noise, -noise), strict=True)), people).total < 1e-12
         apart = dict(zip([places[0], (1, "X", "D")], (noise, -noise), strict=True))
-        assert variance_of_mean(apart, persons).total > 1e-3
+        assert variance_of_mean(apart, people).total > 1e-3
 
 
 @pytest.mark.parametrize("part", ["training", "person", "query", "pair"])
@@ -76,12 +76,12 @@ def test_known_parts_are_found(part):
     size[part] *= 2
     found = []
     for _ in range(40):
-        differences, persons = simulated(rng, seeds=4, persons=30, queries=5, **size)
-        found.append(variance_of_mean(differences, persons))
+        differences, people = simulated(rng, seeds=4, people=30, queries=5, **size)
+        found.append(variance_of_mean(differences, people))
     # Per place 150 queries; places share trainings by threes of one source, people by threes of one target.
     expected = {
         "seeds": size["training"] ** 2 / (4 * 4),
-        "persons": size["person"] ** 2 / (30 * 4),
+        "people": size["person"] ** 2 / (30 * 4),
         "queries": size["query"] ** 2 / (150 * 4),
         "pairs": size["pair"] ** 2 / (150 * 4 * 12),
     }
@@ -109,8 +109,8 @@ def test_95_per_cent_of_the_intervals_cover_the_truth(size, shape):
     """Of 300 tables 285; three standard deviations of that number are 11."""
     rng, covered = np.random.default_rng(0), 0
     for _ in range(300):
-        differences, persons = simulated(rng, persons=30, queries=3, **size, **shape)
-        found = variance_of_mean(differences, persons)
+        differences, people = simulated(rng, people=30, queries=3, **size, **shape)
+        found = variance_of_mean(differences, people)
         mean = np.mean([values.mean() for values in differences.values()])
         covered += abs(mean) <= stdtrit(found.freedom, 0.975) * found.total**0.5
     assert 274 <= covered <= 296
@@ -119,9 +119,9 @@ def test_95_per_cent_of_the_intervals_cover_the_truth(size, shape):
 def test_people_are_drawn_whole():
     """Queries that count as people of their own would make the interval far too narrow."""
     rng = np.random.default_rng(0)
-    differences, persons = simulated(rng, seeds=3, persons=30, queries=10, person=5.0, query=1.0)
-    alone = {test_set: range(len(of)) for test_set, of in persons.items()}
-    assert variance_of_mean(differences, persons).total > 4 * variance_of_mean(differences, alone).total
+    differences, people = simulated(rng, seeds=3, people=30, queries=10, person=5.0, query=1.0)
+    alone = {test_set: range(len(of)) for test_set, of in people.items()}
+    assert variance_of_mean(differences, people).total > 4 * variance_of_mean(differences, alone).total
 
 
 def test_data_sets_have_the_variance_that_their_single_estimates_do_not_explain():

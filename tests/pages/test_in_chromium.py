@@ -89,6 +89,14 @@ def visualize_page(runs, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def curves_page(runs, tmp_path_factory) -> Path:
+    """Two runs whose folders have long names."""
+    folders = [checkpoint.parent for checkpoint in runs.values()]
+    command = f"dcac-fastreid visualize curves {folders[0]} {folders[1]}"
+    return write_images("curves", folders, tmp_path_factory.mktemp("curves"), command)[0]
+
+
+@pytest.fixture(scope="module")
 def demo_page(runs, tmp_path_factory) -> Path:
     """All that the demo's page holds."""
     generator, names = random.Random(0), (demo.SOURCE, *demo.TARGETS)
@@ -136,7 +144,7 @@ def _result(generator: random.Random, row: str, source: str, seed: int, data_see
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["search", "visualize", "demo", "reproduce"])
+@pytest.mark.parametrize("kind", ["search", "visualize", "curves", "demo", "reproduce"])
 def test_a_page_is_whole_at_every_width(kind, browser, request, tmp_path):
     page = request.getfixturevalue(f"{kind}_page")
     found = {}

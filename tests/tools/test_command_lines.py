@@ -59,7 +59,26 @@ def test_whole_numbers_are_read_with_their_range(file):
         ("synthetic_sheet", ["--output", "sheet.xyz"], "expected a file that ends in .png or .jpg"),
         ("synthetic_sheet", ["--output", ""], "--output is an empty name"),
         ("synthetic_sheet", ["--seed", "99999999999"], "--seed: it is '99999999999'"),
-        ("convert_checkpoint", ["--input", "{file}", "--output", "{folder}"], "is a folder"),
+        (
+            "convert_checkpoint",
+            ["--input", "{file}", "--output", "{folder}"],
+            "a model folder needs the config that rebuilds its encoder; add --config-file",
+        ),
+        (
+            "convert_checkpoint",
+            ["--input", "x.pth", "--output", "{file}"],
+            "expected a file that ends in .pth, or a folder",
+        ),
+        (
+            "convert_checkpoint",
+            ["--input", "x.pth", "--output", "x.safetensors"],
+            "expected a file that ends in .pth, or a f",
+        ),
+        (
+            "convert_checkpoint",
+            ["--input", "x", "--output", "x.pth", "--data-license", "mit"],
+            "--data-license and --weights-license are for the card of a model folder",
+        ),
         ("convert_checkpoint", ["--input", "{file}", "--output", "/dev/stdout"], "is a device"),
         ("convert_checkpoint", ["--input", "", "--output", "x.pth"], "--input is an empty name"),
         ("convert_checkpoint", ["--input", "x", "--output", "y", "--image-size", "0", "9"], "--image-size: it is '0'"),

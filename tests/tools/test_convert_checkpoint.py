@@ -9,6 +9,8 @@ import pytest
 import torch
 
 from dcac_fastreid import FeatureExtractor
+from dcac_fastreid.data import file_sha256
+from dcac_fastreid.deploy.export.origin import origin_of
 from dcac_fastreid.errors import InputError
 from fastreid.modeling import build_model
 
@@ -60,6 +62,73 @@ def test_a_converted_checkpoint_may_carry_its_config(released_file, run_tool, tm
     status, report = run_tool(*command, "--config-file", config)
     assert status == 0 and f"dcac-fastreid test --config-file {config} MODEL.WEIGHTS" in report, report
     assert FeatureExtractor(tmp_path / "converted.pth", device="cpu").encoder.input_size == (128, 64)
+
+
+CONFIG = ROOT / "configs" / "DCAC" / "synthetic" / "ma_ms.yml"
+
+
+def test_a_model_folder_gives_the_features_of_the_checkpoint_and_tells_its_origin(released_file, run_tool, tmp_path):
+    (tmp_path / "stamp.json").write_text('{"sources": ["DG_MSMT17"]}')  # of another run that lies in the same folder
+    command = ("convert_checkpoint", "--input", released_file, *SIZE, "--config-file", CONFIG)
+    assert run_tool(*command, "--output", tmp_path / "converted.pth")[0] == 0
+    folder = tmp_path / "shared"
+    status, report = run_tool(*command, "--output", folder, "--weights-license", "mit")
+    assert status == 0 and "a checkpoint of DCAC's authors: 11 identities" in report, report
+    assert f"MODEL.WEIGHTS {folder / 'encoder.safetensors'}" in report
+    names = {"encoder.safetensors", "encoder.yml", "prompts.safetensors", "README.md"}
+    assert {file.name for file in folder.iterdir()} == names and all(str(folder / name) in report for name in names)
+    image = torch.randint(0, 255, (3, 90, 40), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    features = [FeatureExtractor(path, device="cpu")(image) for path in (tmp_path / "converted.pth", folder)]
+    assert torch.equal(*features)
+    card = (folder / "README.md").read_text()
+    for words in (
+        "# Encoder of a checkpoint of DCAC's authors",
+        f"- checkpoint: released.pth, sha256 `{file_sha256(released_file)}`",
+        "Trained on: not stated.",
+        "Of its training nothing is stated: the encoder was converted from a checkpoint of DCAC's authors, which has no run",
+        "Not stated: the encoder was converted from a released checkpoint, and not tested since.",
+        "- data: not stated; a checkpoint of DCAC's authors does not tell the training data",
+        "- weights: mit",
+    ):
+        assert words in card, words
+    assert "MSMT17" not in card
+    told = origin_of(folder / "encoder.safetensors")
+    assert told.released == "a checkpoint of DCAC's authors" and told.checkpoint == "released.pth", (
+        "an export tells it too"
+    )
+    assert run_tool(*command, "--output", folder)[0] == 0, "its own folder is written again"
+    assert (
+        "- weights: not stated; converted from a checkpoint of DCAC's authors: the terms"
+        in (folder / "README.md").read_text()
+    )
+
+
+def test_a_folder_that_cannot_be_shared_is_one_sentence(released_file, run_tool, tmp_path):
+    other = tmp_path / "other.yml"
+    other.write_text(f"_BASE_: {CONFIG}\nINPUT:\n  SIZE_TRAIN: [64, 64]\n  SIZE_TEST: [64, 64]\n")
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "README.md").write_text("my notes")
+    inside = tmp_path / "inside" / "encoder.safetensors"
+    inside.parent.mkdir()
+    shutil.copyfile(released_file, inside)
+    before = sorted(tmp_path.rglob("*"))
+    for file, output, config, message in (
+        (
+            released_file,
+            "made",
+            other,
+            r"the released encoder does not fit the config, .*positional_embedding is 33 x 128, exp",
+        ),
+        (released_file, "notes", CONFIG, "README.md was not written by this command"),
+        (released_file, "released.pth/below", CONFIG, "is a file"),
+        (inside, "inside", CONFIG, "would be overwritten by the model folder"),
+    ):
+        status, written = run_tool(
+            "convert_checkpoint", "--input", file, "--output", tmp_path / output, *SIZE, "--config-file", config
+        )
+        assert status == 2 and re.fullmatch(f"error: .*{message}.*\n", written), written
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def cut(file):

@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import dcac_fastreid
 from dcac_fastreid.checkpoint.checkpointer import load_for_testing
@@ -54,7 +55,13 @@ def test_it_makes_what_the_end_of_a_training_makes(runs, run_tool, tmp_path, of)
     assert made.keys() == {"model", "encoder_config", "interpolated"}  # nothing to resume from
     trained, at_1 = load(runs / "plain" / "model_final.pth")["model"], load(tmp_path / "made" / "interpolated_1.pth")
     assert torch.equal(at_1["model"]["backbone.tower.proj"], trained["backbone.tower.proj"])
-    assert f"MODEL.WEIGHTS {tmp_path / 'made' / 'interpolated_0.7.pth'}" in said
+    file = tmp_path / "made" / "interpolated_0.7.pth"
+    assert f"MODEL.WEIGHTS {file}" in said
+    share = ("export_weights", "--config-file", runs / of / "config.yaml", "--output", tmp_path / "shared")
+    status, said = run_tool(*share, "MODEL.WEIGHTS", file)
+    assert status == 0 and (tmp_path / "shared" / "README.md").is_file(), said
+    shared = load_file(tmp_path / "shared" / "encoder.safetensors")
+    assert torch.equal(shared["backbone.tower.proj"], made["model"]["backbone.tower.proj"])
 
 
 def test_between_two_checkpoints(runs, make_cfg, tmp_path):

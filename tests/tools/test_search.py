@@ -50,7 +50,7 @@ def made_index(checkpoint, photos, tmp_path_factory):
 def test_the_readmes_calibration_states_the_smallest_rate_that_the_photos_can(made_index, photos, run_tool, tmp_path):
     """Without a rate that was named; it says what the default would need."""
     index = shutil.copytree(made_index, tmp_path / "index")
-    status, written = run_tool("search", "calibrate", "--index", index, "--persons", photos / "known")
+    status, written = run_tool("search", "calibrate", "--index", index, "--people", photos / "known")
     assert status == 0, written
     rate = read_calibration(index).false_match_rate
     assert 0.001 < rate < 0.2 and read_calibration(index).asked_rate == 0.001
@@ -72,7 +72,7 @@ def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
     assert status == 0 and "no threshold and no chance are known" in written, written
 
     calibrate = ("search", "calibrate", "--index", index, "--false-match-rate")
-    status, written = run_tool(*calibrate, 0.15, "--persons", photos / "known")
+    status, written = run_tool(*calibrate, 0.15, "--persons", photos / "known")  # the name before
     assert status == 0 and "Calibrated on known: " in written and "by different cameras" in written, written
     assert "photos are expected above the threshold" in written
     assert read_calibration(index).false_match_rate == 0.15
@@ -112,7 +112,7 @@ def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
             ".* holds no index: make one by: dcac-fastreid search index",
         ),
         (
-            "calibrate --index {tmp} --persons {photos}/known",
+            "calibrate --index {tmp} --people {photos}/known",
             ".* holds no index: make one by: dcac-fastreid search index",
         ),
         ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no image none.jpg"),
@@ -154,17 +154,17 @@ def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
             "query --index {index} --photos {photos}/asked.jpg --output {index}/found",
             "the images shall go to .*/found, which lies in ",
         ),
-        ("calibrate --index {index} --persons none", "there is no folder none; expected a folder with one for each"),
-        ("calibrate --index {index} --persons {photos}/asked.jpg", ".*asked.jpg is a file; expected a folder with one"),
+        ("calibrate --index {index} --people none", "there is no folder none; expected a folder with one for each"),
+        ("calibrate --index {index} --people {photos}/asked.jpg", ".*asked.jpg is a file; expected a folder with one"),
         (
-            "calibrate --index {index} --persons {photos}/known --false-match-rate 0.001",
+            "calibrate --index {index} --people {photos}/known --false-match-rate 0.001",
             "a false-match rate of 0.001 cannot be told from the .* photos more, .*; state 0.\\d+ or more, or add photos",
         ),
         (
-            "calibrate --index {index} --persons {photos}/known --false-match-rate 7",
+            "calibrate --index {index} --people {photos}/known --false-match-rate 7",
             "the false-match rate is 7; expected",
         ),
-        ("calibrate --index {index} --persons {photos}/gallery", ".* lies in no person's folder"),
+        ("calibrate --index {index} --people {photos}/gallery", ".* lies in no person's folder"),
         ("calibrate --index {index} --dataset Nobody", "there is no data set 'Nobody'; known are "),
     ],
 )

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from tqdm import tqdm
 
 from dcac_fastreid.data.loading.pixel_storage import allocate_pixels
+from dcac_fastreid.data.loading.progress_bar import progress_bar
 from fastreid.data import common
 from fastreid.data.common import CommDataset
 
@@ -52,7 +52,7 @@ class ImageCache:
         images = allocate_pixels((len(self), 3, *self._size))
         with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside of Python's lock
             decoded = pool.map(functools.partial(self._decode, images.numpy()), range(len(self)))
-            for _ in tqdm(decoded, desc="training images", total=len(self), unit="image", disable=None, leave=False):
+            for _ in progress_bar(decoded, desc="training images", total=len(self), unit="image"):
                 pass
         seconds = time.perf_counter() - begin
         logger.info(f"{len(self)} training images decoded in {seconds:.1f} s, {images.numel() / 1e9:.2f} GB")

@@ -4,7 +4,6 @@ import logging
 
 import torch
 from torch.utils.data import BatchSampler, DataLoader
-from tqdm import tqdm
 
 from dcac_fastreid.data.checks.check_batches import check_batch, check_sampler
 from dcac_fastreid.data.checks.corrupt import without_corrupt
@@ -13,6 +12,7 @@ from dcac_fastreid.data.loading.batch_augmentation import BatchAugmentation, why
 from dcac_fastreid.data.loading.cached_loaders import CachedPlainLoader, CachedTrainLoader
 from dcac_fastreid.data.loading.epoch_sampler import EpochSampler
 from dcac_fastreid.data.loading.image_cache import ImageCache
+from dcac_fastreid.data.loading.progress_bar import progress_bar
 from dcac_fastreid.data.loading.samplers import build_epoch_sampler
 from dcac_fastreid.data.loading.train_set import TrainSet
 from dcac_fastreid.data.loading.transforms import test_transforms, train_transforms
@@ -48,7 +48,7 @@ class ProgressLoader:
         return len(self._loader)
 
     def __iter__(self):
-        return iter(tqdm(self._loader, desc=self._description, unit="batch", disable=None, leave=False))
+        return iter(progress_bar(self._loader, desc=self._description, unit="batch"))
 
 
 def build_train_loader(cfg) -> DataLoader | CachedTrainLoader:

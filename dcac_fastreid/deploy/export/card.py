@@ -6,9 +6,11 @@ from pathlib import Path
 
 import yaml
 
-from dcac_fastreid.deploy.encoder_files import CARD, sha256_of
-from dcac_fastreid.deploy.export.export_metadata import data_terms, preparation, weights_terms
+from dcac_fastreid.data import file_sha256
+from dcac_fastreid.deploy.encoder_files import CARD
+from dcac_fastreid.deploy.export.export_metadata import data_terms, preprocessing, weights_terms
 from dcac_fastreid.deploy.export.origin import METRICS, Origin
+from dcac_fastreid.engine.run_metadata import FILE as RUN_METADATA
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import printable
 from dcac_fastreid.output_files import refuse_no_files, write_whole
@@ -73,12 +75,11 @@ def write_card(
         f"{MARK}\n\n# {_plain(name)}",
         about + (f"\n\n{DEMONSTRATION}" if origin.run.get("drawn_world") else ""),
         f"## Use\n\n{USE}",
-        f"What happens to an image before the encoder: {preparation(cfg.INPUT, 'inside')}.",
+        f"What happens to an image before the encoder: {preprocessing(cfg.INPUT, 'inside')}.",
         f"## Data\n\nTrained on: {_plain(trained_on) or 'not stated'}.\n\n{_data_sets(origin.run)}".rstrip(),
         f"## Protocol\n\n{_protocol(origin, cfg, size)}" + (f"\n\nMade by: {made_by}" if made_by else ""),
         f"## Metrics\n\n{_metrics(origin, half)}",
-        f"## Licences\n\n- data: {_plain(origin.data_license or data_terms(origin.run))}\n"
-        f"- weights: {_plain(origin.weights_license or weights_terms(origin.run))}",
+        f"## Licences\n\n- data: {_plain(data_terms(origin))}\n- weights: {_plain(weights_terms(origin))}",
         f"## Files\n\n{_files(folder, files)}",
     ]
     text = "\n\n".join(parts) + "\n"
@@ -169,8 +170,14 @@ def _protocol(origin: Origin, cfg, size: str) -> str:
         "checkpoint": f"{origin.checkpoint}, sha256 `{origin.sha256}`",
         "code": ", ".join(f"{name} {versions[name]}" for name in CODE if versions.get(name)),
     }  # fmt: skip
-    unknown = [] if run else ["Of its training nothing is stated: no stamp.json lay beside the checkpoint."]
+    unknown = [] if run else [f"Of its training nothing is stated: {_why_unknown(origin)}."]
     return "\n".join([*unknown, *(f"- {name}: {_plain(value)}" for name, value in lines.items() if value)])
+
+
+def _why_unknown(origin: Origin) -> str:
+    if origin.released:
+        return f"the encoder was converted from {origin.released}, which has no run metadata"
+    return f"no run metadata ({RUN_METADATA}) lay beside the checkpoint"
 
 
 def _named_files(run: Mapping) -> list[str]:
@@ -183,7 +190,9 @@ def _named_files(run: Mapping) -> list[str]:
 
 def _metrics(origin: Origin, half: bool) -> str:
     if not origin.scores:
-        return "Not stated: no test of the run's last checkpoint lay beside it."
+        converted = "the encoder was converted from a released checkpoint, and not tested since"
+        of_a_run = "no test of the run's last checkpoint lay beside it"
+        return f"Not stated: {converted if origin.released else of_a_run}."
     rows = [
         [_test_name(test, origin.run), *(f"{numbers[metric]:.1f}" if metric in numbers else "-" for metric in METRICS)]
         for test, numbers in origin.scores.items()
@@ -195,7 +204,7 @@ def _metrics(origin: Origin, half: bool) -> str:
 
 
 def _files(folder: Path, files: Iterable[Path]) -> str:
-    rows = [[file.relative_to(folder).as_posix(), str(file.stat().st_size), f"`{sha256_of(file)}`"] for file in files]
+    rows = [[file.relative_to(folder).as_posix(), str(file.stat().st_size), f"`{file_sha256(file)}`"] for file in files]
     return _table(["file", "bytes", "sha256"], rows)
 
 

@@ -8,7 +8,7 @@ from dcac_fastreid.data import shipped_weights
 from dcac_fastreid.data.readers.known_datasets import KNOWN_DATASETS
 from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.export.exported_program import FEATURES, IMAGES, INSIDE
-from dcac_fastreid.deploy.export.origin import origin_of
+from dcac_fastreid.deploy.export.origin import Origin, origin_of
 from dcac_fastreid.engine.run_metadata import FILE as RUN_METADATA
 from dcac_fastreid.engine.versions import describe_versions
 
@@ -32,14 +32,14 @@ def describe_export(
     Raises: InputError: the stamp.json beside the checkpoint cannot be read.
     """
     height, width = encoder.input_size
-    origin = origin_of(encoder.file, data_license=data_license, weights_license=weights_license)
+    origin = origin_of(encoder.file, sha256=encoder.sha256, data_license=data_license, weights_license=weights_license)
     model, metadata = encoder.cfg.MODEL, origin.run
     pixels = "RGB in [0, 255]" if normalization == INSIDE else "RGB, (value in [0, 255] - pixel_mean) / pixel_std"
     return {
         "input": f"{IMAGES}: float32 (batch, 3, {height}, {width}), {pixels}",
         "output": f"{FEATURES}: float32 (batch, {encoder.feature_width}), after the BNNeck, of unit length: compare by dot product",
         "input_size": json.dumps([height, width]),
-        "preparation": preparation(encoder.cfg.INPUT, normalization),
+        "preparation": preprocessing(encoder.cfg.INPUT, normalization),
         "normalization": normalization,
         "pixel_mean": json.dumps(list(model.PIXEL_MEAN)),
         "pixel_std": json.dumps(list(model.PIXEL_STD)),
@@ -51,13 +51,13 @@ def describe_export(
         "trained_on": json.dumps(metadata.get("sources")),
         "drawn_world": json.dumps(metadata.get("drawn_world")),
         "trained_from": json.dumps(metadata.get("weights")),
-        "data_license": origin.data_license or data_terms(metadata),
-        "weights_license": origin.weights_license or weights_terms(metadata),
+        "data_license": data_terms(origin),
+        "weights_license": weights_terms(origin),
         "versions": json.dumps({**describe_versions(), **{name: _version(name) for name in LIBRARIES}}),
     }
 
 
-def preparation(cfg, normalization: str) -> str:
+def preprocessing(cfg, normalization: str) -> str:
     """What fast-reid's test transform does with an image, for whoever has not got it."""
     size, steps = cfg.SIZE_TEST, []
     if size[0] > 0:
@@ -71,8 +71,13 @@ def preparation(cfg, normalization: str) -> str:
     return "; ".join(steps)
 
 
-def data_terms(metadata: Mapping) -> str:
-    """What the run's metadata tell about the terms of the data, where nobody states them."""
+def data_terms(origin: Origin) -> str:
+    """The terms of the training data as they are stated; else what is known of them."""
+    if origin.data_license:
+        return origin.data_license
+    metadata = origin.run
+    if origin.released:
+        return f"not stated; {origin.released} does not tell the training data; {RESEARCH}"
     if metadata.get("drawn_world"):
         names = ", ".join(metadata.get("sources") or [])
         return (
@@ -87,16 +92,27 @@ def data_terms(metadata: Mapping) -> str:
     trained = (
         f"trained on {', '.join(sources)}"
         if sources
-        else f"no {RUN_METADATA} beside the checkpoint tells the training data"
+        else f"no run metadata ({RUN_METADATA}) beside the checkpoint tell the training data"
     )
     return f"not stated; {trained}; {RESEARCH}"
 
 
-def weights_terms(metadata: Mapping) -> str:
-    """The same about the terms of the weights that the training began with."""
+def weights_terms(origin: Origin) -> str:
+    """The terms of the weights as they are stated; else what is known of those that the training began with."""
+    if origin.weights_license:
+        return origin.weights_license
+    metadata = origin.run
+    if origin.released:
+        return (
+            f"not stated; converted from {origin.released}: the terms under which it was released hold on, and those of the "
+            "weights that its training began with"
+        )
     began = [f"{part}: {', '.join(files)}" for part, files in (metadata.get("weights") or {}).items()]
     if "weights" not in metadata:
-        return f"not stated; no {RUN_METADATA} beside the checkpoint tells which weights its training began with; {TERMS_HOLD_ON}"
+        return (
+            f"not stated; no run metadata ({RUN_METADATA}) beside the checkpoint tell which weights its training began with; "
+            f"{TERMS_HOLD_ON}"
+        )
     if not began:
         return "not stated; trained from random weights"
     if all(map(_ships_with_the_package, metadata["weights"].values())):

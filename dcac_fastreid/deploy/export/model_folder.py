@@ -5,11 +5,22 @@ from pathlib import Path
 
 from dcac_fastreid.arguments import as_path, as_text
 from dcac_fastreid.checkpoint import encoder_config
-from dcac_fastreid.checkpoint.export import Exported, encoder_weights, export_weights, save_encoder
+from dcac_fastreid.checkpoint.export import (
+    FILES,
+    Exported,
+    check_export,
+    encoder_weights,
+    export_weights,
+    save_encoder,
+    save_parts,
+)
+from dcac_fastreid.checkpoint.released import Conversion, check_encoder
+from dcac_fastreid.checkpoint.released_formats import FORMATS
 from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.encoder_files import CONFIG, ENCODER
-from dcac_fastreid.deploy.export.card import check_card, write_card
-from dcac_fastreid.deploy.export.origin import ORIGIN, origin_of
+from dcac_fastreid.deploy.export.card import ABOUT, check_card, write_card
+from dcac_fastreid.deploy.export.origin import ORIGIN, origin_of, origin_of_released
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.tensor_files import read_state_dict
 
 WHAT = "card: data, protocol, metrics, licences, hashes; read it before you share the folder"
@@ -38,6 +49,35 @@ def share_weights(
     return [*exported, Exported(card, WHAT)], absent
 
 
+def share_conversion(
+    conversion: Conversion, file: Path, cfg, output: str | Path, *, data_license: str = "", weights_license: str = ""
+) -> tuple[list[Exported], list[str]]:
+    """As share_weights, of a released checkpoint; call check_shared before the conversion.
+
+    Args:
+        file: the released checkpoint. cfg: a config that rebuilds its encoder.
+        data_license, weights_license: as origin_of's.
+    Raises: InputError: the encoder does not fit the config, the LoRA is of another rank, or a file cannot be written.
+    """
+    released = FORMATS[conversion.format]
+    check_encoder(conversion, cfg)
+    folder = as_path(output, "the output folder")
+    origin = origin_of_released(file, released.name, data_license=data_license, weights_license=weights_license)
+    exported, absent = save_parts(conversion.model, cfg, folder, words={ORIGIN: origin.text()})
+    about = f"{ABOUT}\n\n{released.note}".strip()
+    name = f"Encoder of {released.name}"
+    card = write_card(folder, [each.file for each in exported], cfg, origin, name=name, about=about)
+    return [*exported, Exported(card, WHAT)], absent
+
+
+def check_shared(output: str | Path, file: Path) -> None:
+    """Asks before a conversion. Raises: InputError: as share_weights, or the released file would be overwritten."""
+    folder = check_export(output)
+    check_card(folder)
+    if os.path.realpath(file) in {os.path.realpath(folder / name) for name in FILES}:
+        raise InputError(f"{file} would be overwritten by the model folder {folder}; name another folder")
+
+
 def share_encoder(
     encoder: Encoder, folder: Path, others: list[Path], *, data_license: str = "", weights_license: str = ""
 ) -> list[Path]:
@@ -48,7 +88,7 @@ def share_encoder(
     Args: data_license, weights_license: as origin_of's.
     Raises: InputError: a file cannot be written, or the encoder's origin cannot be read.
     """
-    origin = origin_of(encoder.file, data_license=data_license, weights_license=weights_license)
+    origin = origin_of(encoder.file, sha256=encoder.sha256, data_license=data_license, weights_license=weights_license)
     weights = encoder_weights(read_state_dict(encoder.file))
     half = any(weight.itemsize == 2 for weight in weights.values())
     own = folder / ENCODER

@@ -1,4 +1,4 @@
-"""Where does an encoder come from: the run that trained it, and that run's last test."""
+"""Where does an encoder come from: the run that trained it, and that run's last test; or a checkpoint of others."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dcac_fastreid.data import file_hashes
+from dcac_fastreid.data import file_sha256
 from dcac_fastreid.deploy.encoder_files import OF_A_RUN
 from dcac_fastreid.engine.run_metadata import FILE as RUN_METADATA
 from dcac_fastreid.errors import InputError
@@ -23,6 +23,7 @@ class Origin:
 
     scores: test set -> metric of METRICS -> per cent, of the test at the run's end; {} where it is not known.
     data_license, weights_license: as whoever exported it has stated them; "" where nobody did.
+    released: whose checkpoint it is, where others released it: "a checkpoint of CLIP-ReID"; "" of a run.
     """
 
     checkpoint: str
@@ -31,15 +32,18 @@ class Origin:
     scores: Mapping[str, Mapping[str, float]]
     data_license: str = ""
     weights_license: str = ""
+    released: str = ""
 
     def text(self) -> str:
         return json.dumps(asdict(self))
 
 
-def origin_of(file: Path, *, data_license: str = "", weights_license: str = "") -> Origin:
+def origin_of(file: Path, *, sha256: str = "", data_license: str = "", weights_license: str = "") -> Origin:
     """Of a checkpoint by what lies beside it; of an exported encoder by what it carries.
 
-    Args: data_license, weights_license: as they are stated now; "" for what the file carries.
+    Args:
+        sha256: of the file, where it is known; "": it is computed where it is needed.
+        data_license, weights_license: as they are stated now; "" for what the file carries.
     Raises: InputError: the stamp.json beside it, or what it carries, cannot be read.
     """
     if file.suffix == ".safetensors" and (carried := read_metadata(file).get(ORIGIN)):
@@ -47,15 +51,20 @@ def origin_of(file: Path, *, data_license: str = "", weights_license: str = "") 
         stated = {"data_license": data_license, "weights_license": weights_license}
         return replace(told, **{name: license for name, license in stated.items() if license})
     run = _run_metadata(file.with_name(RUN_METADATA))
-    sha256 = file_hashes([file], keep=False)[str(file)]
+    sha256 = sha256 or file_sha256(file)
     return Origin(file.name, sha256, run, _last_test(file, run), data_license, weights_license)
+
+
+def origin_of_released(file: Path, released: str, *, data_license: str = "", weights_license: str = "") -> Origin:
+    """Of a file that others released: what lies beside it is of another run, and tells nothing."""
+    return Origin(file.name, file_sha256(file), {}, {}, data_license, weights_license, released)
 
 
 def _carried(file: Path, text: str) -> Origin:
     try:
         told = Origin(**json.loads(text))
         scores = {str(test): _numbers(of_test) for test, of_test in told.scores.items()}
-        words = told.checkpoint, told.sha256, told.data_license, told.weights_license
+        words = told.checkpoint, told.sha256, told.data_license, told.weights_license, told.released
         fits = isinstance(told.run, dict) and all(isinstance(word, str) for word in words)
     except (ValueError, TypeError, AttributeError, RecursionError):
         fits = False

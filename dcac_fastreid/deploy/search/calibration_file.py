@@ -36,9 +36,7 @@ def read_calibration(folder: str | Path) -> Calibration | None:
 
 
 def calibrate_command(folder: str | Path) -> str:
-    return printable(
-        shlex.join(["dcac-fastreid", "search", "calibrate", "--index", str(folder), "--persons", "FOLDER"])
-    )
+    return printable(shlex.join(["dcac-fastreid", "search", "calibrate", "--index", str(folder), "--people", "FOLDER"]))
 
 
 def remove_calibration_of_others(folder: str | Path, encoder: Identity) -> bool:

@@ -29,7 +29,7 @@ WORKING: dict[str, tuple[str, ...]] = {
         CHECKPOINT,
     ),
     "search index": ("--checkpoint", CHECKPOINT, "--gallery", "{photos}/gallery", "--index", "out"),
-    "search calibrate": ("--index", "index", "--persons", "{photos}/people", "--false-match-rate", "0.2"),
+    "search calibrate": ("--index", "index", "--people", "{photos}/people", "--false-match-rate", "0.2"),
     "search query": ("--index", "{index}", "--photos", "{photos}/query.jpg", "--output", "found"),
     "extract_features": ("--checkpoint", CHECKPOINT, "--input", "{photos}/gallery", "--output", "out"),
     "export_model": ("--checkpoint", CHECKPOINT, "--output", "out", "--format", "torch-export"),

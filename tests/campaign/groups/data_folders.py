@@ -159,7 +159,7 @@ def own(door: str) -> tuple[str, ...]:
             "--skip-unreadable",
         ),
         "features": ("extract_features", "--checkpoint", checkpoint, "--input", "mess", "--output", "out"),
-        "calibrate": ("search", "calibrate", "--index", "index", "--persons", "mess", "--false-match-rate", "0.2"),
+        "calibrate": ("search", "calibrate", "--index", "index", "--people", "mess", "--false-match-rate", "0.2"),
         "query": ("search", "query", "--index", "{index}", "--photos", "mess", "--output", "found"),
         "probe": ("export_model", "--checkpoint", checkpoint, "--output", "encoder.pt2", "--probe", "mess"),
     }[door]

@@ -10,7 +10,7 @@ from ..case import Case, Ground
 from .damage import OF_FILES, copied, of_entries
 
 QUERY = ("search", "query", "--index", "index", "--photos", "{photos}/query.jpg", "--output", "found", "--top", "5")
-CALIBRATE = ("search", "calibrate", "--index", "index", "--persons", "{photos}/people", "--false-match-rate", "0.2")
+CALIBRATE = ("search", "calibrate", "--index", "index", "--people", "{photos}/people", "--false-match-rate", "0.2")
 
 
 def cases(ground: Ground) -> Iterator[Case]:

@@ -106,7 +106,7 @@ def test_the_shipped_parts_have_no_terms_of_others(trained):
 def test_without_run_metadata_nothing_is_made_up(encoder):
     told = describe_export(encoder, "inside")
     for name in ("data_license", "weights_license"):
-        assert told[name].startswith("not stated; no stamp.json beside the checkpoint tells")
+        assert told[name].startswith("not stated; no run metadata (stamp.json) beside the checkpoint tell")
     assert told["trained_on"] == told["trained_from"] == "null"
 
 

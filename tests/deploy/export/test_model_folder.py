@@ -9,8 +9,8 @@ import torch
 from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
 
+from dcac_fastreid.data import file_sha256
 from dcac_fastreid.deploy import FeatureExtractor, load_encoder
-from dcac_fastreid.deploy.encoder_files import sha256_of
 from dcac_fastreid.deploy.export.export_metadata import describe_export
 from dcac_fastreid.deploy.export.export_model import export_model
 from dcac_fastreid.deploy.export.model_folder import share_encoder, share_weights
@@ -99,7 +99,7 @@ def test_the_card_tells_data_protocol_metrics_and_hashes(run, tmp_path):
     ):  # fmt: skip
         assert words in card.text, words
     for name in ("encoder.safetensors", "encoder.yml"):
-        assert f"| {name} | {(folder / name).stat().st_size} | `{sha256_of(folder / name)}` |" in card.text
+        assert f"| {name} | {(folder / name).stat().st_size} | `{file_sha256(folder / name)}` |" in card.text
 
 
 def test_a_synthetic_data_set_is_never_told_as_the_real_one(run, tmp_path):
@@ -129,7 +129,7 @@ def test_of_what_nobody_tells_nothing_is_made_up(run, tmp_path):
     assert card.data.license == "other" and card.data.license_name == "not-stated" and card.data.eval_results is None
     for words in (
         "Trained on: not stated.",
-        "Of its training nothing is stated",
+        "Of its training nothing is stated: no run metadata (stamp.json) lay beside the checkpoint.",
         "Not stated: no test of the run's last",
     ):
         assert words in card.text
@@ -164,7 +164,7 @@ def test_an_export_is_such_a_folder_and_keeps_the_origin(run, tmp_path):
     card = card_of(tmp_path / "exported")
     assert (
         "| MSMT17 | 21.2 |" in card.text
-        and f"model_final.pth, sha256 `{sha256_of(Path(cfg.MODEL.WEIGHTS))}`" in card.text
+        and f"model_final.pth, sha256 `{file_sha256(Path(cfg.MODEL.WEIGHTS))}`" in card.text
     )
     assert f"| encoder.pt2 | {(tmp_path / 'exported' / 'encoder.pt2').stat().st_size} |" in card.text
     first, second = (load_file(tmp_path / name / "encoder.safetensors") for name in ("shared", "exported"))
@@ -180,9 +180,9 @@ def test_an_export_is_such_a_folder_and_keeps_the_origin(run, tmp_path):
 def test_an_export_into_its_own_folder_leaves_the_weights(run, tmp_path):
     folder = tmp_path / "shared"
     share_weights(run(RUN, LAST), folder)
-    before = sha256_of(folder / "encoder.safetensors")
+    before = file_sha256(folder / "encoder.safetensors")
     assert len(share_encoder(load_encoder(folder, device="cpu"), folder, [])) == 3
-    assert sha256_of(folder / "encoder.safetensors") == before
+    assert file_sha256(folder / "encoder.safetensors") == before
     assert load_encoder(folder, device="cpu").sha256 == before
 
 
