@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dcac_fastreid.arguments import as_path
-from dcac_fastreid.data import file_sha256
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.hub import first_line, hub_snapshot, is_hub_id
 from dcac_fastreid.names import printable, shown
@@ -108,6 +107,8 @@ def _of_model_folder(folder: Path, name: str) -> Found:
         told = HASH.search(stream.read(LARGEST_CARD).decode(errors="replace"))
     if not told:
         return Found(file)
+    from dcac_fastreid.data import file_sha256  # late: with Pillow
+
     if told[1] != (sha256 := file_sha256(file)):
         raise InputError(
             f"{printable(file)} is not the file that its card describes ({CARD} says sha256 {told[1][:8]}...): it is damaged, "
