@@ -16,6 +16,7 @@ from dcac_fastreid.deploy.export.model_folder import share_encoder
 from dcac_fastreid.deploy.export.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
 from dcac_fastreid.deploy.export.probe import images_of, smooth_images
 from dcac_fastreid.deploy.export.torch_export_file import torch_export_content, torch_export_runner
+from dcac_fastreid.deploy.images import counted
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
 
@@ -51,7 +52,7 @@ class Export:
         for file, (size, measured) in self.files.items():
             lines.append(f"{file}: {size / 1e6:.1f} MB; against PyTorch, on {self.probe}:")
             lines += [f"  batch {batch}: {agreement}" for batch, agreement in measured.agreements.items()]
-            lines.append(f"  time for an image, CPU, {torch.get_num_threads()} threads, median (quartiles) in ms:")
+            lines.append(f"  time for an image, CPU, {counted(torch.get_num_threads(), "thread")}, median (quartiles) in ms:")
             for batch, (before, after) in measured.latencies.items():
                 ratio = after.median / before.median
                 lines.append(f"  batch {batch}: PyTorch {before}, exported {after}, {ratio:.2f} of PyTorch's")
