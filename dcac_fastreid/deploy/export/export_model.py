@@ -52,7 +52,8 @@ class Export:
         for file, (size, measured) in self.files.items():
             lines.append(f"{file}: {size / 1e6:.1f} MB; against PyTorch, on {self.probe}:")
             lines += [f"  batch {batch}: {agreement}" for batch, agreement in measured.agreements.items()]
-            lines.append(f"  time for an image, CPU, {counted(torch.get_num_threads(), "thread")}, median (quartiles) in ms:")
+            threads = counted(torch.get_num_threads(), "thread")
+            lines.append(f"  time for an image, CPU, {threads}, median (quartiles) in ms:")
             for batch, (before, after) in measured.latencies.items():
                 ratio = after.median / before.median
                 lines.append(f"  batch {batch}: PyTorch {before}, exported {after}, {ratio:.2f} of PyTorch's")
