@@ -64,8 +64,8 @@ def run(args: argparse.Namespace) -> None:
     file, output = as_path(args.input, "--input"), as_path(args.output, "--output")
     if os.path.realpath(file) == os.path.realpath(output):
         raise InputError(f"--output is the --input, {args.input}; name another file")
-    check_file(args.input, "--input")
     is_folder = _is_folder(args)
+    check_file(args.input, "--input")
     from dcac_fastreid.checkpoint import released
     from dcac_fastreid.engine import load_config
 
