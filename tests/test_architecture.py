@@ -103,7 +103,7 @@ DOORS = {
     "matplotlib": {"analysis/figures.py", "experiments/plots.py", "pages/sheet.py"},
     "jinja2": {"pages/template.py"},
     "onnx": {"deploy/export/onnx_file.py"},
-    "onnxruntime": {"deploy/export/onnx_file.py"},
+    "onnxruntime": {"deploy/export/onnx_file.py", "deploy/without_torch/onnx_encoder.py"},
     "open_clip": {"reid/open_clip_models.py", "synthetic/parts.py"},
     "pytorch_grad_cam": {"analysis/grad_cam.py"},
     "sklearn": {"analysis/embedding.py", "deploy/search/calibration.py"},

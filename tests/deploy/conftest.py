@@ -1,5 +1,8 @@
 """A checkpoint as a run writes it, of the small pre-trained CLIP, and what fast-reid's own test makes of images with it."""
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -69,3 +72,21 @@ def index(extract, tiny_data, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("index")
     extract_folder(extract, tiny_data / "Market-1501-v15.09.15" / "bounding_box_test", folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_environment(tmp_path_factory) -> Callable[..., Path]:
+    """Makes a virtual environment with what pip installs for the words; returns its python. Needs the package index."""
+
+    def make(*words: str, with_ours: bool = False) -> Path:
+        """Args: with_ours: what this test's environment has can be imported too, where the new one has not got it itself."""
+        folder = tmp_path_factory.mktemp("environment")
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        python = folder / "bin/python"
+        subprocess.run([python, "-m", "pip", "install", "-q", *map(str, words)], check=True)
+        if with_ours:
+            (packages,) = folder.glob("lib/python*/site-packages")
+            (packages / "ours.pth").write_text("\n".join(path for path in sys.path if path.endswith("-packages")))
+        return python
+
+    return make

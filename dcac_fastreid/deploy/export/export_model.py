@@ -11,11 +11,12 @@ from dcac_fastreid.deploy.encoder import load_encoder
 from dcac_fastreid.deploy.export.card import check_card
 from dcac_fastreid.deploy.export.comparison import Comparison, Measured
 from dcac_fastreid.deploy.export.export_metadata import describe_export
-from dcac_fastreid.deploy.export.exported_program import INSIDE, OUTSIDE, exported_program
+from dcac_fastreid.deploy.export.exported_program import exported_program
 from dcac_fastreid.deploy.export.model_folder import share_encoder
 from dcac_fastreid.deploy.export.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
 from dcac_fastreid.deploy.export.probe import images_of, smooth_images
 from dcac_fastreid.deploy.export.torch_export_file import torch_export_content, torch_export_runner
+from dcac_fastreid.deploy.pixels import INSIDE, OUTSIDE
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
 
