@@ -49,7 +49,7 @@ ALLOWED = {
     "evaluation": set(),
     "checkpoint": {"config", "reid"},  # to build a model for a test
     "data": {"synthetic"},
-    "deploy": {"checkpoint", "data", "engine", "pages", "shipped"},
+    "deploy": {"checkpoint", "data", "engine", "evaluation", "pages", "shipped"},  # mAP of an exported file
     "synthetic": {"diffusion", "reid"},  # sampling; where the architecture of its small CLIP lies
     "engine": {
         "checkpoint",

@@ -16,6 +16,10 @@ from dcac_fastreid.engine.versions import describe_versions
 LIBRARIES = ("onnx", "onnxruntime", "onnxscript")  # besides those that describe_versions names
 OWN_PHOTOS = "PersonFolders"
 RESEARCH = "Re-ID data sets are mostly given for research alone: ask their owners before any other use"
+OF_OTHERS = (
+    "programs that prepare the pixels as told here; trackers feed others (boxmot, Ultralytics: values from 0 to 1, or "
+    "normalised by ImageNet's mean) and would see no difference between people: dcac-fastreid export --for writes files for them"
+)
 # What comes after the values from 0 to 255, by the name of the pixels.
 AFTERWARDS = {
     INSIDE: [],
@@ -30,12 +34,13 @@ TERMS_HOLD_ON = (
 
 
 def describe_export(
-    encoder: Encoder, pixels: str, *, data_license: str = "", weights_license: str = ""
+    encoder: Encoder, pixels: str, *, consumer: str = "", data_license: str = "", weights_license: str = ""
 ) -> dict[str, str]:
     """Text by name; what is no text in itself is JSON. No path of the machine.
 
     Args:
         pixels: that the file is fed with, a name of pixels.py.
+        consumer: the program that the file is for; "" for none of those that feed pixels of their own.
         data_license, weights_license: as whoever exports states them; "": the metadata say that nobody did, and what the
             run metadata of the training tell about the data and the weights that it began with.
     Raises: InputError: the stamp.json beside the checkpoint cannot be read.
@@ -50,6 +55,7 @@ def describe_export(
         "input_size": json.dumps([height, width]),
         "preparation": preparation(encoder.cfg.INPUT, pixels),
         "image": image_form(encoder, pixels),
+        "made_for": consumer or OF_OTHERS,
         "normalization": OUTSIDE if pixels == OUTSIDE else INSIDE,
         "pixel_mean": json.dumps(list(model.PIXEL_MEAN)),
         "pixel_std": json.dumps(list(model.PIXEL_STD)),

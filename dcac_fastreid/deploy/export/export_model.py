@@ -28,6 +28,7 @@ SHOWN = (
     "output",
     "preparation",
     "normalization",
+    "made_for",
     "selected_on_test_sets",
     "data_license",
     "weights_license",

@@ -1,0 +1,124 @@
+"""From a checkpoint to a folder that a consumer takes as it is: boxmot, Ultralytics, DeepStream."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from dcac_fastreid.arguments import as_choice, as_path, as_text, shown_value
+from dcac_fastreid.deploy.encoder import Encoder, load_encoder
+from dcac_fastreid.deploy.encoder_files import CARD
+from dcac_fastreid.deploy.export.card import MARK, check_card
+from dcac_fastreid.deploy.export.comparison import Comparison, Measured
+from dcac_fastreid.deploy.export.consumers.consumer import Consumer, Encoded
+from dcac_fastreid.deploy.export.consumers.difference import Difference, measured_difference
+from dcac_fastreid.deploy.export.consumers.known import CONSUMERS
+from dcac_fastreid.deploy.export.export_metadata import describe_export
+from dcac_fastreid.deploy.export.exported_program import exported_program
+from dcac_fastreid.deploy.export.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
+from dcac_fastreid.deploy.export.probe import Probe, images_of, smooth_images
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
+
+TOLD = ("input", "output", "checkpoint", "checkpoint_sha256", "data_license", "weights_license")  # in the README
+NOT_MEASURED = "how the features differ by the consumer's resize is not measured; name a folder of crops by --probe"
+
+
+@dataclass(frozen=True)
+class ConsumerExport:
+    """What one consumer gets: content by file, and what was measured on the probe images."""
+
+    consumer: Consumer
+    contents: dict[Path, bytes]
+    probe: str
+    measured: Measured
+    difference: Difference | None
+
+    def report(self) -> str:
+        file, content = next(iter(self.contents.items()))
+        worst = min(self.measured.agreements.values(), key=lambda agreement: agreement.least_cosine)
+        lines = [
+            f"{file}: {len(content) / 1e6:.1f} MB, for {self.consumer.title}; against PyTorch, on {self.probe}: {worst}",
+            *(self.difference.lines(self.consumer.title) if self.difference else [NOT_MEASURED]),
+            *(str(beside) for beside in list(self.contents)[1:]),
+        ]
+        return "\n".join(lines)
+
+
+@torch.no_grad()
+def export_for(
+    folders: Mapping[str, str | Path],
+    checkpoint: str | Path,
+    *,
+    opset: int | None = None,
+    probe_folder: str | Path | None = None,
+    config_file: str | Path | None = None,
+    data_license: str = "",
+    weights_license: str = "",
+) -> list[ConsumerExport]:
+    """Makes and checks the files of each consumer, and then writes them all; where one does not agree, none is touched.
+
+    Args:
+        folders: that of each consumer, by its name in CONSUMERS.
+        opset, probe_folder, config_file, data_license, weights_license: as export_model's.
+    Raises: as export_model.
+    """
+    folders = check_folders(folders)
+    for license, of in ((data_license, "data"), (weights_license, "weights")):
+        as_text(license, f"the license of the {of}")
+    opset = OPSET if opset is None else opset
+    check_opset(opset)
+    require_onnx()
+    encoder = load_encoder(checkpoint, device="cpu", config_file=config_file)
+    probe = images_of(probe_folder, encoder) if probe_folder is not None else smooth_images(encoder.input_size)
+    terms = {"data_license": data_license, "weights_license": weights_license}
+    exports = [_made(name, folder, encoder, probe, opset, terms) for name, folder in folders.items()]
+    for export in exports:
+        for file, content in export.contents.items():
+            write_whole(file, lambda stream, content=content: stream.write(content))
+    return exports
+
+
+def check_folders(folders: Mapping[str, str | Path]) -> dict[str, Path]:
+    """Makes nothing.
+
+    Raises: InputError: no such consumer, a folder that cannot be made or written, or one with a README.md of someone else.
+    """
+    if not isinstance(folders, Mapping) or not folders:
+        raise InputError(f"the consumers' folders are {shown_value(folders)}; expected a folder for each, by its name")
+    for name, folder in folders.items():
+        as_choice(name, "a consumer", CONSUMERS)
+        path = as_path(folder, "--output")
+        if path.suffix in (".onnx", ".pt2") and not path.is_dir():
+            raise InputError(f"--output {path} is a file, but {name} takes several; name a folder")
+        check_writable(path, "--output leads to", "name a folder")
+        check_card(path)
+        refuse_no_files(path / CONSUMERS[name].file)
+    return {name: Path(folder) for name, folder in folders.items()}
+
+
+def _made(name: str, folder: Path, encoder: Encoder, probe: Probe, opset: int, terms: dict[str, str]) -> ConsumerExport:
+    consumer = CONSUMERS[name]
+    metadata = describe_export(encoder, consumer.pixels, consumer=consumer.title, **terms)
+    content = onnx_content(exported_program(encoder, consumer.pixels), opset, metadata)
+    run = onnx_runner(content)
+    measured = Comparison(encoder, probe, consumer.pixels).measure(run, f"ONNX for {consumer.title}")
+    difference = measured_difference(encoder, consumer, run, probe.photos, probe.people) if probe.photos else None
+    encoded = Encoded(encoder.input_size, encoder.feature_width)
+    texts = consumer.beside(encoded) | {CARD: _readme(consumer, encoded, metadata, difference)}
+    contents = {folder / consumer.file: content, **{folder / file: text.encode() for file, text in texts.items()}}
+    return ConsumerExport(consumer, contents, probe.what, measured, difference)
+
+
+def _readme(consumer: Consumer, encoded: Encoded, metadata: dict[str, str], difference: Difference | None) -> str:
+    parts = [
+        MARK,
+        f"# A person re-identification encoder for {consumer.title}",
+        consumer.use(encoded),
+        "\n".join(f"- {remark}" for remark in consumer.remarks(encoded)),
+        f"{consumer.title} resizes bilinearly without antialiasing; the encoder was trained with Pillow's bicubic resize.",
+        "```text\n" + "\n".join(difference.lines(consumer.title) if difference else [NOT_MEASURED]) + "\n```",
+        "\n".join(f"- {name}: {metadata[name]}" for name in TOLD),
+    ]
+    return "\n\n".join(parts) + "\n"
