@@ -14,8 +14,8 @@ DESCRIPTION = (
 )
 EPILOG = """
 The plain files take images "images", float32 (batch, 3, height, width): resized to the encoder's input size, bicubic,
-antialiased as Pillow does it; RGB, values from 0 to 255 (not 0 to 1), channels first; with --normalization outside, minus the mean and divided
-by the standard deviation.
+antialiased as Pillow does it; RGB, values from 0 to 255 (not 0 to 1), channels first; with --normalization outside, minus
+the mean and divided by the standard deviation.
 They give "features", float32 (batch, width), of unit length: the similarity of two images is the dot product of their
 features. Both files carry metadata: preprocessing of an image, input size, pixels' mean and standard deviation, the
 checkpoint's SHA-256, licences. In Python:
@@ -36,6 +36,7 @@ Exit status: 0 done; 2 wrong input, or features or rankings that are not PyTorch
 # Of deploy/export, which brings PyTorch.
 ONNX = "onnx"
 FORMATS = (ONNX, "torch-export")
+FP32, FP16, INT8 = "fp32", "fp16", "int8"
 INSIDE, OUTSIDE = "inside", "outside"
 CONSUMERS, PLAIN, ALL = ("boxmot", "ultralytics", "deepstream"), "plain", "all"
 OPSET, HIGHEST_OPSET = 18, 25
@@ -73,6 +74,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folder of images to compare the file with PyTorch on, best of people (default: random smooth images)",
     )
+    bits = parser.add_mutually_exclusive_group()
+    bits.add_argument(
+        "--precision",
+        choices=(FP32, FP16),
+        default=FP32,
+        help="number format of an ONNX file's weights (default: fp32)",
+    )
+    bits.add_argument(
+        "--int8", metavar="CROPS",
+        help="8 bits, by onnxruntime's static quantisation, calibrated on every second image of this folder of crops",
+    )  # fmt: skip
+    parser.add_argument(
+        "--force", action="store_true", help="write a file in fp16 or int8 whatever it loses in features and rankings"
+    )
     parser.add_argument(
         "--config-file",
         metavar="FILE",
@@ -92,8 +107,11 @@ def run(args: argparse.Namespace) -> None:
         )
     from dcac_fastreid.deploy.export.consumers.export_for import export_for
     from dcac_fastreid.deploy.export.export_model import export_model, output_files
+    from dcac_fastreid.deploy.export.reduced import Precision
 
+    precision = Precision(INT8 if args.int8 is not None else args.precision, args.int8, args.force)
     shared = {
+        "precision": precision,
         "opset": args.opset, "probe_folder": args.probe, "config_file": args.config_file,
         "data_license": args.data_license, "weights_license": args.weights_license,
     }  # fmt: skip

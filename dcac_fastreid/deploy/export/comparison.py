@@ -36,6 +36,8 @@ class Measured(NamedTuple):
 class Comparison:
     """The probe images' features by PyTorch, as fast-reid tests the encoder, to measure exports against.
 
+    Attributes: expected: these features, (N, D), rows of length 1.
+
     Args:
         pixels: that the export is fed with, a name of pixels.py.
     Raises: InputError: the features are no numbers, or so much alike that rankings by them tell nothing.
@@ -44,10 +46,10 @@ class Comparison:
     def __init__(self, encoder: Encoder, probe: Probe, pixels: str):
         self._model, self._probe = encoder.model, probe
         self._fed = fed_with(probe.images, pixels, encoder)
-        self._expected = _features(self._pytorch, probe.images, max(CHECKED_BATCHES))
-        if not self._expected.isfinite().all():
+        self.expected = features_of(self._pytorch, probe.images, max(CHECKED_BATCHES))
+        if not self.expected.isfinite().all():
             raise InputError(f"{encoder.file} gives features that are no finite numbers; its training has diverged")
-        spanned = span(self._expected)
+        spanned = span(self.expected)
         if spanned < LEAST_SPAN:
             raise InputError(
                 f"{probe.what} are all alike to the encoder of {encoder.file} (similarities span {spanned:.0e}, less than "
@@ -70,12 +72,12 @@ class Comparison:
 
     def _agreement(self, run: Run, format: str, batch: int) -> Agreement:
         try:
-            exported = _features(run, self._fed, batch)
+            exported = features_of(run, self._fed, batch)
         except Exception as error:  # a runtime's, of a size that it does not take
             raise Disagreement(
                 f"as {format} the encoder does not run in batches of {batch} ({first_line(error)}); {TRY}"
             ) from error
-        agreement = compare(self._expected, exported)
+        agreement = compare(self.expected, exported)
         if not agreement.agrees:
             raise Disagreement(
                 f"as {format}, in batches of {batch}, the encoder does not give PyTorch's features on {self._probe.what}: "
@@ -92,7 +94,8 @@ def fed_with(images: Tensor, pixels: str, encoder: Encoder) -> Tensor:
     return (images - mean) / std
 
 
-def _features(run: Run, images: Tensor, batch: int) -> Tensor:
+def features_of(run: Run, images: Tensor, batch: int) -> Tensor:
+    """(N, 3, H, W) to (N, D), in full batches."""
     return torch.cat([run(images[rows]) for rows in _rows(len(images), batch)])[: len(images)]
 
 

@@ -34,12 +34,19 @@ TERMS_HOLD_ON = (
 
 
 def describe_export(
-    encoder: Encoder, pixels: str, *, consumer: str = "", data_license: str = "", weights_license: str = ""
+    encoder: Encoder,
+    pixels: str,
+    *,
+    consumer: str = "",
+    precision: str = "fp32",
+    data_license: str = "",
+    weights_license: str = "",
 ) -> dict[str, str]:
     """Text by name; what is no text in itself is JSON. No path of the machine.
 
     Args:
         pixels: that the file is fed with, a name of pixels.py.
+        precision: of the file: fp32, fp16 or int8.
         consumer: the program that the file is for; "" for none of those that feed pixels of their own.
         data_license, weights_license: as whoever exports states them; "": the metadata say that nobody did, and what the
             run metadata of the training tell about the data and the weights that it began with.
@@ -56,6 +63,7 @@ def describe_export(
         "preparation": preparation(encoder.cfg.INPUT, pixels),
         "image": image_form(encoder, pixels),
         "made_for": consumer or OF_OTHERS,
+        "precision": precision,
         "normalization": OUTSIDE if pixels == OUTSIDE else INSIDE,
         "pixel_mean": json.dumps(list(model.PIXEL_MEAN)),
         "pixel_std": json.dumps(list(model.PIXEL_STD)),

@@ -53,10 +53,22 @@ def images_of(folder: str | Path, encoder: Encoder) -> Probe:
 
     Raises: InputError: no such folder, too few images, or one that cannot be read.
     """
-    files = images_in(as_path(folder, "the folder of the probe"))
+    folder = as_path(folder, "the folder of the probe")
+    return _read(images_in(folder), folder, encoder)
+
+
+def calibration_of(folder: str | Path, encoder: Encoder) -> tuple[Tensor, Probe]:
+    """Of a folder of crops, every second image: (N, 3, H, W), RGB in [0, 255], N <= MOST; and the others. Raises: as images_of."""
+    folder = as_path(folder, "the folder of the crops")
+    files = images_in(folder)
+    return _read(files[::2], folder, encoder).images, _read(files[1::2], folder, encoder)
+
+
+def _read(files: list[Path], folder: Path, encoder: Encoder) -> Probe:
     if len(files) < LEAST:
         raise InputError(
-            f"{folder} holds {len(files)} images; a probe needs {LEAST} at least, since each ranks the others"
+            f"{folder} holds {len(files)} images; a probe needs {LEAST} at least, since each ranks the others (and int8 as many "
+            "besides, to be calibrated on)"
         )
     count = min(len(files), MOST)
     chosen = [str(files[index * len(files) // count]) for index in range(count)]
@@ -68,7 +80,7 @@ def images_of(folder: str | Path, encoder: Encoder) -> Probe:
     images = [encoder.transform(photo) for photo in photos]
     of = "" if count == len(files) else f" of the {len(files)}"
     what = f"{count}{of} images in {os.path.basename(os.path.realpath(folder))}"
-    return Probe(torch.stack(images), what, photos, people_of(list(map(Path, chosen)), Path(folder)))
+    return Probe(torch.stack(images), what, photos, people_of(list(map(Path, chosen)), folder))
 
 
 def people_of(files: list[Path], folder: Path) -> tuple[np.ndarray, np.ndarray] | None:

@@ -10,15 +10,7 @@ from PIL import Image
 
 import dcac_fastreid
 from dcac_fastreid.deploy.encoder_files import check_name
-from dcac_fastreid.deploy.export.export_model import export_model
 from dcac_fastreid.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def exported(checkpoint, tmp_path_factory):
-    file = tmp_path_factory.mktemp("exported") / "encoder.onnx"
-    export_model(checkpoint, file)
-    return file
 
 
 @pytest.fixture
@@ -28,10 +20,10 @@ def photo(tmp_path):
     return tmp_path / "photo.png"
 
 
-def test_features_are_those_of_the_checkpoint(exported, extract, photo):
+def test_features_are_those_of_the_checkpoint(onnx_file, extract, photo):
     pixels = np.asarray(Image.open(photo))
     images = [photo, str(photo), Image.open(photo).rotate(90), pixels[::-1].copy(), pixels[:9, :5]]
-    run = dcac_fastreid.FeatureExtractor(exported, batch_size=2)
+    run = dcac_fastreid.FeatureExtractor(onnx_file, batch_size=2)
     features = run(images)
     assert isinstance(features, np.ndarray) and features.dtype == np.float32
     np.testing.assert_allclose(features, extract(images).numpy(), rtol=0, atol=1e-4)
@@ -41,13 +33,13 @@ def test_features_are_those_of_the_checkpoint(exported, extract, photo):
 @pytest.mark.parametrize(
     "wrong", [{"precision": "fp16"}, {"config_file": "a.yml"}, {"batch_size": 0}, {"device": "tpu"}]
 )
-def test_what_is_of_checkpoints_alone_is_refused(wrong, exported):
+def test_what_is_of_checkpoints_alone_is_refused(wrong, onnx_file):
     with pytest.raises(InputError):
-        dcac_fastreid.FeatureExtractor(exported, **wrong)
+        dcac_fastreid.FeatureExtractor(onnx_file, **wrong)
 
 
-def test_a_file_of_another_program_is_one_sentence(exported, tmp_path, photo):
-    model = onnx.load(exported)
+def test_a_file_of_another_program_is_one_sentence(onnx_file, tmp_path, photo):
+    model = onnx.load(onnx_file)
     del model.metadata_props[:]
     onnx.save(model, tmp_path / "other.onnx")
     (tmp_path / "broken.onnx").write_text("none")
@@ -58,7 +50,7 @@ def test_a_file_of_another_program_is_one_sentence(exported, tmp_path, photo):
     ):
         with pytest.raises(InputError, match=sentence):
             dcac_fastreid.FeatureExtractor(tmp_path / name)
-    run = dcac_fastreid.FeatureExtractor(exported)
+    run = dcac_fastreid.FeatureExtractor(onnx_file)
     for image, sentence in (
         (torch.zeros(3, 8, 8), "expected an image"),
         (tmp_path / "a.jpg", "there is no image"),
@@ -68,16 +60,16 @@ def test_a_file_of_another_program_is_one_sentence(exported, tmp_path, photo):
             run(image)
 
 
-def test_a_file_whose_images_are_cut_is_one_sentence(exported, tmp_path):
-    model = onnx.load(exported)
+def test_a_file_whose_images_are_cut_is_one_sentence(onnx_file, tmp_path):
+    model = onnx.load(onnx_file)
     next(entry for entry in model.metadata_props if entry.key == "image").value = json.dumps(None)
     onnx.save(model, tmp_path / "cut.onnx")
     with pytest.raises(InputError, match="resizes each image to one size"):
         dcac_fastreid.FeatureExtractor(tmp_path / "cut.onnx")
 
 
-def test_what_needs_the_checkpoint_says_so(exported):
+def test_what_needs_the_checkpoint_says_so(onnx_file):
     with pytest.raises(InputError, match="name the checkpoint, or the folder that it was exported to"):
-        check_name(exported)
+        check_name(onnx_file)
     with pytest.raises(InputError, match="gives features alone, and no index"):
-        dcac_fastreid.FeatureExtractor(exported).encoder  # noqa: B018
+        dcac_fastreid.FeatureExtractor(onnx_file).encoder  # noqa: B018

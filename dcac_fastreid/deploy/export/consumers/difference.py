@@ -13,7 +13,7 @@ from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.export.comparison import fed_with
 from dcac_fastreid.deploy.export.consumers.consumer import Consumer
 from dcac_fastreid.deploy.export.consumers.their_resize import resized_as_theirs
-from dcac_fastreid.evaluation import rank_features
+from dcac_fastreid.deploy.export.scores import mean_ap, mean_of_others
 
 BATCH = 64
 
@@ -69,16 +69,3 @@ def measured_difference(
         (mean_of_others(ours), mean_of_others(by_file)),
         scores,
     )
-
-
-def mean_of_others(features: Tensor) -> float:
-    """Mean cosine of two different rows of length 1, (n, D)."""
-    count = len(features)
-    total = features.double().sum(0)
-    return float((total @ total - count) / (count * (count - 1)))
-
-
-def mean_ap(features: Tensor, identities: np.ndarray, cameras: np.ndarray) -> float:
-    """In per cent: each photo searches all others; those of the same person by the same camera are left out, as in the test."""
-    _, precisions, _ = rank_features(features, features, identities, identities, cameras, cameras)
-    return 100 * float(precisions.mean())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from dcac_fastreid.arguments import as_choice, as_path, as_text, shown_value
 from dcac_fastreid.deploy.encoder import Encoder, load_encoder
@@ -17,10 +18,12 @@ from dcac_fastreid.deploy.export.consumers.known import CONSUMERS
 from dcac_fastreid.deploy.export.export_metadata import describe_export
 from dcac_fastreid.deploy.export.exported_program import exported_program
 from dcac_fastreid.deploy.export.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
-from dcac_fastreid.deploy.export.probe import Probe, images_of, smooth_images
+from dcac_fastreid.deploy.export.probe import Probe
+from dcac_fastreid.deploy.export.reduced import FP32, Precision, Reduced, probe_and_calibration, reduced
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
 
+FULL_PRECISION = Precision()
 TOLD = ("input", "output", "checkpoint", "checkpoint_sha256", "data_license", "weights_license")  # in the README
 NOT_MEASURED = "how the features differ by the consumer's resize is not measured; name a folder of crops by --probe"
 
@@ -34,12 +37,15 @@ class ConsumerExport:
     probe: str
     measured: Measured
     difference: Difference | None
+    reduced: Reduced | None
 
     def report(self) -> str:
         file, content = next(iter(self.contents.items()))
         worst = min(self.measured.agreements.values(), key=lambda agreement: agreement.least_cosine)
+        full = f" in {self.reduced.name}; before, in fp32," if self.reduced else ";"
         lines = [
-            f"{file}: {len(content) / 1e6:.1f} MB, for {self.consumer.title}; against PyTorch, on {self.probe}: {worst}",
+            f"{file}: {len(content) / 1e6:.1f} MB, for {self.consumer.title}{full} against PyTorch, on {self.probe}: {worst}",
+            *(self.reduced.lines() if self.reduced else []),
             *(self.difference.lines(self.consumer.title) if self.difference else [NOT_MEASURED]),
             *(str(beside) for beside in list(self.contents)[1:]),
         ]
@@ -56,24 +62,28 @@ def export_for(
     config_file: str | Path | None = None,
     data_license: str = "",
     weights_license: str = "",
+    precision: Precision = FULL_PRECISION,
 ) -> list[ConsumerExport]:
     """Makes and checks the files of each consumer, and then writes them all; where one does not agree, none is touched.
 
     Args:
         folders: that of each consumer, by its name in CONSUMERS.
-        opset, probe_folder, config_file, data_license, weights_license: as export_model's.
+        opset, probe_folder, config_file, data_license, weights_license, precision: as export_model's.
     Raises: as export_model.
     """
     folders = check_folders(folders)
     for license, of in ((data_license, "data"), (weights_license, "weights")):
         as_text(license, f"the license of the {of}")
+    precision.check()
     opset = OPSET if opset is None else opset
     check_opset(opset)
     require_onnx()
     encoder = load_encoder(checkpoint, device="cpu", config_file=config_file)
-    probe = images_of(probe_folder, encoder) if probe_folder is not None else smooth_images(encoder.input_size)
+    probe, calibration = probe_and_calibration(encoder, probe_folder, precision)
     terms = {"data_license": data_license, "weights_license": weights_license}
-    exports = [_made(name, folder, encoder, probe, opset, terms) for name, folder in folders.items()]
+    exports = [
+        _made(name, folder, encoder, (probe, calibration), opset, precision, terms) for name, folder in folders.items()
+    ]
     for export in exports:
         for file, content in export.contents.items():
             write_whole(file, lambda stream, content=content: stream.write(content))
@@ -98,17 +108,28 @@ def check_folders(folders: Mapping[str, str | Path]) -> dict[str, Path]:
     return {name: Path(folder) for name, folder in folders.items()}
 
 
-def _made(name: str, folder: Path, encoder: Encoder, probe: Probe, opset: int, terms: dict[str, str]) -> ConsumerExport:
-    consumer = CONSUMERS[name]
-    metadata = describe_export(encoder, consumer.pixels, consumer=consumer.title, **terms)
+def _made(
+    name: str,
+    folder: Path,
+    encoder: Encoder,
+    probes: tuple[Probe, Tensor | None],
+    opset: int,
+    precision: Precision,
+    terms: dict[str, str],
+) -> ConsumerExport:
+    consumer, (probe, calibration) = CONSUMERS[name], probes
+    metadata = describe_export(encoder, consumer.pixels, consumer=consumer.title, precision=precision.name, **terms)
     content = onnx_content(exported_program(encoder, consumer.pixels), opset, metadata)
+    measured = Comparison(encoder, probe, consumer.pixels).measure(onnx_runner(content), f"ONNX for {consumer.title}")
+    less = None
+    if precision.name != FP32:
+        content, less = reduced(content, encoder, consumer.pixels, probe, calibration, precision)
     run = onnx_runner(content)
-    measured = Comparison(encoder, probe, consumer.pixels).measure(run, f"ONNX for {consumer.title}")
     difference = measured_difference(encoder, consumer, run, probe.photos, probe.people) if probe.photos else None
     encoded = Encoded(encoder.input_size, encoder.feature_width)
     texts = consumer.beside(encoded) | {CARD: _readme(consumer, encoded, metadata, difference)}
     contents = {folder / consumer.file: content, **{folder / file: text.encode() for file, text in texts.items()}}
-    return ConsumerExport(consumer, contents, probe.what, measured, difference)
+    return ConsumerExport(consumer, contents, probe.what, measured, difference, less)
 
 
 def _readme(consumer: Consumer, encoded: Encoded, metadata: dict[str, str], difference: Difference | None) -> str:

@@ -22,12 +22,12 @@ from dcac_fastreid import data
 from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.deploy import load_encoder
 from dcac_fastreid.deploy.export.comparison import fed_with
-from dcac_fastreid.deploy.export.consumers.difference import mean_of_others
 from dcac_fastreid.deploy.export.consumers.export_for import export_for
 from dcac_fastreid.deploy.export.consumers.known import CONSUMERS
 from dcac_fastreid.deploy.export.consumers.their_resize import resized_as_theirs
 from dcac_fastreid.deploy.export.export_model import export_model
 from dcac_fastreid.deploy.export.onnx_file import onnx_runner
+from dcac_fastreid.deploy.export.scores import mean_of_others
 from dcac_fastreid.evaluation import rank_features
 from fastreid.modeling import build_model
 
