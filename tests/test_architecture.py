@@ -108,6 +108,7 @@ DOORS = {
         "deploy/export/onnx_precision.py",
         "deploy/without_torch/onnx_encoder.py",
     },
+    "openvino": {"deploy/export/openvino_files.py"},
     "open_clip": {"reid/open_clip_models.py", "synthetic/parts.py"},
     "pytorch_grad_cam": {"analysis/grad_cam.py"},
     "sklearn": {"analysis/embedding.py", "deploy/search/calibration.py"},

@@ -86,6 +86,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="8 bits, by onnxruntime's static quantisation, calibrated on every second image of this folder of crops",
     )  # fmt: skip
     parser.add_argument(
+        "--openvino",
+        action="store_true",
+        help="write OpenVINO's files too, plain and for boxmot; needs: pip install openvino",
+    )
+    parser.add_argument(
         "--force", action="store_true", help="write a file in fp16 or int8 whatever it loses in features and rankings"
     )
     parser.add_argument(
@@ -105,13 +110,17 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(
             f"--format and --normalization are of plain files, and --for names {', '.join(outputs)}; leave them out, or add plain"
         )
+    if args.openvino and not plain and "boxmot" not in outputs:
+        raise InputError(
+            f"--openvino is for boxmot and plain files, and --for names {', '.join(outputs)}; leave it out"
+        )
     from dcac_fastreid.deploy.export.consumers.export_for import export_for
     from dcac_fastreid.deploy.export.export_model import export_model, output_files
     from dcac_fastreid.deploy.export.reduced import Precision
 
     precision = Precision(INT8 if args.int8 is not None else args.precision, args.int8, args.force)
     shared = {
-        "precision": precision,
+        "precision": precision, "openvino": args.openvino,
         "opset": args.opset, "probe_folder": args.probe, "config_file": args.config_file,
         "data_license": args.data_license, "weights_license": args.weights_license,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Features by a library that takes any module: LIBRARY LIST FEATURES.npy, the library wildlife-tools or reid, LIST a JSON list of images.
+"""Features by a library that takes any module: LIBRARY LIST FEATURES.npy; wildlife-tools or reid, a JSON list of images.
 
 A program of its own, in an environment that has the library.
 """

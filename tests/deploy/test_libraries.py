@@ -1,4 +1,4 @@
-"""load_encoder's module in libraries that take any module, wildlife-tools and Roboflow's reid: needs the package index; a minute."""
+"""load_encoder's module in wildlife-tools and Roboflow's reid, which take any module: needs the package index; a minute."""
 
 import json
 import os

@@ -52,4 +52,4 @@ def remarks(encoded: Encoded) -> list[str]:
     ]
 
 
-BOXMOT = Consumer("boxmot", FILE, IMAGENET, True, beside, use, remarks)
+BOXMOT = Consumer("boxmot", FILE, IMAGENET, True, beside, use, remarks, openvino=f"{TYPE}_encoder_openvino_model")

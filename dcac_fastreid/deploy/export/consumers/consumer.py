@@ -19,6 +19,7 @@ class Consumer(NamedTuple):
     title: as its makers write it. file: the name that the ONNX file gets.
     pixels: that it feeds, a name of pixels.py; it resizes bilinearly without antialiasing.
     rounds: whether it resizes whole numbers, as OpenCV does, and not floats.
+    openvino: the name of OpenVINO's folder, in which manifest.json repeats the sidecar; "" where the program cannot use one.
     beside: the content of the other files by name. use: lines of Python or shell for the README; remarks: sentences for it.
     """
 
@@ -29,3 +30,4 @@ class Consumer(NamedTuple):
     beside: Callable[[Encoded], dict[str, str]]
     use: Callable[[Encoded], str]
     remarks: Callable[[Encoded], list[str]]
+    openvino: str = ""

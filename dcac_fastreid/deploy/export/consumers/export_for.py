@@ -18,6 +18,7 @@ from dcac_fastreid.deploy.export.consumers.known import CONSUMERS
 from dcac_fastreid.deploy.export.export_metadata import describe_export
 from dcac_fastreid.deploy.export.exported_program import exported_program
 from dcac_fastreid.deploy.export.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
+from dcac_fastreid.deploy.export.openvino_files import openvino_contents, openvino_runner, require_openvino
 from dcac_fastreid.deploy.export.probe import Probe
 from dcac_fastreid.deploy.export.reduced import FP32, Precision, Reduced, probe_and_calibration, reduced
 from dcac_fastreid.errors import InputError
@@ -63,18 +64,26 @@ def export_for(
     data_license: str = "",
     weights_license: str = "",
     precision: Precision = FULL_PRECISION,
+    openvino: bool = False,
 ) -> list[ConsumerExport]:
     """Makes and checks the files of each consumer, and then writes them all; where one does not agree, none is touched.
 
     Args:
         folders: that of each consumer, by its name in CONSUMERS.
         opset, probe_folder, config_file, data_license, weights_license, precision: as export_model's.
+        openvino: whether those that read OpenVINO's files get these too.
     Raises: as export_model.
     """
     folders = check_folders(folders)
     for license, of in ((data_license, "data"), (weights_license, "weights")):
         as_text(license, f"the license of the {of}")
     precision.check()
+    if openvino:
+        if precision.name != FP32:
+            raise InputError(
+                f"--openvino is made of ONNX files in fp32, and the precision is {precision.name}; leave one out"
+            )
+        require_openvino()
     opset = OPSET if opset is None else opset
     check_opset(opset)
     require_onnx()
@@ -84,6 +93,8 @@ def export_for(
     exports = [
         _made(name, folder, encoder, (probe, calibration), opset, precision, terms) for name, folder in folders.items()
     ]
+    for export in exports if openvino else ():
+        _add_openvino(export, Comparison(encoder, probe, export.consumer.pixels))
     for export in exports:
         for file, content in export.contents.items():
             write_whole(file, lambda stream, content=content: stream.write(content))
@@ -130,6 +141,17 @@ def _made(
     texts = consumer.beside(encoded) | {CARD: _readme(consumer, encoded, metadata, difference)}
     contents = {folder / consumer.file: content, **{folder / file: text.encode() for file, text in texts.items()}}
     return ConsumerExport(consumer, contents, probe.what, measured, difference, less)
+
+
+def _add_openvino(export: ConsumerExport, comparison: Comparison) -> None:
+    """Where the program reads it. Raises: Disagreement: its features are not PyTorch's."""
+    consumer, (file, content) = export.consumer, next(iter(export.contents.items()))
+    if consumer.openvino:
+        made = openvino_contents(content)
+        comparison.measure(openvino_runner(made), f"OpenVINO for {consumer.title}")
+        folder = file.with_name(consumer.openvino)
+        export.contents.update(made.files(folder))
+        export.contents[folder / "manifest.json"] = next(iter(list(export.contents.values())[1:]))
 
 
 def _readme(consumer: Consumer, encoded: Encoded, metadata: dict[str, str], difference: Difference | None) -> str:

@@ -37,7 +37,7 @@ PACKAGES = (
     "--no-deps", "boxmot==25.0.0", "ultralytics==8.4.190", "onnxruntime==1.24.3", "opencv-python-headless==4.14.0.94",
     "beautifulsoup4==4.15.0", "filterpy==1.4.5", "gdown==5.2.2", "lapx==0.11.1", "loguru==0.7.3", "pandas==2.3.3",
     "polars==2.1.0", "polars-runtime-32==2.1.0", "pytz==2026.6", "soupsieve==4.1.3", "ultralytics-platform==0.1.99",
-    "ultralytics-thop==2.2.3",
+    "ultralytics-thop==2.2.3", "openvino==2026.4.1", "openvino-telemetry==2025.2.0",
 )  # fmt: skip
 OLD_BOXMOT = "boxmot==18.0.0"  # the file's name tells it the network
 DATASET = "DG_MSMT17"  # its boxes are of many sizes
@@ -176,6 +176,25 @@ def test_an_older_boxmot_reads_the_same_folder(theirs, test_set, tmp_path):
     assert used == OLD_BOXMOT.removeprefix("boxmot==") and size != (256, 128)
     torch.testing.assert_close(old, new, rtol=0, atol=1e-5)
     assert (old * ours(images)).sum(1).mean() > 0.99
+
+
+def test_boxmot_reads_openvinos_files_too(theirs, test_set, tmp_path):
+    """Written by an environment that has OpenVINO."""
+    words = ["-m", "dcac_fastreid", "export", "--checkpoint", "synthetic", "--for", "boxmot", "plain", "--openvino"]
+    ours = {"PYTHONPATH": str(Path(dcac_fastreid.__file__).parents[1])}
+    finished = subprocess.run(
+        [theirs.python, *words, "--output", tmp_path],
+        env=os.environ | ours,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    assert "encoder_openvino_model/encoder.xml: 3.8 MB; against PyTorch" in finished.stdout
+    images = test_set.paths[:40]
+    by_openvino, _ = theirs("boxmot_driver.py", tmp_path / "boxmot", CONSUMERS["boxmot"].openvino, images)
+    by_onnx, _ = theirs("boxmot_driver.py", tmp_path / "boxmot", CONSUMERS["boxmot"].file, images)
+    torch.testing.assert_close(by_openvino, by_onnx, rtol=0, atol=1e-5)
 
 
 def test_this_environment_has_none_of_them():
