@@ -88,6 +88,11 @@ def export_for(
     check_opset(opset)
     require_onnx()
     encoder = load_encoder(checkpoint, device="cpu", config_file=config_file)
+    if encoder.cfg.INPUT.CROP.ENABLED or len(encoder.cfg.INPUT.SIZE_TEST) != 2:
+        raise InputError(
+            f"the config of {encoder.file} cuts images, or keeps their proportions (INPUT.CROP, INPUT.SIZE_TEST), and "
+            f"{', '.join(folders)} bring every image to one size; take plain files and prepare the images yourself"
+        )
     probe, calibration = probe_and_calibration(encoder, probe_folder, precision)
     terms = {"data_license": data_license, "weights_license": weights_license}
     exports = [

@@ -11,11 +11,13 @@ from PIL import Image
 from torch.nn import functional
 
 import dcac_fastreid
+from dcac_fastreid.checkpoint import encoder_config
 from dcac_fastreid.deploy.export.consumers.consumer import Encoded
 from dcac_fastreid.deploy.export.consumers.export_for import export_for
 from dcac_fastreid.deploy.export.consumers.known import CONSUMERS
 from dcac_fastreid.deploy.export.consumers.their_resize import resized_as_theirs
 from dcac_fastreid.deploy.unit_features import UnitFeatures
+from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.errors import InputError
 
 
@@ -126,3 +128,13 @@ def test_what_cannot_be_written_is_one_sentence_before_the_work(tmp_path):
         with pytest.raises(InputError, match=sentence):
             export_for(folders, tmp_path / "none.pth")
     assert [file.name for file in tmp_path.iterdir()] == ["README.md"]
+
+
+def test_an_encoder_whose_images_are_cut_is_one_sentence(checkpoint, encoder, tmp_path):
+    config = encoder_config(changed(encoder.cfg, ["INPUT.CROP.ENABLED", True, "INPUT.CROP.SIZE", [128, 64]]))
+    (tmp_path / "cut.yml").write_text(config)
+    with pytest.raises(
+        InputError, match="cuts images, or keeps their proportions .* ultralytics bring every image to one size"
+    ):
+        export_for({"ultralytics": tmp_path / "out"}, checkpoint, config_file=tmp_path / "cut.yml")
+    assert not (tmp_path / "out").exists()
