@@ -52,13 +52,21 @@ def test_what_is_no_batch_of_images_is_refused(encoder):
         dcac_fastreid.load_encoder("none.pth", "bgr")
 
 
-def test_it_moves_and_learns(encoder, images):
+def test_it_moves_and_learns(checkpoint, images):
     """ "meta" computes shapes alone, and minds where every tensor lies."""
-    model = EncoderModule(encoder, "inside")
+    model = dcac_fastreid.load_encoder(checkpoint, "0-255", device="cpu")
     features = model(images[1])
     features.sum().backward()
     torch.testing.assert_close(features.norm(dim=1), torch.ones(4))
-    for weight in model.parameters():
-        weight.grad = None
-    moved = EncoderModule(encoder, "inside").features.to("meta")
+    assert any(weight.grad is not None for weight in model.parameters())
+    moved = model.features.to("meta")
     assert moved(torch.empty(2, 3, 128, 64, device="meta")).shape == (2, 128)
+
+
+@torch.no_grad()
+def test_fine_patterns_are_resized_as_pillow_does_it(extract, encoder):
+    """Without antialiasing they would be other patterns."""
+    noise = np.random.default_rng(0).integers(0, 256, (4, 500, 240, 3), dtype=np.uint8)
+    noise[:, :, ::3] //= 4
+    found = EncoderModule(encoder, "inside")(torch.from_numpy(noise).permute(0, 3, 1, 2).float())
+    assert (found * extract(noise)).sum(1).min() > 0.999
