@@ -14,8 +14,8 @@ from typing import Annotated, TypedDict
 
 import numpy as np
 
+from dcac_fastreid.deploy.checkpoint_extractor import PRECISIONS
 from dcac_fastreid.deploy.encoder import Identity
-from dcac_fastreid.deploy.extractor import PRECISIONS
 from dcac_fastreid.deploy.schema import Count, Must, Sha256
 from dcac_fastreid.deploy.search.sealed_json import Unusable, sealed, unsealed
 from dcac_fastreid.output_files import write_whole
