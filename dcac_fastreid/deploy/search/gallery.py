@@ -6,7 +6,6 @@ import numpy as np
 
 from dcac_fastreid.arguments import as_count
 from dcac_fastreid.data.hashes import file_hashes
-from dcac_fastreid.deploy.encoder import Identity, same_encoder
 from dcac_fastreid.deploy.images import images_in
 from dcac_fastreid.deploy.search.feature_folder import index_command, read_feature_folder, state_of
 from dcac_fastreid.errors import InputError
@@ -66,15 +65,6 @@ class Gallery:
         similarities, numbers = self._index.search(np.ascontiguousarray(features, dtype=np.float32), k)
         rows = zip(numbers.tolist(), similarities.tolist(), strict=True)
         return [[found for found in zip(*row, strict=True) if found[0] >= 0] for row in rows]  # -1: no more
-
-
-def check_same_encoder(stored: Identity, encoder: Identity, what: str, next_step: str) -> None:
-    """Raises InputError where features or figures are of another encoder than the one at hand; a file may be renamed."""
-    if not same_encoder(stored, encoder):
-        raise InputError(
-            f"{what} was made with {stored['checkpoint']} (sha256 {stored['sha256'][:8]}), this is {encoder['checkpoint']} "
-            f"(sha256 {encoder['sha256'][:8]}) or its config is another; {next_step}"
-        )
 
 
 def _changed(files: list[Path], states: list[tuple[int, int]], hashes: list[str]) -> list[Path]:

@@ -11,7 +11,8 @@ from dcac_fastreid.deploy.search.calibration import Calibration, calibrate
 from dcac_fastreid.deploy.search.calibration_file import FILE, calibrate_command, read_calibration, write_calibration
 from dcac_fastreid.deploy.search.crop import hint
 from dcac_fastreid.deploy.search.feature_folder import index_command
-from dcac_fastreid.deploy.search.gallery import Gallery, check_same_encoder
+from dcac_fastreid.deploy.search.gallery import Gallery
+from dcac_fastreid.deploy.search.index_encoder import check_same_encoder, encoder_of
 from dcac_fastreid.deploy.search.known_people import KnownPeople
 from dcac_fastreid.deploy.search.stated_rate import check_people
 from dcac_fastreid.errors import InputError
@@ -42,7 +43,7 @@ class Search:
         prior = None if prior is None else as_share(prior, "the prior", "0.01")
         self.gallery = Gallery(index)
         self.calibration = read_calibration(index)
-        self.extract = _encoder_of(self.gallery, checkpoint, config_file, device)
+        self.extract = encoder_of(self.gallery, checkpoint, config_file, device)
         if self.calibration:
             identity = self.extract.encoder.identity()
             check_same_encoder(
@@ -110,31 +111,8 @@ def calibrate_index(
     check_people(people, false_match_rate)
     refuse_no_files(as_path(index, "the index") / FILE)
     gallery = Gallery(index)
-    extract = _encoder_of(gallery, checkpoint, config_file, device)
+    extract = encoder_of(gallery, checkpoint, config_file, device)
     features = extract(people.paths, progress=people.name).numpy()
     calibration = calibrate(people, features, extract.encoder.identity(), false_match_rate)
     write_calibration(calibration, index)
     return calibration, gallery
-
-
-def _encoder_of(
-    gallery: Gallery, checkpoint: str | Path | None, config_file: str | Path | None, device: str | None
-) -> FeatureExtractor:
-    """The encoder that an index was made with.
-
-    Raises: InputError: it is no longer where it was and no other place is named, or it is another.
-    """
-    if checkpoint is None:
-        checkpoint, config_file = gallery.content["checkpoint_file"], config_file or gallery.content["config_file"]
-        if not Path(checkpoint).is_file():
-            raise InputError(
-                f"the index {gallery.folder} was made with {checkpoint}, which is gone; name it by --checkpoint"
-            )
-    extract = FeatureExtractor(checkpoint, device, precision=gallery.content["precision"], config_file=config_file)
-    check_same_encoder(
-        gallery.content["encoder"],
-        extract.encoder.identity(),
-        f"the index {gallery.folder}",
-        f"name the checkpoint that it was made with by --checkpoint, or make it again: {index_command(gallery.folder)}",
-    )
-    return extract

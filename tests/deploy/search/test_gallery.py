@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dcac_fastreid.deploy.search.feature_folder import extract_folder, read_feature_folder
-from dcac_fastreid.deploy.search.gallery import Gallery, check_same_encoder
+from dcac_fastreid.deploy.search.gallery import Gallery
+from dcac_fastreid.deploy.search.index_encoder import check_same_encoder
 from dcac_fastreid.errors import InputError
 
 ENCODER = {"checkpoint": "a.pth", "sha256": "abcdef0123", "config_sha256": "1"}
