@@ -98,13 +98,14 @@ ANYWHERE = {
 # The files that may import a heavy library.
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},
-    "faiss": {"deploy/search/gallery.py", "evaluation/reciprocal.py"},
+    "faiss": {"evaluation/reciprocal.py"},
     "peft": {"diffusion/adaptation.py"},
     "matplotlib": {"analysis/figures.py", "experiments/plots.py", "pages/sheet.py"},
     "jinja2": {"pages/template.py"},
     "onnx": {"deploy/export/onnx_file.py"},
     "onnxruntime": {"deploy/export/onnx_file.py"},
     "open_clip": {"reid/open_clip_models.py", "synthetic/parts.py"},
+    "pymilvus": {"deploy/search/milvus.py"},
     "pytorch_grad_cam": {"analysis/grad_cam.py"},
     "sklearn": {"analysis/embedding.py", "deploy/search/calibration.py"},
 }

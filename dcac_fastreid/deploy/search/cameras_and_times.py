@@ -28,7 +28,7 @@ NAMES = {"encoding": "utf-8-sig", "errors": "surrogateescape"}  # file names nee
 
 @dataclass(frozen=True)
 class CamerasAndTimes:
-    """cameras: path -> camera or None; times: path -> time or None. None in place of one: no table, or one without such a column."""
+    """cameras: path -> camera or None; times: path -> time or None. None in place of one: no table has it."""
 
     cameras: dict[str, str | None] | None = None
     times: dict[str, int | None] | None = None

@@ -180,6 +180,11 @@ def index_command(folder: Path, content: Mapping | None = None, *, gallery: str 
     return printable(shlex.join(words))
 
 
+def update_command(folder: Path) -> str:
+    """The command that brings an index up to date with the folder of its photos."""
+    return printable(shlex.join(["dcac-fastreid", "search", "index", "--update", "--index", str(folder)]))
+
+
 def check_output(folder: str | Path, images: str | Path) -> Path:
     """Asks, before the work whose result it shall take, whether a folder can be made or written; makes nothing.
 
