@@ -5,6 +5,7 @@ Every product is computed there too (its index FLAT), so it finds what the exact
 
 import contextlib
 import json
+import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -26,8 +27,8 @@ class Milvus:
     then writes the rest.
 
     Args:
-        place: "http://HOST:PORT" of a server, or a folder whose name ends in .db for milvus-lite, which is made. Of that, one
-            process is in use at a time.
+        place: "http://HOST:PORT" of a server, or a folder whose name ends in .db for milvus-lite, which is made; one process at
+            a time has it open.
         collection: letters, digits and _; made where it is not there.
     Raises: ImportError: no pymilvus. InputError: no such place, or a collection of another width.
     """
@@ -40,6 +41,9 @@ class Milvus:
         self._place, self._width, self._collection = place, width, collection
         with self._told("cannot be opened"):
             self._client = _pymilvus().MilvusClient(place)
+            logging.getLogger("pymilvus.client.iterator.query_iterator").setLevel(
+                logging.ERROR
+            )  # it warns that milvus-lite tells no time
             if not self._client.has_collection(collection):
                 self._make()
             self._client.load_collection(collection)
@@ -110,8 +114,12 @@ class Milvus:
         return {"engine": "milvus", "vectors": counted[0]["count(*)"], "width": self._width}
 
     def close(self) -> None:
-        """Lets another process open a folder of milvus-lite."""
+        """Lets another process open a folder of milvus-lite, which else stays open until this process ends."""
         self._client.close()
+        if "://" not in self._place:
+            from milvus_lite.server_manager import server_manager_instance
+
+            server_manager_instance.release_server(self._place)
 
     def _make(self) -> None:
         kinds = _pymilvus().DataType
