@@ -76,7 +76,9 @@ def fill(
     missing = np.flatnonzero(~np.isin(keys, present))
     if len(superfluous):
         vectors.remove(superfluous)
-    if len(missing):
+    if len(missing) == len(keys):
+        vectors.add(keys, features, cameras, times)  # no copy: features may be most of the memory
+    elif len(missing):
         vectors.add(
             keys[missing], features[missing], [cameras[row] for row in missing], [times[row] for row in missing]
         )

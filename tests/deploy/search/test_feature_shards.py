@@ -154,7 +154,7 @@ def command(checkpoint, photos, out, *before) -> list[str]:
 def test_commands_that_are_killed_at_random_moments_end_with_the_same_bytes(checkpoint, photos, in_one_go, tmp_path):
     """Three at a time, and torchrun with two processes at the end."""
     out, moments, kills = tmp_path / "out", random.Random(0), 0
-    while not _finished(out) and kills < 12:
+    while not _finished(out) and kills < 6:
         processes = [subprocess.Popen(command(checkpoint, photos, out), stdout=subprocess.DEVNULL) for _ in range(3)]
         time.sleep(moments.uniform(8, 16))
         for process in processes:
