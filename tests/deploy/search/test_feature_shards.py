@@ -99,6 +99,18 @@ def test_several_at_a_time_share_the_shards(extract, photos, in_one_go, tmp_path
     assert sorted(computed) == [f"{number:05d}-of-00005.safetensors" for number in range(5)], "each once"
 
 
+def test_a_shard_that_another_process_has_done_meanwhile_is_not_computed_again(extract, photos, tmp_path, monkeypatch):
+    """Between the look whether it is there and the lock."""
+    work = FeatureShards(extract, photos, tmp_path / "out", 3)
+    work._compute(1)
+    monkeypatch.setattr(feature_shards, "_write_shard", lambda *args: pytest.fail("computed again"))
+    work._compute(1)
+    monkeypatch.undo()
+    assert work.work()
+    work._compute(1)
+    assert not list((tmp_path / "out" / "shards").glob("*.safetensors")), "the tables are written"
+
+
 def test_photos_that_cannot_be_read_stop_it_or_are_left_out(extract, photos, tmp_path):
     """Also where they are a whole shard."""
     for number in range(4):

@@ -308,9 +308,9 @@ def test_the_querys_own_camera_is_left_out(index, queries, tmp_path):
     for answer in search(queries, 35, not_query_camera=True):
         camera = camera_of(answer.photo.name)
         assert {hit.camera for hit in answer.hits} == set(search.gallery.cameras) - {camera}
-    of_index = search.gallery.photos[3]
-    (answer,) = search(of_index, 35, not_query_camera=True)
-    assert search.gallery.cameras[3] not in {hit.camera for hit in answer.hits}
+    search.gallery.cameras[3] = "7"  # as a table may tell, whatever the name says
+    (answer,) = search(search.gallery.photos[3], 35, not_query_camera=True)
+    assert len(answer.hits) == 35
     unknown = shutil.copy(queries[0], tmp_path / "unknown.jpg")
     with pytest.raises(
         InputError, match="the camera of .*unknown.jpg is not known, .* or search without --not-query-camera"
