@@ -111,10 +111,11 @@ def test_filters_by_time(vectors):
 
 def test_fill_brings_an_engine_to_what_an_index_holds(vectors):
     features, keys = unit(40), np.arange(40)
-    nothing = [None] * 40
+    nothing, cameras = [None] * 30, [str(number) for number in range(30)]
     assert fill(vectors, keys[:30], features[:30], nothing, nothing) == (30, 0)
-    assert fill(vectors, keys[10:], features[10:], nothing, nothing) == (10, 10)
-    assert fill(vectors, keys[10:], features[10:], nothing, nothing) == (0, 0)
+    assert fill(vectors, keys[10:], features[10:], cameras, nothing) == (10, 10)
+    assert fill(vectors, keys[10:], features[10:], cameras, nothing) == (0, 0)
+    assert vectors.search(features[:1], 30, Where(cameras=frozenset(["29"])))[1][0, 0] == 39
     check(vectors, unit(2, seed=1), features[10:], keys[10:], 30)
 
 
