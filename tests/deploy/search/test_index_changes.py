@@ -1,5 +1,8 @@
 import os
 import shutil
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -182,3 +185,32 @@ def test_what_a_killed_process_left_is_deleted(index):
     left.write_bytes(b"half")
     remove_photos(index, ["c0_0.jpg"])
     assert not left.exists()
+
+
+@pytest.mark.slow
+def test_an_update_that_is_killed_at_any_moment_leaves_the_old_index_or_the_new_one(photos, index, tmp_path):
+    before = read_feature_folder(index).paths
+    for photo in (tmp_path / "more").iterdir():
+        shutil.copy(photo, photos)
+    now = sorted(photo.name for photo in photos.iterdir())
+    words = ["-m", "dcac_fastreid", "search", "index", "--update", "--index", str(index), "--device", "cpu"]
+    begin = time.monotonic()
+    subprocess.run([sys.executable, *words, "--gallery", str(photos)], check=True, stdout=subprocess.DEVNULL)
+    whole = time.monotonic() - begin
+    assert read_feature_folder(index).paths == now
+    remove_photos(index, set(now) - set(before))
+    write_index_file(index, *_without_removed(index))
+    for tenths in range(5, 11):
+        process = subprocess.Popen([sys.executable, *words], stdout=subprocess.DEVNULL)
+        time.sleep(whole * tenths / 10)
+        process.kill()
+        process.wait()
+        assert read_feature_folder(index).paths in (before, now)
+    update_folder(index, device="cpu")
+    assert read_feature_folder(index).paths == now and not list(index.glob("*.unfinished"))
+
+
+def _without_removed(index):
+    stored = read_feature_folder(index)
+    content = {name: value for name, value in stored.content.items() if name != "features_sha256"}
+    return stored.features, {**content, "removed": []}
