@@ -66,6 +66,8 @@ def update_folder(
         check_output(stored.folder, folder)
         removed = {folder / path for path in stored.content["removed"]}
         photos = _known_photos(stored, folder, [file for file in images_in(folder) if file not in removed])
+        if told:
+            told.check(table, below(list(photos), folder))  # before the work
         computed, left_out, origin = {}, [], {"pictures": os.path.realpath(folder)}
         if missing := [file for file, photo in photos.items() if photo.feature is None]:
             missing, left_out = readable(missing, skip=skip_unreadable, what="images", need_one=False)
@@ -77,7 +79,6 @@ def update_folder(
             del photos[file]
         content = _content(stored, folder, photos) | origin | {"unreadable": below(left_out, folder)}
         if told:
-            told.check(table, content["paths"])
             content |= told.of(content["paths"])
         features = np.stack([computed.get(file, photo.feature) for file, photo in photos.items()])
         write_index_file(stored.folder, features, content)
@@ -103,7 +104,8 @@ def remove_photos(index: str | Path, named: Iterable[str | Path]) -> FeatureFold
             )
         if len(out) == len(stored.paths):
             raise InputError(f"no photo would be left in the index {stored.folder}; delete its folder instead")
-        left = [number for number, path in enumerate(stored.paths) if path not in set(out)]
+        gone = set(out)
+        left = [number for number, path in enumerate(stored.paths) if path not in gone]
         content = {name: value for name, value in stored.content.items() if name != "features_sha256"}
         content |= {name: [content[name][number] for number in left] for name in COLUMNS}
         content["removed"] = sorted({*content["removed"], *out})

@@ -100,6 +100,10 @@ def test_photos_keep_the_cameras_of_a_table_and_new_ones_have_those_of_their_nam
     update_folder(index, table=table, device="cpu")
     content = read_feature_folder(index).content
     assert content["cameras"] == [None] * 4 + ["south"] + [None] * 2
+    table.write_text("path,camera\nphotos/c1_7.jpg,south\n")
+    with pytest.raises(InputError, match="table.csv tells of none of the photos"):
+        update_folder(index, table=table, device="cpu")
+    assert read_feature_folder(index).content == content
 
 
 def test_photos_that_have_moved(photos, index, tmp_path):
