@@ -9,6 +9,7 @@ from dcac_fastreid.deploy.search.vectors import EVERYWHERE, Where
 QUERIES = 256  # at a time
 PRODUCTS = 2**23  # at a time: 32 MiB, however many vectors there are
 FIRST_VECTORS, FIRST_PRODUCTS = 8192, 2**20  # at first, as all of these have to be sorted out
+FEW = 0.6  # of the vectors of a block
 UNKNOWN = -1  # the number of no camera
 NEVER = np.iinfo(np.int64).min  # the time of what has none
 
@@ -94,10 +95,13 @@ def _most_similar(
     products = np.empty(len(queries) * min(largest, len(features)), dtype=np.float32)
     for begin, end in _blocks(len(features), max(FIRST_VECTORS, FIRST_PRODUCTS // len(queries)), largest):
         block, numbers = features[begin:end], np.arange(begin, end)
-        if chosen is not None:
-            block, numbers = block[chosen[begin:end]], numbers[chosen[begin:end]]
+        inside = None if chosen is None else chosen[begin:end]
+        if inside is not None and inside.mean() < FEW:  # to copy these is faster than to compute all products
+            block, numbers, inside = block[inside], numbers[inside], None
         room = products[: len(queries) * len(block)].reshape(len(queries), len(block))  # no new memory for each block
         similarities = np.matmul(queries, block.T, out=room)
+        if inside is not None:
+            similarities[:, ~inside] = -np.inf  # row -1 comes before these, see _merged
         found, places = np.divmod(np.flatnonzero(_candidates(similarities, best)), max(len(block), 1))
         if len(found):
             best, rows = _merged(best, rows, found, similarities[found, places], numbers[places])
