@@ -36,17 +36,18 @@ def images_in(folder: str | Path) -> list[Path]:
     return walked.images
 
 
-def readable(files: list[Path], *, skip: bool, what: str) -> tuple[list[Path], list[Path]]:
+def readable(files: list[Path], *, skip: bool, what: str, need_one: bool = True) -> tuple[list[Path], list[Path]]:
     """Those that can be decoded, and those that cannot; decodes them all, so that hours of work do not end in a damaged one.
 
     Args:
         skip: go on without those that cannot.
         what: the images' name at the progress bar.
-    Raises: InputError: some cannot and shall not be skipped, or none can.
+        need_one: whether there is nothing to go on with if none can be decoded.
+    Raises: InputError: some cannot and shall not be skipped, or none can where one is needed.
     """
     damaged = set(data.unreadable_images([str(file) for file in files], what))
     left_out = [file for file in files if str(file) in damaged]
-    none_left = len(left_out) == len(files)
+    none_left = need_one and len(left_out) == len(files)
     if left_out and (not skip or none_left):
         raise InputError(
             f"{len(left_out)} of {counted(len(files), 'image')} cannot be read: {shown(left_out)}; copy them anew"

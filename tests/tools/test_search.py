@@ -98,6 +98,28 @@ def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
     assert status == 0 and "Calibrated on DG_Market1501: 6 people, 30 images" in written, written
 
 
+def test_an_index_is_brought_up_to_date_and_searched_by_camera(made_index, photos, run_tool, tmp_path):
+    index, found = shutil.copytree(made_index, tmp_path / "index"), tmp_path / "found"
+    gallery = shutil.copytree(photos / "gallery", tmp_path / "gallery")
+    shutil.copy(next((photos / "known").rglob("*.jpg")), gallery / "new_c9_20240131_235959.jpg")
+    status, written = run_tool("search", "index", "--update", "--index", index, "--gallery", gallery)
+    assert status == 0 and "photos: 1 new, 0 changed, 0 gone, 0 removed earlier and left out" in written, written
+
+    ask = ("search", "query", "--index", index, "--photos", photos / "asked.jpg", "--output", found, "--top", 99)
+    own = re.search(r"_c(\d)", min(gallery.iterdir()).name)[1]
+    status, written = run_tool(*ask, "--camera", own, 9, "--after", "2024-01-31")
+    lines = re.findall(r"^ *\d+ +\S+\.jpg .*$", written, re.MULTILINE)
+    assert status == 0 and len(lines) == 1 and lines[0].endswith("9         2024-01-31 23:59:59"), written
+    named = shutil.copy(photos / "asked.jpg", tmp_path / f"c{own}.jpg")
+    status, written = run_tool(*ask[:5], named, *ask[6:], "--not-query-camera")
+    assert status == 0 and f"_c{own}" not in written.replace(str(named), "") and "_c9_" in written, written
+
+    status, written = run_tool("search", "remove", "--index", index, "--photos", "new_c9_20240131_235959.jpg")
+    assert status == 0 and "removed: 1 photo, new_c9_20240131_235959.jpg" in written, written
+    status, written = run_tool(*ask, "--camera", 9)
+    assert status == 2 and "the filters leave none of the " in written, written
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -116,6 +138,29 @@ def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
             ".* holds no index: make one by: dcac-fastreid search index",
         ),
         ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no image none.jpg"),
+        (
+            "index --gallery {photos}/gallery --index {tmp}/i",
+            "a new index needs --checkpoint; name it, or bring an index",
+        ),
+        ("index --checkpoint {run} --index {tmp}/i", "a new index needs --gallery; name it, or bring an index"),
+        ("index --update --index {tmp}", ".* holds no index: make one by: dcac-fastreid search index"),
+        (
+            "index --checkpoint {run} --gallery {photos}/gallery --index {tmp}/i --table {tmp}/none.csv",
+            "the table .*none.csv cannot be read",
+        ),
+        ("remove --index {tmp} --photos a.jpg", ".* holds no index: make one by: dcac-fastreid search index"),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --after noon",
+            "--after is 'noon'; expected",
+        ),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --camera 77",
+            "the filters leave none of the .* photos of the index; known: the camera of ",
+        ),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --not-query-camera",
+            "the camera of .*asked.jpg is not known",
+        ),
         (
             "query --index {index} --photos {photos}/asked.jpg --output ''",
             "the images shall go to a folder without a name",

@@ -209,3 +209,19 @@ def test_links_that_lead_to_each_other_are_no_folder(extract, tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(InputError, match="the folder .*loop cannot be opened"):
         extract_folder(extract, tmp_path / "loop", tmp_path / "out")
+
+
+def test_cameras_and_times_are_those_of_the_names_or_of_a_table(extract, photos, tmp_path):
+    (photos / "a" / "0,.jpg").rename(photos / "a" / "c4_20240131_120000.jpg")
+    made = extract_folder(extract, photos, tmp_path / "out")
+    assert made.content["cameras"] == [None] * 2 + ["4"] + [None] * 3 and made.content["times"][2] == 1_706_702_400_000
+    assert "known: the camera of 1 of 6 (1 camera), the time of 1 of 6 (2024-01-31 12:00:00" in made.report()
+    table = tmp_path / "table.csv"
+    table.write_text("path,camera\nb/1,.jpg,x\n".replace("b/1,.jpg", '"b/1,.jpg"'))
+    extract_folder(extract, photos, tmp_path / "out", table=table)
+    read = read_feature_folder(tmp_path / "out").content
+    assert read["cameras"] == [None] * 3 + ["x"] + [None] * 2 and read["times"][2] == 1_706_702_400_000
+    table.write_text("path,camera\nphotos/b/1.jpg,x\n")
+    with pytest.raises(InputError, match="table.csv tells of none of the photos"):
+        extract_folder(extract, photos, tmp_path / "out", table=table)
+    assert read_feature_folder(tmp_path / "out").content == read

@@ -1,12 +1,14 @@
 import os
 import shutil
 
-import faiss
 import numpy as np
 import pytest
 
 from dcac_fastreid.deploy.search.feature_folder import extract_folder, read_feature_folder
-from dcac_fastreid.deploy.search.gallery import Gallery, check_same_encoder
+from dcac_fastreid.deploy.search.gallery import Gallery
+from dcac_fastreid.deploy.search.index_changes import remove_photos, update_folder
+from dcac_fastreid.deploy.search.index_encoder import check_same_encoder
+from dcac_fastreid.deploy.search.vectors import Where
 from dcac_fastreid.errors import InputError
 
 ENCODER = {"checkpoint": "a.pth", "sha256": "abcdef0123", "config_sha256": "1"}
@@ -41,19 +43,42 @@ def test_of_fewer_photos_all_are_listed(small_index):
         assert sorted(number for number, _ in found) == [0, 1, 2, 3]
 
 
-def test_an_index_that_finds_fewer_lists_those(small_index):
-    """An approximate index looks into some of its cells alone, and fills up with the number -1: the last photo, to Python."""
-    gallery, features = Gallery(small_index), read_feature_folder(small_index).features
-    approximate = faiss.IndexIVFFlat(faiss.IndexFlatIP(128), 128, 4, faiss.METRIC_INNER_PRODUCT)
-    approximate.train(features)
-    approximate.add(features)
-    gallery._index = approximate  # it looks into one of four cells
-    for own, found in enumerate(gallery.nearest(features, 4)):
-        numbers = [number for number, _ in found]
-        assert numbers[0] == own and len(numbers) < 4 and min(numbers) >= 0
-        np.testing.assert_allclose(
-            [similarity for _, similarity in found], features[numbers] @ features[own], atol=1e-5
-        )
+def test_each_query_has_its_own_filter(index):
+    gallery, features = Gallery(index), read_feature_folder(index).features
+    cameras = np.array(gallery.cameras)
+    assert len(set(cameras)) > 2 and None not in gallery.cameras
+    wheres = [
+        Where(not_camera=cameras[0]),
+        Where(cameras=frozenset(cameras[1:2])),
+        Where(),
+        Where(not_camera=cameras[0]),
+    ]
+    found = gallery.nearest(features[:4], 35, wheres)
+    cosines = features[:4] @ features.T
+    for row, chosen in enumerate((cameras != cameras[0], cameras == cameras[1], cameras != "", cameras != cameras[0])):
+        assert gallery.count(wheres[row]) == chosen.sum() == len(found[row])
+        order = np.argsort(-cosines[row])
+        assert [number for number, _ in found[row]] == order[chosen[order]].tolist()
+
+
+def test_a_search_through_milvus_finds_what_the_exact_one_finds(index, small_index, tmp_path):
+    pytest.importorskip("milvus_lite", reason="pymilvus and milvus-lite are not installed")
+    place = str(small_index / "vectors.db")
+    features = read_feature_folder(small_index).features
+
+    def check(count):
+        found, exact = (gallery.nearest(features, 4) for gallery in (Gallery(small_index, place), Gallery(small_index)))
+        assert [[number for number, _ in row] for row in found] == [[number for number, _ in row] for row in exact]
+        assert {len(row) for row in found} == {count}
+
+    check(4)
+    Gallery(small_index).photos[0].unlink()
+    check(3)
+    shutil.copy(Gallery(index).photos[9], tmp_path / "photos" / "new.jpg")
+    update_folder(small_index)
+    check(4)
+    remove_photos(small_index, ["new.jpg"])
+    check(3)
 
 
 @pytest.mark.parametrize("k", [0, -1, 2.0, True, None, "3", float("nan")])

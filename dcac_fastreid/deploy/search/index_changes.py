@@ -1,0 +1,200 @@
+"""An index changed in place: brought up to date with its folder, or photos taken out. N photos, D feature width."""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from dcac_fastreid.arguments import as_path
+from dcac_fastreid.data.hashes import file_hashes
+from dcac_fastreid.deploy.images import counted, images_in, readable
+from dcac_fastreid.deploy.search.cameras_and_times import CamerasAndTimes, read_table
+from dcac_fastreid.deploy.search.crop import describe_no_crops
+from dcac_fastreid.deploy.search.feature_folder import (
+    FeatureFolder,
+    below,
+    check_output,
+    describe_origin,
+    index_command,
+    read_feature_folder,
+    state_of,
+)
+from dcac_fastreid.deploy.search.index_encoder import encoder_of
+from dcac_fastreid.deploy.search.index_file import COLUMNS, FILE, write_index_file
+from dcac_fastreid.errors import InputError
+from dcac_fastreid.names import shown
+from dcac_fastreid.output_files import check_writable, left_unfinished
+from dcac_fastreid.waiting import held
+
+
+@dataclass(frozen=True)
+class _Photo:
+    """feature: None where it is to be computed."""
+
+    state: tuple[int, int]
+    sha256: str
+    feature: np.ndarray | None
+
+
+def update_folder(
+    index: str | Path,
+    *,
+    images: str | Path | None = None,
+    table: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    config_file: str | Path | None = None,
+    device: str | None = None,
+    skip_unreadable: bool = False,
+) -> FeatureFolder:
+    """Brings an index up to date with the folder of its photos: as a new index of it, but for the photos that were removed.
+
+    Features are computed for new and changed photos alone; a photo under another name, or of another time of change, is known by
+    its content. Whole or not at all: the earlier index stays until the new one takes its place.
+
+    Args:
+        images: the folder of the photos, where it has moved. checkpoint, config_file: those of the index, where they have moved.
+        table: as extract_folder; without one, photos of the index keep their cameras and times.
+    Raises: InputError: no index, another encoder, none of its photos in the folder, or as extract_folder.
+    """
+    told = None if table is None else read_table(table)
+    with _being_changed(index) as stored:
+        folder = stored.images if images is None else as_path(images, "the folder of the images")
+        check_output(stored.folder, folder)
+        removed = {folder / path for path in stored.content["removed"]}
+        photos = _known_photos(stored, folder, [file for file in images_in(folder) if file not in removed])
+        if told:
+            told.check(table, below(list(photos), folder))  # before the work
+        computed, left_out, origin = {}, [], {"pictures": os.path.realpath(folder)}
+        if missing := [file for file, photo in photos.items() if photo.feature is None]:
+            missing, left_out = readable(missing, skip=skip_unreadable, what="images", need_one=False)
+        if missing or checkpoint is not None:
+            extract = encoder_of(stored, checkpoint, config_file, device)
+            computed = dict(zip(missing, extract(missing, progress="features").numpy(), strict=True))
+            origin = describe_origin(extract, folder)
+        for file in left_out:
+            del photos[file]
+        content = _content(stored, folder, photos) | origin | {"unreadable": below(left_out, folder)}
+        if told:
+            content |= told.of(content["paths"])
+        features = np.stack([computed.get(file, photo.feature) for file, photo in photos.items()])
+        write_index_file(stored.folder, features, content)
+        notes = [_changes(stored, content), *describe_no_crops(missing)]
+        return FeatureFolder(stored.folder, features, content, notes)
+
+
+def remove_photos(index: str | Path, named: Iterable[str | Path]) -> FeatureFolder:
+    """Takes photos out of an index, for good: an update does not take them in again. The photos' files stay.
+
+    Args: named: photos, or folders of them; paths below the folder of the photos, as a search shows them, or paths of files.
+    Raises: InputError: no index, a name that no photo of it has, or none would be left.
+    """
+    with _being_changed(index) as stored:
+        names = {_below(name, stored): name for name in named}
+        out = [path for path in stored.paths if names.keys() & {path, *map(str, Path(path).parents)}]
+        unknown = [
+            name for path, name in names.items() if not any(each == path or each.startswith(f"{path}/") for each in out)
+        ]
+        if unknown:
+            raise InputError(
+                f"the index {stored.folder} has no photo or folder {shown(unknown)}; its photos are {shown(stored.paths)}"
+            )
+        if len(out) == len(stored.paths):
+            raise InputError(f"no photo would be left in the index {stored.folder}; delete its folder instead")
+        gone = set(out)
+        left = [number for number, path in enumerate(stored.paths) if path not in gone]
+        content = {name: value for name, value in stored.content.items() if name != "features_sha256"}
+        content |= {name: [content[name][number] for number in left] for name in COLUMNS}
+        content["removed"] = sorted({*content["removed"], *out})
+        features = stored.features[left]
+        write_index_file(stored.folder, features, content)
+        notes = [
+            f"removed: {counted(len(out), 'photo')}, {shown(out)}; `search index --update` does not take them in again, "
+            "`search index` does"
+        ]
+        return FeatureFolder(stored.folder, features, content, notes)
+
+
+@contextmanager
+def _being_changed(index: str | Path) -> Iterator[FeatureFolder]:
+    """The index, while no other process changes it; what a killed one left beside it is deleted."""
+    folder = as_path(index, "the index")
+    if not (folder / FILE).is_file():
+        read_feature_folder(folder)  # says what is there instead
+    check_writable(folder, "the index shall be changed in")
+    with held(FileLock(folder / f"{FILE}.lock"), f"changing the index {folder}"):
+        stored = read_feature_folder(folder)
+        for remains in left_unfinished(folder, FILE):
+            remains.unlink(missing_ok=True)
+        yield stored
+
+
+def _known_photos(stored: FeatureFolder, folder: Path, files: list[Path]) -> dict[Path, _Photo]:
+    """The files as they are now, with the features that the index has of such contents.
+
+    Raises: InputError: it has none.
+    """
+    before = {folder / path: state for path, state in zip(stored.paths, stored.states, strict=True)}
+    hash_of = dict(zip(before, stored.hashes, strict=True))
+    states = {file: state_of(file) for file in files}
+    known = {file: hash_of[file] for file in files if before.get(file) == states[file]}
+    others = [file for file in files if file not in known]
+    hashes = file_hashes(others, keep=False) if others else {}
+    number_of = {sha256: number for number, sha256 in enumerate(stored.hashes)}
+    photos = {}
+    for file in files:
+        sha256 = known.get(file) or hashes[str(file)]
+        number = number_of.get(sha256)
+        photos[file] = _Photo(states[file], sha256, None if number is None else stored.features[number])
+    if not any(photo.feature is not None for photo in photos.values()):
+        raise InputError(
+            f"{folder} holds none of the {counted(len(stored.paths), 'photo')} of the index {stored.folder} "
+            f"({shown(stored.paths)}); name their folder by --gallery, or make the index again: "
+            f"{index_command(stored.folder, stored.content)}"
+        )
+    return photos
+
+
+def _content(stored: FeatureFolder, folder: Path, photos: dict[Path, _Photo]) -> dict:
+    """Of an index of these photos; those that it had keep their cameras and times."""
+    paths = below(list(photos), folder)
+    columns = CamerasAndTimes().of(paths)
+    number_of = {path: number for number, path in enumerate(stored.paths)}
+    for place, number in enumerate(map(number_of.get, paths)):
+        if number is not None:
+            for name, column in columns.items():
+                column[place] = stored.content[name][number]
+    return {
+        **{name: value for name, value in stored.content.items() if name != "features_sha256"},
+        **columns,
+        "paths": paths,
+        "bytes": [photo.state[0] for photo in photos.values()],
+        "modified": [photo.state[1] for photo in photos.values()],
+        "sha256": [photo.sha256 for photo in photos.values()],
+    }
+
+
+def _changes(stored: FeatureFolder, content: dict) -> str:
+    before, now = (
+        dict(zip(stored.paths, stored.hashes, strict=True)),
+        dict(zip(content["paths"], content["sha256"], strict=True)),
+    )
+    numbers = {
+        "new": len(now.keys() - before.keys()),
+        "changed": sum(sha256 != now.get(path, sha256) for path, sha256 in before.items()),
+        "gone": len(before.keys() - now.keys()),
+        "removed earlier and left out": len(content["removed"]),
+    }
+    return "photos: " + ", ".join(f"{number:,} {what}" for what, number in numbers.items())
+
+
+def _below(name: str | Path, stored: FeatureFolder) -> str:
+    """A photo or folder as the index names it: below the folder of the photos; of other files the path as it is."""
+    path = as_path(name, "a photo")
+    if not path.is_absolute() and not os.path.lexists(path):
+        return path.as_posix()
+    file = Path(os.path.realpath(path.parent)) / path.name
+    return (file.relative_to(stored.images) if file.is_relative_to(stored.images) else path).as_posix()
