@@ -27,7 +27,7 @@ class DCAC(PrototypicalBaseline):
 
     Args:
         diffusion_weight: λ of Eq. 13.
-        balance: r > 0 sets λ anew at every step, in the place of diffusion_weight; see balance.py. 0 does not.
+        balance: r > 0 sets λ again at every step, in the place of diffusion_weight; see balance.py. 0 does not.
         baseline: the arguments of PrototypicalBaseline.
     """
 

@@ -282,7 +282,7 @@ def test_wrong_input_of_a_script_is_told_in_a_sentence(trained, tiny, tmp_path):
 
 @pytest.mark.slow
 def test_processes_that_a_script_spawns_see_fast_reid_as_it_does(trained, tmp_path):
-    """In a process of its own, with a loader whose worker is spawned: it imports fast-reid, and the script, anew."""
+    """In a process of its own, with a loader whose worker is spawned: it imports fast-reid, and the script, again."""
     folder, _ = trained
     options = ("--config-file", folder / "config.yaml", "--dataset-name", "DG_MSMT17", "--output", tmp_path / "drawn")
     lists = ("--num-vis", 1, "--max-rank", 3, "--opts", "MODEL.WEIGHTS", folder / "model_final.pth")

@@ -1,4 +1,4 @@
-"""A run that begins anew in a used folder leaves the earlier one whole, and is not taken for it when it is resumed."""
+"""A run that begins again in a used folder leaves the earlier one whole, and is not taken for it when it is resumed."""
 
 import itertools
 import logging

@@ -7,7 +7,7 @@ from dcac_fastreid.commands.train import CONFIG, OPTS
 
 DESCRIPTION = (
     "Writes checkpoints whose encoder lies between the pre-trained one (or another one) and a trained one:\n"
-    "encoder = start + alpha (trained - start), with the BNNeck's statistics estimated anew on the source's images."
+    "encoder = start + alpha (trained - start), with the BNNeck's statistics estimated again on the source's images."
 )
 
 

@@ -69,7 +69,7 @@ OUR_KEYS = (
     Key("MODEL.LOSSES.PCL.MOMENTUM", 0.2, number(0, 1)),
     # Weight λ of the diffusion loss in Eq. 13. (MODEL.LOSSES.NAME () leaves this loss alone, without any Re-ID loss.)
     Key("MODEL.DCAC.LAMBDA", 1.0, number(0)),
-    # Beyond the paper; 0 is off. r > 0: λ is set anew at every step, so that the norm of the feedback's gradient at the features
+    # Beyond the paper; 0 is off. r > 0: λ is set again at every step, so that the norm of the feedback's gradient at the features
     # is r times that of the Re-ID losses' there; LAMBDA is then not read. Not in fp16, in which the gradients
     # that it compares would be lost before they are scaled.
     Key("MODEL.DCAC.BALANCE", 0.0, number(0)),
@@ -95,10 +95,10 @@ OUR_KEYS = (
     Key("MODEL.DCAC.CONDITIONER.CONDITION_NET_INIT", "default", choice(*CONDITION_NET_INITS)),
     # Whose condition an image denoises; beyond the paper. "same": its own, as in the paper. "identity": that of another image
     # of the same identity in the batch, so that the condition can hold only what the two images share: the person. "camera":
-    # the same, by another camera wherever the batch allows it. See diffusion/views.py. Drawn anew at each step.
+    # the same, by another camera wherever the batch allows it. See diffusion/views.py. Drawn again at each step.
     Key("MODEL.DCAC.CONDITIONER.VIEW", "same", choice(*VIEWS)),
     # A control that is not in the paper. True: in training every image gets the condition of another one of its batch, drawn
-    # anew at each step. The feedback still reaches the encoder, but says nothing about the image.
+    # again at each step. The feedback still reaches the encoder, but says nothing about the image.
     Key("MODEL.DCAC.CONDITIONER.SHUFFLE", False, flag()),
     # -- the diffusion model --
     # A Stable Diffusion model, in one of four forms. A folder in diffusers' layout: unet/, vae/, scheduler/. One file of
@@ -117,7 +117,7 @@ OUR_KEYS = (
     Key("MODEL.DCAC.DIFFUSION.SIZE", [128, 128], several(side(8, multiple=8), 2)),
     # Which weights of the U-Net train, Table 5: "frozen"; "lora", adapters beside frozen layers; "partial1", the output
     # blocks and the head (time embedding, last normalisation and convolution); "partial2", the middle block too; "full";
-    # "scratch", all, drawn anew from SEED; or, a control that is not in the paper, "random": as "scratch", but frozen.
+    # "scratch", all, drawn again from SEED; or, a control that is not in the paper, "random": as "scratch", but frozen.
     Key("MODEL.DCAC.DIFFUSION.TUNING", "lora", choice(*TRAINED_PARTS)),
     # -- LoRA, Eq. 9 --
     # Rank r. Section 5.2: 8; 32 for MS as the source and for every multi-source run.
@@ -164,14 +164,14 @@ OUR_KEYS = (
     Key("SOLVER.CUDA_GRAPH", False, flag()),
     # -- which weights are tested and exported: levers beyond the paper. A checkpoint's "model" is what is tested; where the
     # weights that train are others, it has them beside it ("trained"), and --resume goes on with those. The BNNeck's running
-    # statistics are then estimated anew over the training images, resized as in training and not augmented. --
+    # statistics are then estimated again over the training images, resized as in training and not augmented. --
     # Exponential moving average of encoder and head, updated at every step: its length in epochs, 0 for none. Its decay is
     # 1 - 1 / (EPOCHS x steps of an epoch), so that a length means the same whatever the data set's size. Every checkpoint
     # takes a pass over the training images for the statistics.
     Key("SOLVER.EMA.EPOCHS", 0.0, number(0, 1e4)),
     # At the end of a training, encoder = start + ALPHA (trained - start), where the start is pre-trained or of MODEL.WEIGHTS,
     # and trained is the average where SOLVER.EMA is on; in [0, 1], 1.0 for none (WiSE-FT, Wortsman et al., CVPR 2022). A
-    # resumed run may have another one: resumed when it is finished, it is interpolated anew from its trained weights.
+    # resumed run may have another one: resumed when it is finished, it is interpolated again from its trained weights.
     Key("SOLVER.INTERPOLATE.ALPHA", 1.0, number(0, 1)),
     # "source": in place of ALPHA the best of 0.3, 0.5, 0.7, 0.85 and 1 by mAP on validation identities of the sources: the data
     # set's own, or else a tenth of the training identities, which are then not trained on. "": ALPHA.

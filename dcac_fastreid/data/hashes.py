@@ -32,7 +32,7 @@ def file_hashes(paths: Iterable[str | Path], *, keep: bool = True) -> dict[str, 
     """Path as given -> SHA-256 of the file's bytes, 64 hexadecimal digits.
 
     A hash is kept by path, size and time of the last change. Where it cannot be kept, which is logged, the files are read
-    anew by each run.
+    again by each run.
 
     Args:
         keep: else the cache folder is neither read nor made.
@@ -109,7 +109,7 @@ def _computed(paths: Iterable[str], compute: Callable[[str], str | None]) -> dic
 
 
 def file_sha256(path: str | Path) -> str:
-    """SHA-256 of the file's bytes, 64 hexadecimal digits; computed anew, of a file of any size in little memory.
+    """SHA-256 of the file's bytes, 64 hexadecimal digits; computed again, of a file of any size in little memory.
 
     Raises: OSError: a file that cannot be read. InputError: a folder, a device or a pipe.
     """

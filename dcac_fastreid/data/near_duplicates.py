@@ -1,4 +1,4 @@
-"""Which images are nearly the same: neighbouring frames of a video, or copies that were resized or stored anew?"""
+"""Which images are nearly the same: neighbouring frames of a video, or copies that were resized or stored again?"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from dcac_fastreid.errors import InputError
 SIDE = 8
 BITS = 2 * SIDE**2
 # Near-duplicates differ in at most so many of the 128 bits. Measured on the synthetic data set: an image against itself shifted by
-# 2 pixels of 64 x 128, 7 % brighter and stored anew differs in 9 bits (median; 95 %: 17), and of the pairs of one person by
+# 2 pixels of 64 x 128, 7 % brighter and stored again differs in 9 bits (median; 95 %: 17), and of the pairs of one person by
 # one camera 0.1 % in 31 or less. Libraries that look for copies alone take 2. Here a missed pair makes a score too good, and
 # one too many costs a query.
 LIMIT = 20

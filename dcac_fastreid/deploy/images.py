@@ -50,7 +50,7 @@ def readable(files: list[Path], *, skip: bool, what: str, need_one: bool = True)
     none_left = need_one and len(left_out) == len(files)
     if left_out and (not skip or none_left):
         raise InputError(
-            f"{len(left_out)} of {counted(len(files), 'image')} cannot be read: {shown(left_out)}; copy them anew"
+            f"{len(left_out)} of {counted(len(files), 'image')} cannot be read: {shown(left_out)}; copy them again"
             + ("" if none_left else ", or go on without them by --skip-unreadable")
         )
     return [file for file in files if str(file) not in damaged], left_out

@@ -104,7 +104,7 @@ def _draw_anew(denoiser: nn.Module, tuning: str) -> None:
         if not hasattr(module, "reset_parameters"):
             raise InputError(
                 f"MODEL.DCAC.DIFFUSION.TUNING is {tuning!r}, but the denoiser's {name} ({type(module).__name__}) has no "
-                "reset_parameters(), which draws weights anew; choose 'full'"
+                "reset_parameters(), which draws weights again; choose 'full'"
             )
         module.reset_parameters()
 

@@ -140,7 +140,7 @@ def _whole_row(connection: sqlite3.Connection, key: tuple[str, int, int]) -> np.
 
 
 def _set_aside_if_damaged(file: Path) -> None:
-    """A file that SQLite cannot read is renamed, so that it is made anew; a run that still has it open keeps its own."""
+    """A file that SQLite cannot read is renamed, so that it is made again; a run that still has it open keeps its own."""
     if not file.exists():
         return
     try:

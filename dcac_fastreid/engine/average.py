@@ -11,7 +11,7 @@ from dcac_fastreid.errors import InputError
 class WeightAverage:
     """average <- decay average + (1 - decay) weights after every step; after the first one, the weights themselves.
 
-    Running statistics are averaged too; the BNNeck's are estimated anew before anybody reads them (engine/bnneck.py). Buffers
+    Running statistics are averaged too; the BNNeck's are estimated again before anybody reads them (engine/bnneck.py). Buffers
     that hold -inf, as attention masks do, are those of the training.
     A checkpointable of fast-reid's Checkpointer.
 

@@ -1,4 +1,4 @@
-"""The BNNeck's running statistics, estimated anew for an encoder that was not trained step by step."""
+"""The BNNeck's running statistics, estimated again for an encoder that was not trained step by step."""
 
 from collections.abc import Iterable, Mapping
 

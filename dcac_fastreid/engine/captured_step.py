@@ -33,7 +33,7 @@ def why_not_captured(cfg) -> str | None:
 
 
 def forget_capture(optimizer: torch.optim.Optimizer) -> None:
-    """What a run with captured steps saved of its optimizer becomes that of any run; a CapturedStep made of it sets it anew."""
+    """What a run with captured steps saved of its optimizer becomes that of any run; a CapturedStep made of it sets it again."""
     for group in optimizer.param_groups:
         group["lr"] = float(group["lr"])
         if "capturable" in group:

@@ -8,12 +8,8 @@ from tabulate import tabulate
 
 NAME = "fastreid.dcac.console"
 console = logging.getLogger(NAME)
-FIRST = (
-    "mAP",
-    "Rank-1",
-    "Rank-5",
-    "Rank-10",
-)  # columns of a result; fast-reid's "metric", which selects, is in the log alone
+# Columns of a result; fast-reid's "metric", which selects a checkpoint, is in the log alone.
+FIRST = ("mAP", "Rank-1", "Rank-5", "Rank-10")
 
 
 def show_few_lines(logger: str = NAME) -> None:

@@ -14,7 +14,7 @@ logger = logging.getLogger("fastreid.dcac")
 
 
 class Interpolation:
-    """Changes a model's encoder in place, and estimates the BNNeck's statistics anew for it; all else stays as trained.
+    """Changes a model's encoder in place, and estimates the BNNeck's statistics again for it; all else stays as trained.
 
     Args:
         start: the encoder's state dict before the training.

@@ -125,7 +125,7 @@ class Progress:
     def restore(self) -> None:
         """Puts back what was loaded, into the trainer's open storage.
 
-        Where a run that shall be resumed has saved nothing yet, its lines in metrics.json are cut: it begins anew.
+        Where a run that shall be resumed has saved nothing yet, its lines in metrics.json are cut: it begins again.
         """
         trainer, state = self._trainer, self._loaded
         if not state:

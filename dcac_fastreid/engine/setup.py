@@ -71,7 +71,7 @@ def setup(args: argparse.Namespace):
         cfg = changed(cfg, ["SEED", _seed_of_run(cfg.OUTPUT_DIR)])
     if _begins_anew(args) and cfg.OUTPUT_DIR and comm.is_main_process():
         set_aside(cfg.OUTPUT_DIR)
-    comm.synchronize()  # every process has read the run's seed before the first one writes config.yaml anew
+    comm.synchronize()  # every process has read the run's seed before the first one writes config.yaml again
     if not getattr(args, "verbose", False):
         setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank())  # as default_setup, which then finds it made
         show_few_lines()
@@ -91,7 +91,7 @@ def _output_folder(cfg, args: argparse.Namespace) -> str:
 
 
 def _seed_of_run(folder: str) -> int:
-    """The seed that the run in this folder has drawn, -1 where there is none; read before its config.yaml is written anew."""
+    """The seed that the run in this folder has drawn, -1 where there is none; read before its config.yaml is written again."""
     try:
         _, settings = read_config(os.path.join(folder, "config.yaml"))[-1]
     except InputError:  # none, or damaged: the checkpoint will tell its seed

@@ -22,7 +22,7 @@ class TestedWeights:
 
     Args:
         model: with `backbone` and `heads`.
-        estimate: sets the BNNeck's statistics of the model anew.
+        estimate: sets the BNNeck's statistics of the model again.
         average: of the weights that train.
         interpolation: made at the end of the training; called then, to have what it needs.
     """

@@ -48,7 +48,7 @@ class ToGallerySquaredEuclidean:
 class ToGalleryCosine:
     """Writes 1 - cosine to the gallery into a block; the host's numbers, to rounding.
 
-    A normalised gallery would double the memory. `pieces` of it, made anew for each block, cost a tenth of the time.
+    A normalised gallery would double the memory. `pieces` of it, made again for each block, cost a tenth of the time.
     """
 
     def __init__(self, gallery: Tensor, pieces: list[slice]):

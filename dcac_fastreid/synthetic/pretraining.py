@@ -81,7 +81,7 @@ class Web:
         return view(self.images[indices])
 
     def tokens(self, indices: np.ndarray, rng: np.random.Generator, untold: float = 0.0) -> Tensor:
-        """(B, 32) numbers of the words of captions, each drawn anew; a share of them empty."""
+        """(B, 32) numbers of the words of captions, each drawn again; a share of them empty."""
         return tokenize(["" if rng.random() < untold else caption(self.traits[index], rng) for index in indices])
 
 

@@ -20,7 +20,7 @@ def hashes_at(*distances):
 def test_a_frame_later_a_copy_and_a_smaller_one_are_near_and_another_image_is_not(tiny_data, tmp_path):
     images = sorted((tiny_data / "Market-1501-v15.09.15" / "bounding_box_train").iterdir())
     image = Image.open(images[0])
-    image.save(tmp_path / "anew.jpg", quality=50)
+    image.save(tmp_path / "again.jpg", quality=50)
     image.resize((image.width * 2 // 3, image.height * 2 // 3)).save(tmp_path / "smaller.png")
     moved = image.crop((1, 1, image.width, image.height))
     ImageEnhance.Brightness(moved).enhance(1.05).save(tmp_path / "later.jpg")

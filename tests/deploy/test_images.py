@@ -99,7 +99,7 @@ def test_unreadable_images_are_all_named(photo):
     ):
         readable([*broken, photo], skip=False, what="photos")
     assert readable([*broken, photo], skip=True, what="photos") == ([photo], broken)
-    with pytest.raises(InputError, match="^2 of 2 images cannot be read: [^;]*; copy them anew$"):
+    with pytest.raises(InputError, match="^2 of 2 images cannot be read: [^;]*; copy them again$"):
         readable(broken, skip=True, what="photos")
 
 
@@ -109,7 +109,7 @@ def test_photos_are_files_and_what_folders_hold(photo):
     assert photos_of([photo.parent, photo], skip_unreadable=True) == ([photo, photo], [broken])
     with pytest.raises(InputError, match="^1 of 2 images cannot be read: .*broken.jpg; .* by --skip-unreadable$"):
         photos_of([photo.parent], skip_unreadable=False)
-    with pytest.raises(InputError, match="^1 of 1 image cannot be read: [^;]*; copy them anew$"):
+    with pytest.raises(InputError, match="^1 of 1 image cannot be read: [^;]*; copy them again$"):
         photos_of([broken], skip_unreadable=False)
     with pytest.raises(InputError, match="^there is no image none.jpg$"):
         photos_of(["none.jpg"], skip_unreadable=True)

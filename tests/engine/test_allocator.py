@@ -29,4 +29,4 @@ def faults(keep):
 def test_a_large_tensor_takes_the_pages_of_the_one_before():
     without, kept = faults(keep=None), faults(keep=True)
     assert without > 20 * 16_000, "all pages, each time"
-    assert kept < 3 * 16_500  # where a small piece lies between two large ones, one of these may begin anew
+    assert kept < 3 * 16_500  # where a small piece lies between two large ones, one of these may begin again

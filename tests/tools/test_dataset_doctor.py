@@ -39,7 +39,7 @@ def test_a_finding_that_stops_is_status_1_and_comes_first(run_tool, tiny_data, t
     findings = [line for line in lines if line.startswith(("STOPS", "note"))]
     assert status == 1 and lines[-1] == "Training cannot start: 1 finding to fix."
     assert lines[-3] == f"Laid out by links in {tmp_path}/linked, though training on it cannot start yet."
-    assert findings[0].startswith(f"STOPS (missing): {market} has no query; copy it anew, or get it from https")
+    assert findings[0].startswith(f"STOPS (missing): {market} has no query; copy it again, or get it from https")
     assert findings[1].startswith("note (count): train of Market1501 has 8 identities and 48 images, published are 751")
 
 

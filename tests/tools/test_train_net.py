@@ -154,7 +154,7 @@ def test_a_checkpoint_is_tested_without_diffusers_peft_and_pretrained_weights(ru
     tested = run(tmp_path / "out" / "config.yaml", "--eval-only", *weights, **blocked)
     assert scores(tested) == scores(trained)
     assert (tmp_path / "out" / "config.yaml").read_text() == before, "the training's config stays"
-    assert not (tmp_path / "empty-cache").exists(), "no small part was made anew"
+    assert not (tmp_path / "empty-cache").exists(), "no small part was made again"
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ logger = logging.getLogger("fastreid.dcac")
 def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
     """The items whose image can be read, in order; logs how many cannot, and the first paths.
 
-    Decodes every image, anew at each call: a file may be damaged or repaired between two runs.
+    Decodes every image, again at each call: a file may be damaged or repaired between two runs.
 
     Args:
         items: tuples that begin with a path.
@@ -25,7 +25,7 @@ def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
     """
     corrupt = unreadable_images([item[0] for item in items], what)
     if corrupt and len(corrupt) == len(items):
-        raise InputError(f"{what}: not one of {len(items)} images can be read, first {corrupt[0]}; copy them anew")
+        raise InputError(f"{what}: not one of {len(items)} images can be read, first {corrupt[0]}; copy them again")
     if corrupt:
         logger.warning(
             f"{what}: {len(corrupt)} of {len(items)} images cannot be read and are left out: {shown(corrupt)}"

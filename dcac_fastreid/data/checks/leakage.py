@@ -50,7 +50,7 @@ def same_images(train: Iterable[str], test: Iterable[str]) -> dict[str, str]:
     """Training image -> the test image that it is: the same file, by whatever path or link, or one of the same pixels.
 
     That finds copies, also without or with other metadata, or stored as PNG. It does not find an image that was encoded
-    anew with loss, resized, or cropped otherwise: it has other pixels. One that cannot be read is compared as a file alone.
+    again with loss, resized, or cropped otherwise: it has other pixels. One that cannot be read is compared as a file alone.
     """
     train, test = _status(train), _status(test)
     of_file = {_file(status): path for path, status in test.items()}

@@ -28,7 +28,7 @@ def _unreadable(paths: list[str]) -> list[Finding]:
     return [
         Finding(
             "unreadable",
-            f"{len(paths)} images cannot be read: {shown(paths)}; copy them anew, or train with DATALOADER.SKIP_CORRUPT True, "
+            f"{len(paths)} images cannot be read: {shown(paths)}; copy them again, or train with DATALOADER.SKIP_CORRUPT True, "
             "which leaves them out",
         )
     ]

@@ -156,7 +156,7 @@ def _named(found: Found, folder: Path, paths: list[Path], naming: FileNaming) ->
         )
     items = [item for item in items if item[1] != JUNK]
     if not items and not strangers:
-        found.findings.append(Finding("missing", f"{folder} holds no image; copy the data set anew"))
+        found.findings.append(Finding("missing", f"{folder} holds no image; copy the data set again"))
     return items
 
 

@@ -47,4 +47,4 @@ def missing(found: Found, parts: list[str]) -> None:
     """Adds the parts that a data set lacks, if any, as a finding."""
     if parts:
         source = f", or get it from {KNOWN_DATASETS[found.reader].source}" if found.reader in KNOWN_DATASETS else ""
-        found.findings.append(Finding("missing", f"{found.folder} has no {', '.join(parts)}; copy it anew{source}"))
+        found.findings.append(Finding("missing", f"{found.folder} has no {', '.join(parts)}; copy it again{source}"))

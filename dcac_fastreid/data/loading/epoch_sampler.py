@@ -13,7 +13,7 @@ from fastreid.utils import comm
 class EpochSampler(Sampler[tuple[int, int]]):
     """Endless (index, seed) for fast-reid's BatchSampler, epoch after epoch: an image, and the seed of its augmentation.
 
-    fast-reid's own stream depends on a seed of the moment and on all else that draws; here every epoch is drawn anew from
+    fast-reid's own stream depends on a seed of the moment and on all else that draws; here every epoch is drawn again from
     (seed, epoch). So any epoch can be had without the ones before it, and an epoch shows nothing of a permutation that
     the one before it left over.
 

@@ -77,7 +77,7 @@ def build_train_loader(cfg) -> DataLoader | CachedTrainLoader:
     if cfg.DATALOADER.CACHE_IMAGES:
         if not (reason := why_not_on_batches(cfg)):
             return _cached_train_loader(cfg, train_set, sampler)
-        logger.info(f"Images are decoded anew in every epoch, DATALOADER.CACHE_IMAGES is of no effect: {reason}")
+        logger.info(f"Images are decoded again in every epoch, DATALOADER.CACHE_IMAGES is of no effect: {reason}")
     loader = build_reid_train_loader(
         train_set=train_set,
         sampler=sampler,

@@ -56,7 +56,7 @@ def _mapped_file(size: int, folder: Path) -> mmap.mmap:
     except OSError as error:
         raise InputError(
             f"the training images need {size / 1e9:.1f} GB in {folder} ({error.strerror or error}); make room, set "
-            "DCAC_FASTREID_CACHE to another folder, or DATALOADER.CACHE_IMAGES False to decode them anew in every epoch"
+            "DCAC_FASTREID_CACHE to another folder, or DATALOADER.CACHE_IMAGES False to decode them again in every epoch"
         ) from error
 
 

@@ -107,15 +107,15 @@ def one_camera(data_root):
 @pytest.mark.parametrize(
     ("spoil", "kind", "stops", "sentence"),
     [
-        (remove(f"{DUKE}/query"), "missing", True, "DukeMTMC-reID has no query; copy it anew, or get it from whoever"),
-        (remove("MSMT17_V1/test"), "missing", True, "MSMT17_V1 has no test; copy it anew"),
-        (unlist, "missing", True, "MSMT17_V1 has no list_val.txt; copy it anew"),
-        (empty(TRAIN), "missing", True, "bounding_box_train holds no image; copy the data set anew"),
+        (remove(f"{DUKE}/query"), "missing", True, "DukeMTMC-reID has no query; copy it again, or get it from whoever"),
+        (remove("MSMT17_V1/test"), "missing", True, "MSMT17_V1 has no test; copy it again"),
+        (unlist, "missing", True, "MSMT17_V1 has no list_val.txt; copy it again"),
+        (empty(TRAIN), "missing", True, "bounding_box_train holds no image; copy the data set again"),
         (list_absent, "name", True, "list_query.txt lists 1 images that are not there, first .*0999_000_01"),
         (list_of_bytes, "name", True, "list_query.txt is no text in UTF-8 or UTF-16"),
         (copy_first(TRAIN, "IMG_7.jpg"), "name", True, "1 images in .*bounding_box_train have names .*: IMG_7.jpg; exp"),
         (copy_first(TRAIN, "0001_c9s1_000001_01.jpg"), "name", True, "out of range: 0001_c9s1_000001_01.jpg"),
-        (cut, "unreadable", True, "1 images cannot be read: .*bounding_box_train/.*jpg; copy them anew, or train with DATAL"),
+        (cut, "unreadable", True, "1 images cannot be read: .*bounding_box_train/.*jpg; copy them again, or train with DATAL"),
         (dangle, "unreadable", True, "1 images cannot be read: .*bounding_box_train"),
         (
             copy_first(TRAIN, "0001_c1s1_999999_01.jpg", f"{MARKET}/query"),
@@ -143,7 +143,7 @@ def test_a_fault_is_named(data_root, spoil, kind, stops, sentence):
 
 
 def test_a_leak_is_no_wrong_label(data_root):
-    """People of training and of the test are counted anew in the test of MSMT17, so their numbers do not compare."""
+    """People of training and of the test are counted again in the test of MSMT17, so their numbers do not compare."""
     copy_first(TRAIN, "0001_c1s1_999999_01.jpg", f"{MARKET}/query")(data_root)
     report, _ = diagnose(data_root)
     assert of_kind(report, "leak") and not of_kind(report, "label")

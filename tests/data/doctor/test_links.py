@@ -108,7 +108,7 @@ def test_what_is_not_complete_is_not_linked(market, tmp_path):
 
 
 def test_an_image_of_a_wrong_name_is_linked_once_it_is_renamed(lay_out_as, draw_all, tmp_path):
-    """Each image has a link of its own, which a second call does not make anew."""
+    """Each image has a link of its own, which a second call does not make again."""
     folder = lay_out_as("PRID of its owners")
     draw_all("data/prid2011/single_shot/cam_a", "wrong.png")
     report, root = diagnose(tmp_path / "data", link_to=tmp_path / "linked", quick=True)

@@ -131,7 +131,7 @@ def test_an_index_whose_photos_have_moved_is_one_sentence(small_index):
 
 
 def test_another_encoder_is_refused_and_another_name_is_not():
-    check_same_encoder(ENCODER, {**ENCODER, "checkpoint": "renamed.pth"}, "the index x", "make it anew")
+    check_same_encoder(ENCODER, {**ENCODER, "checkpoint": "renamed.pth"}, "the index x", "make it again")
     for other in ({"sha256": "99"}, {"config_sha256": "2"}):
         with pytest.raises(InputError, match=r"^the index x was made with a.pth \(sha256 abcdef01\)"):
-            check_same_encoder(ENCODER, {**ENCODER, **other}, "the index x", "make it anew")
+            check_same_encoder(ENCODER, {**ENCODER, **other}, "the index x", "make it again")
