@@ -119,7 +119,7 @@ class FeatureShards:
         if different:
             raise InputError(
                 f"{self.folder} was begun in another way, or the photos are others since then ({', '.join(different)}); give the "
-                "same options, or delete that folder to begin anew"
+                "same options, or delete that folder to begin again"
             )
 
     def _file(self, number: int) -> Path:
