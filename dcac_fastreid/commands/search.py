@@ -22,7 +22,7 @@ DEFAULT_RATE = 0.001  # of deploy/search/stated_rate.py, which brings PyTorch
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(required=True, metavar="index | calibrate | query | remove")
+    commands = parser.add_subparsers(required=True, metavar="index | calibrate | query | serve | remove")
 
     of_index = _command(
         commands, index, "makes the index of a folder of photos, or brings it up to date",
@@ -79,10 +79,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="K",
         help="number of photos in each result (default: 10)",
     )
-    of_query.add_argument(
-        "--prior", type=float, metavar="P",
-        help="probability, before the search, that a gallery photo shows the person (default: 1 / (photos + 1))",
-    )  # fmt: skip
     of_query.add_argument("--camera", nargs="+", metavar="NAME", help="search the photos of these cameras alone")
     of_query.add_argument(
         "--not-query-camera",
@@ -93,12 +89,25 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--after", metavar="TIME", help="search the photos from this time on, such as 2024-01-31T12:00"
     )
     of_query.add_argument("--before", metavar="TIME", help="search the photos earlier than this time")
-    of_query.add_argument(
-        "--milvus", metavar="URL|DIR.db",
-        help="search through a Milvus server, http://HOST:PORT, or milvus-lite in this folder (default: exactly, in memory)",
-    )  # fmt: skip
     for each in (of_index, of_calibrate, of_query):
         add_skip_unreadable(each)
+
+    of_serve = _command(commands, serve, "opens the search as a page for the browsers of this machine")
+    of_serve.add_argument(
+        "--port",
+        type=whole_number(0, 65535),
+        default=8765,
+        help="of the page's address (default: 8765); 0 for any that is free",
+    )
+    for each in (of_query, of_serve):
+        each.add_argument(
+            "--prior", type=float, metavar="P",
+            help="probability, before the search, that a gallery photo shows the person (default: 1 / (photos + 1))",
+        )  # fmt: skip
+        each.add_argument(
+            "--milvus", metavar="URL|DIR.db",
+            help="search through a Milvus server, http://HOST:PORT, or milvus-lite in this folder (default: exactly, in memory)",
+        )  # fmt: skip
 
     of_remove = _index_command(commands, remove, "takes photos out of an index; their files stay")
     of_remove.add_argument(
@@ -209,6 +218,19 @@ def query(args: argparse.Namespace) -> None:
     print(notes)
     title, synthetic = f"Search in {printable(folder.name)}", in_synthetic_data(folder)
     print(write_page(args.output, title, sections, printable(as_typed(args)), synthetic=synthetic))
+
+
+def serve(args: argparse.Namespace) -> None:
+    from dcac_fastreid.deploy.serve.server import address_of, listen, require_server
+    from dcac_fastreid.deploy.serve.server import serve as serve_page
+
+    require_server()
+    from dcac_fastreid.deploy.search.search import Search
+
+    with listen(args.port) as listening:  # before the encoder is built
+        search = Search(args.index, prior=args.prior, milvus=args.milvus, **_encoder(args))
+        print(f"search page: {address_of(listening)} (for this machine alone; Ctrl-C ends it)", flush=True)
+        serve_page(listening, search)
 
 
 def _where(args: argparse.Namespace):

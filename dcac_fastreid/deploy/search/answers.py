@@ -34,12 +34,7 @@ class Hit:
 
     @property
     def chance(self) -> str:
-        """The probability in whole per cent; never 0 or 100."""
-        if self.probability is None:
-            return "unknown"
-        if self.probability < 0.01:
-            return "<1 %"
-        return ">99 %" if self.probability > 0.99 else f"{100 * self.probability:.0f} %"
+        return chance_words(self.probability)
 
     @property
     def threshold_words(self) -> str:
@@ -96,6 +91,15 @@ class Answer:
         }
         shown = {name: cells for name, cells in columns.items() if name not in ("camera", "time") or any(cells)}
         return tabulate(shown, headers="keys", disable_numparse=True)
+
+
+def chance_words(probability: float | None) -> str:
+    """In whole per cent; never 0 or 100. None: without a calibration."""
+    if probability is None:
+        return "unknown"
+    if probability < 0.01:
+        return "<1 %"
+    return ">99 %" if probability > 0.99 else f"{100 * probability:.0f} %"
 
 
 def explain_calibration(calibration: Calibration, gallery: int, before: str) -> list[str]:

@@ -25,7 +25,7 @@ class Gallery:
 
     Attributes:
         images: the folder of the photos. photos: those that are searched. content: of the index, see index_file.
-        cameras, times: of the photos, see cameras_and_times.
+        cameras, times: of the photos, see cameras_and_times. hashes: SHA-256 of their files.
         gone, changed: those that are left out. added: images in the folder that the index does not know.
     Raises: InputError: no such folder, all its photos are gone or have changed, or as Milvus.
     """
@@ -49,7 +49,9 @@ class Gallery:
         others = (*stored.content["unreadable"], *stored.content["removed"])
         known = {*files, *(stored.images / path for path in others)}
         self.added = [file for file in images_in(stored.images) if file not in known]
-        self.cameras, self.times = ([stored.content[name][number] for number in fresh] for name in ("cameras", "times"))
+        self.cameras, self.times, self.hashes = (
+            [stored.content[name][number] for number in fresh] for name in ("cameras", "times", "sha256")
+        )
         self.width = stored.features.shape[1]
         features = stored.features if len(fresh) == len(files) else stored.features[fresh]
         if milvus is None:
@@ -64,6 +66,8 @@ class Gallery:
 
     def count(self, where: Where) -> int:
         """How many of the photos a search with this filter looks at."""
+        if where == EVERYWHERE:
+            return len(self)
         return sum(map(where.holds, self.cameras, self.times))
 
     def nearest(

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from dcac_fastreid.arguments import as_count, as_path, as_share
 from dcac_fastreid.deploy.search.answers import NOT_CALIBRATED, Answer, Hit, explain_calibration
 from dcac_fastreid.deploy.search.calibration import Calibration, calibrate
@@ -31,6 +33,7 @@ class Search:
         prior: probability that a gallery photo shows the person of a query, before they are compared. None: each of the n
             photos that are searched, and nobody, are equally likely, 1 / (n + 1).
         milvus: as Gallery.
+    Attributes: number_of: photo -> its place in the gallery.
     Raises: InputError: no index, one or a calibration of another checkpoint, a prior outside of (0, 1), or as Milvus.
     """
 
@@ -47,7 +50,7 @@ class Search:
         self.prior = None if prior is None else as_share(prior, "the prior", "0.01")
         self.gallery = Gallery(index, milvus)
         self.calibration = read_calibration(index)
-        self._number_of = {photo: number for number, photo in enumerate(self.gallery.photos)}
+        self.number_of = {photo: number for number, photo in enumerate(self.gallery.photos)}
         self.extract = encoder_of(self.gallery, checkpoint, config_file, device)
         if self.calibration:
             identity = self.extract.encoder.identity()
@@ -79,14 +82,30 @@ class Search:
             photos = [photos]
         files = [as_path(photo, "a photo") for photo in photos]
         as_count(k, "the number of photos that are asked for")  # before the work
-        count = self._count(where)
+        prior = self.prior_of(where)
         wheres = [replace(where, not_camera=self._camera_of(file)) if not_query_camera else where for file in files]
         found = self.gallery.nearest(self.extract(files, progress="photos").numpy(), k, wheres)
-        prior = 1 / (count + 1) if self.prior is None else self.prior
         return [
             Answer(file, [self._hit(number, similarity, prior) for number, similarity in row], hint(file))
             for file, row in zip(files, found, strict=True)
         ]
+
+    def hits(
+        self, feature: np.ndarray, k: int, where: Where = EVERYWHERE, query_camera: str | None = None
+    ) -> list[Hit]:
+        """The k most similar photos of the gallery for the feature of one photo, (D,), by this encoder.
+
+        Args: query_camera: the photos by this camera are left out, too.
+        Raises: InputError: as a search of photos.
+        """
+        prior = self.prior_of(where)
+        (found,) = self.gallery.nearest(feature[None], k, replace(where, not_camera=query_camera))
+        return [self._hit(number, similarity, prior) for number, similarity in found]
+
+    def prior_of(self, where: Where) -> float:
+        """The probability that a photo shows the person, before it is compared. Raises InputError: none is searched."""
+        count = self._count(where)
+        return 1 / (count + 1) if self.prior is None else self.prior
 
     def notes(self, where: Where = EVERYWHERE) -> str:
         """What one has to know to read the answers of searches with this filter, in lines."""
@@ -101,8 +120,7 @@ class Search:
                 notes.append(f"Photos that {what}: {len(files)}, {shown(files)}; bring the index up to date: {again}")
         if self.calibration is None:
             return "\n".join([*notes, f"The similarity is the cosine of two features; {NOT_CALIBRATED}."])
-        count = self._count(where)
-        prior = 1 / (count + 1) if self.prior is None else self.prior
+        count, prior = self._count(where), self.prior_of(where)
         before = f"{prior:.3g} before looking"
         if prior == 1 / (count + 1):
             before += f", 1 in {count + 1}, as if each gallery photo, or nobody, were equally likely"
@@ -130,7 +148,7 @@ class Search:
     def _camera_of(self, photo: Path) -> str:
         """Raises InputError: it is not known."""
         real = Path(os.path.realpath(photo.parent)) / photo.name
-        number = self._number_of.get(real)
+        number = self.number_of.get(real)
         camera = camera_of(photo.as_posix()) if number is None else self.gallery.cameras[number]
         if camera is None:
             raise InputError(

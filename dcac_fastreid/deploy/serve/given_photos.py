@@ -1,0 +1,90 @@
+"""The photos that visitors give: read safely, their features computed, the latest kept in memory. D feature width.
+
+Nothing of them is written to a disk.
+"""
+
+import io
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from dcac_fastreid import data
+from dcac_fastreid.data.readers.suffixes import FORMATS
+from dcac_fastreid.deploy.search.cameras_and_times import camera_of
+from dcac_fastreid.deploy.search.crop import hint_for
+from dcac_fastreid.deploy.serve.missing import Missing
+from dcac_fastreid.names import printable
+
+KEPT = 200  # photos; a visitor who comes back to an older one gives it again
+LONGEST_NAME = 200  # letters
+THUMBNAIL = (256, 512)  # pixels at most: twice what the page shows, for screens of fine pixels
+
+
+@dataclass(frozen=True)
+class GivenPhoto:
+    """key: its name in addresses. feature: (D,), of length 1. thumbnail: a JPEG file. hint: where it is no crop, else ""."""
+
+    key: str
+    name: str
+    camera: str | None
+    feature: np.ndarray
+    thumbnail: bytes
+    hint: str
+
+
+class GivenPhotos:
+    """Args: features_of: images -> (n, D). people_on: the crops of the people on a whole photo; None without a detector."""
+
+    def __init__(
+        self,
+        features_of: Callable[[list[Image.Image]], np.ndarray],
+        people_on: Callable[[Image.Image], list[Image.Image]] | None = None,
+    ):
+        self._features_of, self._people_on = features_of, people_on
+        self._kept: OrderedDict[str, GivenPhoto] = OrderedDict()
+        self._one_at_a_time = threading.Lock()  # a photo may decode to half a gigabyte
+
+    def add(self, content: bytes, name: str, camera: str | None = None) -> list[GivenPhoto]:
+        """The photo; of a whole photo, where there is a detector, each person on it, the largest first.
+
+        Args:
+            content: of a file. name: of the file. camera: None for the one in the name.
+        Raises: InputError: no photo, one that is cut off or too large, or nobody on a whole photo.
+        """
+        name = printable(name[-LONGEST_NAME:]) or "photo"
+        with self._one_at_a_time:
+            image = data.decode_image(io.BytesIO(content), name, FORMATS & Image.OPEN.keys())
+            hint, images = hint_for(image.size), [image]
+            if hint and self._people_on:
+                hint, images = "", self._people_on(image)
+            features = self._features_of(images)
+        thumbnails = [thumbnail(each) for each in images]
+        found = [
+            GivenPhoto(secrets.token_urlsafe(12), name, camera or camera_of(name), feature, small, hint)
+            for feature, small in zip(features, thumbnails, strict=True)
+        ]
+        for photo in found:
+            self._kept[photo.key] = photo
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
+        return found
+
+    def __getitem__(self, key: str) -> GivenPhoto:
+        """Raises: Missing: not there, or no longer."""
+        photo = self._kept.get(key)
+        if photo is None:
+            raise Missing("this photo is no longer kept, or the page was started again; choose the photo again")
+        return photo
+
+
+def thumbnail(image: Image.Image) -> bytes:
+    """The image as a small JPEG file."""
+    image.thumbnail(THUMBNAIL)
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=85)
+    return stream.getvalue()
