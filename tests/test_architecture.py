@@ -98,6 +98,7 @@ ANYWHERE = {
 # The files that may import a heavy library.
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},
+    "fastapi": {"deploy/serve/application.py", "deploy/serve/server.py"},
     "faiss": {"evaluation/reciprocal.py"},
     "peft": {"diffusion/adaptation.py"},
     "matplotlib": {"analysis/figures.py", "experiments/plots.py", "pages/sheet.py"},
@@ -110,6 +111,8 @@ DOORS = {
     },
     "openvino": {"deploy/export/openvino_files.py"},
     "open_clip": {"reid/open_clip_models.py", "synthetic/parts.py"},
+    "starlette": {"deploy/serve/application.py", "deploy/serve/guard.py"},
+    "uvicorn": {"deploy/serve/server.py"},
     "pymilvus": {"deploy/search/milvus.py"},
     "pytorch_grad_cam": {"analysis/grad_cam.py"},
     "sklearn": {"analysis/embedding.py", "deploy/search/calibration.py"},

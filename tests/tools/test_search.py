@@ -1,8 +1,13 @@
 """tools/search.py: a stranger's own photos in three commands, and what goes wrong in one sentence."""
 
+import json
 import re
 import shlex
 import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
 
 import pytest
 
@@ -218,3 +223,15 @@ def test_wrong_input_is_one_sentence(arguments, sentence, checkpoint, photos, ma
     status, written = run_tool("search", *(each.format(**places) for each in shlex.split(arguments)))
     assert status == 2 and written.count("\n") == 1 and re.match(f"error: {sentence}", written), written
     assert not list(tmp_path.iterdir()) and not (made_index / "calibration.json").exists()
+
+
+def test_the_page_is_served_until_it_is_interrupted(made_index, photos):
+    command = [sys.executable, "-m", "dcac_fastreid", "search", "serve", "--index", made_index, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        said = server.stdout.readline()
+        address = re.search(r"search page: (http://127\.0\.0\.1:\d+) ", said)[1]
+        with urllib.request.urlopen(f"{address}/about") as answer:
+            assert json.load(answer)["photos"] == len(list((photos / "gallery").iterdir()))
+        server.send_signal(signal.SIGINT)
+        _, errors = server.communicate(timeout=30)
+    assert server.returncode == 130 and errors == "stopped by Ctrl-C\n"

@@ -2,6 +2,7 @@
 
 const PAGE = 50; // hits at first, and with each "show more"
 const MOST = 1000;
+const LONGEST = 60; // letters of a name
 const byId = (id) => document.getElementById(id);
 let about;
 let threshold = null; // a similarity; none where the index is not calibrated
@@ -50,6 +51,13 @@ function element(tag, text = "", attributes = {}) {
   return made;
 }
 
+// A file's name below its photo: a long one without its middle.
+function nameOf(photo) {
+  const short = photo.name.length > LONGEST ? `${photo.name.slice(0, LONGEST - 20)}...${photo.name.slice(-17)}` : photo.name;
+  return element("span", short, { class: "name", title: photo.name });
+}
+
+const photosOf = (number) => `${number.toLocaleString("en")} photo${number === 1 ? "" : "s"}`;
 const percent = (share) => `${Number((100 * share).toPrecision(2))} %`;
 
 // ---- threshold
@@ -74,7 +82,7 @@ function showThreshold() {
   const expected = Number((falseMatch * photos).toPrecision(2));
   byId("threshold-value").textContent = threshold.toFixed(3);
   byId("rates").textContent =
-    `False-match rate ${shown}: of ${photos.toLocaleString("en")} photos of strangers, ${fewer ? "fewer than " : ""}` +
+    `False-match rate ${shown}: of ${photosOf(photos)} of strangers, ${fewer ? "fewer than " : ""}` +
     `${expected} ${expected === 1 ? "is" : "are"} expected above this threshold. ` +
     `True-match rate ${percent(trueMatch)}: so many pairs of one person are above it. Both were measured in ${about.calibration.name}.`;
   mark();
@@ -115,7 +123,7 @@ function choose(place, given, use) {
   const buttons = given.map((photo) => {
     const button = element("button", "", { type: "button", class: "tile query" });
     button.append(element("img", "", { src: `/given/${photo.key}/thumbnail`, alt: photo.name }));
-    button.append(element("span", photo.name, { class: "name", title: photo.name }));
+    button.append(nameOf(photo));
     if (given.length > 1) {
       button.addEventListener("click", () => pick(photo));
     } else {
@@ -203,7 +211,7 @@ function tile(hit, rank) {
   if (about.calibration) made.append(element("span", `same person ${hit.chance}`));
   const place = [hit.camera === null ? "" : `camera ${hit.camera}`, hit.time || ""].filter(Boolean);
   for (const line of place) made.append(element("span", line));
-  made.append(element("span", hit.name, { class: "name", title: hit.name }));
+  made.append(nameOf(hit));
   const again = element("button", "search for this", { type: "button" });
   again.addEventListener("click", () => {
     attempt(async () => startQuery(await ask(`/given/gallery/${hit.photo}`, { method: "POST" })));
@@ -228,9 +236,9 @@ function mark() {
 }
 
 function verdict(above) {
-  const among = `the ${hits.length} most similar of ${searched.toLocaleString("en")} photos`;
+  const among = `the ${hits.length} most similar of ${photosOf(searched)}`;
   if (threshold === null) return `These are ${among}. No threshold is known: the index is not calibrated.`;
-  if (!above) return `Nobody here: the best similarity, ${hits[0].similarity.toFixed(3)}, is below the threshold.`;
+  if (!above) return `Nobody here: the best similarity in ${photosOf(searched)}, ${hits[0].similarity.toFixed(3)}, is below the threshold.`;
   return `${above} of ${among} ${above === 1 ? "is" : "are"} above the threshold: look at ${above === 1 ? "it" : "them"}.`;
 }
 
@@ -296,7 +304,7 @@ async function start() {
   byId("title").textContent = document.title = `Search in ${about.gallery}`;
   const cameras = about.cameras.length ? `, ${about.cameras.length} cameras` : "";
   const times = about.times ? `, ${about.times.join(" to ")}` : "";
-  byId("about").textContent = `${about.photos.toLocaleString("en")} photos${cameras}${times}. Encoder: ${about.encoder}.`;
+  byId("about").textContent = `${photosOf(about.photos)}${cameras}${times}. Encoder: ${about.encoder}.`;
   byId("synthetic").hidden = !about.synthetic;
   showNotes(about.notes);
   startThreshold();
