@@ -215,6 +215,7 @@ def test_an_index_is_brought_up_to_date_and_searched_by_camera(made_index, photo
             "the false-match rate is 7; expected",
         ),
         ("calibrate --index {index} --people {photos}/gallery", ".* lies in no person's folder"),
+        ("serve --index none --port 0", "none holds no index: make one by: dcac-fastreid search index"),
         ("calibrate --index {index} --dataset Nobody", "there is no data set 'Nobody'; known are "),
     ],
 )

@@ -1,5 +1,6 @@
 """The search page, given to the browsers of this machine until it is stopped: the only import of uvicorn."""
 
+import os
 import socket
 
 from dcac_fastreid.deploy.search.search import Search
@@ -27,7 +28,7 @@ def listen(port: int) -> socket.socket:
         return socket.create_server((HOST, port))
     except OSError as error:
         raise InputError(
-            f"port {port} cannot be opened ({error.strerror}); name another one by --port, or 0 for any that is free"
+            f"port {port} cannot be opened ({os.strerror(error.errno)}); name another one by --port, or 0 for any that is free"
         ) from error
 
 
