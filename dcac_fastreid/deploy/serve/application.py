@@ -1,4 +1,8 @@
-"""The addresses of the search page: the only import of FastAPI."""
+"""The addresses of the search page: the only import of FastAPI.
+
+Gradio was the other choice: it makes the page, too, but brings some fifty packages, loads fonts from the network, and asks the server
+at each move of the slider. What this page needs beside FastAPI is the one script in static/.
+"""
 
 from importlib.resources import files
 from typing import Annotated
@@ -16,9 +20,6 @@ from dcac_fastreid.errors import InputError
 
 LARGEST = 32 * 2**20  # bytes of a given photo
 MOST = 1000  # hits of an answer
-# A photo's address has its content's SHA-256 in it, so what a browser has of it stays right.
-FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
-NOT_KEPT = {"Cache-Control": "no-store"}
 # Address -> package, file and media type.
 PAGE = {
     "/": ("dcac_fastreid.deploy.serve", "static/index.html", "text/html"),
@@ -55,7 +56,7 @@ def application(answers: Answers) -> FastAPI:
 
     @app.get("/given/{key}/thumbnail")
     def given_thumbnail(key: str):
-        return Response(answers.given[key].thumbnail, media_type="image/jpeg", headers=NOT_KEPT)
+        return Response(answers.given[key].thumbnail, media_type="image/jpeg")
 
     @app.get("/given/{key}/hits")
     def hits(
@@ -74,12 +75,12 @@ def application(answers: Answers) -> FastAPI:
 
     @app.get("/gallery/{sha256}/thumbnail")
     def thumbnail(sha256: str):
-        return Response(answers.files.thumbnail(sha256), media_type="image/jpeg", headers=FOREVER)
+        return Response(answers.files.thumbnail(sha256), media_type="image/jpeg")
 
     @app.get("/gallery/{sha256}")
     def photo(sha256: str):
         content = answers.files.content(sha256)
-        return Response(content, media_type=answers.files.media_type(content), headers=FOREVER)
+        return Response(content, media_type=answers.files.media_type(content))
 
     return app
 
@@ -96,7 +97,7 @@ async def _body(request: Request) -> bytes:
 
 def _give_page(app: FastAPI) -> None:
     def always(content: bytes, media_type: str):
-        return lambda request: Response(content, media_type=media_type, headers=NOT_KEPT)
+        return lambda request: Response(content, media_type=media_type)
 
     for address, (package, name, media_type) in PAGE.items():
         app.add_route(address, always(files(package).joinpath(name).read_bytes(), media_type))

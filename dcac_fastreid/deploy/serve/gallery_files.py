@@ -7,13 +7,13 @@ import os
 
 from PIL import Image
 
-from dcac_fastreid import data
 from dcac_fastreid.deploy.search.gallery import Gallery
-from dcac_fastreid.deploy.serve.given_photos import thumbnail
+from dcac_fastreid.deploy.serve.small_images import decoded, thumbnail
 from dcac_fastreid.deploy.serve.missing import Missing
 from dcac_fastreid.names import printable
 
 THUMBNAILS = 1024  # kept, of some 10 kB
+AGAIN = "bring the index up to date, and start the page again"
 
 
 class GalleryFiles:
@@ -42,18 +42,19 @@ class GalleryFiles:
                 raise FileNotFoundError
             content = photo.read_bytes()
         except OSError as error:
-            raise Missing(f"{self.name(sha256)} is gone from the gallery; bring the index up to date") from error
+            raise Missing(f"{self.name(sha256)} is gone from the gallery; {AGAIN}") from error
         if hashlib.sha256(content).hexdigest() != sha256:
-            raise Missing(f"{self.name(sha256)} has changed since it was indexed; bring the index up to date")
+            raise Missing(f"{self.name(sha256)} has changed since it was indexed; {AGAIN}")
         return content
 
     def media_type(self, content: bytes) -> str:
         with Image.open(io.BytesIO(content)) as image:
-            return Image.MIME.get(image.format or "", "application/octet-stream")
+            kind = "JPEG" if image.format == "MPO" else image.format or ""  # a phone's JPEG with a second image behind it
+            return Image.MIME.get(kind, "application/octet-stream")
 
     def _thumbnail(self, sha256: str) -> bytes:
         """A JPEG file. Raises: Missing: as `content`."""
-        return thumbnail(data.decode_image(io.BytesIO(self.content(sha256)), self.name(sha256)))
+        return thumbnail(decoded(self.content(sha256), self.name(sha256)))
 
     def _photo(self, sha256: str) -> os.PathLike:
         return self._gallery.photos[self._number(sha256)]

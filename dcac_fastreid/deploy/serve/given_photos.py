@@ -3,7 +3,6 @@
 Nothing of them is written to a disk.
 """
 
-import io
 import secrets
 import threading
 from collections import OrderedDict
@@ -13,16 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from dcac_fastreid import data
-from dcac_fastreid.data.readers.suffixes import FORMATS
 from dcac_fastreid.deploy.search.cameras_and_times import camera_of
 from dcac_fastreid.deploy.search.crop import hint_for
 from dcac_fastreid.deploy.serve.missing import Missing
+from dcac_fastreid.deploy.serve.small_images import decoded, thumbnail
 from dcac_fastreid.names import printable
 
 KEPT = 200  # photos; a visitor who comes back to an older one gives it again
 LONGEST_NAME = 200  # letters
-THUMBNAIL = (256, 512)  # pixels at most: twice what the page shows, for screens of fine pixels
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class GivenPhotos:
     ):
         self._features_of, self._people_on = features_of, people_on
         self._kept: OrderedDict[str, GivenPhoto] = OrderedDict()
-        self._one_at_a_time = threading.Lock()  # a photo may decode to half a gigabyte
+        self._one_at_a_time = threading.Lock()  # the encoder's memory is that of one photo
 
     def add(self, content: bytes, name: str, camera: str | None = None) -> list[GivenPhoto]:
         """The photo; of a whole photo, where there is a detector, each person on it, the largest first.
@@ -58,7 +55,7 @@ class GivenPhotos:
         """
         name = printable(name[-LONGEST_NAME:]) or "photo"
         with self._one_at_a_time:
-            image = data.decode_image(io.BytesIO(content), name, FORMATS & Image.OPEN.keys())
+            image = decoded(content, name)
             hint, images = hint_for(image.size), [image]
             if hint and self._people_on:
                 hint, images = "", self._people_on(image)
@@ -81,10 +78,3 @@ class GivenPhotos:
             raise Missing("this photo is no longer kept, or the page was started again; choose the photo again")
         return photo
 
-
-def thumbnail(image: Image.Image) -> bytes:
-    """The image as a small JPEG file."""
-    image.thumbnail(THUMBNAIL)
-    stream = io.BytesIO()
-    image.save(stream, "JPEG", quality=85)
-    return stream.getvalue()

@@ -5,14 +5,17 @@ by a name that the page's owner lets lead to 127.0.0.1 (the request's Host is th
 Sec-Fetch-Site is then that page's). Both are refused.
 """
 
+import logging
 from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 
+logger = logging.getLogger("fastreid.dcac")
 HOSTS = ("127.0.0.1", "localhost")
-# Nothing but what this server gives, and no other page may show or read it.
+# Nothing but what this server gives; no other page may show or read it; and no browser keeps photos of people on its disk.
 ANSWER_HEADERS = {
+    "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -39,7 +42,12 @@ class Guard:
 
         why = why_refused(Headers(scope=scope))
         answer = JSONResponse({"error": why}, status_code=403) if why else self._app
-        await answer(scope, receive, send_with_headers)
+        try:
+            await answer(scope, receive, send_with_headers)
+        except Exception:
+            logger.exception("The search page could not answer %s", scope["path"])
+            failed = JSONResponse({"error": "the server failed; the terminal where it runs shows why"}, status_code=500)
+            await failed(scope, receive, send_with_headers)
 
 
 def why_refused(headers: Headers) -> str:

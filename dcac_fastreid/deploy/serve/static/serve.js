@@ -143,7 +143,16 @@ function choose(place, given, use) {
 function listen(name, take) {
   const area = byId(`drop-${name}`);
   const input = byId(`${name}-file`);
-  const use = (files) => files.length && attempt(async () => take(await give(files[0])));
+  let last = 0; // an earlier photo may take longer than a later one
+  const use = (files) =>
+    files.length &&
+    attempt(async () => {
+      const number = ++last;
+      const given = await give(files[0]);
+      if (number !== last) return;
+      await take(given);
+      if (files.length > 1) throw new Error(`One photo at a time: of ${files.length} photos, ${files[0].name} was taken.`);
+    });
   input.addEventListener("change", () => {
     use([...input.files]);
     input.value = ""; // so that the same file can be chosen again
