@@ -27,7 +27,10 @@ def hint(photo: Path) -> str:
     """A sentence, "" where none is due."""
     if not (why := why_no_crop(photo)):
         return ""
-    return f"Hint: this photo {why}; the search expects one person, cropped: cut the person out, head to feet, and search again"
+    return (
+        f"Hint: this photo {why}; the search expects one person, cropped, head to feet: cut the person out, or let --detector find "
+        "the people on it, and search again"
+    )
 
 
 def describe_no_crops(photos: list[Path]) -> list[str]:
@@ -37,7 +40,7 @@ def describe_no_crops(photos: list[Path]) -> list[str]:
         return []
     return [
         f"no crops of one person (wider than tall, or far larger): {counted(len(found), 'image')}, {shown(found)}; people on "
-        "them will hardly be found: cut them out first"
+        "them will hardly be found: cut them out first, by dcac-fastreid search crop"
     ]
 
 
