@@ -1,9 +1,12 @@
 """A tiny synthetic data set, the small parts, and configs that point to them; nothing outside of pytest's folders is touched."""
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
+from torch.nn.functional import interpolate
+from torchvision.models import get_model
 
 import dcac_fastreid
 from dcac_fastreid.synthetic.data_set import make_data_set
@@ -93,3 +96,52 @@ def make_trainer(make_cfg, tmp_path):
         return dcac_fastreid.DCACTrainer(cfg)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def detector_weights(tmp_path_factory) -> Path:
+    """Weights of torchvision's ssdlite320, made so that it finds the same boxes on every photo; on a black one nobody.
+
+    In shares of width and height: a person at 0.1, 0.2, 0.4, 0.9; a smaller one at 0.75, 0.5, who goes on beyond the right and the
+    lower edge; one at 0.5, 0.1, 0.6, 0.3 with a score of 0.4, on a black photo, too; and a car.
+
+    All four come from the one cell of the last feature map, by the biases of its head. What is black is told by the head's weights,
+    from the features that the untrained network computes.
+    """
+    torch.manual_seed(0)
+    model = get_model("ssdlite320_mobilenet_v3_large", weights=None, weights_backbone=None)
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(layer.weight)  # torchvision's lets all features vanish
+        elif isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = None
+    *before, scores = model.head.classification_head.module_list[-1]
+    photos = [torch.full((1, 3, 320, 320), grey) for grey in (0, 0.25, 0.5, 0.75, 1)]
+    photos += [interpolate(torch.rand(3, 3, cells, cells), 320) for cells in (1, 4, 16, 64, 320)]
+    photos = 2 * torch.cat(photos) - 1
+    with torch.no_grad():
+        for _ in (model.train(), model.eval()):  # first the statistics for normalisation, then the features
+            features = torch.nn.Sequential(*before)(list(model.backbone(photos).values())[-1]).flatten(1)
+        for head in model.head.classification_head.module_list:
+            head[-1].weight.zero_()
+            head[-1].bias.view(-1, 91)[:] = torch.tensor([20.0, *[-20.0] * 90])  # background
+        seen = torch.linalg.pinv(features[1:] - features[0]).sum(1)  # 1 of each photo, 0 of the black one
+        person, car = 1, 3
+        bias, weight = scores.bias.view(-1, 91), scores.weight.view(-1, 91, features.shape[1])
+        bias[:, 0] = 0
+        for anchor in (0, 1):
+            weight[anchor, person], bias[anchor, person] = 40 * seen, -40 * (seen @ features[0]) - 8
+        bias[2, person], bias[3, car] = math.log(0.4 / 0.6), 20
+        places = model.head.regression_head.module_list[-1][-1]
+        places.weight.zero_()
+        boxes = ((0.1, 0.2, 0.4, 0.9), (0.75, 0.5, 1.05, 1.1), (0.5, 0.1, 0.6, 0.3), (0.5, 0, 0.9, 0.1))
+        sides = model.anchor_generator._wh_pairs[-1].clamp(max=1)
+        for anchor, ((left, top, right, bottom), (width, height)) in enumerate(
+            zip(boxes, sides.tolist(), strict=False)
+        ):
+            centre = (left + right - 1) / 2 / width * 10, (top + bottom - 1) / 2 / height * 10
+            size = math.log((right - left) / width) * 5, math.log((bottom - top) / height) * 5
+            places.bias.view(-1, 4)[anchor] = torch.tensor([*centre, *size])
+    file = tmp_path_factory.mktemp("detector") / "ssdlite320_mobilenet_v3_large_made.pth"
+    torch.save(model.state_dict(), file)
+    return file
