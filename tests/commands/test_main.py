@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from dcac_fastreid.checkpoint import released
-from dcac_fastreid.commands import convert, export, search
+from dcac_fastreid.commands import convert, export
 from dcac_fastreid.commands.main import COMMANDS
+from dcac_fastreid.commands.search import calibrate
 from dcac_fastreid.deploy import pixels
 from dcac_fastreid.deploy.export import export_model, onnx_file, reduced
 from dcac_fastreid.deploy.export.consumers.known import CONSUMERS
@@ -84,7 +85,7 @@ def test_choices_are_those_of_what_is_called():
     assert (export.FP32, export.FP16, export.INT8) == (reduced.FP32, reduced.FP16, reduced.INT8)
     assert export.CONSUMERS == tuple(CONSUMERS)
     assert (export.OPSET, export.HIGHEST_OPSET) == (onnx_file.OPSET, onnx_file.HIGHEST_OPSET)
-    assert search.DEFAULT_RATE == stated_rate.DEFAULT_RATE
+    assert calibrate.DEFAULT_RATE == stated_rate.DEFAULT_RATE
 
 
 def test_train_has_fast_reids_options_and_defaults():

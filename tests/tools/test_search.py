@@ -10,6 +10,7 @@ import sys
 import urllib.request
 
 import pytest
+from PIL import Image
 
 from dcac_fastreid import data, load_config
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config
@@ -123,6 +124,50 @@ def test_an_index_is_brought_up_to_date_and_searched_by_camera(made_index, photo
     assert status == 0 and "removed: 1 photo, new_c9_20240131_235959.jpg" in written, written
     status, written = run_tool(*ask, "--camera", 9)
     assert status == 2 and "the filters leave none of the " in written, written
+
+
+def test_whole_photos_are_cropped_before_they_are_indexed_and_searched(
+    checkpoint, photos, detector_weights, run_tool, tmp_path
+):
+    """The detector finds two people on every photo that is not black (conftest)."""
+    (tmp_path / "street").mkdir()
+    crop = Image.open(photos / "asked.jpg")
+    for number in (1, 2):
+        whole = crop.resize((640 + number, 480))
+        whole.save(tmp_path / "street" / f"c{number}_20240131_235959.jpg", quality=95)
+    Image.new("RGB", (640, 480)).save(tmp_path / "street" / "empty.jpg")
+    detect = ("--detector", detector_weights, "--device", "cpu")
+    status, written = run_tool(
+        "search", "crop", *detect, "--photos", tmp_path / "street", "--output", tmp_path / "crops"
+    )
+    assert status == 0 and "crops: 4 people on 3 whole photos, found by ssdlite320" in written, written
+    status, written = run_tool(
+        "search", "crop", *detect, "--photos", tmp_path / "street", "--output", tmp_path / "crops"
+    )
+    assert status == 2 and "which holds c1_20240131_235959_person1.jpg, c1_" in written, written
+
+    index = ("--index", tmp_path / "index")
+    status, written = run_tool("search", "index", "--checkpoint", checkpoint, "--gallery", tmp_path / "crops", *index)
+    assert status == 0 and "4 images, features" in written and "the camera of 4 of 4 (2 cameras)" in written, written
+    assert "the time of 4 of 4 (2024-01-31 23:59:59" in written and "no crops" not in written
+
+    query = ("search", "query", *index, "--photos", tmp_path / "street", "--output", tmp_path / "found")
+    status, written = run_tool(*query)
+    assert status == 0 and "this photo is wider than tall (641 x 480)" in written and "let --detector find" in written
+    status, written = run_tool(*query, *detect, "--not-query-camera")
+    assert status == 0 and "Hint" not in written and "Nobody was found on 1 photo, " in written, written
+    asked = re.findall(
+        r"^.*street/(\S+), person (\d) of 2: best similarity .*Cut out of the photo at left", written, re.M
+    )
+    assert asked == [(f"c{camera}_20240131_235959.jpg", person) for camera in "12" for person in "12"]
+    best = re.findall(r"^ *1 +(\S+) +([01]\.\d+)", written, re.M)
+    assert [name for name, _ in best] == [f"c{camera}_20240131_235959_person{n}.jpg" for camera in "21" for n in "12"]
+    page = (tmp_path / "found" / "index.html").read_text()
+    assert "Cut out of the photo at left" in page and "Nobody was found on 1 photo" in page
+    status, written = run_tool(*query[:-3], tmp_path / "street/empty.jpg", *query[-2:], *detect)
+    assert status == 2 and "finds nobody on 1 photo" in written, written
+    status, written = run_tool(*query, "--detector", photos / "asked.jpg")
+    assert status == 2 and "asked.jpg cannot be read as weights (it is an image)" in written, written
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,10 @@ def hint_for(size: tuple[int, int]) -> str:
     """As `hint`, of width and height."""
     if not (why := _why_no_crop(size)):
         return ""
-    return f"Hint: this photo {why}; the search expects one person, cropped: cut the person out, head to feet, and search again"
+    return (
+        f"Hint: this photo {why}; the search expects one person, cropped, head to feet: cut the person out, or let --detector find "
+        "the people on it, and search again"
+    )
 
 
 def describe_no_crops(photos: list[Path]) -> list[str]:
@@ -46,7 +49,7 @@ def describe_no_crops(photos: list[Path]) -> list[str]:
         return []
     return [
         f"no crops of one person (wider than tall, or far larger): {counted(len(found), 'image')}, {shown(found)}; people on "
-        "them will hardly be found: cut them out first"
+        "them will hardly be found: cut them out first, by dcac-fastreid search crop"
     ]
 
 

@@ -82,33 +82,34 @@ class Search:
             photos = [photos]
         files = [as_path(photo, "a photo") for photo in photos]
         as_count(k, "the number of photos that are asked for")  # before the work
-        prior = self.prior_of(where)
+        self._check(where)
         wheres = [replace(where, not_camera=self._camera_of(file)) if not_query_camera else where for file in files]
         found = self.gallery.nearest(self.extract(files, progress="photos").numpy(), k, wheres)
         return [
-            Answer(file, [self._hit(number, similarity, prior) for number, similarity in row], hint(file))
-            for file, row in zip(files, found, strict=True)
+            Answer(
+                file, self._hits(row, each), "; ".join(filter(None, (self.not_left_out(each.not_camera), hint(file))))
+            )
+            for file, row, each in zip(files, found, wheres, strict=True)
         ]
 
-    def hits(
-        self, feature: np.ndarray, k: int, where: Where = EVERYWHERE, query_camera: str | None = None
-    ) -> list[Hit]:
+    def hits(self, feature: np.ndarray, k: int, where: Where = EVERYWHERE) -> list[Hit]:
         """The k most similar photos of the gallery for the feature of one photo, (D,), by this encoder.
 
-        Args: query_camera: the photos by this camera are left out, too.
         Raises: InputError: as a search of photos.
         """
-        prior = self.prior_of(where)
-        (found,) = self.gallery.nearest(feature[None], k, replace(where, not_camera=query_camera))
-        return [self._hit(number, similarity, prior) for number, similarity in found]
+        self._check(where)
+        (found,) = self.gallery.nearest(feature[None], k, where)
+        return self._hits(found, where)
 
-    def prior_of(self, where: Where) -> float:
-        """The probability that a photo shows the person, before it is compared. Raises InputError: none is searched."""
-        count = self._count(where)
-        return 1 / (count + 1) if self.prior is None else self.prior
+    def not_left_out(self, camera: str | None) -> str:
+        """A sentence where no photo by this camera can be left out, as the index has none by a camera of that name; else ""."""
+        if camera is None or camera in self.gallery.cameras:
+            return ""
+        known = shown(sorted({name for name in self.gallery.cameras if name is not None}), 20) or "none"
+        return f"The index has no photo by the query's camera, {camera}, so none is left out; its cameras: {known}"
 
-    def notes(self, where: Where = EVERYWHERE) -> str:
-        """What one has to know to read the answers of searches with this filter, in lines."""
+    def notes(self, where: Where = EVERYWHERE, *, not_query_camera: bool = False) -> str:
+        """What one has to know to read the answers of searches with this filter, in lines. Args: not_query_camera: as a search."""
         notes = []
         for files, what in (
             (self.gallery.gone, "are gone"),
@@ -120,11 +121,18 @@ class Search:
                 notes.append(f"Photos that {what}: {len(files)}, {shown(files)}; bring the index up to date: {again}")
         if self.calibration is None:
             return "\n".join([*notes, f"The similarity is the cosine of two features; {NOT_CALIBRATED}."])
-        count, prior = self._count(where), self.prior_of(where)
-        before = f"{prior:.3g} before looking"
-        if prior == 1 / (count + 1):
-            before += f", 1 in {count + 1}, as if each gallery photo, or nobody, were equally likely"
+        self._check(where)
+        count = self.gallery.count(where)
+        if self.prior is not None:
+            before = f"{self.prior:.3g} before looking"
+        else:
+            each = "1 / (1 + photos searched)" if not_query_camera else f"{1 / (count + 1):.3g}, 1 in {count + 1},"
+            before = f"{each} before looking, as if each gallery photo, or nobody, were equally likely"
         return "\n".join([*notes, *explain_calibration(self.calibration, count, before)])
+
+    def _hits(self, found: list[tuple[int, float]], where: Where) -> list[Hit]:
+        prior = 1 / (self.gallery.count(where) + 1) if self.prior is None else self.prior
+        return [self._hit(number, similarity, prior) for number, similarity in found]
 
     def _hit(self, number: int, similarity: float, prior: float) -> Hit:
         gallery, known = self.gallery, self.calibration
@@ -134,10 +142,10 @@ class Search:
         chance = float(known.probability(similarity, prior))
         return Hit(gallery.photos[number], similarity, chance, similarity >= known.threshold, **place)
 
-    def _count(self, where: Where) -> int:
-        """How many photos are searched. Raises InputError: none."""
-        if count := self.gallery.count(where):
-            return count
+    def _check(self, where: Where) -> None:
+        """Raises InputError: no photo is searched."""
+        if self.gallery.count(where):
+            return
         cameras, times = self.gallery.cameras, self.gallery.times
         known = describe(cameras, times) or "known: no camera and no time (`search index --table` tells them)"
         names = shown(sorted({camera for camera in cameras if camera is not None}), 20)

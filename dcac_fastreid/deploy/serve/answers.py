@@ -2,12 +2,9 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import replace
-
-from PIL import Image
 
 from dcac_fastreid.data.readers.dg_datasets import in_synthetic_data
+from dcac_fastreid.deploy.detector import PersonDetector
 from dcac_fastreid.deploy.search.answers import Hit, chance_words
 from dcac_fastreid.deploy.search.calibration import Calibration
 from dcac_fastreid.deploy.search.cameras_and_times import as_time, time_text
@@ -23,11 +20,11 @@ EVEN = 0.5  # the prior of "same person?": before two photos are compared, yes a
 
 
 class Answers:
-    """Of one index. Args: people_on: as GivenPhotos."""
+    """Of one index. Args: detector: as GivenPhotos."""
 
-    def __init__(self, search: Search, people_on: Callable[[Image.Image], list[Image.Image]] | None = None):
+    def __init__(self, search: Search, detector: PersonDetector | None = None):
         self._search = search
-        self.given = GivenPhotos(lambda images: search.extract(images).numpy(), people_on)
+        self.given = GivenPhotos(lambda images: search.extract(images).numpy(), detector)
         self.files = GalleryFiles(search.gallery)
 
     def about(self) -> dict:
@@ -77,12 +74,13 @@ class Answers:
             as_time(text, f"the time {what}") if text else None
             for text, what in ((after, "from which on to search"), (before, "before which to search"))
         )
-        where, own = Where(frozenset(cameras) or None, None, start, end), _camera(query) if not_query_camera else None
-        hits = self._search.hits(query.feature, k, where, own)
+        where = Where(frozenset(cameras) or None, _camera(query) if not_query_camera else None, start, end)
+        hits = self._search.hits(query.feature, k, where)
+        not_left_out = self._search.not_left_out(where.not_camera)
         return {
-            "searched": self._search.gallery.count(replace(where, not_camera=own)),
+            "searched": self._search.gallery.count(where),
             "hits": [self._hit(hit) for hit in hits],
-            "notes": self._search.notes(where).splitlines(),
+            "notes": [*([not_left_out] if not_left_out else []), *self._search.notes(where).splitlines()],
         }
 
     def compare(self, one: str, other: str) -> dict:

@@ -8,8 +8,8 @@ import os
 from PIL import Image
 
 from dcac_fastreid.deploy.search.gallery import Gallery
-from dcac_fastreid.deploy.serve.small_images import decoded, thumbnail
 from dcac_fastreid.deploy.serve.missing import Missing
+from dcac_fastreid.deploy.serve.small_images import decoded, thumbnail
 from dcac_fastreid.names import printable
 
 THUMBNAILS = 1024  # kept, of some 10 kB
@@ -49,7 +49,9 @@ class GalleryFiles:
 
     def media_type(self, content: bytes) -> str:
         with Image.open(io.BytesIO(content)) as image:
-            kind = "JPEG" if image.format == "MPO" else image.format or ""  # a phone's JPEG with a second image behind it
+            kind = (
+                "JPEG" if image.format == "MPO" else image.format or ""
+            )  # a phone's JPEG with a second image behind it
             return Image.MIME.get(kind, "application/octet-stream")
 
     def _thumbnail(self, sha256: str) -> bytes:

@@ -8,12 +8,15 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from dcac_fastreid.deploy.detector import PersonDetector
 from dcac_fastreid.deploy.search.cameras_and_times import camera_of
 from dcac_fastreid.deploy.search.crop import hint_for
+from dcac_fastreid.deploy.search.whole_photos import nobody_found, people_on
 from dcac_fastreid.deploy.serve.missing import Missing
 from dcac_fastreid.deploy.serve.small_images import decoded, thumbnail
 from dcac_fastreid.names import printable
@@ -35,14 +38,14 @@ class GivenPhoto:
 
 
 class GivenPhotos:
-    """Args: features_of: images -> (n, D). people_on: the crops of the people on a whole photo; None without a detector."""
+    """Args: features_of: images -> (n, D). detector: of the people on whole photos; None: photos are taken as they are."""
 
     def __init__(
         self,
         features_of: Callable[[list[Image.Image]], np.ndarray],
-        people_on: Callable[[Image.Image], list[Image.Image]] | None = None,
+        detector: PersonDetector | None = None,
     ):
-        self._features_of, self._people_on = features_of, people_on
+        self._features_of, self._detector = features_of, detector
         self._kept: OrderedDict[str, GivenPhoto] = OrderedDict()
         self._one_at_a_time = threading.Lock()  # the encoder's memory is that of one photo
 
@@ -57,8 +60,10 @@ class GivenPhotos:
         with self._one_at_a_time:
             image = decoded(content, name)
             hint, images = hint_for(image.size), [image]
-            if hint and self._people_on:
-                hint, images = "", self._people_on(image)
+            if hint and self._detector:
+                hint, images = "", [crop for _, crop in people_on(image, self._detector)]
+                if not images:
+                    raise nobody_found([Path(name)], self._detector)
             features = self._features_of(images)
         thumbnails = [thumbnail(each) for each in images]
         found = [
@@ -77,4 +82,3 @@ class GivenPhotos:
         if photo is None:
             raise Missing("this photo is no longer kept, or the page was started again; choose the photo again")
         return photo
-

@@ -3,6 +3,7 @@
 import os
 import socket
 
+from dcac_fastreid.deploy.detector import PersonDetector
 from dcac_fastreid.deploy.search.search import Search
 from dcac_fastreid.errors import InputError
 
@@ -36,15 +37,15 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{HOST}:{listening.getsockname()[1]}"
 
 
-def serve(listening: socket.socket, search: Search, people_on=None) -> None:
-    """Answers requests until the process is interrupted. Args: people_on: as GivenPhotos."""
+def serve(listening: socket.socket, search: Search, detector: PersonDetector | None = None) -> None:
+    """Answers requests until the process is interrupted. Args: detector: of the people on whole photos that are given."""
     import uvicorn
 
     from dcac_fastreid.deploy.serve.answers import Answers
     from dcac_fastreid.deploy.serve.application import application
 
     config = uvicorn.Config(
-        application(Answers(search, people_on)),
+        application(Answers(search, detector)),
         log_level="warning",
         access_log=False,
         server_header=False,
