@@ -15,10 +15,11 @@ Searches photos of people for the person on another photo.
 `index` computes the features of all photos in a folder and its sub-folders; with --update, those of new and changed photos alone.
 `remove` takes photos out of an index. `calibrate` takes photos of known people, in a folder for each, and sets a threshold and
 the chance that a photo shows the same person; without it, `query` ranks but gives neither. `query` shows the most similar photos
-of the gallery, or "nobody here": as a table, as PNG and as a page, found/index.html. `serve` opens the search as a page on which one drops a photo.
+of the gallery, or "nobody here": as a table, as PNG and as a page, found/index.html. `serve` opens the search as a page in the
+browser, on which one drops a photo.
 
-All photos show one person each, cropped. For whole photos, `crop` makes crops of a folder before `index`, and `query --detector` and
-`serve --detector` of the query photos; both with a person detector of torchvision's, whose weights you name."""
+All photos show one person each, cropped. For whole photos, `crop` makes crops of a folder before `index`, and `--detector` of
+the query photos, in `query` and `serve`; all with a person detector of torchvision's, whose weights you name."""
 SUBCOMMANDS = (crop, index, calibrate, query, serve, remove)
 
 

@@ -1,5 +1,6 @@
 """Who of a gallery is on a photo? And what a similarity means there: the calibration of an index."""
 
+import logging
 import os
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,6 +23,8 @@ from dcac_fastreid.deploy.search.vectors import EVERYWHERE, Where
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 from dcac_fastreid.output_files import refuse_no_files
+
+logger = logging.getLogger("fastreid.dcac")
 
 
 class Search:
@@ -85,10 +88,11 @@ class Search:
         self._check(where)
         wheres = [replace(where, not_camera=self._camera_of(file)) if not_query_camera else where for file in files]
         found = self.gallery.nearest(self.extract(files, progress="photos").numpy(), k, wheres)
+        for camera in dict.fromkeys(each.not_camera for each in wheres):
+            if not_left_out := self.not_left_out(camera):
+                logger.warning(not_left_out)
         return [
-            Answer(
-                file, self._hits(row, each), "; ".join(filter(None, (self.not_left_out(each.not_camera), hint(file))))
-            )
+            Answer(file, self._hits(row, each), hint(file))
             for file, row, each in zip(files, found, wheres, strict=True)
         ]
 
@@ -126,8 +130,8 @@ class Search:
         if self.prior is not None:
             before = f"{self.prior:.3g} before looking"
         else:
-            each = "1 / (1 + photos searched)" if not_query_camera else f"{1 / (count + 1):.3g}, 1 in {count + 1},"
-            before = f"{each} before looking, as if each gallery photo, or nobody, were equally likely"
+            number = "1 + the number of photos searched" if not_query_camera else str(count + 1)
+            before = f"{1 / (count + 1):.3g} before looking, 1 in {number}, as if each gallery photo, or nobody, were equally likely"
         return "\n".join([*notes, *explain_calibration(self.calibration, count, before)])
 
     def _hits(self, found: list[tuple[int, float]], where: Where) -> list[Hit]:

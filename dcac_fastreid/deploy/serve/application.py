@@ -1,7 +1,7 @@
 """The addresses of the search page: the only import of FastAPI.
 
-Gradio was the other choice: it makes the page, too, but brings some fifty packages, loads fonts from the network, and asks the server
-at each move of the slider. What this page needs beside FastAPI is the one script in static/.
+Gradio was the other choice: it makes the page, too, but brings some fifty packages, loads fonts from the network, and asks the
+server at each move of the slider. What this page needs beside FastAPI is the one script in static/.
 """
 
 from importlib.resources import files

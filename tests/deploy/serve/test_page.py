@@ -3,6 +3,9 @@
 import shutil
 
 import pytest
+from PIL import Image
+
+from dcac_fastreid.deploy.detector import PersonDetector
 
 from ...pages.chromium import start_or_skip
 from .conftest import start
@@ -125,3 +128,14 @@ def test_without_a_calibration_the_page_ranks_and_says_so(browser, index, page):
     assert browser.evaluate("document.querySelector('#threshold-section').hidden") is True
     assert "No threshold is known" in text(browser, "#verdict") and "same person" not in text(browser, "#hits")
     assert browser.evaluate(ABOVE) == 0 and "not calibrated" in text(browser, "#notes")
+
+
+def test_one_of_the_people_on_a_whole_photo_is_chosen(browser, index, page, detector_weights, tmp_path):
+    with_detector = start(index, page.folder, detector=PersonDetector(detector_weights, "cpu"))
+    Image.new("RGB", (640, 480), "white").save(tmp_path / "street.png")
+    opened(browser, with_detector, 390).choose_file("#query-file", tmp_path / "street.png")
+    browser.wait_until(f"{TILES} === 35")
+    assert "2 people are on this photo; choose one." in text(browser, "#query")
+    browser.evaluate("document.querySelectorAll('#query button')[1].click()")
+    browser.wait_until("document.querySelectorAll('#query button')[1].getAttribute('aria-pressed') === 'true'")
+    assert browser.faults() == []

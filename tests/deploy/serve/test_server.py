@@ -6,16 +6,20 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import zlib
 
 import pytest
 from PIL import Image
 
+from dcac_fastreid.deploy.detector import PersonDetector
+from dcac_fastreid.deploy.search.answers import chance_words
 from dcac_fastreid.deploy.search.vectors import Where
 from dcac_fastreid.deploy.serve.application import LARGEST
+from dcac_fastreid.deploy.serve.gallery_files import GalleryFiles
 from dcac_fastreid.deploy.serve.server import HOST, listen
 from dcac_fastreid.errors import InputError
+
+from .conftest import start
 
 
 def sha256(file) -> str:
@@ -43,9 +47,23 @@ def test_hits_are_filtered_by_camera_and_time(page):
     assert [hit["chance"] for hit in cameras["hits"]] == [hit.chance for hit in expected.hits]
     assert cameras["searched"] == len(cameras["hits"])
     other = page.json(f"/given/{key}/hits?k=100&not_query_camera=true")
-    assert "2" not in {hit["camera"] for hit in other["hits"]} and other["searched"] == len(other["hits"]) < 36
+    searched = other["searched"]
+    assert "2" not in {hit["camera"] for hit in other["hits"]} and searched == len(other["hits"]) < 36
+    best = other["hits"][0]
+    chance = page.search.calibration.probability(best["similarity"], 1 / (searched + 1))
+    assert best["chance"] == chance_words(float(chance)) and f"1 in {searched + 1}" in "".join(other["notes"])
     (hit,) = page.json(f"/given/{key}/hits?after=2024-01-31T23:00&before=2024-02-01")["hits"]
     assert (hit["camera"], hit["time"]) == ("9", "2024-01-31 23:59:59")
+
+
+def test_a_camera_that_the_index_does_not_have_is_told(page):
+    """It may have other names for the same cameras."""
+    key = page.give(page.folder / "a_query.jpg", "asked_c77.jpg")
+    answer = page.json(f"/given/{key}/hits?not_query_camera=true")
+    assert answer["searched"] == 36
+    assert answer["notes"][0].startswith(
+        "The index has no photo by the query's camera, 77, so none is left out; its cam"
+    )
 
 
 def test_a_photo_of_the_gallery_has_the_camera_of_the_index(page):
@@ -119,12 +137,12 @@ def test_an_upload_has_an_end(page):
 def test_an_upload_is_written_nowhere(page):
     """Whatever its name says."""
     opened = []
-    sys.addaudithook(lambda event, given: opened.append(given) if event == "open" and listening else None)
-    listening, before = True, {*os.listdir(page.folder), *os.listdir(tempfile.gettempdir())}
-    (given,) = page.json("/given?name=../../../escaped.jpg", "POST", (page.folder / "a_query.jpg").read_bytes())
-    listening = False
-    assert given["name"] == "../../../escaped.jpg" and "escaped.jpg" not in before
-    assert not [path for path, _, flags in opened if isinstance(path, str) and flags & (os.O_WRONLY | os.O_RDWR)]
+    photo, listening = (page.folder / "a_query.jpg").read_bytes(), True
+    sys.addaudithook(lambda event, given: opened.append(given) if listening and event == "open" else None)
+    (given,) = page.json("/given?name=../../../escaped.jpg", "POST", photo)
+    listening = False  # a hook cannot be taken out
+    written = [path for path, _, flags in opened if isinstance(path, str) and flags & (os.O_WRONLY | os.O_RDWR)]
+    assert given["name"] == "../../../escaped.jpg" and written == []
 
 
 def test_only_files_that_the_index_names_are_given(page):
@@ -198,8 +216,10 @@ def test_another_page_is_refused(page, headers):
 
 
 def test_a_browser_may_load_and_send_nothing_elsewhere(page):
-    for path in ("/", "/serve.js", "/about", "/nowhere", "/favicon.ico"):
+    photo = sha256(min(page.gallery.iterdir()))
+    for path in ("/", "/serve.js", "/about", "/nowhere", "/favicon.ico", f"/gallery/{photo}"):
         _, headers, _ = page.ask(path)
+        assert headers["cache-control"] == "no-store"  # no photo of a person stays in a browser
         assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
         assert headers["cross-origin-resource-policy"] == "same-origin" and "server" not in headers
     for path in ("/docs", "/redoc", "/openapi.json"):  # they load scripts from the network
@@ -214,6 +234,34 @@ def test_it_listens_on_this_machine_alone_and_a_port_in_use_is_told():
         assert host == HOST == "127.0.0.1"
         with pytest.raises(InputError, match=f"port {port} cannot be opened .*; name another one by --port"):
             listen(port)
+
+
+def test_a_fault_of_the_server_is_one_sentence_too(page, monkeypatch, caplog):
+    monkeypatch.setattr(type(page.search), "hits", lambda *_: 1 / 0)
+    key = page.give(page.folder / "a_query.jpg")
+    status, headers, content = page.ask(f"/given/{key}/hits")
+    assert status == 500 and json.loads(content) == {"error": "the server failed; the terminal where it runs shows why"}
+    assert headers["cache-control"] == "no-store" and "ZeroDivisionError" in caplog.text
+
+
+def test_a_phones_photo_with_a_second_image_is_shown_as_jpeg(page):
+    stream = io.BytesIO()
+    Image.new("RGB", (64, 128)).save(stream, "MPO", save_all=True, append_images=[Image.new("RGB", (8, 8))])
+    assert Image.open(stream).format == "MPO"
+    assert GalleryFiles(page.search.gallery).media_type(stream.getvalue()) == "image/jpeg"
+
+
+def test_the_people_on_a_whole_photo_are_given_one_by_one(page, detector_weights, index, tmp_path):
+    with_detector = start(index, page.folder, detector=PersonDetector(detector_weights, "cpu"))
+    for colour in ("white", "black"):
+        Image.new("RGB", (640, 480), colour).save(tmp_path / f"{colour}_c3.png")
+    given = with_detector.json("/given?name=white_c3.png", "POST", (tmp_path / "white_c3.png").read_bytes())
+    assert [(photo["camera"], photo["hint"]) for photo in given] == [("3", ""), ("3", "")]
+    _, _, small = with_detector.ask(f"/given/{given[0]['key']}/thumbnail")
+    assert Image.open(io.BytesIO(small)).size == pytest.approx((192, 336), abs=2)
+    nobody = with_detector.error("/given?name=black_c3.png", "POST", (tmp_path / "black_c3.png").read_bytes())
+    assert "finds nobody on 1 photo, black_c3.png" in nobody
+    assert len(with_detector.json("/given?name=a.jpg", "POST", (page.folder / "a_query.jpg").read_bytes())) == 1
 
 
 def test_old_photos_are_forgotten(page, monkeypatch):
