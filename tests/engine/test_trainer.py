@@ -60,7 +60,11 @@ def cold_cache(tmp_path, monkeypatch):
 HOST_LOADER = ("DATALOADER.CACHE_IMAGES", False, "DATALOADER.NUM_WORKERS")
 
 
-@pytest.mark.parametrize("opts", [(), (*HOST_LOADER, 0), (*HOST_LOADER, 2)], ids=["cached", "no worker", "two workers"])
+@pytest.mark.parametrize(
+    "opts",
+    [(), pytest.param((*HOST_LOADER, 0), marks=pytest.mark.slow), (*HOST_LOADER, 2)],
+    ids=["cached", "no worker", "two workers"],
+)
 def test_a_seed_decides_everything(make_trainer, cold_cache, opts):
     first, again, other = (losses(make_trainer("ma_ms.yml", *opts, "SEED", seed)) for seed in (3, 3, 4))
     assert first == again and first != other

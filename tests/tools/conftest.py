@@ -1,8 +1,11 @@
+import logging
 import runpy
 import sys
 from pathlib import Path
 
 import pytest
+
+from fastreid.utils.logger import setup_logger
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -22,3 +25,23 @@ def run_tool(monkeypatch, capsys):
         return status, written.out + written.err
 
     return run_tool
+
+
+@pytest.fixture
+def train_net(monkeypatch, capfd):
+    """Runs tools/train_net.py in this process, as `run_tool` does: with loggers that write to the streams of this run."""
+
+    def train_net(*arguments) -> tuple[int, str]:
+        logging.getLogger("fastreid").handlers.clear()  # they write to the streams of the run before
+        setup_logger.cache_clear()
+        monkeypatch.setattr(logging, "raiseExceptions", False)  # diffusers' logger keeps its stream
+        monkeypatch.setattr(sys, "argv", ["train_net.py", *map(str, arguments)])
+        status = 0
+        try:
+            runpy.run_path(str(ROOT / "tools" / "train_net.py"), run_name="__main__")
+        except SystemExit as stopped:
+            status = stopped.code or 0
+        written = capfd.readouterr()
+        return status, written.out + written.err
+
+    return train_net
