@@ -223,7 +223,7 @@ def test_training_in_float16_with_a_loss_scaler(make_trainer):
     ],
 )
 def test_a_script_of_ones_own_is_refused_what_cannot_work_too(make_trainer, opts, message):
-    """All cases, on the command line: tests/tools/test_errors.py."""
+    """All cases, on the command line: tests/tools/errors."""
     with pytest.raises(ValueError, match=message):
         make_trainer("ma_ms.yml", *opts)
 
