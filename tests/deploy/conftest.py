@@ -12,7 +12,7 @@ import torch
 from dcac_fastreid import data, load_config
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config
 from dcac_fastreid.deploy import FeatureExtractor, load_encoder
-from dcac_fastreid.deploy.export.export_model import export_model
+from dcac_fastreid.deploy.export.export_model import Export, export_model
 from dcac_fastreid.deploy.search.calibration import Calibration
 from dcac_fastreid.deploy.search.feature_folder import extract_folder
 from fastreid.modeling import build_model
@@ -46,11 +46,14 @@ def extract(checkpoint):
 
 
 @pytest.fixture(scope="session")
-def onnx_file(checkpoint, tmp_path_factory) -> Path:
-    """The encoder, exported in the plain form."""
-    file = tmp_path_factory.mktemp("exported") / "encoder.onnx"
-    export_model(checkpoint, file)
-    return file
+def exported(checkpoint, tmp_path_factory) -> Export:
+    """The encoder in the plain form, as ONNX and as .pt2; not to be changed."""
+    return export_model(checkpoint, tmp_path_factory.mktemp("exported"))
+
+
+@pytest.fixture(scope="session")
+def onnx_file(exported) -> Path:
+    return next(iter(exported.files))
 
 
 @pytest.fixture

@@ -21,12 +21,6 @@ from dcac_fastreid.errors import InputError
 
 
 @pytest.fixture(scope="module")
-def exported(checkpoint, tmp_path_factory):
-    """Both forms of the small CLIP."""
-    return export_model(checkpoint, tmp_path_factory.mktemp("exported"))
-
-
-@pytest.fixture(scope="module")
 def loaded(exported):
     """The .pt2 as torch alone reads it: the program, and the metadata in it."""
     inside = {"metadata.json": ""}

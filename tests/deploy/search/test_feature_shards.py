@@ -72,7 +72,9 @@ def test_whoever_dies_at_any_shard_or_table_leaves_what_another_one_ends(
             monkeypatch.undo()
             FeatureShards(extract, photos, out, 3).work()
             assert contents(out) == in_one_go, (step, at)
-            assert died or at > (2 if step == "_write_json" else 1)
+            if not died:  # it is called fewer times
+                assert at > (2 if step == "_write_json" else 1)
+                break
 
 
 def _die_at(monkeypatch, step, at):
