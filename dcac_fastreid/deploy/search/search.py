@@ -127,11 +127,11 @@ class Search:
             return "\n".join([*notes, f"The similarity is the cosine of two features; {NOT_CALIBRATED}."])
         self._check(where)
         count = self.gallery.count(where)
-        if self.prior is not None:
-            before = f"{self.prior:.3g} before looking"
-        else:
-            number = "1 + the number of photos searched" if not_query_camera else str(count + 1)
-            before = f"{1 / (count + 1):.3g} before looking, 1 in {number}, as if each gallery photo, or nobody, were equally likely"
+        prior = 1 / (count + 1) if self.prior is None else self.prior
+        before = f"{prior:.3g} before looking"
+        if self.prior is None:
+            number = "1 + the photos searched" if not_query_camera else str(count + 1)
+            before += f", 1 in {number}, as if each gallery photo, or nobody, were equally likely"
         return "\n".join([*notes, *explain_calibration(self.calibration, count, before)])
 
     def _hits(self, found: list[tuple[int, float]], where: Where) -> list[Hit]:
