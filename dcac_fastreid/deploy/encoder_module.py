@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcac_fastreid.arguments import as_choice
-from dcac_fastreid.deploy import encoder as encoders
+from dcac_fastreid.deploy.encoder import Encoder, open_encoder
 from dcac_fastreid.deploy.pixels import FIXED, IMAGENET, INSIDE, ZERO_TO_ONE, Pixels
 from dcac_fastreid.deploy.unit_features import UnitFeatures
 from dcac_fastreid.errors import InputError
@@ -40,14 +40,14 @@ def load_encoder(
     Raises: InputError: no such file, no checkpoint, no config, or another word for the pixels.
     """
     as_choice(pixels, "the pixels", BY_NAME)
-    encoder = encoders.load_encoder(checkpoint, device, config_file)
+    encoder = open_encoder(checkpoint, device, config_file)
     return EncoderModule(encoder, BY_NAME[pixels])
 
 
 class EncoderModule(nn.Module):
     """input_size, feature_width: as Encoder's. Gradients flow, where nobody forbids it; in evaluation mode at first."""
 
-    def __init__(self, encoder: encoders.Encoder, pixels: str):
+    def __init__(self, encoder: Encoder, pixels: str):
         super().__init__()
         self.input_size, self.feature_width = encoder.input_size, encoder.feature_width
         self._pixels, self._name = FIXED[pixels], NAMES[pixels]
