@@ -29,7 +29,8 @@ checkpoint's SHA-256, licences. In Python:
 
 --for writes a folder that a program takes as it is, with an ONNX file for the pixels that it feeds, its sidecar or its tracker's
 YAML, and a README.md with the lines that use it. With several names, or all, --output gets a folder for each. These programs resize
-otherwise than the encoder was tested: give photos of people by --probe, and the difference is printed.
+otherwise than the encoder was tested: give photos of people by --probe, and the difference is printed. A YAML or JSON file that
+you have edited is not overwritten: the command ends before the work.
 
 Exit status: 0 done; 2 wrong input, or features or rankings that are not PyTorch's: then no file is written.
 """
@@ -114,23 +115,25 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(
             f"--openvino is for boxmot and plain files, and --for names {', '.join(outputs)}; leave it out"
         )
-    from dcac_fastreid.deploy.export.consumers.export_for import export_for
-    from dcac_fastreid.deploy.export.export_model import export_model, output_files
+    from dcac_fastreid.deploy.export.consumers.export_for import check_for, make_for
+    from dcac_fastreid.deploy.export.export_model import make_model
+    from dcac_fastreid.deploy.export.options import Options
+    from dcac_fastreid.deploy.export.plain_files import check_model
     from dcac_fastreid.deploy.export.reduced import Precision
 
-    precision = Precision(INT8 if args.int8 is not None else args.precision, args.int8, args.force)
-    shared = {
-        "precision": precision, "openvino": args.openvino,
-        "opset": args.opset, "probe_folder": args.probe, "config_file": args.config_file,
-        "data_license": args.data_license, "weights_license": args.weights_license,
-    }  # fmt: skip
-    if plain:
-        output_files(plain, args.format)  # before the work for the others
+    options = Options(
+        precision=Precision(INT8 if args.int8 is not None else args.precision, args.int8, args.force),
+        openvino=args.openvino, opset=args.opset, probe_folder=args.probe, config_file=args.config_file,
+        data_license=args.data_license, weights_license=args.weights_license,
+    )  # fmt: skip
+    of_plain = (plain, args.format, args.normalization, options)
     if outputs:
-        print(*(export.report() for export in export_for(outputs, args.checkpoint, **shared)), sep="\n")
+        check_for(outputs, options)
     if plain:
-        print(
-            export_model(
-                args.checkpoint, plain, formats=args.format, normalization=args.normalization, **shared
-            ).report()
-        )
+        check_model(*of_plain)
+    exports = make_for(outputs, args.checkpoint, options) if outputs else []
+    if plain:
+        exports = [*exports, make_model(args.checkpoint, *of_plain)]
+    for export in exports:  # when all agree: else no file is written
+        export.write()
+    print(*(export.report() for export in exports), sep="\n")

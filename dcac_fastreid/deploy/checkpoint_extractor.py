@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dcac_fastreid.arguments import as_choice, as_count
-from dcac_fastreid.deploy.encoder import load_encoder, unit_features
+from dcac_fastreid.deploy.encoder import open_encoder, unit_features
 from dcac_fastreid.deploy.extractor import FeatureExtractor
 from dcac_fastreid.deploy.images import ImageInput, encoder_input
 from dcac_fastreid.deploy.without_torch.given_images import as_list
@@ -31,7 +31,7 @@ class CheckpointExtractor(FeatureExtractor):
     ):
         as_count(batch_size, "the batch size")
         as_choice(precision, "the precision", PRECISIONS)
-        self.encoder = load_encoder(checkpoint, device, config_file)
+        self.encoder = open_encoder(checkpoint, device, config_file)
         if precision == "fp16" and self.encoder.device.type == "cpu":
             raise InputError("fp16 needs a GPU; take fp32 or bf16 on the CPU")
         self.batch_size, self.precision = batch_size, precision

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from dcac_fastreid.arguments import as_choice
-from dcac_fastreid.deploy import encoder as encoders
+from dcac_fastreid.deploy.encoder import Encoder, open_encoder
 from dcac_fastreid.deploy.pixels import FIXED, IMAGENET, INSIDE, ZERO_TO_ONE, Pixels
 from dcac_fastreid.deploy.unit_features import UnitFeatures
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.warn_once import warn_once
 
 NAMES = {INSIDE: "0-255", ZERO_TO_ONE: "0-1", IMAGENET: "imagenet"}  # as they are called here, where all is inside
 BY_NAME = {name: pixels for pixels, name in NAMES.items()}
@@ -30,7 +31,8 @@ def load_encoder(
 
     For libraries that take any module, such as wildlife-tools and Roboflow's reid: they resize and normalise the images by a
     transform of their own. Images of another size than the encoder's are resized inside, bicubic and antialiased, as Pillow does
-    it to less than one of 255 steps. A batch whose values cannot be what `pixels` says is refused.
+    it to less than one of 255 steps. A batch whose values cannot be what `pixels` says is refused; one that looks like `0-1` is
+    warned of, once.
 
     Args:
         checkpoint, config_file: as FeatureExtractor's.
@@ -40,14 +42,14 @@ def load_encoder(
     Raises: InputError: no such file, no checkpoint, no config, or another word for the pixels.
     """
     as_choice(pixels, "the pixels", BY_NAME)
-    encoder = encoders.load_encoder(checkpoint, device, config_file)
+    encoder = open_encoder(checkpoint, device, config_file)
     return EncoderModule(encoder, BY_NAME[pixels])
 
 
 class EncoderModule(nn.Module):
     """input_size, feature_width: as Encoder's. Gradients flow, where nobody forbids it; in evaluation mode at first."""
 
-    def __init__(self, encoder: encoders.Encoder, pixels: str):
+    def __init__(self, encoder: Encoder, pixels: str):
         super().__init__()
         self.input_size, self.feature_width = encoder.input_size, encoder.feature_width
         self._pixels, self._name = FIXED[pixels], NAMES[pixels]
@@ -80,12 +82,14 @@ def _check(images: Tensor, pixels: Pixels, name: str) -> None:
     low, high = (value.item() for value in images.detach().aminmax())
     least = min((0 - mean) / std for mean, std in zip(pixels.mean, pixels.std, strict=True))
     most = max((255 - mean) / std for mean, std in zip(pixels.mean, pixels.std, strict=True))
-    rounding = ROUNDING / min(pixels.std)
-    fits = least - rounding <= low and high <= most + rounding
-    # Those of a smaller range lie within a larger one: a photo that is nowhere dark does not occur, nor one that is all black.
-    telling = {"0-255": high > 1, "0-1": True, "imagenet": low < 0}[name]
-    if not (fits and telling):
+    rounding = ROUNDING / min(pixels.std) + torch.finfo(images.dtype).eps * max(-least, most)
+    if not (least - rounding <= low and high <= most + rounding):
         raise InputError(
             f"the images have values from {low:.3g} to {high:.3g}; expected {pixels.words}, as pixels={name!r} says: "
             f"set pixels to {' or '.join(repr(other) for other in BY_NAME if other != name)}, or change the transform"
+        )
+    if name != NAMES[ZERO_TO_ONE] and 0 <= low and 0 < high <= 1:  # possible, of a batch of one dark or grey colour
+        warn_once(
+            f"all values of a batch of images lie in [0, 1], and pixels={name!r} says {pixels.words}: if the transform gives "
+            "values from 0 to 1, load the encoder with pixels='0-1', else its features are wrong"
         )

@@ -32,7 +32,7 @@ class FeatureExtractor:
     Raises: InputError: no such file, no encoder; a batch size below 1, a precision that is not known or cannot be computed.
     """
 
-    def __new__(cls, checkpoint, *arguments, **options):
+    def __new__(cls, checkpoint=None, *arguments, **options):  # None: copy and pickle name a class, and no checkpoint
         if cls is FeatureExtractor:
             onnx = isinstance(checkpoint, str | os.PathLike) and os.fspath(checkpoint).endswith(ONNX)
             module, name = CLASSES["file" if onnx else "checkpoint"]

@@ -22,7 +22,7 @@ class UnitFeatures(nn.Module):
         super().__init__()
         self.model = copy.copy(model)
         # fast-reid's own moves the images to the device that the model lies on now: a graph would do so for ever.
-        self.model.preprocess_image = lambda batch: batch["images"]
+        self.model.preprocess_image = _images
         self.normalised = pixels == OUTSIDE
         mean, std = model.pixel_mean.flatten().double(), model.pixel_std.flatten().double()
         fed = pixels_of(pixels, mean.tolist(), std.tolist())
@@ -36,3 +36,8 @@ class UnitFeatures(nn.Module):
         if not self.normalised:
             images = images * self.scale + self.shift
         return functional.normalize(self.model({"images": images}))
+
+
+def _images(batch: dict[str, Tensor]) -> Tensor:
+    """With a name, so that a module can be pickled."""
+    return batch["images"]

@@ -11,7 +11,7 @@ import torch
 
 from dcac_fastreid import data, load_config
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config
-from dcac_fastreid.deploy import FeatureExtractor, load_encoder
+from dcac_fastreid.deploy import FeatureExtractor, open_encoder
 from dcac_fastreid.deploy.export.export_model import Export, export_model
 from dcac_fastreid.deploy.search.calibration import Calibration
 from dcac_fastreid.deploy.search.feature_folder import extract_folder
@@ -37,7 +37,7 @@ def checkpoint(configs, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def encoder(checkpoint):
-    return load_encoder(checkpoint, device="cpu")
+    return open_encoder(checkpoint, device="cpu")
 
 
 @pytest.fixture(scope="session")

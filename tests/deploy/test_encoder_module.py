@@ -1,11 +1,14 @@
+import copy
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import dcac_fastreid
-from dcac_fastreid.deploy.encoder_module import EncoderModule
+from dcac_fastreid.deploy.encoder_module import BY_NAME, EncoderModule
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.warn_once import warn_once
 
 MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
 FED = {"0-255": lambda images: images, "0-1": lambda images: images / 255, "imagenet": lambda i: (i / 255 - MEAN) / STD}
@@ -32,15 +35,33 @@ def test_features_are_the_extractors_for_every_kind_of_pixels(pixels, checkpoint
     torch.testing.assert_close(model(FED[pixels](ready.float())), expected, rtol=0, atol=1e-5)
 
 
+@torch.no_grad()
 @pytest.mark.parametrize("pixels", FED)
 @pytest.mark.parametrize("fed", FED)
-def test_other_pixels_than_were_told_are_refused(pixels, fed, encoder, images):
-    model = EncoderModule(encoder, {"0-255": "inside"}.get(pixels, pixels))
-    if pixels == fed:
-        model(FED[fed](images[1]))
+def test_other_pixels_than_were_told_are_refused_or_warned_of(pixels, fed, encoder, images, caplog):
+    """Values from 0 to 1 are possible ones of every kind."""
+    warn_once.cache_clear()
+    model, batch = EncoderModule(encoder, BY_NAME[pixels]), FED[fed](images[1])
+    if pixels == fed or fed == "0-1":
+        model(batch)
+        model(batch / 2)
     else:
         with pytest.raises(InputError, match=f"values from .* as pixels='{pixels}' says: set pixels to "):
-            model(FED[fed](images[1]))
+            model(batch)
+    warned = [record.getMessage() for record in caplog.records if "of a batch of images lie in" in record.getMessage()]
+    assert len(warned) == (fed == "0-1" != pixels), "once"
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("value", [0.0, 255.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("pixels", FED)
+def test_black_and_white_batches_are_taken(pixels, dtype, value, encoder, caplog):
+    """In bfloat16, ImageNet's white is a little more than the formula says."""
+    warn_once.cache_clear()
+    batch = FED[pixels](torch.full((2, 3, *encoder.input_size), value)).to(dtype)
+    features = EncoderModule(encoder, BY_NAME[pixels])(batch)
+    assert features.isfinite().all() and not caplog.records
 
 
 def test_what_is_no_batch_of_images_is_refused(encoder):
@@ -50,6 +71,19 @@ def test_what_is_no_batch_of_images_is_refused(encoder):
             model(wrong)
     with pytest.raises(InputError, match="the pixels is 'bgr'; expected 0-255 or 0-1 or imagenet"):
         dcac_fastreid.load_encoder("none.pth", "bgr")
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("again", ["copy", "deepcopy", "torch.save"])
+def test_a_copy_gives_the_same_features(again, checkpoint, images, tmp_path):
+    model = dcac_fastreid.load_encoder(checkpoint, "0-255", device="cpu")
+    if again == "torch.save":
+        torch.save(model, tmp_path / "module.pt")
+        copied = torch.load(tmp_path / "module.pt", weights_only=False)
+    else:
+        copied = getattr(copy, again)(model)
+    assert copied is not model and not copied.training and copied.input_size == model.input_size
+    assert torch.equal(copied(images[1]), model(images[1]))
 
 
 def test_it_moves_and_learns(checkpoint, images):

@@ -1,4 +1,4 @@
-"""An exported program as an ONNX file's content: the only import of onnx, onnxscript and onnxruntime."""
+"""An exported program as an ONNX file's content, and how it is run."""
 
 import logging
 import re

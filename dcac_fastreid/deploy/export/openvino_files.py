@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dcac_fastreid.deploy.export.exported_program import first_line
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.output_files import check_writable, refuse_no_files
 
 FOLDER = "encoder_openvino_model"  # programs know it by the end of its name
 NAME = "encoder"
@@ -23,6 +24,12 @@ class OpenVino(NamedTuple):
 
     def files(self, folder: Path) -> dict[Path, bytes]:
         return {folder / f"{NAME}.xml": self.xml, folder / f"{NAME}.bin": self.bin}
+
+
+def check_openvino_folder(folder: Path) -> None:
+    """Makes nothing. Raises: InputError: it cannot be made or written, or what lies in it is in the way."""
+    check_writable(folder, "--openvino leads to", "move it away, or leave --openvino out")
+    refuse_no_files(*OpenVino(b"", b"").files(folder))
 
 
 def require_openvino() -> None:

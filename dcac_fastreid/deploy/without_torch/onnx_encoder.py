@@ -28,7 +28,7 @@ class OnnxEncoder:
         self.file = as_path(file, "the ONNX file")
         if not self.file.is_file():
             raise InputError(f"there is no file {printable(self.file)}; {EXPORT}")
-        self._session = _session(self.file, device)
+        self._device, self._session = device, _session(self.file, device)
         self.metadata: Mapping[str, str] = self._session.get_modelmeta().custom_metadata_map
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         try:
@@ -47,6 +47,10 @@ class OnnxEncoder:
         self._mean, self._std = mean, std
         # A file for one batch size takes no other: its batches are filled up.
         self.fixed_batch = inputs[0].shape[0] if isinstance(inputs[0].shape[0], int) else None
+
+    def __reduce__(self):
+        """A session can be neither copied nor pickled: a copy opens the file again, which must still be there."""
+        return OnnxEncoder, (self.file, self._device)
 
     def prepared(self, image: Image.Image) -> np.ndarray:
         """(3, H, W), float32, of an RGB image of any size: resized by Pillow, as in the test, then what the file is fed with."""

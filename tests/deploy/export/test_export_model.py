@@ -13,8 +13,9 @@ from torch.nn import functional
 import dcac_fastreid
 from dcac_fastreid.deploy.export import export_model as module
 from dcac_fastreid.deploy.export.comparison import Comparison, Disagreement
-from dcac_fastreid.deploy.export.export_model import export_model, output_files
+from dcac_fastreid.deploy.export.export_model import export_model
 from dcac_fastreid.deploy.export.exported_program import exported_program
+from dcac_fastreid.deploy.export.plain_files import output_files
 from dcac_fastreid.deploy.export.probe import Probe, smooth_images
 from dcac_fastreid.deploy.unit_features import UnitFeatures
 from dcac_fastreid.errors import InputError

@@ -1,6 +1,8 @@
 """The exported file against the checkpoint, in this environment; in one without PyTorch: test_environment.py."""
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import onnx
@@ -66,6 +68,14 @@ def test_a_file_whose_images_are_cut_is_one_sentence(onnx_file, tmp_path):
     onnx.save(model, tmp_path / "cut.onnx")
     with pytest.raises(InputError, match="resizes each image to one size"):
         dcac_fastreid.FeatureExtractor(tmp_path / "cut.onnx")
+
+
+@pytest.mark.parametrize("again", [copy.copy, copy.deepcopy, lambda each: pickle.loads(pickle.dumps(each))])
+def test_a_copy_gives_the_same_features(again, onnx_file, photo):
+    run = dcac_fastreid.FeatureExtractor(onnx_file, "cpu", batch_size=2)
+    copied = again(run)
+    assert copied is not run and copied.batch_size == 2
+    np.testing.assert_array_equal(copied(photo), run(photo))
 
 
 def test_what_needs_the_checkpoint_says_so(onnx_file):

@@ -16,9 +16,9 @@ FILE = f"{TYPE}_encoder.onnx"
 OLD_SIZE = (256, 128)
 
 
-def beside(encoded: Encoded) -> dict[str, str]:
+def sidecar(encoded: Encoded) -> str:
     size = list(encoded.input_size)
-    sidecar = {
+    told = {
         "schema_version": 1,
         "model_name": TYPE,
         "preprocess": "resize",
@@ -26,7 +26,7 @@ def beside(encoded: Encoded) -> dict[str, str]:
         "model_kwargs": {"img_size": size},  # it refuses names that it does not know
         "img_size": size,
     }
-    return {f"{FILE}.metadata.json": json.dumps(sidecar, indent=2) + "\n"}
+    return json.dumps(told, indent=2) + "\n"
 
 
 def use(encoded: Encoded) -> str:
@@ -52,4 +52,5 @@ def remarks(encoded: Encoded) -> list[str]:
     ]
 
 
-BOXMOT = Consumer("boxmot", FILE, IMAGENET, True, beside, use, remarks, openvino=f"{TYPE}_encoder_openvino_model")
+BESIDE = {f"{FILE}.metadata.json": sidecar}
+BOXMOT = Consumer("boxmot", FILE, IMAGENET, True, BESIDE, use, remarks, openvino=f"{TYPE}_encoder_openvino_model")

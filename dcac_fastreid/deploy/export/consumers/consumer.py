@@ -1,6 +1,6 @@
 """What is known of a program that takes an exported encoder: its pixels, its files, how it resizes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 PLAIN, ALL = "plain", "all"
@@ -20,14 +20,15 @@ class Consumer(NamedTuple):
     pixels: that it feeds, a name of pixels.py; it resizes bilinearly without antialiasing.
     rounds: whether it resizes whole numbers, as OpenCV does, and not floats.
     openvino: the name of OpenVINO's folder, in which manifest.json repeats the sidecar; "" where the program cannot use one.
-    beside: the content of the other files by name. use: lines of Python or shell for the README; remarks: sentences for it.
+    beside: what makes the content of each other file, by the file's name.
+    use: lines of Python or shell for the README; remarks: sentences for it.
     """
 
     title: str
     file: str
     pixels: str
     rounds: bool
-    beside: Callable[[Encoded], dict[str, str]]
+    beside: Mapping[str, Callable[[Encoded], str]]
     use: Callable[[Encoded], str]
     remarks: Callable[[Encoded], list[str]]
     openvino: str = ""

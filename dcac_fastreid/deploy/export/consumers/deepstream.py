@@ -10,7 +10,7 @@ from dcac_fastreid.deploy.pixels import INSIDE
 FILE, SECTION = "encoder.onnx", "nvtracker_reid.yml"
 
 
-def beside(encoded: Encoded) -> dict[str, str]:
+def section(encoded: Encoded) -> str:
     height, width = encoded.input_size
     settings = {
         "reidType": "2  # features join tracks again that were broken; 1: NvDeepSORT's matching; 3: both",
@@ -31,7 +31,7 @@ def beside(encoded: Encoded) -> dict[str, str]:
     }
     head = "# The section ReID of a tracker's config for Gst-nvtracker: put it in the place of the one in yours.\n"
     head += "# Made from NVIDIA's documentation; not run.\n"
-    return {SECTION: f"{head}ReID:\n" + "".join(f"  {name}: {value}\n" for name, value in settings.items())}
+    return f"{head}ReID:\n" + "".join(f"  {name}: {value}\n" for name, value in settings.items())
 
 
 def use(encoded: Encoded) -> str:
@@ -49,4 +49,4 @@ def remarks(encoded: Encoded) -> list[str]:
     ]
 
 
-DEEPSTREAM = Consumer("DeepStream", FILE, INSIDE, False, beside, use, remarks)
+DEEPSTREAM = Consumer("DeepStream", FILE, INSIDE, False, {SECTION: section}, use, remarks)

@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from dcac_fastreid.arguments import as_choice, as_path, as_text, shown_value
-from dcac_fastreid.deploy.encoder import Encoder, load_encoder
+from dcac_fastreid.arguments import as_choice, as_path, shown_value
+from dcac_fastreid.deploy.encoder import Encoder, open_encoder
 from dcac_fastreid.deploy.encoder_files import CARD
 from dcac_fastreid.deploy.export.card import MARK, check_card
 from dcac_fastreid.deploy.export.comparison import Comparison, Measured
@@ -17,21 +18,27 @@ from dcac_fastreid.deploy.export.consumers.difference import Difference, measure
 from dcac_fastreid.deploy.export.consumers.known import CONSUMERS
 from dcac_fastreid.deploy.export.export_metadata import describe_export
 from dcac_fastreid.deploy.export.exported_program import exported_program
-from dcac_fastreid.deploy.export.onnx_file import OPSET, check_opset, onnx_content, onnx_runner, require_onnx
-from dcac_fastreid.deploy.export.openvino_files import openvino_contents, openvino_runner, require_openvino
+from dcac_fastreid.deploy.export.onnx_file import onnx_content, onnx_runner
+from dcac_fastreid.deploy.export.openvino_files import (
+    check_openvino_folder,
+    openvino_contents,
+    openvino_runner,
+    require_openvino,
+)
+from dcac_fastreid.deploy.export.options import Options
 from dcac_fastreid.deploy.export.probe import Probe
-from dcac_fastreid.deploy.export.reduced import FP32, Precision, Reduced, probe_and_calibration, reduced
+from dcac_fastreid.deploy.export.reduced import FP32, Reduced, probe_and_calibration, reduced
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.output_files import check_writable, refuse_no_files, write_whole
+from dcac_fastreid.output_files import check_writable, refuse_no_files, write_contents
 
-FULL_PRECISION = Precision()
+MANIFEST = "manifest.json"  # of OpenVINO's folder
 TOLD = ("input", "output", "checkpoint", "checkpoint_sha256", "data_license", "weights_license")  # in the README
 NOT_MEASURED = "how the features differ by the consumer's resize is not measured; name a folder of crops by --probe"
 
 
 @dataclass(frozen=True)
 class ConsumerExport:
-    """What one consumer gets: content by file, and what was measured on the probe images."""
+    """What one consumer gets, `contents` by file, and what was measured on the probe images; `write` writes it."""
 
     consumer: Consumer
     contents: dict[Path, bytes]
@@ -39,6 +46,10 @@ class ConsumerExport:
     measured: Measured
     difference: Difference | None
     reduced: Reduced | None
+
+    def write(self) -> None:
+        """Raises: InputError: a file cannot be written."""
+        write_contents(self.contents)
 
     def report(self) -> str:
         file, content = next(iter(self.contents.items()))
@@ -53,63 +64,46 @@ class ConsumerExport:
         return "\n".join(lines)
 
 
-@torch.no_grad()
-def export_for(
-    folders: Mapping[str, str | Path],
-    checkpoint: str | Path,
-    *,
-    opset: int | None = None,
-    probe_folder: str | Path | None = None,
-    config_file: str | Path | None = None,
-    data_license: str = "",
-    weights_license: str = "",
-    precision: Precision = FULL_PRECISION,
-    openvino: bool = False,
-) -> list[ConsumerExport]:
+def export_for(folders: Mapping[str, str | Path], checkpoint: str | Path, **options: Any) -> list[ConsumerExport]:
     """Makes and checks the files of each consumer, and then writes them all; where one does not agree, none is touched.
+
+    Args: as make_for's. options: of Options, by their names.
+    Raises: as make_for, or a file cannot be written.
+    """
+    exports = make_for(folders, checkpoint, Options(**options))
+    for export in exports:
+        export.write()
+    return exports
+
+
+@torch.no_grad()
+def make_for(folders: Mapping[str, str | Path], checkpoint: str | Path, options: Options) -> list[ConsumerExport]:
+    """What export_for writes, before it is written.
 
     Args:
         folders: that of each consumer, by its name in CONSUMERS.
-        opset, probe_folder, config_file, data_license, weights_license, precision: as export_model's.
-        openvino: whether those that read OpenVINO's files get these too.
-    Raises: as export_model.
+        options: with openvino, those that read OpenVINO's files get these too.
+    Raises: as export_model's make_model; InputError also where a text file is there that an export of this encoder does not write.
     """
-    folders = check_folders(folders)
-    for license, of in ((data_license, "data"), (weights_license, "weights")):
-        as_text(license, f"the license of the {of}")
-    precision.check()
-    if openvino:
-        if precision.name != FP32:
-            raise InputError(
-                f"--openvino is made of ONNX files in fp32, and the precision is {precision.name}; leave one out"
-            )
-        require_openvino()
-    opset = OPSET if opset is None else opset
-    check_opset(opset)
-    require_onnx()
-    encoder = load_encoder(checkpoint, device="cpu", config_file=config_file)
+    folders = check_for(folders, options)
+    encoder = open_encoder(checkpoint, device="cpu", config_file=options.config_file)
     if encoder.cfg.INPUT.CROP.ENABLED or len(encoder.cfg.INPUT.SIZE_TEST) != 2:
         raise InputError(
             f"the config of {encoder.file} cuts images, or keeps their proportions (INPUT.CROP, INPUT.SIZE_TEST), and "
             f"{', '.join(folders)} bring every image to one size; take plain files and prepare the images yourself"
         )
-    probe, calibration = probe_and_calibration(encoder, probe_folder, precision)
-    terms = {"data_license": data_license, "weights_license": weights_license}
-    exports = [
-        _made(name, folder, encoder, (probe, calibration), opset, precision, terms) for name, folder in folders.items()
-    ]
-    for export in exports if openvino else ():
-        _add_openvino(export, Comparison(encoder, probe, export.consumer.pixels))
-    for export in exports:
-        for file, content in export.contents.items():
-            write_whole(file, lambda stream, content=content: stream.write(content))
-    return exports
+    encoded = Encoded(encoder.input_size, encoder.feature_width)
+    texts = {name: _texts(CONSUMERS[name], folder, encoded, options.openvino) for name, folder in folders.items()}
+    _refuse_edited({file: text for each in texts.values() for file, text in each.items()})
+    probes = probe_and_calibration(encoder, options.probe_folder, options.precision)
+    return [_made(CONSUMERS[name], folder, encoder, texts[name], probes, options) for name, folder in folders.items()]
 
 
-def check_folders(folders: Mapping[str, str | Path]) -> dict[str, Path]:
-    """Makes nothing.
+def check_for(folders: Mapping[str, str | Path], options: Options) -> dict[str, Path]:
+    """Asks before the work; makes nothing.
 
-    Raises: InputError: no such consumer, a folder that cannot be made or written, or one with a README.md of someone else.
+    Raises: InputError: no such consumer, a folder that cannot be made or written, one with a README.md of someone else or with
+        something that is no file under the name of one, or options that do not go together. ImportError: libraries are not there.
     """
     if not isinstance(folders, Mapping) or not folders:
         raise InputError(f"the consumers' folders are {shown_value(folders)}; expected a folder for each, by its name")
@@ -120,43 +114,71 @@ def check_folders(folders: Mapping[str, str | Path]) -> dict[str, Path]:
             raise InputError(f"--output {path} is a file, but {name} takes several; name a folder")
         check_writable(path, "--output leads to", "name a folder")
         check_card(path)
-        refuse_no_files(path / CONSUMERS[name].file)
+        refuse_no_files(*(path / file for file in (CONSUMERS[name].file, *CONSUMERS[name].beside)))
+    options.check()
+    if options.openvino:
+        if options.precision.name != FP32:
+            raise InputError(
+                f"--openvino is made of ONNX files in fp32, and the precision is {options.precision.name}; leave one out"
+            )
+        for name, folder in folders.items():
+            if CONSUMERS[name].openvino:
+                check_openvino_folder(Path(folder) / CONSUMERS[name].openvino)
+        require_openvino()
+    options.onnx_opset()
     return {name: Path(folder) for name, folder in folders.items()}
 
 
+def _texts(consumer: Consumer, folder: Path, encoded: Encoded, openvino: bool) -> dict[Path, str]:
+    """The content of each text file, the README left out."""
+    texts = {folder / name: text(encoded) for name, text in consumer.beside.items()}
+    if openvino and consumer.openvino:
+        texts[folder / consumer.openvino / MANIFEST] = next(iter(texts.values()))
+    return texts
+
+
+def _refuse_edited(texts: Mapping[Path, str]) -> None:
+    """Users write paths and thresholds into these files, which an export would put back."""
+    for file, text in texts.items():
+        if file.is_file() and file.read_bytes() != text.encode():
+            raise InputError(
+                f"{file} differs from what this export would write in its place: it was edited, or is of another encoder; move "
+                "it away, or name another folder"
+            )
+
+
 def _made(
-    name: str,
+    consumer: Consumer,
     folder: Path,
     encoder: Encoder,
+    texts: Mapping[Path, str],
     probes: tuple[Probe, Tensor | None],
-    opset: int,
-    precision: Precision,
-    terms: dict[str, str],
+    options: Options,
 ) -> ConsumerExport:
-    consumer, (probe, calibration) = CONSUMERS[name], probes
-    metadata = describe_export(encoder, consumer.pixels, consumer=consumer.title, precision=precision.name, **terms)
-    content = onnx_content(exported_program(encoder, consumer.pixels), opset, metadata)
-    measured = Comparison(encoder, probe, consumer.pixels).measure(onnx_runner(content), f"ONNX for {consumer.title}")
+    precision, (probe, calibration) = options.precision, probes
+    words = {"consumer": consumer.title, "precision": precision.name, **options.licenses}
+    metadata = describe_export(encoder, consumer.pixels, **words)
+    content = onnx_content(exported_program(encoder, consumer.pixels), options.onnx_opset(), metadata)
+    comparison = Comparison(encoder, probe, consumer.pixels)
+    measured = comparison.measure(onnx_runner(content), f"ONNX for {consumer.title}")
+    for_openvino = {}
+    if options.openvino and consumer.openvino:
+        made = openvino_contents(content)
+        comparison.measure(openvino_runner(made), f"OpenVINO for {consumer.title}")
+        for_openvino = made.files(folder / consumer.openvino)
     less = None
     if precision.name != FP32:
         content, less = reduced(content, encoder, consumer.pixels, probe, calibration, precision)
     run = onnx_runner(content)
     difference = measured_difference(encoder, consumer, run, probe.photos, probe.people) if probe.photos else None
     encoded = Encoded(encoder.input_size, encoder.feature_width)
-    texts = consumer.beside(encoded) | {CARD: _readme(consumer, encoded, metadata, difference)}
-    contents = {folder / consumer.file: content, **{folder / file: text.encode() for file, text in texts.items()}}
+    texts = {**texts, folder / CARD: _readme(consumer, encoded, metadata, difference)}
+    contents = {
+        folder / consumer.file: content,
+        **{file: text.encode() for file, text in texts.items()},
+        **for_openvino,
+    }
     return ConsumerExport(consumer, contents, probe.what, measured, difference, less)
-
-
-def _add_openvino(export: ConsumerExport, comparison: Comparison) -> None:
-    """Where the program reads it. Raises: Disagreement: its features are not PyTorch's."""
-    consumer, (file, content) = export.consumer, next(iter(export.contents.items()))
-    if consumer.openvino:
-        made = openvino_contents(content)
-        comparison.measure(openvino_runner(made), f"OpenVINO for {consumer.title}")
-        folder = file.with_name(consumer.openvino)
-        export.contents.update(made.files(folder))
-        export.contents[folder / "manifest.json"] = next(iter(list(export.contents.values())[1:]))
 
 
 def _readme(consumer: Consumer, encoded: Encoded, metadata: dict[str, str], difference: Difference | None) -> str:

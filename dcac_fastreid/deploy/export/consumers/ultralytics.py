@@ -25,10 +25,10 @@ SETTINGS = {
 }
 
 
-def beside(encoded: Encoded) -> dict[str, str]:
+def tracker(encoded: Encoded) -> str:
     head = f"# BoT-SORT of Ultralytics with this encoder. {FILE} is looked for where the program starts: write its full path,\n"
     head += "# where that is another folder. All other values are Ultralytics' defaults.\n"
-    return {TRACKER: head + "".join(f"{name}: {value}\n" for name, value in SETTINGS.items())}
+    return head + "".join(f"{name}: {value}\n" for name, value in SETTINGS.items())
 
 
 def use(encoded: Encoded) -> str:
@@ -42,9 +42,9 @@ model.track("video.mp4", tracker="{TRACKER}")  # started in this folder
 
 def remarks(encoded: Encoded) -> list[str]:
     return [
-        "Ultralytics cuts a box out with 2 % and 10 pixels more on each side: tighter boxes than these are not to be had there.",
+        "Ultralytics cuts a box out with 2 % and 10 pixels more on each side: it cannot be told to cut closer.",
         "appearance_thresh is of (1 + cosine) / 2: with 0.8, features up to a cosine of 0.6 may join a track.",
     ]
 
 
-ULTRALYTICS = Consumer("Ultralytics", FILE, ZERO_TO_ONE, False, beside, use, remarks)
+ULTRALYTICS = Consumer("Ultralytics", FILE, ZERO_TO_ONE, False, {TRACKER: tracker}, use, remarks)

@@ -37,8 +37,11 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def export(checkpoint, photos, tmp_path_factory):
-    """For Ultralytics; those for the others are made alike."""
+    """For Ultralytics, into the folder of an earlier export; those for the others are made alike."""
     folder = tmp_path_factory.mktemp("exported")
+    (folder / "encoder.onnx").write_text("of an earlier export")
+    for file, text in CONSUMERS["ultralytics"].beside.items():
+        (folder / file).write_text(text(Encoded((128, 64), 128)))
     return export_for({"ultralytics": folder}, checkpoint, probe_folder=photos)[0]
 
 
@@ -46,7 +49,7 @@ def export(checkpoint, photos, tmp_path_factory):
 def beside():
     """The content of the files beside each ONNX file, by their names."""
     encoded = Encoded((128, 64), 128)
-    return {name: text for consumer in CONSUMERS.values() for name, text in consumer.beside(encoded).items()}
+    return {name: text(encoded) for consumer in CONSUMERS.values() for name, text in consumer.beside.items()}
 
 
 def test_the_files_beside_say_what_each_program_reads(beside):
@@ -108,13 +111,40 @@ def test_the_difference_is_split_and_printed(export):
 
 
 def test_their_resize_takes_points_and_no_areas():
-    """Each second column is white: Pillow makes grey of it, point samples black and white."""
-    stripes = np.zeros((8, 128, 3), dtype=np.uint8)
-    stripes[:, ::4] = stripes[:, 1::4] = 255
-    theirs = resized_as_theirs([Image.fromarray(stripes)], (8, 32), rounds=True)
-    ours = np.asarray(Image.fromarray(stripes).resize((32, 8), Image.Resampling.BICUBIC))
-    assert theirs.unique().tolist() == [128.0] or theirs.std() > ours.std()
-    assert torch.equal(theirs, theirs.round())
+    """Every sixth column is white. A third as wide, each pixel's middle is the middle of three: black, white, black."""
+    stripes = np.zeros((8, 96, 3), dtype=np.uint8)
+    stripes[:, 1::6] = 255
+    image = Image.fromarray(stripes)
+    expected = torch.zeros(1, 3, 8, 32)
+    expected[..., ::2] = 255
+    assert torch.equal(resized_as_theirs([image], (8, 32), rounds=True), expected)
+    antialiased = np.asarray(image.resize((32, 8), Image.Resampling.BILINEAR))
+    assert antialiased.max() < 255, "Pillow makes grey of it: the test would see it"
+
+
+def test_one_of_them_resizes_to_whole_numbers():
+    """Half as wide, each pixel is the mean of a black and a white one."""
+    image = Image.fromarray(np.tile(np.array([0, 255], dtype=np.uint8), (8, 32))).convert("RGB")
+    for rounds, value in ((True, 128), (False, 127.5)):
+        assert resized_as_theirs([image], (8, 32), rounds).unique().tolist() == [value]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("ultralytics", "botsort_reid.yaml"),
+        ("deepstream", "nvtracker_reid.yml"),
+        ("boxmot", "osnet_x0_25_encoder.onnx.metadata.json"),
+    ],
+)
+def test_what_a_user_has_edited_is_not_overwritten(name, file, beside, checkpoint, tmp_path):
+    edited = beside[file] + "\n"
+    (tmp_path / file).write_text(edited)
+    with pytest.raises(
+        InputError, match=f"{file} differs from what this export would write .*edited.* name another folder$"
+    ):
+        export_for({name: tmp_path}, checkpoint)
+    assert [each.name for each in tmp_path.iterdir()] == [file] and (tmp_path / file).read_text() == edited
 
 
 def test_what_cannot_be_written_is_one_sentence_before_the_work(tmp_path):

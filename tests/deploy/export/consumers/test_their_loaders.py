@@ -20,7 +20,7 @@ from torch.nn import functional
 import dcac_fastreid
 from dcac_fastreid import data
 from dcac_fastreid.data.readers.read_dataset import read_dataset
-from dcac_fastreid.deploy import load_encoder
+from dcac_fastreid.deploy import open_encoder
 from dcac_fastreid.deploy.export.comparison import fed_with
 from dcac_fastreid.deploy.export.consumers.export_for import export_for
 from dcac_fastreid.deploy.export.consumers.known import CONSUMERS
@@ -113,7 +113,7 @@ def exported(tmp_path_factory) -> Path:
 
 
 def emulated(name: str, folder: Path, images: list[str]) -> torch.Tensor:
-    consumer, encoder = CONSUMERS[name], load_encoder("synthetic", device="cpu")
+    consumer, encoder = CONSUMERS[name], open_encoder("synthetic", device="cpu")
     resized = resized_as_theirs([data.read_image(path) for path in images], encoder.input_size, consumer.rounds)
     return onnx_runner((folder / consumer.file).read_bytes())(fed_with(resized, consumer.pixels, encoder))
 
