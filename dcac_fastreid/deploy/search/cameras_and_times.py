@@ -184,13 +184,13 @@ def _check_one_clock(file: Path, moments: dict[str, datetime | None], lines: dic
 
 
 def _read_time(text: str, what: str) -> datetime:
+    """In UTC where the text tells its distance from it, else without a zone."""
     try:
-        return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip()))
-    except ValueError as error:
+        moment = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip()))
+        return moment if moment.tzinfo is None else moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError) as error:  # OverflowError: in UTC it is before the year 1 or after 9999
         raise InputError(f"{what} is {shown_value(text)}; expected a time such as 2024-01-31 23:59:59") from error
 
 
 def _milliseconds(moment: datetime) -> int:
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    return (moment.replace(tzinfo=None) - EPOCH) // timedelta(milliseconds=1)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from dcac_fastreid.deploy import FeatureExtractor
+from dcac_fastreid.deploy.checkpoint_extractor import CheckpointExtractor
 from dcac_fastreid.deploy.search.feature_folder import extract_folder, read_feature_folder
 from dcac_fastreid.deploy.search.gallery import Gallery
 from dcac_fastreid.deploy.search.index_changes import remove_photos, update_folder
@@ -39,13 +39,13 @@ def index(extract, photos, tmp_path):
 def computed(monkeypatch):
     """The names of the photos whose features are computed, of each call."""
     names = []
-    real = FeatureExtractor.__call__
+    real = CheckpointExtractor.__call__
 
     def call(self, files, **options):
         names.append([file.name for file in files])
         return real(self, files, **options)
 
-    monkeypatch.setattr(FeatureExtractor, "__call__", call)
+    monkeypatch.setattr(CheckpointExtractor, "__call__", call)
     return names
 
 
