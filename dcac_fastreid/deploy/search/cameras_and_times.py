@@ -7,7 +7,7 @@ where a table's times tell their distance from it. NumPy reads it as datetime64[
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path, PurePosixPath
@@ -38,6 +38,11 @@ class CamerasAndTimes:
         cameras = [*map(camera_of, paths)] if self.cameras is None else [*map(self.cameras.get, paths)]
         times = [*map(time_of, paths)] if self.times is None else [*map(self.times.get, paths)]
         return {"cameras": cameras, "times": times}
+
+    def over(self, paths: Sequence[str], columns: Mapping[str, Sequence]) -> dict[str, list]:
+        """Such columns, with what the table tells in place of what stood there. An empty cell tells that it is unknown."""
+        told = {"cameras": self.cameras or {}, "times": self.times or {}}
+        return {name: [*map(cells.get, paths, columns[name])] for name, cells in told.items()}
 
     def check(self, file: str | Path, paths: Sequence[str]) -> None:
         """Raises InputError: the table tells of none of these photos."""

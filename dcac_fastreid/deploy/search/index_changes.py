@@ -57,7 +57,7 @@ def update_folder(
 
     Args:
         images: the folder of the photos, where it has moved. checkpoint, config_file: those of the index, where they have moved.
-        table: as extract_folder; without one, photos of the index keep their cameras and times.
+        table: as extract_folder; photos of the index that it does not name keep their cameras and times.
     Raises: InputError: no index, another encoder, none of its photos in the folder, or as extract_folder.
     """
     told = None if table is None else read_table(table)
@@ -79,7 +79,7 @@ def update_folder(
             del photos[file]
         content = _content(stored, folder, photos) | origin | {"unreadable": below(left_out, folder)}
         if told:
-            content |= told.of(content["paths"])
+            content |= told.over(content["paths"], content)
         features = np.stack([computed.get(file, photo.feature) for file, photo in photos.items()])
         write_index_file(stored.folder, features, content)
         notes = [_changes(stored, content), *describe_no_crops(missing)]

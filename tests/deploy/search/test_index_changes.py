@@ -96,10 +96,17 @@ def test_photos_keep_the_cameras_of_a_table_and_new_ones_have_those_of_their_nam
     update_folder(index, device="cpu")
     content = read_feature_folder(index).content
     assert content["paths"][4] == "c1_7.jpg" and content["cameras"] == ["north", None, None, None, "1", None, None]
+    assert content["times"] == [1_706_659_200_000, *[None] * 6]
     table.write_text("path,camera\nc1_7.jpg,south\n")
     update_folder(index, table=table, device="cpu")
     content = read_feature_folder(index).content
-    assert content["cameras"] == [None] * 4 + ["south"] + [None] * 2
+    assert content["cameras"] == ["north", None, None, None, "south", None, None], "others keep theirs"
+    assert content["times"] == [1_706_659_200_000, *[None] * 6], "also what the table has no column for"
+    table.write_text("path,camera,time\nc0_0.jpg,,2024-02-01\nc1_7.jpg,west,\n")
+    update_folder(index, table=table, device="cpu")
+    content = read_feature_folder(index).content
+    assert content["cameras"] == [None, None, None, None, "west", None, None], "an empty cell is unknown"
+    assert content["times"] == [1_706_745_600_000, *[None] * 6]
     table.write_text("path,camera\nphotos/c1_7.jpg,south\n")
     with pytest.raises(InputError, match="table.csv tells of none of the photos"):
         update_folder(index, table=table, device="cpu")
