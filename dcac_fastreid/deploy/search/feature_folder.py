@@ -92,7 +92,7 @@ def extract_folder(
     made = features_of_folder(extract, images, output, skip_unreadable=skip_unreadable)
     if table is not None:
         told.check(table, made.paths)
-    made.content.update(removed=[], **told.of(made.paths))
+    made.content.update(removed=[], removed_sha256=[], **told.of(made.paths))
     write_index_file(made.folder, made.features, made.content)
     if remove_calibration_of_others(made.folder, made.content["encoder"]):
         made.notes.append(

@@ -68,12 +68,14 @@ class ContentOfVersion1(TypedDict):
 
 
 class Content(ContentOfVersion1):
-    """Version 2. removed: photos that `search remove` has taken out, and that an update does not take in again.
+    """Version 2. removed, removed_sha256: what `search remove` has taken out, and an update does not take in again.
 
+    removed: paths. removed_sha256: contents of files, whatever their paths are now.
     cameras, times: an item for each photo, see cameras_and_times.
     """
 
     removed: list[Below]
+    removed_sha256: list[Sha256]
     cameras: list[Camera | None]
     times: list[Time | None]
 
@@ -117,7 +119,8 @@ def _of_today(content: ContentOfVersion1 | Content) -> Content:
     if "cameras" in content:
         return content
     paths = content["paths"]
-    return {**content, "removed": [], "cameras": [*map(camera_of, paths)], "times": [*map(time_of, paths)]}
+    columns = {"cameras": [*map(camera_of, paths)], "times": [*map(time_of, paths)]}
+    return {**content, "removed": [], "removed_sha256": [], **columns}
 
 
 def _check(features: np.ndarray, content: Content) -> None:

@@ -157,6 +157,23 @@ def test_removed_photos_stay_away(extract, photos, index):
     assert len(read_feature_folder(index).paths) == 6
 
 
+def test_removed_photos_stay_away_under_every_name(extract, photos, index, tmp_path):
+    shutil.copy(photos / "c0_0.jpg", photos / "twice.jpg")
+    update_folder(index)
+    assert "removed: 2 photos, c0_0.jpg, twice.jpg" in remove_photos(index, ["c0_0.jpg"]).report(), "the same content"
+    left = read_feature_folder(index).paths
+    shutil.copy(photos / "c0_0.jpg", photos / "copy.jpg")
+    (photos / "c0_0.jpg").rename(photos / "renamed.jpg")
+    for _ in range(2):
+        assert "0 new, 0 changed, 0 gone, 3 removed earlier and left out" in update_folder(index).report()
+        assert read_feature_folder(index).paths == left and not Gallery(index).added
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    photos.rename(parent / "photos")
+    update_folder(index, images=parent)
+    assert read_feature_folder(index).paths == [f"photos/{path}" for path in left] and not Gallery(index).added
+
+
 @pytest.mark.parametrize(
     ("named", "sentence"),
     [
@@ -224,4 +241,4 @@ def test_an_update_that_is_killed_at_any_moment_leaves_the_old_index_or_the_new_
 def _without_removed(index):
     stored = read_feature_folder(index)
     content = {name: value for name, value in stored.content.items() if name != "features_sha256"}
-    return stored.features, {**content, "removed": []}
+    return stored.features, {**content, "removed": [], "removed_sha256": []}
