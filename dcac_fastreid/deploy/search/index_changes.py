@@ -1,13 +1,13 @@
 """An index changed in place: brought up to date with its folder, or photos taken out. N photos, D feature width."""
 
+import functools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from dcac_fastreid.arguments import as_path
 from dcac_fastreid.data.hashes import file_hashes
@@ -24,11 +24,10 @@ from dcac_fastreid.deploy.search.feature_folder import (
     state_of,
 )
 from dcac_fastreid.deploy.search.index_encoder import encoder_of
-from dcac_fastreid.deploy.search.index_file import COLUMNS, FILE, write_index_file
+from dcac_fastreid.deploy.search.index_file import COLUMNS, FILE, being_changed, write_index_file
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
-from dcac_fastreid.output_files import check_writable, left_unfinished
-from dcac_fastreid.waiting import held
+from dcac_fastreid.output_files import check_writable
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ def update_folder(
     Raises: InputError: no index, another encoder, none of its photos in the folder, or as extract_folder.
     """
     told = None if table is None else read_table(table)
-    with _being_changed(index) as stored:
+    with _being_changed(index) as (stored, write):
         folder = stored.images if images is None else as_path(images, "the folder of the images")
         check_output(stored.folder, folder)
         photos, removed = _photos_now(stored, folder)
@@ -81,7 +80,7 @@ def update_folder(
         if told:
             content |= told.over(content["paths"], content)
         features = np.stack([computed.get(file, photo.feature) for file, photo in photos.items()])
-        write_index_file(stored.folder, features, content)
+        write(features, content)
         notes = [_changes(stored, content, len(removed)), *describe_no_crops(missing)]
         return FeatureFolder(stored.folder, features, content, notes)
 
@@ -94,7 +93,7 @@ def remove_photos(index: str | Path, named: Iterable[str | Path]) -> FeatureFold
     Args: named: photos, or folders of them; paths below the folder of the photos, as a search shows them, or paths of files.
     Raises: InputError: no index, a name that no photo of it has, or none would be left.
     """
-    with _being_changed(index) as stored:
+    with _being_changed(index) as (stored, write):
         names = {_below(name, stored): name for name in named}
         out = {path for path in stored.paths if names.keys() & {path, *map(str, Path(path).parents)}}
         unknown = [
@@ -114,7 +113,7 @@ def remove_photos(index: str | Path, named: Iterable[str | Path]) -> FeatureFold
         content["removed"] = sorted({*content["removed"], *out})
         content["removed_sha256"] = sorted({*content["removed_sha256"], *contents})
         features = stored.features[left]
-        write_index_file(stored.folder, features, content)
+        write(features, content)
         notes = [
             f"removed: {counted(len(out), 'photo')}, {shown(out)}; `search index --update` does not take them in again, "
             "`search index` does"
@@ -123,17 +122,24 @@ def remove_photos(index: str | Path, named: Iterable[str | Path]) -> FeatureFold
 
 
 @contextmanager
-def _being_changed(index: str | Path) -> Iterator[FeatureFolder]:
-    """The index, while no other process changes it; what a killed one left beside it is deleted."""
+def _being_changed(index: str | Path) -> Iterator[tuple[FeatureFolder, Callable[[np.ndarray, dict], None]]]:
+    """The index, while no other process changes it, and what writes it: features (N, D) and content, see write_index_file."""
     folder = as_path(index, "the index")
     if not (folder / FILE).is_file():
         read_feature_folder(folder)  # says what is there instead
     check_writable(folder, "the index shall be changed in")
-    with held(FileLock(folder / f"{FILE}.lock"), f"changing the index {folder}"):
-        stored = read_feature_folder(folder)
-        for remains in left_unfinished(folder, FILE):
-            remains.unlink(missing_ok=True)
-        yield stored
+    with being_changed(folder):
+        state = state_of(folder / FILE)
+        yield read_feature_folder(folder), functools.partial(_write, folder, state)
+
+
+def _write(folder: Path, state: tuple[int, int], features: np.ndarray, content: dict) -> None:
+    """Raises InputError: the index is no longer the one of this state; who copies one there waits for nobody."""
+    if not (folder / FILE).is_file() or state_of(folder / FILE) != state:
+        raise InputError(
+            f"the index {folder} has been replaced or deleted by another program meanwhile, and is left as it is now; start again"
+        )
+    write_index_file(folder, features, content)
 
 
 def _photos_now(stored: FeatureFolder, folder: Path) -> tuple[dict[Path, _Photo], list[Path]]:

@@ -8,18 +8,21 @@ spreadsheet has sorted. Any reader of safetensors opens it, and json.loads(bytes
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypedDict
 
 import numpy as np
+from filelock import FileLock
 
 from dcac_fastreid.deploy.checkpoint_extractor import PRECISIONS
 from dcac_fastreid.deploy.encoder import Identity
 from dcac_fastreid.deploy.schema import Count, Must, Sha256
 from dcac_fastreid.deploy.search.cameras_and_times import LONGEST, camera_of, is_camera, is_time, time_of
 from dcac_fastreid.deploy.search.sealed_json import Unusable, sealed, unsealed
-from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.output_files import left_unfinished, write_whole
+from dcac_fastreid.waiting import held
 
 FILE = "index.safetensors"
 FORMAT, VERSION = "dcac_fastreid index", 2
@@ -82,6 +85,15 @@ class Content(ContentOfVersion1):
 
 FORMS = {1: ContentOfVersion1, VERSION: Content}
 COLUMNS = ("paths", "bytes", "modified", "sha256", "cameras", "times")  # an item for each photo
+
+
+@contextmanager
+def being_changed(folder: Path) -> Iterator[None]:
+    """While no other process changes the index in a folder; what a killed one has left beside it is deleted."""
+    with held(FileLock(folder / f"{FILE}.lock"), f"changing the index {folder}"):
+        for remains in left_unfinished(folder, FILE):
+            remains.unlink(missing_ok=True)
+        yield
 
 
 def write_index_file(folder: Path, features: np.ndarray, content: dict) -> None:

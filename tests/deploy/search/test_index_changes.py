@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -206,6 +207,46 @@ def test_two_changes_at_a_time_are_both_made(index):
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: remove_photos(index, [name]), names))
     assert read_feature_folder(index).paths == ["c2_2.jpg", "c2_5.jpg"]
+
+
+def while_features_are_computed(monkeypatch, do):
+    """Does something, once, when the next features have been computed and are not yet written."""
+    real, done = CheckpointExtractor.__call__, []
+
+    def call(self, files, **options):
+        features = real(self, files, **options)
+        if not done:
+            done.append(True)
+            do()
+        return features
+
+    monkeypatch.setattr(CheckpointExtractor, "__call__", call)
+
+
+def test_an_index_that_is_made_while_another_is_changed_takes_its_place(extract, photos, index, tmp_path, monkeypatch):
+    shutil.copy(tmp_path / "more" / "c0_6.jpg", photos)
+    make = threading.Thread(target=extract_folder, args=(extract, tmp_path / "more", index))
+    while_features_are_computed(monkeypatch, lambda: (make.start(), make.join(2)))
+    assert len(update_folder(index, device="cpu").paths) == 7
+    make.join()
+    assert read_feature_folder(index).paths == ["c0_6.jpg", "c0_9.jpg", "c1_7.jpg", "c2_8.jpg"]
+
+
+def test_an_index_that_another_program_replaces_or_deletes_meanwhile_is_left_as_it_is(
+    extract, photos, index, tmp_path, monkeypatch
+):
+    shutil.copy(tmp_path / "more" / "c0_6.jpg", photos)
+    extract_folder(extract, tmp_path / "more", tmp_path / "other")
+    file, other = index / "index.safetensors", tmp_path / "other" / "index.safetensors"
+    for change in (lambda: shutil.copy(other, file), file.unlink):
+        with monkeypatch.context() as patch:
+            while_features_are_computed(patch, change)
+            with pytest.raises(InputError, match="index .* has been replaced or deleted .*; start again") as error:
+                update_folder(index, images=tmp_path / "photos", device="cpu")
+        assert "\n" not in str(error.value)
+        assert not file.exists() or file.read_bytes() == other.read_bytes()
+        extract_folder(extract, photos, index)
+        (photos / "c0_6.jpg").write_bytes((tmp_path / "more" / "c1_7.jpg").read_bytes())
 
 
 def test_what_a_killed_process_left_is_deleted(index):
