@@ -136,7 +136,9 @@ def test_collections_of_earlier_states_of_an_index_are_told(small_index, caplog)
         Gallery(small_index, place)
     remove_photos(small_index, [Gallery(small_index).photos[0].name])
     Gallery(small_index, place)
-    (message,) = (record.message for record in caplog.records if record.name == "fastreid.dcac")  # milvus-lite logs, too
+    (message,) = (
+        record.message for record in caplog.records if record.name == "fastreid.dcac"
+    )  # milvus-lite logs, too
     assert re.fullmatch(r"Milvus at .*vectors.db also has 1 collection of .*photos: photos_\w+; drop those .*", message)
 
 
