@@ -7,7 +7,7 @@ where a table's times tell their distance from it. NumPy reads it as datetime64[
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path, PurePosixPath
@@ -38,6 +38,11 @@ class CamerasAndTimes:
         cameras = [*map(camera_of, paths)] if self.cameras is None else [*map(self.cameras.get, paths)]
         times = [*map(time_of, paths)] if self.times is None else [*map(self.times.get, paths)]
         return {"cameras": cameras, "times": times}
+
+    def over(self, paths: Sequence[str], columns: Mapping[str, Sequence]) -> dict[str, list]:
+        """Such columns, with what the table tells in place of what stood there. An empty cell tells that it is unknown."""
+        told = {"cameras": self.cameras or {}, "times": self.times or {}}
+        return {name: [*map(cells.get, paths, columns[name])] for name, cells in told.items()}
 
     def check(self, file: str | Path, paths: Sequence[str]) -> None:
         """Raises InputError: the table tells of none of these photos."""
@@ -184,13 +189,13 @@ def _check_one_clock(file: Path, moments: dict[str, datetime | None], lines: dic
 
 
 def _read_time(text: str, what: str) -> datetime:
+    """In UTC where the text tells its distance from it, else without a zone."""
     try:
-        return datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip()))
-    except ValueError as error:
+        moment = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text.strip()))
+        return moment if moment.tzinfo is None else moment.astimezone(timezone.utc)
+    except (ValueError, OverflowError) as error:  # OverflowError: in UTC it is before the year 1 or after 9999
         raise InputError(f"{what} is {shown_value(text)}; expected a time such as 2024-01-31 23:59:59") from error
 
 
 def _milliseconds(moment: datetime) -> int:
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(timezone.utc).replace(tzinfo=None)
-    return (moment - EPOCH) // timedelta(milliseconds=1)
+    return (moment.replace(tzinfo=None) - EPOCH) // timedelta(milliseconds=1)

@@ -15,7 +15,7 @@ from dcac_fastreid.deploy.images import counted, images_in, readable
 from dcac_fastreid.deploy.search.calibration_file import remove_calibration_of_others
 from dcac_fastreid.deploy.search.cameras_and_times import CamerasAndTimes, describe, read_table
 from dcac_fastreid.deploy.search.crop import describe_no_crops
-from dcac_fastreid.deploy.search.index_file import FILE, read_index_file, write_index_file
+from dcac_fastreid.deploy.search.index_file import FILE, being_changed, read_index_file, write_index_file
 from dcac_fastreid.deploy.search.sealed_json import Unusable
 from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
@@ -81,8 +81,8 @@ def extract_folder(
 ) -> FeatureFolder:
     """Makes the index of all images in a folder and below it, index.safetensors in the folder `output`.
 
-    Whole or not at all: an earlier index stays until the new one takes its place. A calibration of another checkpoint, or one
-    that cannot be read, is removed.
+    Whole or not at all: an earlier index stays until the new one takes its place, which waits for a change of it that has begun.
+    A calibration of another checkpoint, or one that cannot be read, is removed.
 
     Args: table: a file as read_table reads it; without one, cameras and times are those in the names.
     Raises: InputError: no images, some that cannot be read, a table that cannot be used, or an output that cannot be written or
@@ -92,9 +92,11 @@ def extract_folder(
     made = features_of_folder(extract, images, output, skip_unreadable=skip_unreadable)
     if table is not None:
         told.check(table, made.paths)
-    made.content.update(removed=[], **told.of(made.paths))
-    write_index_file(made.folder, made.features, made.content)
-    if remove_calibration_of_others(made.folder, made.content["encoder"]):
+    made.content.update(removed=[], removed_sha256=[], **told.of(made.paths))
+    with being_changed(made.folder):
+        write_index_file(made.folder, made.features, made.content)
+        removed = remove_calibration_of_others(made.folder, made.content["encoder"])
+    if removed:
         made.notes.append(
             "the calibration that lay there does not belong to this checkpoint, and is removed: calibrate again"
         )

@@ -1,12 +1,15 @@
 """Features of a large folder in shards, each finished or not there: a killed run goes on, and several processes share the work.
 
 OUTPUT/shards holds plan.json, of which photos and with what, and one file a shard, written whole: it is its own mark that the
-shard is done. Whoever finds all of them done writes the tables, notes that in the plan and deletes the shards.
+shard is done, and names its plan. Whoever finds all of them done writes the tables, notes their checksums in the plan and deletes
+the shards. If the tables are others later, the work begins again.
 """
 
 import hashlib
 import json
+import logging
 import math
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypedDict
 
@@ -14,10 +17,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from dcac_fastreid.arguments import as_count
+from dcac_fastreid.data.hashes import file_hashes
 from dcac_fastreid.deploy.extractor import FeatureExtractor
 from dcac_fastreid.deploy.images import counted, images_in, readable
 from dcac_fastreid.deploy.schema import Count, Sha256
 from dcac_fastreid.deploy.search.feature_folder import (
+    TABLES,
     FeatureFolder,
     below,
     check_output,
@@ -33,6 +38,7 @@ from dcac_fastreid.json_files import read_object
 from dcac_fastreid.output_files import left_unfinished, write_whole
 from dcac_fastreid.waiting import held
 
+logger = logging.getLogger("fastreid.dcac")
 SHARDS, PLAN = "shards", "plan.json"
 FORMAT, VERSION = "dcac_fastreid shard", 1
 FEATURES, CONTENT = "features", "content"
@@ -40,24 +46,27 @@ MOST = 100_000  # shards
 
 
 class Shard(TypedDict):
-    """The first four have an item for each photo, in the order of the features."""
+    """The first four have an item for each photo, in the order of the features. plan_sha256: what it is a part of."""
 
     paths: list[Below]
     bytes: list[Count]
     modified: list[Modified]
     sha256: list[Sha256]
     unreadable: list[Below]
+    plan_sha256: Sha256
     features_sha256: Sha256
 
 
 class FeatureShards:
     """The work on one folder of photos, cut into shards. n photos, D feature width.
 
-    The shards are cut between batches, so that every batch is the one of a run without shards, and the features are bit-identical
-    whoever computes which shard, as long as the machines, devices and numbers of threads are alike.
+    The shards are cut between batches, so that the features are bit-identical whoever computes which shard, as long as the
+    machines, devices and numbers of threads are alike. They are those of a run without shards, too, unless photos are left out: a
+    run without shards then puts the photos after them into other batches, and the last bits may differ.
 
     Args: shards: their number, or fewer where there are not so many batches.
-    Raises: InputError: as features_of_folder, or OUTPUT/shards was begun with other photos or in another way.
+    Raises: InputError: as features_of_folder, or OUTPUT/shards was begun with other photos or in another way, or holds shards of
+        another plan.
     """
 
     def __init__(
@@ -86,7 +95,9 @@ class FeatureShards:
             "photos": len(self.files),
             "photos_sha256": hashlib.sha256(json.dumps(list(self.states.items())).encode()).hexdigest(),
         }
-        self._begin()
+        self.plan_sha256 = hashlib.sha256(json.dumps(self.plan, sort_keys=True).encode()).hexdigest()
+        with self._alone():
+            self._begin()
 
     def work(self) -> FeatureFolder | None:
         """Computes the shards that nobody has done and nobody is at work on; writes the tables if then all are done.
@@ -102,7 +113,7 @@ class FeatureShards:
 
     @property
     def is_finished(self) -> bool:
-        """Whether the tables are written."""
+        """Whether the tables are written; that they are still there was seen at the beginning."""
         return bool((read_object(self.folder / PLAN) or {}).get("finished"))
 
     @property
@@ -113,7 +124,9 @@ class FeatureShards:
     def _begin(self) -> None:
         file = self.folder / PLAN
         if not file.exists():
-            _write_json(file, {**self.plan, "finished": False})
+            for shard in self.folder.glob("*.safetensors"):
+                self._read(shard)  # of the same plan, or none of ours
+            _write_json(file, {**self.plan, "finished": None})
         begun = read_object(file) or {}
         different = sorted(name for name, value in self.plan.items() if begun.get(name) != value)
         if different:
@@ -121,6 +134,27 @@ class FeatureShards:
                 f"{self.folder} was begun in another way, or the photos are others since then ({', '.join(different)}); give the "
                 "same options, or delete that folder to begin again"
             )
+        if not begun.get("finished"):
+            return
+        if begun["finished"] == self._tables():
+            self._clear()  # who wrote them may have been killed before
+        else:
+            logger.warning(f"The tables of {self.output} are gone, or others are there since: computing them again")
+            _write_json(file, {**self.plan, "finished": None})
+
+    def _alone(self) -> AbstractContextManager:
+        """While no other process begins or writes the tables."""
+        return held(FileLock(self.folder / f"{PLAN}.lock"), f"reading or writing the tables of {self.output}")
+
+    def _tables(self) -> dict[str, str]:
+        """SHA-256 of the tables that are there."""
+        files = [file for name in TABLES if (file := self.output / name).is_file()]
+        hashes = file_hashes(files, keep=False)
+        return {file.name: hashes[str(file)] for file in files}
+
+    def _clear(self) -> None:
+        for file in self.folder.glob("*-of-*"):
+            file.unlink(missing_ok=True)
 
     def _file(self, number: int) -> Path:
         return self.folder / f"{number:05d}-of-{self.count:05d}.safetensors"
@@ -140,17 +174,21 @@ class FeatureShards:
                 remains.unlink(missing_ok=True)
             own = self.files[number * self.size : (number + 1) * self.size]
             files, left_out = readable(own, skip=self.skip_unreadable, what="images", need_one=False)
-            content = {**describe_photos(files, self.images), "unreadable": below(left_out, self.images)}
+            content = {
+                **describe_photos(files, self.images),
+                "unreadable": below(left_out, self.images),
+                "plan_sha256": self.plan_sha256,
+            }
             features = self.extract(files, progress=f"shard {number + 1} of {self.count}").numpy()
             _write_shard(file, features, content)
         finally:
             lock.release()
 
     def _finish(self) -> FeatureFolder | None:
-        with held(FileLock(self.folder / f"{PLAN}.lock"), f"writing the tables of {self.output}"):
+        with self._alone():
             if self.is_finished:
                 return None
-            shards = [_read_shard(self._file(number)) for number in range(self.count)]
+            shards = [self._read(self._file(number)) for number in range(self.count)]
             features = np.concatenate([features for features, _ in shards])
             content = {
                 name: [value for _, shard in shards for value in shard[name]] for name in (*COLUMNS, "unreadable")
@@ -158,10 +196,18 @@ class FeatureShards:
             self._check(content)
             made = FeatureFolder(self.output, features, {**describe_origin(self.extract, self.images), **content})
             write_tables(made)
-            _write_json(self.folder / PLAN, {**self.plan, "finished": True})
-            for file in self.folder.glob("*-of-*"):
-                file.unlink()
+            _write_json(self.folder / PLAN, {**self.plan, "finished": self._tables()})
+            self._clear()
             return made
+
+    def _read(self, file: Path) -> tuple[np.ndarray, Shard]:
+        """Raises InputError: it is damaged, or a part of other work."""
+        features, content = _read_shard(file)
+        if content["plan_sha256"] != self.plan_sha256:
+            raise InputError(
+                f"{file} was computed of other photos, with another encoder or in another way; delete {self.folder} to begin again"
+            )
+        return features, content
 
     def _check(self, content: dict) -> None:
         found = zip(content["paths"], content["bytes"], content["modified"], strict=True)

@@ -1,6 +1,9 @@
 """The photos of an index that are most similar to others. N photos, D feature width."""
 
 import hashlib
+import itertools
+import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +11,7 @@ import numpy as np
 
 from dcac_fastreid.arguments import as_count
 from dcac_fastreid.data.hashes import file_hashes
-from dcac_fastreid.deploy.images import images_in
+from dcac_fastreid.deploy.images import counted, images_in
 from dcac_fastreid.deploy.search.exact import Exact
 from dcac_fastreid.deploy.search.feature_folder import FeatureFolder, index_command, read_feature_folder, state_of
 from dcac_fastreid.deploy.search.milvus import Milvus
@@ -16,12 +19,14 @@ from dcac_fastreid.deploy.search.vectors import EVERYWHERE, Where, fill
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 
+logger = logging.getLogger("fastreid.dcac")
+
 
 class Gallery:
     """A folder that extract_folder wrote, ready to be searched. Photos that are gone or have changed are left out.
 
-    Args: milvus: where a Milvus is that searches, see `milvus.Milvus`; it is brought to hold what the index holds. None: the exact
-        search, in memory.
+    Args: milvus: where a Milvus is that searches, see `milvus.Milvus`; it is brought to hold what the index holds, in a collection
+        of its own. None: the exact search, in memory.
 
     Attributes:
         images: the folder of the photos. photos: those that are searched. content: of the index, see index_file.
@@ -53,13 +58,15 @@ class Gallery:
             [stored.content[name][number] for number in fresh] for name in ("cameras", "times", "sha256")
         )
         self.width = stored.features.shape[1]
-        features = stored.features if len(fresh) == len(files) else stored.features[fresh]
         if milvus is None:
-            self._vectors, self._keys = Exact(self.width), np.arange(len(fresh))
-        else:
-            self._vectors, self._keys = Milvus(milvus, self.width, _collection(stored)), _lasting_keys(stored)[fresh]
-        fill(self._vectors, self._keys, features, self.cameras, self.times)
-        self._number_of = {key: number for number, key in enumerate(self._keys.tolist())}
+            self._vectors, rows = Exact(self.width), fresh
+        else:  # what the index holds, whatever has become of the photos: others may still have them
+            self._vectors, rows = _open_milvus(milvus, stored), np.arange(len(files))
+        features = stored.features if len(rows) == len(files) else stored.features[rows]
+        cameras, times = ([stored.content[name][row] for row in rows] for name in ("cameras", "times"))
+        fill(self._vectors, rows, features, cameras, times)
+        self._left_out = len(rows) - len(fresh)  # that a search finds nevertheless
+        self._number_of = {row: number for number, row in enumerate(fresh.tolist())}
 
     def __len__(self) -> int:
         return len(self.photos)
@@ -89,26 +96,33 @@ class Gallery:
         found: list[list[tuple[int, float]]] = [[] for _ in wheres]
         for each in dict.fromkeys(wheres):  # rows of one filter in one search
             rows = [row for row, other in enumerate(wheres) if other == each]
-            similarities, keys = self._vectors.search(features[rows], k, each)
+            similarities, keys = self._vectors.search(features[rows], k + self._left_out, each)
             for row, *hits in zip(rows, keys.tolist(), similarities.tolist(), strict=True):
-                found[row] = [
-                    (self._number_of[key], similarity) for key, similarity in zip(*hits, strict=True) if key >= 0
-                ]
+                known = (hit for hit in zip(*hits, strict=True) if hit[0] in self._number_of)
+                found[row] = [(self._number_of[key], similarity) for key, similarity in itertools.islice(known, k)]
         return found
 
 
-def _collection(stored: FeatureFolder) -> str:
-    """Its name in Milvus: of a folder's photos by one encoder."""
-    encoder = stored.content["encoder"]
-    described = "\n".join((encoder["sha256"], encoder["config_sha256"], stored.content["pictures"]))
-    return f"photos_{hashlib.sha256(described.encode(errors='surrogateescape')).hexdigest()[:16]}"
+def _open_milvus(place: str, stored: FeatureFolder) -> Milvus:
+    """With a collection for what this index tells it, which no index of other features, cameras or times shares.
+
+    So nobody who searches has to look out for others who search, or for changes of the index. Earlier collections stay, as someone
+    may be searching them; that they are there is logged.
+    """
+    content = stored.content
+    of_folder = f"photos_{_digest(content['pictures'], 8)}_"
+    told = json.dumps([content[name] for name in ("features_sha256", "cameras", "times")])
+    opened = Milvus(place, stored.features.shape[1], of_folder + _digest(told, 16))
+    if others := opened.others(of_folder):
+        logger.warning(
+            f"Milvus at {place} also has {counted(len(others), 'collection')} of other or earlier indexes of {stored.images}: "
+            f"{shown(others)}; drop those that nobody searches any more"
+        )
+    return opened
 
 
-def _lasting_keys(stored: FeatureFolder) -> np.ndarray:
-    """(N,), int64: of all that an engine is told of a photo, so that a photo of which something is new has another key."""
-    columns = zip(*(stored.content[name] for name in ("paths", "sha256", "cameras", "times")), strict=True)
-    digests = (hashlib.sha256(repr(values).encode(errors="surrogateescape")).digest() for values in columns)
-    return np.array([int.from_bytes(digest[:8], "big") >> 1 for digest in digests], dtype=np.int64)
+def _digest(text: str, length: int) -> str:
+    return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:length]
 
 
 def _changed(files: list[Path], states: list[tuple[int, int]], hashes: list[str]) -> list[Path]:

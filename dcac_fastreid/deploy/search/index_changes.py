@@ -1,13 +1,13 @@
 """An index changed in place: brought up to date with its folder, or photos taken out. N photos, D feature width."""
 
+import functools
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from dcac_fastreid.arguments import as_path
 from dcac_fastreid.data.hashes import file_hashes
@@ -24,11 +24,10 @@ from dcac_fastreid.deploy.search.feature_folder import (
     state_of,
 )
 from dcac_fastreid.deploy.search.index_encoder import encoder_of
-from dcac_fastreid.deploy.search.index_file import COLUMNS, FILE, write_index_file
+from dcac_fastreid.deploy.search.index_file import COLUMNS, FILE, being_changed, write_index_file
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
-from dcac_fastreid.output_files import check_writable, left_unfinished
-from dcac_fastreid.waiting import held
+from dcac_fastreid.output_files import check_writable
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,14 @@ def update_folder(
 
     Args:
         images: the folder of the photos, where it has moved. checkpoint, config_file: those of the index, where they have moved.
-        table: as extract_folder; without one, photos of the index keep their cameras and times.
+        table: as extract_folder; photos of the index that it does not name keep their cameras and times.
     Raises: InputError: no index, another encoder, none of its photos in the folder, or as extract_folder.
     """
     told = None if table is None else read_table(table)
-    with _being_changed(index) as stored:
+    with _being_changed(index) as (stored, write):
         folder = stored.images if images is None else as_path(images, "the folder of the images")
         check_output(stored.folder, folder)
-        removed = {folder / path for path in stored.content["removed"]}
-        photos = _known_photos(stored, folder, [file for file in images_in(folder) if file not in removed])
+        photos, removed = _photos_now(stored, folder)
         if told:
             told.check(table, below(list(photos), folder))  # before the work
         computed, left_out, origin = {}, [], {"pictures": os.path.realpath(folder)}
@@ -78,23 +76,26 @@ def update_folder(
         for file in left_out:
             del photos[file]
         content = _content(stored, folder, photos) | origin | {"unreadable": below(left_out, folder)}
+        content["removed"] = sorted({*stored.content["removed"], *below(removed, folder)})
         if told:
-            content |= told.of(content["paths"])
+            content |= told.over(content["paths"], content)
         features = np.stack([computed.get(file, photo.feature) for file, photo in photos.items()])
-        write_index_file(stored.folder, features, content)
-        notes = [_changes(stored, content), *describe_no_crops(missing)]
+        write(features, content)
+        notes = [_changes(stored, content, len(removed)), *describe_no_crops(missing)]
         return FeatureFolder(stored.folder, features, content, notes)
 
 
 def remove_photos(index: str | Path, named: Iterable[str | Path]) -> FeatureFolder:
-    """Takes photos out of an index, for good: an update does not take them in again. The photos' files stay.
+    """Takes photos out of an index, for good: an update does not take them in again, wherever they lie. The photos' files stay.
+
+    Other files of the same content are taken out, too.
 
     Args: named: photos, or folders of them; paths below the folder of the photos, as a search shows them, or paths of files.
     Raises: InputError: no index, a name that no photo of it has, or none would be left.
     """
-    with _being_changed(index) as stored:
+    with _being_changed(index) as (stored, write):
         names = {_below(name, stored): name for name in named}
-        out = [path for path in stored.paths if names.keys() & {path, *map(str, Path(path).parents)}]
+        out = {path for path in stored.paths if names.keys() & {path, *map(str, Path(path).parents)}}
         unknown = [
             name for path, name in names.items() if not any(each == path or each.startswith(f"{path}/") for each in out)
         ]
@@ -102,15 +103,17 @@ def remove_photos(index: str | Path, named: Iterable[str | Path]) -> FeatureFold
             raise InputError(
                 f"the index {stored.folder} has no photo or folder {shown(unknown)}; its photos are {shown(stored.paths)}"
             )
+        contents = {sha256 for path, sha256 in zip(stored.paths, stored.hashes, strict=True) if path in out}
+        out = [path for path, sha256 in zip(stored.paths, stored.hashes, strict=True) if sha256 in contents]
         if len(out) == len(stored.paths):
             raise InputError(f"no photo would be left in the index {stored.folder}; delete its folder instead")
-        gone = set(out)
-        left = [number for number, path in enumerate(stored.paths) if path not in gone]
+        left = [number for number, sha256 in enumerate(stored.hashes) if sha256 not in contents]
         content = {name: value for name, value in stored.content.items() if name != "features_sha256"}
         content |= {name: [content[name][number] for number in left] for name in COLUMNS}
         content["removed"] = sorted({*content["removed"], *out})
+        content["removed_sha256"] = sorted({*content["removed_sha256"], *contents})
         features = stored.features[left]
-        write_index_file(stored.folder, features, content)
+        write(features, content)
         notes = [
             f"removed: {counted(len(out), 'photo')}, {shown(out)}; `search index --update` does not take them in again, "
             "`search index` does"
@@ -119,43 +122,60 @@ def remove_photos(index: str | Path, named: Iterable[str | Path]) -> FeatureFold
 
 
 @contextmanager
-def _being_changed(index: str | Path) -> Iterator[FeatureFolder]:
-    """The index, while no other process changes it; what a killed one left beside it is deleted."""
+def _being_changed(index: str | Path) -> Iterator[tuple[FeatureFolder, Callable[[np.ndarray, dict], None]]]:
+    """The index, while no other process changes it, and what writes it: features (N, D) and content, see write_index_file."""
     folder = as_path(index, "the index")
     if not (folder / FILE).is_file():
         read_feature_folder(folder)  # says what is there instead
     check_writable(folder, "the index shall be changed in")
-    with held(FileLock(folder / f"{FILE}.lock"), f"changing the index {folder}"):
-        stored = read_feature_folder(folder)
-        for remains in left_unfinished(folder, FILE):
-            remains.unlink(missing_ok=True)
-        yield stored
+    with being_changed(folder):
+        state = state_of(folder / FILE)
+        yield read_feature_folder(folder), functools.partial(_write, folder, state)
 
 
-def _known_photos(stored: FeatureFolder, folder: Path, files: list[Path]) -> dict[Path, _Photo]:
-    """The files as they are now, with the features that the index has of such contents.
+def _write(folder: Path, state: tuple[int, int], features: np.ndarray, content: dict) -> None:
+    """Raises InputError: the index is no longer the one of this state; who copies one there waits for nobody."""
+    if not (folder / FILE).is_file() or state_of(folder / FILE) != state:
+        raise InputError(
+            f"the index {folder} has been replaced or deleted by another program meanwhile, and is left as it is now; start again"
+        )
+    write_index_file(folder, features, content)
+
+
+def _photos_now(stored: FeatureFolder, folder: Path) -> tuple[dict[Path, _Photo], list[Path]]:
+    """The photos of a folder as they are now, with the features that the index has of such contents; and those removed earlier.
 
     Raises: InputError: it has none.
     """
-    before = {folder / path: state for path, state in zip(stored.paths, stored.states, strict=True)}
-    hash_of = dict(zip(before, stored.hashes, strict=True))
-    states = {file: state_of(file) for file in files}
-    known = {file: hash_of[file] for file in files if before.get(file) == states[file]}
-    others = [file for file in files if file not in known]
-    hashes = file_hashes(others, keep=False) if others else {}
+    removed = {folder / path for path in stored.content["removed"]}
+    files = images_in(folder)
+    hash_of, states = _hashes(stored, folder, [file for file in files if file not in removed])
+    contents = {*stored.content["removed_sha256"]}
     number_of = {sha256: number for number, sha256 in enumerate(stored.hashes)}
     photos = {}
-    for file in files:
-        sha256 = known.get(file) or hashes[str(file)]
-        number = number_of.get(sha256)
-        photos[file] = _Photo(states[file], sha256, None if number is None else stored.features[number])
+    for file, sha256 in hash_of.items():
+        if sha256 not in contents:
+            number = number_of.get(sha256)
+            photos[file] = _Photo(states[file], sha256, None if number is None else stored.features[number])
     if not any(photo.feature is not None for photo in photos.values()):
         raise InputError(
             f"{folder} holds none of the {counted(len(stored.paths), 'photo')} of the index {stored.folder} "
             f"({shown(stored.paths)}); name their folder by --gallery, or make the index again: "
             f"{index_command(stored.folder, stored.content)}"
         )
-    return photos
+    return photos, [file for file in files if file not in photos]
+
+
+def _hashes(
+    stored: FeatureFolder, folder: Path, files: list[Path]
+) -> tuple[dict[Path, str], dict[Path, tuple[int, int]]]:
+    """SHA-256 and states of files; those that are as they were when the index was made are not read."""
+    before = {folder / path: state for path, state in zip(stored.paths, stored.states, strict=True)}
+    hash_of = dict(zip(before, stored.hashes, strict=True))
+    states = {file: state_of(file) for file in files}
+    others = [file for file in files if before.get(file) != states[file]]
+    hashes = file_hashes(others, keep=False) if others else {}
+    return {file: hashes.get(str(file)) or hash_of[file] for file in files}, states
 
 
 def _content(stored: FeatureFolder, folder: Path, photos: dict[Path, _Photo]) -> dict:
@@ -177,7 +197,7 @@ def _content(stored: FeatureFolder, folder: Path, photos: dict[Path, _Photo]) ->
     }
 
 
-def _changes(stored: FeatureFolder, content: dict) -> str:
+def _changes(stored: FeatureFolder, content: dict, removed: int) -> str:
     before, now = (
         dict(zip(stored.paths, stored.hashes, strict=True)),
         dict(zip(content["paths"], content["sha256"], strict=True)),
@@ -186,7 +206,7 @@ def _changes(stored: FeatureFolder, content: dict) -> str:
         "new": len(now.keys() - before.keys()),
         "changed": sum(sha256 != now.get(path, sha256) for path, sha256 in before.items()),
         "gone": len(before.keys() - now.keys()),
-        "removed earlier and left out": len(content["removed"]),
+        "removed earlier and left out": removed,
     }
     return "photos: " + ", ".join(f"{number:,} {what}" for what, number in numbers.items())
 

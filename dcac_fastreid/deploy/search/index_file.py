@@ -8,18 +8,21 @@ spreadsheet has sorted. Any reader of safetensors opens it, and json.loads(bytes
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypedDict
 
 import numpy as np
+from filelock import FileLock
 
 from dcac_fastreid.deploy.checkpoint_extractor import PRECISIONS
 from dcac_fastreid.deploy.encoder import Identity
 from dcac_fastreid.deploy.schema import Count, Must, Sha256
 from dcac_fastreid.deploy.search.cameras_and_times import LONGEST, camera_of, is_camera, is_time, time_of
 from dcac_fastreid.deploy.search.sealed_json import Unusable, sealed, unsealed
-from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.output_files import left_unfinished, write_whole
+from dcac_fastreid.waiting import held
 
 FILE = "index.safetensors"
 FORMAT, VERSION = "dcac_fastreid index", 2
@@ -68,18 +71,29 @@ class ContentOfVersion1(TypedDict):
 
 
 class Content(ContentOfVersion1):
-    """Version 2. removed: photos that `search remove` has taken out, and that an update does not take in again.
+    """Version 2. removed, removed_sha256: what `search remove` has taken out, and an update does not take in again.
 
+    removed: paths. removed_sha256: contents of files, whatever their paths are now.
     cameras, times: an item for each photo, see cameras_and_times.
     """
 
     removed: list[Below]
+    removed_sha256: list[Sha256]
     cameras: list[Camera | None]
     times: list[Time | None]
 
 
 FORMS = {1: ContentOfVersion1, VERSION: Content}
 COLUMNS = ("paths", "bytes", "modified", "sha256", "cameras", "times")  # an item for each photo
+
+
+@contextmanager
+def being_changed(folder: Path) -> Iterator[None]:
+    """While no other process changes the index in a folder; what a killed one has left beside it is deleted."""
+    with held(FileLock(folder / f"{FILE}.lock"), f"changing the index {folder}"):
+        for remains in left_unfinished(folder, FILE):
+            remains.unlink(missing_ok=True)
+        yield
 
 
 def write_index_file(folder: Path, features: np.ndarray, content: dict) -> None:
@@ -117,7 +131,8 @@ def _of_today(content: ContentOfVersion1 | Content) -> Content:
     if "cameras" in content:
         return content
     paths = content["paths"]
-    return {**content, "removed": [], "cameras": [*map(camera_of, paths)], "times": [*map(time_of, paths)]}
+    columns = {"cameras": [*map(camera_of, paths)], "times": [*map(time_of, paths)]}
+    return {**content, "removed": [], "removed_sha256": [], **columns}
 
 
 def _check(features: np.ndarray, content: Content) -> None:

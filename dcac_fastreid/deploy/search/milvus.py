@@ -71,7 +71,8 @@ class Milvus:
     def search(self, features: np.ndarray, k: int, where: Where = EVERYWHERE) -> tuple[np.ndarray, np.ndarray]:
         if k > MOST:
             raise InputError(
-                f"{k:,} photos are asked for; Milvus gives {MOST:,} at most: ask for fewer, or search exactly"
+                f"{k:,} photos are asked for, with those that are gone or have changed; Milvus gives {MOST:,} at most: ask for "
+                "fewer, or search exactly"
             )
         similarities = np.full((len(features), k), -np.inf, dtype=np.float32)
         keys = np.full((len(features), k), -1, dtype=np.int64)
@@ -112,6 +113,12 @@ class Milvus:
                 self._collection, filter="key >= 0", output_fields=["count(*)"], consistency_level="Strong"
             )
         return {"engine": "milvus", "vectors": counted[0]["count(*)"], "width": self._width}
+
+    def others(self, prefix: str) -> list[str]:
+        """The other collections whose names begin so."""
+        with self._told("does not list its collections"):
+            names = self._client.list_collections()
+        return sorted(name for name in names if name.startswith(prefix) and name != self._collection)
 
     def close(self) -> None:
         """Lets another process open a folder of milvus-lite, which else stays open until this process ends."""

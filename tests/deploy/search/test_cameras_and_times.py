@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from dcac_fastreid.deploy.search.cameras_and_times import (
@@ -90,6 +92,7 @@ def test_times_with_a_distance_from_utc_are_those_of_utc(text, table):
         ("path,camera\na,1\nb,2\na,1\n", "tells a twice; keep one line for each photo"),
         ("path,camera\na,1\nb," + 201 * "x" + "\n", "line 3: the camera is 'xxx.*; expected a name of 200 letters"),
         ("path,time\na,yesterday\n", "line 2: the time is 'yesterday'; expected a time such as 2024-01-31 23:59:59"),
+        ("path,time\na,0001-01-01T00:00+01:00\n", "line 2: the time is '0001-01-01T00:00.01:00'; expected a time such"),
         (
             "path,time\na,2024-01-31T00:00:00Z\nb,2024-01-31\n",
             "the time in line 2 tells its distance from UTC, that in line 3",
@@ -120,8 +123,9 @@ def test_a_time_for_a_filter():
     assert as_time("2023-12-31 23:59:59", "--after") == NEW_YEARS_EVE
     assert time_text(as_time("2024-02-01", "--after")) == "2024-02-01 00:00:00"
     assert time_text(-1) == "1969-12-31 23:59:59.999"
-    with pytest.raises(InputError, match="^--after is 'noon'; expected a time such as"):
-        as_time("noon", "--after")
+    for none in ("noon", "0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"):  # the last two: not in UTC's years
+        with pytest.raises(InputError, match=f"^--after is {re.escape(repr(none))}; expected a time such as"):
+            as_time(none, "--after")
 
 
 def test_what_is_known_in_a_sentence():

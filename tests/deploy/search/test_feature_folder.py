@@ -45,7 +45,7 @@ def test_features_belong_to_their_images(extract, photos, tmp_path):
         assert (size, sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert {**read.content, "features_sha256": ""} == {**made.content, "features_sha256": ""}
     assert "6 images, features 128 wide" in made.report()
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["index.safetensors"]
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"index.safetensors", "index.safetensors.lock"}
 
 
 def test_the_index_tells_of_what_the_features_are(extract, photos, tmp_path):
@@ -202,7 +202,7 @@ def test_two_who_index_into_one_folder_leave_a_whole_index(extract, photos, tmp_
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: extract_folder(extract, photos / name, tmp_path / "out"), 4 * names))
     assert Path(read_feature_folder(tmp_path / "out").content["pictures"]).name in names
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["index.safetensors"]
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"index.safetensors", "index.safetensors.lock"}
 
 
 def test_links_that_lead_to_each_other_are_no_folder(extract, tmp_path):

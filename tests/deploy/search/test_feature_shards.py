@@ -140,6 +140,53 @@ def test_shards_that_were_begun_in_another_way_are_refused(extract, checkpoint, 
             change()
 
 
+def test_where_the_tables_are_no_longer_its_own_the_work_begins_again(extract, photos, in_one_go, tmp_path):
+    out = tmp_path / "out"
+    FeatureShards(extract, photos, out, 2).work()
+    own = (out / "features.npy").read_bytes()
+    for change in (
+        lambda: (out / "info.json").unlink(),
+        lambda: (out / "features.npy").write_bytes(own[:-1] + bytes([own[-1] ^ 1])),
+        lambda: [(out / name).unlink() for name in TABLES],
+    ):
+        change()
+        work = FeatureShards(extract, photos, out, 2)
+        assert not work.is_finished and work.missing == 2
+        assert work.work() and contents(out) == in_one_go
+
+
+def test_shards_whose_plan_is_gone_are_used_for_the_same_work_alone(extract, checkpoint, photos, in_one_go, tmp_path):
+    work = FeatureShards(extract, photos, tmp_path / "out", 3)
+    work._compute(0)
+    (plan := tmp_path / "out" / "shards" / "plan.json").unlink()
+    other = FeatureExtractor(checkpoint, "cpu", batch_size=4, precision="bf16")
+    with pytest.raises(InputError, match="00000-of-00003.safetensors was computed .*; delete .*shards to begin again"):
+        FeatureShards(other, photos, tmp_path / "out", 3)
+    assert not plan.exists()
+    again = FeatureShards(extract, photos, tmp_path / "out", 3)
+    assert again.missing == 2 and again.work() and contents(tmp_path / "out") == in_one_go
+
+
+def test_a_shard_of_other_work_is_not_taken_in(extract, checkpoint, photos, tmp_path):
+    other = FeatureExtractor(checkpoint, "cpu", batch_size=4, precision="bf16")
+    for extractor, name in ((extract, "out"), (other, "other")):
+        FeatureShards(extractor, photos, tmp_path / name, 3)._compute(0)
+    shard = "shards/00000-of-00003.safetensors"
+    shutil.copy(tmp_path / "other" / shard, tmp_path / "out" / shard)
+    with pytest.raises(InputError, match="00000-of-00003.safetensors was computed .*; delete .*shards to begin again"):
+        FeatureShards(extract, photos, tmp_path / "out", 3).work()
+
+
+def test_shards_that_a_killed_process_left_beside_its_tables_are_deleted(extract, photos, tmp_path, monkeypatch):
+    work = FeatureShards(extract, photos, tmp_path / "out", 3)
+    monkeypatch.setattr(FeatureShards, "_clear", lambda self: None)
+    work.work()
+    monkeypatch.undo()
+    assert list((tmp_path / "out" / "shards").glob("*.safetensors"))
+    assert FeatureShards(extract, photos, tmp_path / "out", 3).work() is None
+    assert {file.name for file in (tmp_path / "out" / "shards").iterdir()} == {"plan.json", "plan.json.lock"}
+
+
 def test_a_damaged_shard_is_told(extract, photos, tmp_path):
     work = FeatureShards(extract, photos, tmp_path / "out", 3)
     work._compute(0)

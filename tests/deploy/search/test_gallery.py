@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 
 import numpy as np
@@ -8,8 +9,11 @@ from dcac_fastreid.deploy.search.feature_folder import extract_folder, read_feat
 from dcac_fastreid.deploy.search.gallery import Gallery
 from dcac_fastreid.deploy.search.index_changes import remove_photos, update_folder
 from dcac_fastreid.deploy.search.index_encoder import check_same_encoder
+from dcac_fastreid.deploy.search.index_file import write_index_file
 from dcac_fastreid.deploy.search.vectors import Where
 from dcac_fastreid.errors import InputError
+
+from .libraries import require_milvus
 
 ENCODER = {"checkpoint": "a.pth", "sha256": "abcdef0123", "config_sha256": "1"}
 
@@ -62,7 +66,7 @@ def test_each_query_has_its_own_filter(index):
 
 
 def test_a_search_through_milvus_finds_what_the_exact_one_finds(index, small_index, tmp_path):
-    pytest.importorskip("milvus_lite", reason="pymilvus and milvus-lite are not installed")
+    require_milvus()
     place = str(small_index / "vectors.db")
     features = read_feature_folder(small_index).features
 
@@ -79,6 +83,63 @@ def test_a_search_through_milvus_finds_what_the_exact_one_finds(index, small_ind
     check(4)
     remove_photos(small_index, ["new.jpg"])
     check(3)
+
+
+def test_those_who_search_one_milvus_do_not_disturb_each_other(index, small_index, tmp_path):
+    """Whatever another one finds that has an earlier or later state of the index, or another index of the folder."""
+    require_milvus()
+    place = str(tmp_path / "vectors.db")
+    galleries = []
+
+    def open_both(folder):
+        galleries.append((read_feature_folder(folder).features, Gallery(folder, place), Gallery(folder)))
+
+    open_both(small_index)
+    (tmp_path / "table.csv").write_text(f"path,camera\n{Gallery(small_index).photos[0].name},north\n")
+    other = shutil.copytree(small_index, tmp_path / "other")
+    update_folder(other, table=tmp_path / "table.csv")
+    open_both(other)
+    shutil.copy(Gallery(index).photos[9], tmp_path / "photos" / "a_new.jpg")
+    update_folder(small_index)
+    open_both(small_index)
+    remove_photos(small_index, [Gallery(small_index).photos[1].name])
+    open_both(small_index)
+    Gallery(small_index).photos[1].unlink()
+    open_both(small_index)
+    shutil.copy(Gallery(index).photos[12], tmp_path / "photos" / "b_new.jpg")
+    for features, searched, exact in galleries:
+        for where in (Where(), Where(frozenset(["north"]))):
+            found, expected = (
+                [[number for number, _ in row] for row in gallery.nearest(features, 3, where)]
+                for gallery in (searched, exact)
+            )
+            assert found == expected
+    assert [len(gallery) for _, gallery, _ in galleries] == [4, 4, 5, 4, 3]
+
+
+def test_an_index_that_is_made_again_is_searched_by_its_new_features(small_index):
+    """As in another precision: all else is as it was."""
+    require_milvus()
+    place = str(small_index / "vectors.db")
+    stored = read_feature_folder(small_index)
+    Gallery(small_index, place)
+    content = {name: value for name, value in stored.content.items() if name != "features_sha256"}
+    write_index_file(small_index, stored.features[::-1], {**content, "precision": "bf16"})
+    found = Gallery(small_index, place).nearest(stored.features, 1)
+    assert [row[0][0] for row in found] == [3, 2, 1, 0]
+
+
+def test_collections_of_earlier_states_of_an_index_are_told(small_index, caplog):
+    require_milvus()
+    place = str(small_index / "vectors.db")
+    for _ in range(2):
+        Gallery(small_index, place)
+    remove_photos(small_index, [Gallery(small_index).photos[0].name])
+    Gallery(small_index, place)
+    (message,) = (
+        record.message for record in caplog.records if record.name == "fastreid.dcac"
+    )  # milvus-lite logs, too
+    assert re.fullmatch(r"Milvus at .*vectors.db also has 1 collection of .*photos: photos_\w+; drop those .*", message)
 
 
 @pytest.mark.parametrize("k", [0, -1, 2.0, True, None, "3", float("nan")])

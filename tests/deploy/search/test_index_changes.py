@@ -2,6 +2,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -96,10 +97,17 @@ def test_photos_keep_the_cameras_of_a_table_and_new_ones_have_those_of_their_nam
     update_folder(index, device="cpu")
     content = read_feature_folder(index).content
     assert content["paths"][4] == "c1_7.jpg" and content["cameras"] == ["north", None, None, None, "1", None, None]
+    assert content["times"] == [1_706_659_200_000, *[None] * 6]
     table.write_text("path,camera\nc1_7.jpg,south\n")
     update_folder(index, table=table, device="cpu")
     content = read_feature_folder(index).content
-    assert content["cameras"] == [None] * 4 + ["south"] + [None] * 2
+    assert content["cameras"] == ["north", None, None, None, "south", None, None], "others keep theirs"
+    assert content["times"] == [1_706_659_200_000, *[None] * 6], "also what the table has no column for"
+    table.write_text("path,camera,time\nc0_0.jpg,,2024-02-01\nc1_7.jpg,west,\n")
+    update_folder(index, table=table, device="cpu")
+    content = read_feature_folder(index).content
+    assert content["cameras"] == [None, None, None, None, "west", None, None], "an empty cell is unknown"
+    assert content["times"] == [1_706_745_600_000, *[None] * 6]
     table.write_text("path,camera\nphotos/c1_7.jpg,south\n")
     with pytest.raises(InputError, match="table.csv tells of none of the photos"):
         update_folder(index, table=table, device="cpu")
@@ -150,6 +158,23 @@ def test_removed_photos_stay_away(extract, photos, index):
     assert len(read_feature_folder(index).paths) == 6
 
 
+def test_removed_photos_stay_away_under_every_name(extract, photos, index, tmp_path):
+    shutil.copy(photos / "c0_0.jpg", photos / "twice.jpg")
+    update_folder(index)
+    assert "removed: 2 photos, c0_0.jpg, twice.jpg" in remove_photos(index, ["c0_0.jpg"]).report(), "the same content"
+    left = read_feature_folder(index).paths
+    shutil.copy(photos / "c0_0.jpg", photos / "copy.jpg")
+    (photos / "c0_0.jpg").rename(photos / "renamed.jpg")
+    for _ in range(2):
+        assert "0 new, 0 changed, 0 gone, 3 removed earlier and left out" in update_folder(index).report()
+        assert read_feature_folder(index).paths == left and not Gallery(index).added
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    photos.rename(parent / "photos")
+    update_folder(index, images=parent)
+    assert read_feature_folder(index).paths == [f"photos/{path}" for path in left] and not Gallery(index).added
+
+
 @pytest.mark.parametrize(
     ("named", "sentence"),
     [
@@ -182,6 +207,46 @@ def test_two_changes_at_a_time_are_both_made(index):
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: remove_photos(index, [name]), names))
     assert read_feature_folder(index).paths == ["c2_2.jpg", "c2_5.jpg"]
+
+
+def while_features_are_computed(monkeypatch, do):
+    """Does something, once, when the next features have been computed and are not yet written."""
+    real, done = CheckpointExtractor.__call__, []
+
+    def call(self, files, **options):
+        features = real(self, files, **options)
+        if not done:
+            done.append(True)
+            do()
+        return features
+
+    monkeypatch.setattr(CheckpointExtractor, "__call__", call)
+
+
+def test_an_index_that_is_made_while_another_is_changed_takes_its_place(extract, photos, index, tmp_path, monkeypatch):
+    shutil.copy(tmp_path / "more" / "c0_6.jpg", photos)
+    make = threading.Thread(target=extract_folder, args=(extract, tmp_path / "more", index))
+    while_features_are_computed(monkeypatch, lambda: (make.start(), make.join(2)))
+    assert len(update_folder(index, device="cpu").paths) == 7
+    make.join()
+    assert read_feature_folder(index).paths == ["c0_6.jpg", "c0_9.jpg", "c1_7.jpg", "c2_8.jpg"]
+
+
+def test_an_index_that_another_program_replaces_or_deletes_meanwhile_is_left_as_it_is(
+    extract, photos, index, tmp_path, monkeypatch
+):
+    shutil.copy(tmp_path / "more" / "c0_6.jpg", photos)
+    extract_folder(extract, tmp_path / "more", tmp_path / "other")
+    file, other = index / "index.safetensors", tmp_path / "other" / "index.safetensors"
+    for change in (lambda: shutil.copy(other, file), file.unlink):
+        with monkeypatch.context() as patch:
+            while_features_are_computed(patch, change)
+            with pytest.raises(InputError, match="index .* has been replaced or deleted .*; start again") as error:
+                update_folder(index, images=tmp_path / "photos", device="cpu")
+        assert "\n" not in str(error.value)
+        assert not file.exists() or file.read_bytes() == other.read_bytes()
+        extract_folder(extract, photos, index)
+        (photos / "c0_6.jpg").write_bytes((tmp_path / "more" / "c1_7.jpg").read_bytes())
 
 
 def test_what_a_killed_process_left_is_deleted(index):
@@ -217,4 +282,4 @@ def test_an_update_that_is_killed_at_any_moment_leaves_the_old_index_or_the_new_
 def _without_removed(index):
     stored = read_feature_folder(index)
     content = {name: value for name, value in stored.content.items() if name != "features_sha256"}
-    return stored.features, {**content, "removed": []}
+    return stored.features, {**content, "removed": [], "removed_sha256": []}

@@ -19,6 +19,7 @@ CONTENT = {
     },
     "selected_on": [], "precision": "fp32", "pictures": "/photos", "checkpoint_file": "/a.pth", "config_file": None,
     "versions": {"torch": "2.14", "cuda": None}, "unreadable": ["broken.jpg"], "removed": ["a/out.jpg"],
+    "removed_sha256": [SHA],
     "cameras": ["1", None, "north gate"], "times": [0, None, -1500],
     "paths": ["a.jpg", "b/caf\udce9\n.jpg", "c.jpg"], "bytes": [1, 2, 3], "modified": [0, -5, 10**18], "sha256": [SHA] * 3,
 }  # fmt: skip
@@ -150,8 +151,8 @@ def test_as_many_features_as_photos_of_the_encoders_width(features, tmp_path):
 
 def test_a_value_that_nobody_has_written_is_refused_whatever_it_is(folder):
     """Every field and every item of one, replaced by every odd value: refused in a sentence, or a right value of its kind."""
-    right = {"selected_on": [[]], "versions": [{}], "unreadable": [[]], "removed": [[]], "config_file": [None, "/etc/passwd"],
-             "pictures": ["/etc/passwd"], "checkpoint_file": ["/etc/passwd"]}  # fmt: skip
+    right = {"selected_on": [[]], "versions": [{}], "unreadable": [[]], "removed": [[]], "removed_sha256": [[]],
+             "config_file": [None, "/etc/passwd"], "pictures": ["/etc/passwd"], "checkpoint_file": ["/etc/passwd"]}  # fmt: skip
     right_items = {"cameras": [None, "/etc/passwd", "../a.jpg", "a/../../b.jpg"], "times": [None]}
     original = (folder / FILE).read_bytes()
     for field, value in CONTENT.items():
@@ -194,14 +195,16 @@ def test_a_photo_has_one_row(folder):
 
 
 def test_an_index_of_version_1_is_read_as_if_it_was_made_today(tmp_path):
-    old = {name: value for name, value in CONTENT.items() if name not in ("removed", "cameras", "times")}
+    newer = ("removed", "removed_sha256", "cameras", "times")
+    old = {name: value for name, value in CONTENT.items() if name not in newer}
     old["paths"] = ["a_c3_20240131_235959.jpg", "cam02/b.jpg", "c.jpg"]
     old["features_sha256"] = hashlib.sha256(FEATURES).hexdigest()
     document = np.frombuffer(sealed(FORMAT, 1, old), np.uint8)
     save_file({"features": FEATURES, "content": document}, tmp_path / FILE)
     features, content = read_index_file(tmp_path)
     assert np.array_equal(features, FEATURES)
-    new = {"removed": [], "cameras": ["3", "2", None], "times": [1_706_745_599_000, None, None]}
+    columns = {"cameras": ["3", "2", None], "times": [1_706_745_599_000, None, None]}
+    new = {"removed": [], "removed_sha256": [], **columns}
     assert content == {**old, **new}
     with_new_fields = np.frombuffer(sealed(FORMAT, 1, {**old, **new}), np.uint8)
     save_file({"features": FEATURES, "content": with_new_fields}, tmp_path / FILE)

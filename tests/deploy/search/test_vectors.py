@@ -11,6 +11,8 @@ from dcac_fastreid.deploy.search.milvus import Milvus, expression
 from dcac_fastreid.deploy.search.vectors import EVERYWHERE, Where, fill
 from dcac_fastreid.errors import InputError
 
+from .libraries import require_milvus
+
 WIDTH = 16
 ODD_CAMERAS = ['a "b" \\ c', "it's", "%_", "caf\u00e9", "1", None]
 
@@ -21,7 +23,7 @@ def unit(count: int, width: int = WIDTH, seed: int = 0) -> np.ndarray:
 
 
 def milvus(folder, width: int = WIDTH) -> Milvus:
-    pytest.importorskip("milvus_lite", reason="pymilvus and milvus-lite are not installed")
+    require_milvus()
     return Milvus(str(folder / "vectors.db"), width, "photos")
 
 
@@ -145,7 +147,7 @@ def test_a_place_that_is_none_of_milvus_is_one_sentence(tmp_path):
         InputError, match=r"Milvus shall be at my_index; expected http://HOST:PORT, or a folder .* in .db"
     ):
         Milvus("my_index", 8, "photos")
-    pytest.importorskip("milvus_lite", reason="pymilvus and milvus-lite are not installed")
+    require_milvus()
     (tmp_path / "file.db").write_bytes(b"none")
     for place in ("http://localhost:1", str(tmp_path / "file.db")):
         with pytest.raises(InputError, match=f"Milvus at {place} cannot be opened .*search without --milvus") as error:
