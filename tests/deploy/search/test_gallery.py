@@ -62,7 +62,7 @@ def test_each_query_has_its_own_filter(index):
 
 
 def test_a_search_through_milvus_finds_what_the_exact_one_finds(index, small_index, tmp_path):
-    pytest.importorskip("milvus_lite", reason="pymilvus and milvus-lite are not installed")
+    pytest.importorskip("milvus_lite", reason="Milvus is not installed: pip install 'dcac_fastreid[scale]'")
     place = str(small_index / "vectors.db")
     features = read_feature_folder(small_index).features
 

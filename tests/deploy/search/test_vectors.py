@@ -21,7 +21,7 @@ def unit(count: int, width: int = WIDTH, seed: int = 0) -> np.ndarray:
 
 
 def milvus(folder, width: int = WIDTH) -> Milvus:
-    pytest.importorskip("milvus_lite", reason="pymilvus and milvus-lite are not installed")
+    pytest.importorskip("milvus_lite", reason="Milvus is not installed: pip install 'dcac_fastreid[scale]'")
     return Milvus(str(folder / "vectors.db"), width, "photos")
 
 
@@ -145,7 +145,7 @@ def test_a_place_that_is_none_of_milvus_is_one_sentence(tmp_path):
         InputError, match=r"Milvus shall be at my_index; expected http://HOST:PORT, or a folder .* in .db"
     ):
         Milvus("my_index", 8, "photos")
-    pytest.importorskip("milvus_lite", reason="pymilvus and milvus-lite are not installed")
+    pytest.importorskip("milvus_lite", reason="Milvus is not installed: pip install 'dcac_fastreid[scale]'")
     (tmp_path / "file.db").write_bytes(b"none")
     for place in ("http://localhost:1", str(tmp_path / "file.db")):
         with pytest.raises(InputError, match=f"Milvus at {place} cannot be opened .*search without --milvus") as error:
