@@ -1,13 +1,25 @@
-"""What it refuses; its files are read in export/consumers/test_their_loaders.py, in an environment that has OpenVINO."""
+"""Its files, and what it refuses; boxmot reads them in export/consumers/test_their_loaders.py."""
 
 import sys
 
 import pytest
+import torch
+from torch.nn import functional
 
 from dcac_fastreid.deploy.export.consumers.export_for import export_for
 from dcac_fastreid.deploy.export.export_model import export_model
+from dcac_fastreid.deploy.export.openvino_files import openvino_contents, openvino_runner
 from dcac_fastreid.deploy.export.reduced import Precision
 from dcac_fastreid.errors import InputError
+
+
+@torch.no_grad()
+def test_its_files_give_the_features(onnx_file, encoder):
+    pytest.importorskip("openvino", reason="openvino is not installed: pip install 'dcac_fastreid[openvino]'")
+    torch.manual_seed(0)
+    images = (255 * torch.rand(3, 3, *encoder.input_size)).round()
+    features = openvino_runner(openvino_contents(onnx_file.read_bytes()))(images)
+    torch.testing.assert_close(features, functional.normalize(encoder.model({"images": images})), rtol=0, atol=1e-4)
 
 
 def test_a_missing_library_is_one_sentence(tmp_path, monkeypatch):
