@@ -13,12 +13,15 @@ from pathlib import Path
 import torch
 
 import dcac_fastreid
-from dcac_fastreid.data.loading import cached_loaders
+from dcac_fastreid import dcac
+from dcac_fastreid.diffusion import feedback
 from dcac_fastreid.diffusion.feedback import DiffusionFeedback
+from dcac_fastreid.distributed.agreement import agree_to_rounding
 from dcac_fastreid.distributed.join import Place, join, leave
-from dcac_fastreid.distributed.shares import own_share
+from dcac_fastreid.distributed.shares import in_order, is_own_batch, own_share
 from dcac_fastreid.engine import hooks
 from dcac_fastreid.engine.trainer import DCACTrainer
+from dcac_fastreid.reid import baseline
 from fastreid.engine import defaults
 from fastreid.utils import comm
 from fastreid.utils.events import EventStorage
@@ -93,7 +96,7 @@ def train(name: str, root: str, opts: list, resume: bool = False) -> dict:
     write = trainer._trainer._write_metrics
 
     def see(loss_dict, data_time):
-        losses.append({name: float(loss) for name, loss in loss_dict.items()})
+        losses.append({name: float(loss.detach()) for name, loss in loss_dict.items()})
         write(loss_dict, data_time)
 
     def after_reset():
@@ -111,6 +114,20 @@ def train(name: str, root: str, opts: list, resume: bool = False) -> dict:
         "model": {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()},
         "average": average.state_dict() if average else None,
     }
+
+
+def drift(far: float) -> torch.Tensor:
+    """A buffer that every process has computed otherwise, by so much, when all have made it one."""
+    model = torch.nn.BatchNorm1d(2)
+    model.running_mean += 1 + far * comm.get_rank()
+    agree_to_rounding(model)
+    return model.running_mean
+
+
+def pass_in_order(batches: int) -> torch.Tensor:
+    """A finite pass of so many batches, the last of which is shorter, dealt out and put together."""
+    whole = torch.arange(4 * batches - 1).split(4)
+    return in_order([batch for number, batch in enumerate(whole) if is_own_batch(number)])
 
 
 class _Calls(hooks.HookBase):
@@ -148,7 +165,14 @@ def fault(name: str):
             patch.setattr("fastreid.engine.defaults.DistributedDataParallel", lambda model, **_: model)
         elif name == "prototypes of the own images":
             patch.setattr(hooks, "in_order", torch.cat)
-            patch.setattr(hooks, "agree_to_rounding", lambda _: None)
+        elif name == "no seam":
+            for module, seam in (
+                (baseline, "gathered"),
+                (dcac, "gathered"),
+                (feedback, "gathered"),
+                (feedback, "own_rows"),
+            ):
+                patch.setattr(module, seam, lambda tensor: tensor)
         elif name == "a sampler of its own in every process":
             draw = dcac_fastreid.data.EpochSampler.epoch_indices
             patch.setattr(
@@ -156,22 +180,20 @@ def fault(name: str):
                 "epoch_indices",
                 lambda self, epoch: draw(self, epoch + comm.get_rank()),
             )
-        elif name == "augmentation of the own rows":
-            patch.setattr(cached_loaders, "own_share", own_share)
         yield
 
 
-def many(*jobs: list) -> list:
-    """Several jobs in one start of the processes: [fault or "", function, arguments...] each; an error is returned as text."""
-    results = []
-    for name, function, *arguments in jobs:
-        with fault(name):
+def many(jobs: dict) -> dict:
+    """Several jobs in one start of the processes, by name: [fault or "", function, arguments...]; an error becomes its text."""
+    results = {}
+    for name, (wrong, function, *arguments) in jobs.items():
+        with fault(wrong):
             try:
-                results.append(globals()[function](*arguments))
+                results[name] = globals()[function](*arguments)
             except Exception as error:
-                results.append(f"{type(error).__name__}: {error}")
-                if not name:
+                if not wrong:
                     traceback.print_exc()
+                results[name] = f"{type(error).__name__}: {error}"
     return results
 
 
