@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 
 import torch
@@ -15,6 +16,7 @@ from fastreid.utils import comm
 
 AUTO = "auto"  # --dist-url: a free port of this machine
 BAD_INPUT = 2  # exit status
+TELLING = 2  # seconds in which one process tells its error: a launcher stops all when the first has ended
 PER_CORE = 4  # processes that a machine without GPUs is asked for at most, by each of its cores
 
 
@@ -101,6 +103,7 @@ def together(function: Callable[[], None]) -> None:
     if any(failed):
         if error and failed.index(True) == comm.get_rank():
             raise error
+        time.sleep(TELLING)
         sys.exit(BAD_INPUT)
 
 
