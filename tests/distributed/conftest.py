@@ -57,7 +57,8 @@ def runs(cache_folder, tiny_data, tmp_path_factory) -> Runs:
             "no seam": training(root, folder / "no seam", wrong="no seam"),
         }
     )
-    stopped_inside_an_epoch(folder / "one", folder / "one to two")
+    for copy in ("one to two", "blind 0"):
+        stopped_inside_an_epoch(folder / "one", folder / copy)
     two = in_processes(
         2,
         folder / "results",
@@ -68,6 +69,7 @@ def runs(cache_folder, tiny_data, tmp_path_factory) -> Runs:
             **passes,
             "train": training(root, folder / "two"),
             "resumed": training(root, folder / "one to two", resume=True),
+            "blind": training(root, folder / "blind RANK", resume=True, wrong="a folder that the second does not see"),
             "noise": ["noise of its own in every process", *steps["dcac"][1:]],
             "sampler": ["a sampler of its own in every process", *drawn["NaiveIdentitySampler"][1:]],
             "near": ["", "drift", 1e-6],

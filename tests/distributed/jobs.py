@@ -48,11 +48,11 @@ def one_step(name: str, root: str, opts: list, precise: bool = False) -> dict:
     batch = random_batch(model, torch.float64 if precise else torch.float32)
     trained = model
     if comm.get_world_size() > 1:
-        trained = defaults.DistributedDataParallel(model, device_ids=[0], broadcast_buffers=False)
+        trained = defaults.DistributedDataParallel(model, device_ids=[comm.get_local_rank()], broadcast_buffers=False)
     model.train()
     seen = {}
     model.heads.register_forward_hook(lambda _, inputs, outputs: see_outputs(seen, inputs[0], outputs))
-    amp = torch.autocast("cpu", torch.bfloat16, enabled=cfg.SOLVER.AMP.ENABLED)
+    amp = torch.autocast(model.device.type, torch.bfloat16, enabled=cfg.SOLVER.AMP.ENABLED)
     for step in range(2):  # DistributedDataParallel notices at the second that a weight got no gradient
         with EventStorage(0), amp:
             losses = trained(batch)
@@ -74,7 +74,8 @@ def random_batch(model, dtype) -> dict:
     random = torch.Generator().manual_seed(1)
     images = torch.rand(BATCH, 3, 128, 64, generator=random).to(dtype) * 255
     targets = torch.arange(BATCH) % 6
-    model.memory.reset(torch.randn(12, model.memory.prototypes.shape[1], generator=random), torch.arange(12) % 6)
+    features = torch.randn(12, model.memory.prototypes.shape[1], generator=random)
+    model.memory.reset(features, (torch.arange(12) % 6).to(model.device))
     moments = dict(enumerate(torch.randn(BATCH, 8, 8, 8, generator=random)))
     if hasattr(model, "feedback"):
         model.feedback.connect_latents(lambda paths: torch.stack([moments[path] for path in paths]), 0.18215)
@@ -86,17 +87,25 @@ def random_batch(model, dtype) -> dict:
 # A whole training.
 
 
-def train(name: str, root: str, opts: list, resume: bool = False) -> dict:
-    """Its losses by step, what each step has seen, and the weights at its end."""
+def train(name: str, root: str, opts: list, resume: bool = False, fp16: bool = False) -> dict:
+    """Its losses by step, the prototypes and scales of the loss, and the weights at its end. "RANK" in opts is this process's.
+
+    Args: fp16: as on a GPU, with a scale at which the first steps are lost.
+    """
+    opts = [value.replace("RANK", str(comm.get_rank())) if isinstance(value, str) else value for value in opts]
     cfg = config(name, root, ["DATASETS.TESTS", (), "TEST.EVAL_PERIOD", 0, *opts])
     Path(cfg.OUTPUT_DIR).mkdir(parents=True, exist_ok=True)
     trainer = DCACTrainer(cfg)
+    if fp16:
+        trainer._trainer.set_dtype(torch.float16)
+        trainer._trainer.grad_scaler = torch.amp.GradScaler("cpu", init_scale=2.0**30)
     trainer.resume_or_load(resume)
-    losses, prototypes = [], []
+    losses, prototypes, scales = [], [], []
     write = trainer._trainer._write_metrics
 
     def see(loss_dict, data_time):
         losses.append({name: float(loss.detach()) for name, loss in loss_dict.items()})
+        scales.append(trainer.grad_scaler.get_scale() if trainer.grad_scaler else None)
         write(loss_dict, data_time)
 
     def after_reset():
@@ -111,6 +120,7 @@ def train(name: str, root: str, opts: list, resume: bool = False) -> dict:
     return {
         "losses": losses,
         "prototypes": prototypes,
+        "scales": scales,
         "model": {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()},
         "average": average.state_dict() if average else None,
     }
@@ -198,13 +208,13 @@ def many(jobs: dict) -> dict:
 
 
 def _begin() -> None:
-    rank, number, address, folder, environment, job, arguments = json.loads(TOLD)  # noqa: F821
+    rank, number, address, folder, environment, on_gpus, job, arguments = json.loads(TOLD)  # noqa: F821
     os.environ.update(environment)
     with open(Path(folder) / f"{rank}.txt", "w") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     torch.set_num_threads(1)
-    join(Place(rank, number, rank), on_gpus=False, address=address)
+    join(Place(rank, number, rank), on_gpus=on_gpus, address=address)
     result = globals()[job](*arguments)
     torch.save(result, Path(folder) / f"{rank}.pt")
     leave()

@@ -13,8 +13,8 @@ JOBS = Path(__file__).with_name("jobs.py")
 LIMIT = 240  # seconds
 
 
-def in_processes(number: int, folder: Path, job: str, *arguments) -> list:
-    """What a function of jobs.py returns in each process, by rank; its arguments are JSON-able.
+def in_processes(number: int, folder: Path, job: str, *arguments, on_gpus: bool = False) -> list:
+    """What a function of jobs.py returns in each process, by rank, its tensors on the CPU; its arguments are JSON-able.
 
     Raises: AssertionError: a process has failed, with what it has written.
     """
@@ -26,7 +26,7 @@ def in_processes(number: int, folder: Path, job: str, *arguments) -> list:
         address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
     processes = []
     for rank in range(number):
-        told = {"TOLD": json.dumps([rank, number, address, str(folder), dict(os.environ), job, arguments])}
+        told = {"TOLD": json.dumps([rank, number, address, str(folder), dict(os.environ), on_gpus, job, arguments])}
         processes.append(context.Process(target=runpy.run_path, args=(str(JOBS), told, "__job__")))
         processes[-1].start()
     for process in processes:
@@ -36,4 +36,4 @@ def in_processes(number: int, folder: Path, job: str, *arguments) -> list:
         process.kill()
     written = [(folder / f"{rank}.txt").read_text()[-3000:] for rank in range(number)]
     assert codes == [0] * number, "\n".join(written)
-    return [torch.load(folder / f"{rank}.pt", weights_only=False) for rank in range(number)]
+    return [torch.load(folder / f"{rank}.pt", map_location="cpu", weights_only=False) for rank in range(number)]

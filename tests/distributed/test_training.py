@@ -71,6 +71,12 @@ def test_buffers_that_differ_by_rounding_become_the_firsts_and_by_more_end_the_r
         assert "running_mean differs by more than 1e-05 in process 1 from process 0" in of_process["far"]
 
 
+def test_a_process_that_does_not_see_the_folder_ends_the_run(runs):
+    for of_process in runs.two:
+        assert "would go on after 4 steps of the run, process 1 on" in of_process["blind"]
+        assert "after 0: they do not see the same OUTPUT_DIR" in of_process["blind"]
+
+
 def test_a_run_of_one_process_goes_on_in_two_inside_an_epoch(runs):
     for of_process in runs.two:
         assert len(of_process["resumed"]["losses"]) == 2
