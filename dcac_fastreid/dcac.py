@@ -15,6 +15,7 @@ from dcac_fastreid.conditioners import build_conditioner
 from dcac_fastreid.diffusion import DiffusionFeedback, adapt, lora_parameters, store_frozen_in
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.diffusion.feedback import ANY
+from dcac_fastreid.distributed.seam import gathered
 from dcac_fastreid.reid import PrototypicalBaseline
 from fastreid.config import configurable
 from fastreid.modeling.meta_arch import META_ARCH_REGISTRY
@@ -94,7 +95,7 @@ class DCAC(PrototypicalBaseline):
             targets=targets,
             prototypes=self.memory.read(),
         )
-        cameras = batched_inputs["camids"].to(self.device) if self.feedback.view == "camera" else None
+        cameras = gathered(batched_inputs["camids"].to(self.device)) if self.feedback.view == "camera" else None
         feedback = self.feedback(condition, batched_inputs["img_paths"], targets, cameras)
         if self.balance:
             read = outputs["feature_map" if self.conditioner.reads_embeddings else "features"]

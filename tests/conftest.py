@@ -71,6 +71,17 @@ def resnet_run(tmp_path) -> Path:
 
 
 @pytest.fixture
+def launcher(monkeypatch):
+    """Sets what torchrun sets: environment variables by keyword, and where the first process is found."""
+
+    def launch(**variables: int):
+        for name, value in ({"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": 1} | variables).items():
+            monkeypatch.setenv(name, str(value))
+
+    return launch
+
+
+@pytest.fixture
 def make_cfg(configs, tiny_data, tmp_path):
     """A synthetic config on `tiny_data`: 16 images a batch (4 identities), one epoch of 3 steps, output in tmp_path/out."""
 

@@ -37,6 +37,7 @@ ALLOWED = {
     "command_line": {"helper_processes"},
     "config": {"conditioners", "diffusion"},  # their lists of names
     "compat": {"checkpoint", "data", "evaluation"},
+    "distributed": set(),
     "balance": set(),
     "dcac": {"balance", "reid", "conditioners", "diffusion"},
     "reid": {"losses"},
@@ -82,6 +83,7 @@ ALLOWED = {
 }
 ANYWHERE = {
     "arguments",
+    "distributed",
     "errors",
     "helper_processes",
     "hub",
@@ -94,7 +96,8 @@ ANYWHERE = {
     "waiting",
     "warn_once",
     "wrong_files",
-}  # what the user can fix; processes that end with this one; how results are written, names printed, weights read; the hub; locks
+}  # what of a batch is this process's;
+# what the user can fix; processes that end with this one; how results are written, names printed, weights read; the hub; locks
 # The files that may import a heavy library.
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},

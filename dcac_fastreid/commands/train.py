@@ -1,7 +1,7 @@
 """dcac-fastreid train: fast-reid's own command line."""
 
 import argparse
-import os
+from contextlib import suppress
 
 from dcac_fastreid.commands.options import add_verbose
 from dcac_fastreid.training_options import check_options
@@ -26,18 +26,22 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config-file", default="", metavar="FILE", help=CONFIG)
     add_verbose(parser)
     parser.add_argument(
-        "--num-gpus", type=int, default=1, metavar="N", help="number of GPUs of each machine (default: 1)"
+        "--num-gpus",
+        type=int,
+        default=1,
+        metavar="N",
+        help="number of GPUs of each machine, or of processes where there is none (default: 1)",
     )
     parser.add_argument("--num-machines", type=int, default=1, metavar="N", help="number of machines (default: 1)")
     parser.add_argument(
         "--machine-rank", type=int, default=0, metavar="N", help="number of this machine, from 0 (default: 0)"
     )
-    port = 2**15 + 2**14 + hash(os.getuid()) % 2**14  # the same for all that one user starts, as fast-reid has it
     parser.add_argument(
         "--dist-url",
-        default=f"tcp://127.0.0.1:{port}",
+        default="auto",
         metavar="URL",
-        help="address by which the processes find each other",
+        help="with several machines, an address of the first one and a free port of it, by which the processes find each "
+        "other, such as tcp://10.0.0.1:29500 (default: auto, on one machine a free port)",
     )
     parser.add_argument("opts", default=None, nargs=argparse.REMAINDER, help=OPTS)
 
@@ -45,18 +49,34 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     check_options(args)
     import dcac_fastreid
+    from dcac_fastreid.distributed.join import launched
+    from dcac_fastreid.distributed.launch import launch
 
-    dcac_fastreid.check_command(args)
-    from fastreid.engine import launch  # behind it: where fast-reid is missing, ours says what to do
+    if not launched():
+        dcac_fastreid.check_command(args)
+    machines = args.num_gpus, args.num_machines, args.machine_rank, args.dist_url
+    launch(main, *machines, args=(args,), on_gpus=_on_gpus(args))
 
-    launch(main, args.num_gpus, args.num_machines, args.machine_rank, args.dist_url, args=(args,))
+
+def _on_gpus(args: argparse.Namespace) -> bool:
+    """Whether the config's device is a GPU; of a config that cannot be read, which `check_command` will say, False."""
+    import dcac_fastreid
+
+    with suppress(ValueError, OSError):
+        return dcac_fastreid.load_config(args.config_file, args.opts).MODEL.DEVICE != "cpu"
+    return False
 
 
 def main(args: argparse.Namespace):
     """Runs in each process."""
     import dcac_fastreid
+    from dcac_fastreid.distributed.join import launched
+    from dcac_fastreid.distributed.launch import together
+    from fastreid.utils import comm
 
     with dcac_fastreid.one_sentence_errors():
+        if launched():  # those of --num-gpus are started behind it
+            together(lambda: dcac_fastreid.check_command(args) if comm.is_main_process() else None)
         cfg = dcac_fastreid.setup(args)
         if args.eval_only:
             dcac_fastreid.DCACTrainer.test(cfg, dcac_fastreid.load_for_testing(cfg))

@@ -34,6 +34,7 @@ PATCHES = (
     ("images.read_any_image", "any image file is read as RGB, or is an error that names it"),
     ("mixed_precision.use_device_autocast", "SOLVER.AMP on CPU and GPU, bf16 or fp16, with torch.amp"),
     ("mixed_precision.read_scale_where_used", "fp16: no step but those of the warm-up waits for the loss scale"),
+    ("distributed_model.wrap_for_any_device", "several processes train a model without a GPU too"),
     ("event_storage.keep_on_device", "logged numbers stay on the GPU until they are written"),
     ("metrics.log_without_waiting", "logged losses are those of the step, and no step waits for them"),
     ("metrics.write_steps_once", "an epoch's evaluation is written; a run of one or two steps divides by nothing"),

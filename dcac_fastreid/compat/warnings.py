@@ -9,11 +9,11 @@ def silence_void_warnings() -> None:
 
     fastreid/evaluation/rank.py:14, at import: "Cython rank evaluation ... is unavailable". It is not used: see
     evaluation.rank_by_counting. Any version. (evaluation/roc.py has the like, and is imported by nobody here.)
-    fastreid/data/transforms/functional.py:46, in every loading process: "TypedStorage is deprecated". PyTorch >= 2.0.
+    fastreid/data/transforms/functional.py:46, in every loading process, and fastreid/utils/comm.py:106, in each of several
+    processes that train together: "TypedStorage is deprecated". PyTorch >= 2.0.
     torch/utils/cpp_extension.py, at import: "No CUDA runtime is found", which every machine without a GPU may say. PyTorch >= 2.0.
     """
     logging.getLogger("torch.utils.cpp_extension").addFilter(lambda record: "No CUDA runtime" not in str(record.msg))
     warnings.filterwarnings("ignore", "Cython rank evaluation", UserWarning, r"fastreid\.evaluation\.rank$")
-    warnings.filterwarnings(
-        "ignore", "TypedStorage is deprecated", UserWarning, r"fastreid\.data\.transforms\.functional$"
-    )
+    for module in (r"fastreid\.data\.transforms\.functional$", r"fastreid\.utils\.comm$"):
+        warnings.filterwarnings("ignore", "TypedStorage is deprecated", UserWarning, module)

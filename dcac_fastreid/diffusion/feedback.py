@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.diffusion.latents import sample_latents
 from dcac_fastreid.diffusion.views import other_views
+from dcac_fastreid.distributed.seam import gathered, own_rows
 from dcac_fastreid.micro_batches import in_micro_batches
 
 ANY = "any"  # MODEL.DCAC.CONDITIONER.SHUFFLE
@@ -72,7 +73,7 @@ class DiffusionFeedback(nn.Module):
 
         Args:
             condition: (B, L, C); gradient flows into it, into each row from the image that denoises it.
-            img_paths: B paths, as fast-reid's loader delivers them.
+            img_paths: B paths, as fast-reid's loader delivers them; of several processes, those of the own rows.
             identities: (B,), on the condition's device, for the views "identity" and "camera".
             cameras: (B,), likewise, for "camera".
         """
@@ -93,7 +94,8 @@ class DiffusionFeedback(nn.Module):
             condition: (B, L, C). latents, noise: (B, c, h, w). timesteps: (B,) int64 in [0, num_timesteps).
         """
         noisy_latents = self.denoiser.add_noise(latents, noise, timesteps)  # Eq. 10
-        prediction = in_micro_batches(self.denoiser, self.micro_batch, noisy_latents, timesteps, condition)
+        inputs = map(own_rows, (noisy_latents, timesteps, condition))
+        prediction = gathered(in_micro_batches(self.denoiser, self.micro_batch, *inputs))
         target = self.denoiser.target(latents, noise, timesteps)
         return F.mse_loss(prediction.to(target.dtype), target)
 
@@ -110,9 +112,10 @@ class DiffusionFeedback(nn.Module):
             raise RuntimeError("the latents of the training images were never computed; train with DCACTrainer")
         if self.generator is None and condition.device.type != "meta":
             self.generator = torch.Generator(condition.device).manual_seed(self.seed)
-        return self.moments_of(img_paths).to(
+        moments = self.moments_of(img_paths).to(
             condition.device, torch.promote_types(condition.dtype, torch.float32), non_blocking=True
         )
+        return gathered(moments)
 
 
 def _drop_frozen(denoiser: nn.Module, state_dict: dict, prefix: str, local_metadata) -> None:

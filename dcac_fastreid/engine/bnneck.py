@@ -6,6 +6,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from dcac_fastreid.distributed.shares import in_order
+
 
 def neck_of(heads: nn.Module) -> _BatchNorm | None:
     """The normalisation layer of fast-reid's EmbeddingHead that keeps running statistics; None of a head without one."""
@@ -22,7 +24,7 @@ def estimate_statistics(model: nn.Module, loader: Iterable[Mapping]) -> None:
 
     Args:
         model: with fast-reid's `backbone` and `heads`.
-        loader: a finite pass over training images that are not augmented.
+        loader: a finite pass over training images that are not augmented; of several processes, its own batches of it.
     """
     neck = neck_of(model.heads)
     if neck is None:
@@ -38,6 +40,6 @@ def estimate_statistics(model: nn.Module, loader: Iterable[Mapping]) -> None:
         handle.remove()
         for module in training:  # one by one: frozen layers stay as they are
             module.training = True
-    variance, mean = torch.var_mean(torch.cat(entering), dim=(0, 2, 3))
+    variance, mean = torch.var_mean(in_order(entering), dim=(0, 2, 3))
     neck.running_mean.copy_(mean)
     neck.running_var.copy_(variance)

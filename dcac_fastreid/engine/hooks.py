@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 
 from dcac_fastreid.data.loading.progress_bar import progress_bar
+from dcac_fastreid.distributed.agreement import agree_to_rounding, check_same_bits
+from dcac_fastreid.distributed.shares import in_order
 from dcac_fastreid.engine.average import WeightAverage
 from dcac_fastreid.engine.console import say_epoch
 from dcac_fastreid.engine.start import EncoderStart
@@ -39,7 +41,7 @@ class PrototypeReset(HookBase):
 
     Args:
         model: has a PrototypeMemory `memory`.
-        loader: a finite pass over the training images, not augmented.
+        loader: a finite pass over the training images, not augmented; of several processes, its own batches of it.
         autocast: the type of mixed precision of the training (also in the authors' code); None for fp32.
     """
 
@@ -59,7 +61,26 @@ class PrototypeReset(HookBase):
                 features.append(self._model({"images": batch["images"].to(self._model.device)}))
                 targets.append(batch["targets"].to(self._model.device))
         self._model.train()
-        self._model.memory.reset(torch.cat(features), torch.cat(targets))
+        self._model.memory.reset(in_order(features), in_order(targets))
+        agree_to_rounding(self._model.memory)
+
+
+class SameModel(HookBase):
+    """At both ends of an epoch: do all processes still have the same model? Stands before what saves, and before PrototypeReset.
+
+    At its start all get the first one's buffers, which each computes for itself.
+
+    Args: model, optimizer: not wrapped.
+    """
+
+    def __init__(self, model: torch.nn.Module, optimizer: torch.optim.Optimizer):
+        self._model, self._optimizer = model, optimizer
+
+    def before_epoch(self):
+        agree_to_rounding(self._model)
+
+    def after_epoch(self):
+        check_same_bits(self._model, self._optimizer)
 
 
 class AverageUpdate(HookBase):

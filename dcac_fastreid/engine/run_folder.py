@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, SoftFileLock, Timeout
 
 from dcac_fastreid.checkpoint.earlier_run import CONFIG
-from dcac_fastreid.engine.launcher import check_launcher
+from dcac_fastreid.distributed.join import check_joined
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.json_files import read_object
 from dcac_fastreid.output_files import check_writable, write_whole
@@ -106,9 +106,9 @@ def take(folder: str) -> Claim:
     the first holds it for all. "" is no folder, and held by nobody.
 
     Raises: InputError: another run has it, on this machine or perhaps on another; it cannot be written; or a launcher has
-        started the run several times.
+        started this process with others, which it has not joined.
     """
-    check_launcher()
+    check_joined()
     if not folder or not comm.is_main_process():
         return Claim("", "")
     place = os.path.realpath(folder)

@@ -23,12 +23,9 @@ def check_settings(cfg, *, training: bool, processes: int) -> None:
         InputError: the first of them.
     """
     check_values(cfg)
-    if processes > 1 and cfg.MODEL.META_ARCHITECTURE in OURS:
-        raise InputError(
-            f"{cfg.MODEL.META_ARCHITECTURE} runs on one GPU for now, its prototypes are not shared between processes; "
-            f"got {processes} processes, use --num-gpus 1"
-        )
     _check_model(cfg)
+    if processes > 1:
+        _check_processes(cfg, training, processes)
     _check_data(cfg, training)
     _check_test(cfg)
     if training:
@@ -44,13 +41,26 @@ def autocast_dtype(cfg) -> torch.dtype | None:
     return PRECISIONS[cfg.SOLVER.AMP.DTYPE] if cfg.SOLVER.AMP.ENABLED else None
 
 
-def check_gpus(num_gpus: int) -> None:
-    """Raises InputError where --num-gpus is no number of GPUs that this machine has."""
-    found = torch.cuda.device_count()
-    if num_gpus < 1:
-        raise InputError(f"--num-gpus is {num_gpus}; expected 1 or more (1 also where there is no GPU)")
-    if num_gpus > max(1, found):
-        raise InputError(f"--num-gpus is {num_gpus}, PyTorch finds {found} on this machine; ask for fewer")
+def _check_processes(cfg, training: bool, processes: int) -> None:
+    device, batch = cfg.MODEL.DEVICE, cfg.SOLVER.IMS_PER_BATCH
+    if device.startswith("cuda:"):
+        raise InputError(
+            f"MODEL.DEVICE is {device}, on which {processes} processes would all compute; set MODEL.DEVICE cuda, and each takes a "
+            "GPU of its own"
+        )
+    if cfg.TEST.IMS_PER_BATCH < processes:
+        raise InputError(
+            f"TEST.IMS_PER_BATCH is {cfg.TEST.IMS_PER_BATCH}; expected 1 or more for each of {processes} processes"
+        )
+    if training and batch % processes:
+        raise InputError(
+            f"SOLVER.IMS_PER_BATCH is {batch}, the batch of all processes together, which {processes} processes do not divide "
+            f"evenly; set it to {max(batch // processes, 1) * processes}, or start another number of processes"
+        )
+    if training and cfg.SOLVER.CUDA_GRAPH and cfg.MODEL.META_ARCHITECTURE in OURS:
+        raise InputError(
+            f"SOLVER.CUDA_GRAPH is True, but a step of {processes} processes cannot be recorded; set it to False"
+        )
 
 
 def _check_model(cfg) -> None:

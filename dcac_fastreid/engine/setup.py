@@ -6,13 +6,13 @@ from pathlib import Path
 
 from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.config import read_config
+from dcac_fastreid.distributed.launch import check_processes, processes_of
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.console import say_test, show_few_lines
-from dcac_fastreid.engine.launcher import check_launcher
 from dcac_fastreid.engine.preflight import check_cache, check_inputs
 from dcac_fastreid.engine.run_folder import check_free, evaluation_folder, take
 from dcac_fastreid.engine.run_metadata import write_run_metadata
-from dcac_fastreid.engine.settings import check_gpus, check_settings
+from dcac_fastreid.engine.settings import check_settings
 from dcac_fastreid.engine.trial_model import check_model
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files
@@ -29,16 +29,18 @@ def check_command(args: argparse.Namespace) -> None:
 
     Raises:
         InputError: settings that cannot work, data that cannot be read, an output folder that cannot be written or in which
-            another run is, a launcher that would start the run several times.
+            another run is, processes that could not work together.
         FileNotFoundError: what the run would read is missing.
     """
-    check_launcher()
     check_options(args)
     cfg = load_config(args.config_file, args.opts)
-    check_settings(cfg, training=not args.eval_only, processes=max(args.num_gpus * args.num_machines, 1))
-    check_gpus(args.num_gpus)
+    machines = args.num_gpus, args.num_machines, args.machine_rank, args.dist_url
+    check_processes(*machines, on_gpus=cfg.MODEL.DEVICE != "cpu")
+    processes = processes_of(args.num_gpus, args.num_machines)
+    check_settings(cfg, training=not args.eval_only, processes=processes)
     check_cache(cfg, training=not args.eval_only)
-    if folder := _output_folder(cfg, args):
+    # The folder is the first machine's to hold; the others may look at it while that one does.
+    if folder := _output_folder(cfg, args) if args.machine_rank == 0 else "":
         check_free(folder)  # asked again when the run begins; here it is told before minutes of preprocessing
     check_inputs(cfg, training=not args.eval_only)
     if folder:
@@ -54,7 +56,7 @@ def check_command(args: argparse.Namespace) -> None:
             f"MODEL.WEIGHTS {cfg.MODEL.WEIGHTS} lies in OUTPUT_DIR, whose earlier run is set aside when another one begins; "
             "choose another OUTPUT_DIR, or go on with the run by --resume"
         )
-    check_model(cfg, training=not args.eval_only)
+    check_model(cfg, training=not args.eval_only, processes=processes)
 
 
 def setup(args: argparse.Namespace):
@@ -68,7 +70,7 @@ def setup(args: argparse.Namespace):
     cfg = changed(cfg, ["OUTPUT_DIR", _output_folder(cfg, args)])
     take(cfg.OUTPUT_DIR)
     if args.resume and cfg.SEED < 0:
-        cfg = changed(cfg, ["SEED", _seed_of_run(cfg.OUTPUT_DIR)])
+        cfg = changed(cfg, ["SEED", comm.all_gather(_seed_of_run(cfg.OUTPUT_DIR))[0]])
     if _begins_anew(args) and cfg.OUTPUT_DIR and comm.is_main_process():
         set_aside(cfg.OUTPUT_DIR)
     comm.synchronize()  # every process has read the run's seed before the first one writes config.yaml again

@@ -2,11 +2,13 @@
 
 import logging
 import math
+import socket
 import sys
 import weakref
 from collections.abc import Sequence
 
 import torch
+from torch.nn.parallel import DistributedDataParallel
 
 from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config, marks
@@ -14,6 +16,8 @@ from dcac_fastreid.checkpoint.resuming import AVERAGE
 from dcac_fastreid.checkpoint.stopped import diverged, interrupted
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
+from dcac_fastreid.distributed.launch import together
+from dcac_fastreid.distributed.turns import one_before_the_others
 from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.build_tested_weights import build_average, build_start, build_tested_weights
 from dcac_fastreid.engine.captured_step import CapturedStep, forget_capture, why_not_captured
@@ -28,6 +32,7 @@ from dcac_fastreid.engine.hooks import (
     EpochProgress,
     LastEpochCheckpointer,
     PrototypeReset,
+    SameModel,
     StepCheckpointer,
     TelemetrySampler,
     WeightsToTest,
@@ -40,7 +45,7 @@ from dcac_fastreid.engine.resume import Progress
 from dcac_fastreid.engine.run_folder import take
 from dcac_fastreid.engine.run_metadata import write_run_metadata
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
-from dcac_fastreid.engine.settings import autocast_dtype, check_settings
+from dcac_fastreid.engine.settings import OURS, autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.tested_weights import TestedWeights, uses_average, uses_interpolation
 from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
@@ -51,6 +56,7 @@ from fastreid.utils import comm
 from fastreid.utils.env import seed_all_rng
 from fastreid.utils.events import EventStorage
 
+ID_LOSSES = ("IDLoss", "CrossEntropyLoss")
 logger = logging.getLogger("fastreid.dcac")
 
 
@@ -87,6 +93,11 @@ class DCACTrainer(DefaultTrainer):
                 or the encoder with which it began is needed and is not there.
         """
         self.progress.resuming = resume
+        together(lambda: self._resume_or_load(resume))
+        self._check_same_start()
+        forget_capture(self.optimizer)
+
+    def _resume_or_load(self, resume: bool) -> None:
         try:
             super().resume_or_load(resume)
             if self.start_of_encoder and self.progress.steps:
@@ -95,7 +106,17 @@ class DCACTrainer(DefaultTrainer):
             if resume:
                 self._run_folder.put_config_back()
             raise
-        forget_capture(self.optimizer)
+
+    def _check_same_start(self) -> None:
+        """Raises InputError, in every process: one would begin at another step than the first."""
+        (host, first), *others = comm.all_gather((socket.gethostname(), self.progress.steps))
+        for rank, (other_host, steps) in enumerate(others, 1):
+            if steps != first:
+                raise InputError(
+                    f"process 0 on {host} would go on after {first} steps of the run, process {rank} on {other_host} after "
+                    f"{steps}: they do not see the same OUTPUT_DIR {self.cfg.OUTPUT_DIR}; give all machines the folder of the "
+                    "first, on a drive that they share"
+                )
 
     def train(self):
         """Trains to the last epoch; returns the evaluation of the last epoch, None where none is due.
@@ -118,7 +139,7 @@ class DCACTrainer(DefaultTrainer):
             self.start_of_encoder.begin()
         write_run_metadata(self.cfg, resumed=self.iter > 0)
         self.start_epoch, first_step = self.epoch_steps.place(self.iter)
-        self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self._batch_of_process())
+        self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self.cfg.SOLVER.IMS_PER_BATCH)
         steps = [self.epoch_steps.of(epoch) for epoch in range(self.max_epoch)]
         say_training(self.cfg, self.data_loader.dataset, steps, (self.start_epoch, first_step))
         logger.info(f"Starting training from epoch {self.start_epoch}" + (f", step {first_step}" if first_step else ""))
@@ -188,8 +209,11 @@ class DCACTrainer(DefaultTrainer):
             if isinstance(hook, tuple(again)):
                 hook.after_epoch()
 
-    def _batch_of_process(self) -> int:
-        return self.cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size()
+    @property
+    def model(self) -> torch.nn.Module:
+        """Not as it is wrapped for several processes."""
+        wrapped = self._trainer.model
+        return wrapped.module if isinstance(wrapped, DistributedDataParallel) else wrapped
 
     @classmethod
     def test(cls, cfg, model):
@@ -222,7 +246,9 @@ class DCACTrainer(DefaultTrainer):
                 diffusion = cfg.MODEL.DCAC.DIFFUSION
                 denoiser = stable_diffusion.load_denoiser(diffusion.WEIGHTS, ema=diffusion.EMA)
                 attach_training_side(model, cfg, denoiser, autocast=autocast_dtype(cfg))
-        apply_solver_settings(cfg, model)
+        apply_solver_settings(cfg, model, processes=comm.get_world_size())
+        # For compat/distributed_model.py. Without an ID loss nobody may read the classifier.
+        model.may_leave_weights_out = bool(cfg.MODEL.FREEZE_LAYERS) or not {*cfg.MODEL.LOSSES.NAME} & {*ID_LOSSES}
         return model
 
     @classmethod
@@ -237,7 +263,7 @@ class DCACTrainer(DefaultTrainer):
 
     def build_hooks(self):
         self._count_steps()
-        model = self.checkpointer.model  # not wrapped for several processes
+        model = self.model
         plain_loader = ()  # a script's own training loader may not be one that such a pass could be made of
         if isinstance(model, PrototypicalBaseline) or uses_average(self.cfg) or uses_interpolation(self.cfg):
             plain_loader = data.build_plain_train_loader(self.cfg, self.data_loader)
@@ -258,6 +284,8 @@ class DCACTrainer(DefaultTrainer):
             **({AVERAGE: average} if average else {}),
         )
         ours = [WeightsToTrain(tested)] + ([LostFolder()] if comm.is_main_process() else [])
+        if comm.get_world_size() > 1 and self.cfg.MODEL.META_ARCHITECTURE in OURS:
+            ours.append(SameModel(self.model, self.optimizer))
         if average:
             ours.append(AverageUpdate(average))
         if isinstance(self.model, DCAC):
@@ -280,9 +308,9 @@ class DCACTrainer(DefaultTrainer):
         if steps:
             host.append(StepCheckpointer(self.checkpointer, steps, tested))
         tests = set(self.cfg.DATASETS.TESTS)
-        if tests and tests <= set(self.cfg.DATASETS.NAMES):
+        if tests and tests <= set(self.cfg.DATASETS.NAMES) and comm.is_main_process():
             host.insert(evaluation + 3, BestCheckpointer(self.checkpointer))
-        if self.cfg.MODEL.DCAC.TELEMETRY and isinstance(self.model, DCAC):
+        if self.cfg.MODEL.DCAC.TELEMETRY and isinstance(self.model, DCAC) and comm.is_main_process():
             host[evaluation + 2 : evaluation + 2] = self._condition_value(tested)  # behind the checkpoint of the epoch
         return ours + [EpochProgress()] + host
 
@@ -290,7 +318,7 @@ class DCACTrainer(DefaultTrainer):
         """Replaces fast-reid's count, images // batch in every epoch, before hooks and writers ask for it."""
         sampler, epochs = self.data_loader.batch_sampler.sampler, self.cfg.SOLVER.MAX_EPOCH
         self.epoch_steps = EpochSteps.of_sampler(
-            sampler, batch=self._batch_of_process(), otherwise=self.iters_per_epoch
+            sampler, batch=self.cfg.SOLVER.IMS_PER_BATCH, otherwise=self.iters_per_epoch
         )
         self.max_iter = self.epoch_steps.before(epochs)
         if not self.epoch_steps.alike:
@@ -325,7 +353,8 @@ class DCACTrainer(DefaultTrainer):
         return encoder.scaling_factor * latents.lookup(paths).chunk(2, dim=1)[0]
 
     def _fill_latent_cache(self) -> None:
-        latents, encoder, encoded = self._latents([item[0] for item in self.data_loader.dataset.img_items])
+        with one_before_the_others():
+            latents, encoder, encoded = self._latents([item[0] for item in self.data_loader.dataset.img_items])
         logger.info(
             f"Latents of {len(self.data_loader.dataset)} training images at hand, {encoded} of them computed now"
         )

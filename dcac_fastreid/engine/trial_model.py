@@ -18,16 +18,17 @@ from fastreid.modeling import build_model
 NOT_TRIED = ("Distiller",)
 
 
-def check_model(cfg, *, training: bool) -> None:
+def check_model(cfg, *, training: bool, processes: int = 1) -> None:
     """Builds the model on the meta device, which holds no numbers, and shows it an image.
 
     A backbone of fast-reid that needs numbers when it is built is built on the CPU. torch's random numbers stay as they are.
 
     Args:
         training: else the model of a test, without DCAC's training side.
+        processes: that will train it together.
     Raises:
         InputError: parts or sizes that do not fit each other, LoRA targets that the denoiser has not, or a setting of SOLVER
-            that the backbone does not offer.
+            that the backbone does not offer, or number of processes for which it is not made.
     """
     if cfg.MODEL.META_ARCHITECTURE in NOT_TRIED:
         return
@@ -36,20 +37,20 @@ def check_model(cfg, *, training: bool) -> None:
     cfg.MODEL.BACKBONE.PRETRAIN, cfg.MODEL.HEADS.NUM_CLASSES = False, cfg.MODEL.HEADS.NUM_CLASSES or 2
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         try:
-            _try(cfg, "meta", training)
+            _try(cfg, "meta", training, processes)
         except (InputError, OSError, ImportError):
             raise
         except Exception:
             with parts_that_fit(cfg):
-                _try(cfg, "cpu", training)
+                _try(cfg, "cpu", training, processes)
 
 
-def _try(cfg, device: str, training: bool) -> None:
+def _try(cfg, device: str, training: bool, processes: int) -> None:
     cfg.MODEL.DEVICE = device
     with torch.device(device) if device == "meta" else contextlib.nullcontext():
         model = build_model(cfg)
         if training:
-            check_solver_settings(cfg, model.backbone)
+            check_solver_settings(cfg, model.backbone, processes=processes)
             check_parts(cfg, model)
         if training and isinstance(model, DCAC):
             weights = Path(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)

@@ -8,7 +8,7 @@ from typing import Any
 
 from dcac_fastreid.arguments import as_count
 from dcac_fastreid.data.locations import SYNTHETIC
-from dcac_fastreid.engine.launcher import check_launcher
+from dcac_fastreid.distributed.join import check_joined
 from dcac_fastreid.engine.preflight import check_inputs
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.fingerprint import changes_scores
@@ -93,7 +93,7 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
         FileNotFoundError, InputError: data or weights of any of them are missing or unfit; then nothing was trained.
         InputError: a run that cannot be trained; what was finished before stays.
     """
-    check_launcher()
+    check_joined()
     as_count(jobs, "the number of trainings at a time")
     results = [(run, run.result()) for run in runs]
     finished = [result for _, result in results if result]

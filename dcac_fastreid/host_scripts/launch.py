@@ -1,12 +1,17 @@
-"""How a script starts its processes, one for each GPU."""
+"""How a script starts its processes: fast-reid's own way, or that of a launcher such as torchrun."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from dcac_fastreid.engine.settings import check_gpus
-from fastreid.engine import launch as host_launch
+from dcac_fastreid.distributed import launch as ours
 
 
-def launch(main_func: Callable, num_gpus_per_machine: int, *others, **named) -> None:
-    """fast-reid's. Raises InputError where this machine has not so many GPUs."""
-    check_gpus(num_gpus_per_machine)
-    host_launch(main_func, num_gpus_per_machine, *others, **named)
+def launch(
+    main_func: Callable,
+    num_gpus_per_machine: int,
+    num_machines: int = 1,
+    machine_rank: int = 0,
+    dist_url: str = ours.AUTO,
+    args: Sequence = (),
+) -> None:
+    """fast-reid's, also without GPUs, and in a process that torchrun has started. Raises as ours.launch."""
+    ours.launch(main_func, num_gpus_per_machine, num_machines, machine_rank, dist_url, args)

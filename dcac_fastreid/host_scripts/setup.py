@@ -10,7 +10,7 @@ host_default_setup = defaults.default_setup
 def default_setup(cfg, args) -> None:
     """fast-reid's; this process holds the folder from then on. An evaluation writes its config.yaml and log.txt beside the run's.
 
-    Raises: InputError: another run has the folder, or a launcher has started the script several times.
+    Raises: InputError: another run has the folder, or a launcher has started this process with others, which it has not joined.
     """
     if getattr(args, "eval_only", False):
         cfg = cfg.clone()

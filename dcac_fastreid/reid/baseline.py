@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from dcac_fastreid.distributed.seam import gathered
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.losses import PrototypeMemory, build_losses
 from dcac_fastreid.micro_batches import in_micro_batches
@@ -75,6 +76,8 @@ class PrototypicalBaseline(Baseline):
     def forward(self, batched_inputs: Mapping):
         """Training: dict of scalar losses, for a batch of fast-reid's loader. Evaluation: features (B, D) after the BNNeck.
 
+        Of several processes each brings its own rows of the batch, and all get the losses of the whole batch.
+
         After the losses are computed, moves the prototypes (Eq. 7). Without gradient (fast-reid's PreciseBN) nothing but the
         statistics of normalisation layers moves.
 
@@ -83,8 +86,8 @@ class PrototypicalBaseline(Baseline):
         """
         if not self.training:
             return super().forward(batched_inputs)
-        features = in_micro_batches(self.backbone, self.micro_batch, self.preprocess_image(batched_inputs))
-        targets = batched_inputs["targets"].to(self.device)
+        features = gathered(in_micro_batches(self.backbone, self.micro_batch, self.preprocess_image(batched_inputs)))
+        targets = gathered(batched_inputs["targets"].to(self.device))
         if not torch.is_grad_enabled():
             self.heads(features, torch.zeros_like(targets))  # PreciseBN may bring identities of another data set
             return {}

@@ -1,4 +1,4 @@
-"""Two host warnings are silent, and no other."""
+"""Three host warnings are silent, and no other."""
 
 import importlib.util
 import sys
@@ -12,6 +12,7 @@ from PIL import Image
 import fastreid
 from dcac_fastreid.compat.warnings import silence_void_warnings
 from fastreid.data.transforms.functional import to_tensor
+from fastreid.utils import comm
 
 
 def import_ranking(monkeypatch):
@@ -36,7 +37,16 @@ def shown(patched, action, monkeypatch):
     return [str(warning.message) for warning in record]
 
 
-@pytest.mark.parametrize("action, words", [(import_ranking, "Cython rank"), (load_an_image, "TypedStorage")])
+def tell_other_processes(monkeypatch):
+    monkeypatch.setattr(torch.storage._warn_typed_storage_removal, "has_warned", False, raising=False)
+    monkeypatch.setattr("torch.distributed.get_backend", lambda group: "gloo")
+    comm._serialize_to_tensor(1, None)
+
+
+ACTIONS = [(import_ranking, "Cython rank"), (load_an_image, "TypedStorage"), (tell_other_processes, "TypedStorage")]
+
+
+@pytest.mark.parametrize("action, words", ACTIONS)
 def test_host_warning_is_silent_only_with_the_patch(monkeypatch, action, words):
     assert [message for message in shown(False, action, monkeypatch) if message.startswith(words)]
     assert shown(True, action, monkeypatch) == []

@@ -254,9 +254,17 @@ def test_looking_makes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("begin", [dcac_fastreid.setup, dcac_fastreid.check_command])
-def test_a_launcher_of_several_processes_is_refused(command, tmp_path, monkeypatch, begin):
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(InputError, match="^WORLD_SIZE is 2: .* several processes are not supported yet"):
-        begin(command())
+def test_a_process_that_has_not_joined_the_others_makes_no_run(command, tmp_path, launcher):
+    launcher(RANK=1, WORLD_SIZE=2, LOCAL_RANK=1)
+    with pytest.raises(InputError, match="^WORLD_SIZE is 2: .* each of which would make the whole run; start one"):
+        dcac_fastreid.setup(command())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_launcher_that_has_set_half_is_refused(command, tmp_path, launcher):
+    launcher(WORLD_SIZE=2)
+    with pytest.raises(
+        InputError, match="^a launcher has set WORLD_SIZE 2 in the environment, but not RANK, LOCAL_RANK"
+    ):
+        dcac_fastreid.check_command(command())
     assert list(tmp_path.iterdir()) == []

@@ -12,7 +12,6 @@ import dcac_fastreid
 from dcac_fastreid.diffusion import LatentCache
 from dcac_fastreid.diffusion.latents import read_view
 from dcac_fastreid.engine.hooks import PrototypeReset
-from dcac_fastreid.engine.settings import check_settings
 from fastreid.engine import DefaultPredictor, DefaultTrainer
 
 # Adam moves these too, by rounding noise and weight decay, but the loss does not depend on them: with one token the
@@ -263,13 +262,6 @@ def test_a_resumed_run_draws_the_batches_of_its_epoch(make_trainer):
     unbroken = batches("SOLVER.MAX_EPOCH", 2, resume=False)
     batches("SOLVER.MAX_EPOCH", 1, resume=False)
     assert batches("SOLVER.MAX_EPOCH", 2, resume=True) == unbroken[3:]
-
-
-def test_fast_reids_own_architectures_may_run_on_several_gpus(make_cfg):
-    host = ("MODEL.META_ARCHITECTURE", "Baseline", "MODEL.LOSSES.NAME", ("CrossEntropyLoss",))
-    check_settings(make_cfg("baseline/ma_ms.yml", *host), training=True, processes=2)
-    with pytest.raises(ValueError, match="PrototypicalBaseline runs on one GPU for now"):
-        check_settings(make_cfg("baseline/ma_ms.yml"), training=True, processes=2)
 
 
 @pytest.mark.gpu

@@ -52,8 +52,8 @@ def test_a_second_run_is_refused_before_it_writes_and_an_evaluation_is_not(begin
     assert begin(eval_only=False) == {"evaluation/config.yaml", "config.yaml"}
 
 
-def test_a_launcher_of_several_processes_is_refused(begin, tmp_path, monkeypatch):
-    monkeypatch.setenv("WORLD_SIZE", "2")
+def test_a_process_that_has_not_joined_the_others_makes_no_run(begin, tmp_path, launcher):
+    launcher(RANK=0, WORLD_SIZE=2, LOCAL_RANK=0)
     with pytest.raises(InputError, match="WORLD_SIZE is 2"):
         begin(eval_only=False)
     assert list(tmp_path.iterdir()) == []

@@ -3,6 +3,7 @@
 from dcac_fastreid.errors import InputError
 
 IDENTITY_SAMPLERS = ("NaiveIdentitySampler", "BalancedIdentitySampler", "RandomIdentitySampler")
+OURS = ("DCAC", "PrototypicalBaseline")
 SAMPLERS = (*IDENTITY_SAMPLERS, "TrainingSampler", "ImbalancedDatasetSampler")
 
 
@@ -18,6 +19,8 @@ def check_sampler(cfg, processes: int) -> None:
         )
     if name not in SAMPLERS:
         raise InputError(f"DATALOADER.SAMPLER_TRAIN is {name!r}; known are {', '.join(SAMPLERS)}")
+    # Of ours every process sees the whole batch, where identities count; of fast-reid's architectures its own part.
+    ours = cfg.MODEL.META_ARCHITECTURE in OURS
     batch = cfg.SOLVER.IMS_PER_BATCH // processes
     if batch < 1:
         raise InputError(
@@ -27,8 +30,9 @@ def check_sampler(cfg, processes: int) -> None:
         return
     if instances < 1:
         raise InputError(f"DATALOADER.NUM_INSTANCE is {instances}; expected 1 or more images of every identity")
+    batch = cfg.SOLVER.IMS_PER_BATCH if ours else batch
     if batch % instances:
-        share = f" / {processes} processes = {batch}" if processes > 1 else ""
+        share = f" / {processes} processes = {batch}" if processes > 1 and not ours else ""
         raise InputError(
             f"SOLVER.IMS_PER_BATCH {cfg.SOLVER.IMS_PER_BATCH}{share} is no multiple of DATALOADER.NUM_INSTANCE {instances}, "
             f"as {name} needs; change one of them"
@@ -65,7 +69,7 @@ def check_batch(cfg, items: list[tuple]) -> None:
             f"MODEL.HEADS.NUM_CLASSES is {cfg.MODEL.HEADS.NUM_CLASSES}, {data_sets} has {identities} identities; leave it at "
             "0, which counts them"
         )
-    if cfg.MODEL.META_ARCHITECTURE in ("DCAC", "PrototypicalBaseline") and cfg.MODEL.HEADS.NUM_CLASSES > identities:
+    if cfg.MODEL.META_ARCHITECTURE in OURS and cfg.MODEL.HEADS.NUM_CLASSES > identities:
         raise InputError(
             f"MODEL.HEADS.NUM_CLASSES is {cfg.MODEL.HEADS.NUM_CLASSES}, but {data_sets} has {identities} identities, and every "
             "class needs images for its ID prototype; leave it at 0, which counts them"

@@ -7,7 +7,6 @@ import numpy as np
 from torch.utils.data import Sampler
 
 from dcac_fastreid.data.loading.seeded import seeded
-from fastreid.utils import comm
 
 
 class EpochSampler(Sampler[tuple[int, int]]):
@@ -15,11 +14,11 @@ class EpochSampler(Sampler[tuple[int, int]]):
 
     fast-reid's own stream depends on a seed of the moment and on all else that draws; here every epoch is drawn again from
     (seed, epoch). So any epoch can be had without the ones before it, and an epoch shows nothing of a permutation that
-    the one before it left over.
+    the one before it left over. Every process has the whole stream, and the loader takes its rows of each batch.
 
     Args:
-        sampler: one of fast-reid's, or a RandomIdentitySampler; makes the draws. In several processes it deals them out by rank.
-        length: indices of an epoch, in this process; None: as many as the sampler draws before it ends.
+        sampler: one of fast-reid's, or a RandomIdentitySampler; makes the draws.
+        length: indices of an epoch; None: as many as the sampler draws before it ends.
         seed: >= 0, the same in every process.
     """
 
@@ -35,7 +34,7 @@ class EpochSampler(Sampler[tuple[int, int]]):
         done = self._done
         for epoch in itertools.count(self._epoch):
             indices = self.epoch_indices(epoch)
-            seeds = np.random.SeedSequence([self._seed, epoch, 1 + comm.get_rank()]).generate_state(len(indices))
+            seeds = np.random.SeedSequence([self._seed, epoch, 1]).generate_state(len(indices))
             yield from list(zip(indices, seeds.tolist(), strict=True))[done:]
             done = 0
 
@@ -45,11 +44,11 @@ class EpochSampler(Sampler[tuple[int, int]]):
         return self._length is not None
 
     def epoch_length(self, epoch: int) -> int:
-        """How many indices an epoch has in this process; the same at every call, and before the epoch as after it."""
+        """How many indices an epoch has; the same at every call, and before the epoch as after it."""
         return len(self.epoch_indices(epoch)) if self._length is None else self._length
 
     def epoch_indices(self, epoch: int) -> list[int]:
-        """This process's indices of an epoch: the same at every call."""
+        """The indices of an epoch: the same at every call."""
         seed = int(np.random.SeedSequence([self._seed, epoch]).generate_state(1)[0])
         with seeded(seed):
             self._sampler._seed = seed  # the samplers begin every iteration with it

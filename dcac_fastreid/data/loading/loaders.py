@@ -3,7 +3,7 @@
 import logging
 
 import torch
-from torch.utils.data import BatchSampler, DataLoader
+from torch.utils.data import BatchSampler, DataLoader, SequentialSampler
 
 from dcac_fastreid.data.checks.check_batches import check_batch, check_sampler
 from dcac_fastreid.data.checks.corrupt import without_corrupt
@@ -18,7 +18,9 @@ from dcac_fastreid.data.loading.train_set import TrainSet
 from dcac_fastreid.data.loading.transforms import test_transforms, train_transforms
 from dcac_fastreid.data.locations import data_root, use_data_root
 from dcac_fastreid.data.readers.validation import training_items, validation_split
-from fastreid.data.build import build_reid_test_loader, build_reid_train_loader, fast_batch_collator
+from dcac_fastreid.distributed.shares import is_own_batch, own_share
+from fastreid.data import build
+from fastreid.data.build import build_reid_test_loader, fast_batch_collator
 from fastreid.data.common import CommDataset
 from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.transforms import build_transforms
@@ -27,6 +29,24 @@ from fastreid.utils import comm
 logger = logging.getLogger("fastreid.dcac")
 
 PLAIN_BATCH_ON_GPU = 512  # images of the pass that makes the prototypes
+
+
+class OwnRows(BatchSampler):
+    """Of each batch of a stream that all processes have, this one's rows."""
+
+    def __iter__(self):
+        for batch in super().__iter__():
+            yield batch[own_share(len(batch))]
+
+
+class OwnBatches(BatchSampler):
+    """Of the batches of a finite pass that all processes have, this one's."""
+
+    def __iter__(self):
+        return (batch for number, batch in enumerate(super().__iter__()) if is_own_batch(number))
+
+    def __len__(self) -> int:
+        return sum(map(is_own_batch, range(super().__len__())))
 
 
 class ProgressLoader:
@@ -78,11 +98,18 @@ def build_train_loader(cfg) -> DataLoader | CachedTrainLoader:
         if not (reason := why_not_on_batches(cfg)):
             return _cached_train_loader(cfg, train_set, sampler)
         logger.info(f"Images are decoded again in every epoch, DATALOADER.CACHE_IMAGES is of no effect: {reason}")
-    loader = build_reid_train_loader(
-        train_set=train_set,
-        sampler=sampler,
-        total_batch_size=cfg.SOLVER.IMS_PER_BATCH,
+    if comm.get_world_size() > 1:
+        logger.warning(
+            "Every process augments its own rows of a batch, of seeds of its own: the images are those of one process, their "
+            "augmentation is not. With DATALOADER.CACHE_IMAGES, and an INPUT that it serves, it would be"
+        )
+    loader = build.DataLoaderX(  # as fast-reid's build_reid_train_loader, but for the rows
+        comm.get_local_rank(),
+        dataset=train_set,
         num_workers=cfg.DATALOADER.NUM_WORKERS,
+        batch_sampler=OwnRows(sampler, cfg.SOLVER.IMS_PER_BATCH, drop_last=True),
+        collate_fn=fast_batch_collator,
+        pin_memory=True,
     )
     # It draws a seed for its workers: from the global generator, a resumed run would draw it at another place.
     loader.generator = torch.Generator()
@@ -93,7 +120,7 @@ def _cached_train_loader(cfg, train_set: TrainSet, sampler: EpochSampler) -> Cac
     resize = train_set.transform.transforms[0]  # the first of fast-reid's, for a SIZE_TRAIN of two sides
     return CachedTrainLoader(
         train_set,
-        BatchSampler(sampler, cfg.SOLVER.IMS_PER_BATCH // comm.get_world_size(), drop_last=True),
+        BatchSampler(sampler, cfg.SOLVER.IMS_PER_BATCH, drop_last=True),
         cache=ImageCache(train_set, resize, tuple(cfg.INPUT.SIZE_TRAIN)),
         augmentation=BatchAugmentation.from_config(cfg),
         device=torch.device(cfg.MODEL.DEVICE),
@@ -143,7 +170,8 @@ def _test_loader(cfg, query: list[tuple], gallery: list[tuple], description: str
 def build_plain_train_loader(cfg, train_loader: DataLoader | CachedTrainLoader) -> ProgressLoader:
     """One finite pass over the images of a training loader, every image once, without augmentation, class numbers as there.
 
-    They are resized as in training, by bicubic interpolation, whatever INPUT.TEST_INTERPOLATION says.
+    Of several processes each gets its own batches. Images are resized as in training, by bicubic interpolation, whatever
+    INPUT.TEST_INTERPOLATION says.
 
     It takes a training loader's cache, where that has one and INPUT.SIZE_TEST is the size of its images.
     """
@@ -155,7 +183,7 @@ def build_plain_train_loader(cfg, train_loader: DataLoader | CachedTrainLoader) 
     plain_set = CommDataset(train_loader.dataset.img_items, build_transforms(cfg, is_train=False), relabel=True)
     loader = DataLoader(
         plain_set,
-        batch_size=cfg.TEST.IMS_PER_BATCH,
+        batch_sampler=OwnBatches(SequentialSampler(plain_set), cfg.TEST.IMS_PER_BATCH, drop_last=False),
         num_workers=cfg.DATALOADER.NUM_WORKERS,
         collate_fn=fast_batch_collator,
     )

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch.utils.data import Sampler
 
-from fastreid.utils import comm
-
 
 class RandomIdentitySampler(Sampler[int]):
     """One epoch of batches of P x K images, none of which comes twice: they last for as many batches as they happen to last.
@@ -19,7 +17,7 @@ class RandomIdentitySampler(Sampler[int]):
 
     Args:
         items: (path, person, camera).
-        batch: images of a batch, of all processes together; a multiple of K. Each process gets its share of every batch.
+        batch: images of a batch, of all processes together; a multiple of K.
         instances: K.
     """
 
@@ -35,13 +33,10 @@ class RandomIdentitySampler(Sampler[int]):
         random = np.random.RandomState(self._seed)
         groups = [self._groups(indices, random) for indices in self._images]
         left = np.arange(len(groups))
-        share = self._identities // comm.get_world_size()
-        first = comm.get_rank() * share
         while len(left) >= self._identities:
             drawn = random.choice(left, self._identities, replace=False)
-            batch = [groups[identity].pop() for identity in drawn]
-            for group in batch[first : first + share]:
-                yield from group
+            for identity in drawn:
+                yield from groups[identity].pop()
             if used_up := [identity for identity in drawn if not groups[identity]]:
                 left = left[~np.isin(left, used_up)]
 

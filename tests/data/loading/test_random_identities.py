@@ -77,17 +77,6 @@ def test_iteration_crosses_epochs_of_different_length_and_begins_anywhere(epochs
     assert [next(stream) for _ in range(50)] == drawn[lengths[0] + 2 * P * K :][:50]
 
 
-def test_processes_share_every_batch(epochs, monkeypatch):
-    whole, shares = epochs.epoch_indices(1), []
-    monkeypatch.setattr("fastreid.utils.comm.get_world_size", lambda: 2)
-    for rank in range(2):
-        monkeypatch.setattr("fastreid.utils.comm.get_rank", lambda rank=rank: rank)
-        shares.append(epochs.epoch_indices(1))
-    half = P * K // 2
-    joined = [list(zip(*[iter(share)] * half, strict=True)) for share in shares]
-    assert [index for parts in zip(*joined, strict=True) for part in parts for index in part] == whole
-
-
 def plausible(total, identities, least, most, spread):
     """Numbers of images by identity with a data set's totals: even ones, or a long tail (gamma of this shape)."""
     random = np.random.RandomState(0)

@@ -68,8 +68,10 @@ def test_settings_that_cannot_work_are_refused(make_cfg, opts, message):
         data.check_sampler(make_cfg("ma_ms.yml", *opts), processes=1)
 
 
-def test_the_batch_of_a_process_must_hold_whole_identities(make_cfg):
+def test_of_fast_reids_architectures_the_batch_of_a_process_must_hold_whole_identities(make_cfg):
     cfg = make_cfg("ma_ms.yml", "DATALOADER.NUM_INSTANCE", 16)
+    data.check_sampler(cfg, processes=2)
+    cfg = make_cfg("baseline/ma_ms.yml", "DATALOADER.NUM_INSTANCE", 16, "MODEL.META_ARCHITECTURE", "Baseline")
     data.check_sampler(cfg, processes=1)
     with pytest.raises(InputError, match="SOLVER.IMS_PER_BATCH 16 / 2 processes = 8 is no multiple"):
         data.check_sampler(cfg, processes=2)
