@@ -38,6 +38,7 @@ ALLOWED = {
     "config": {"conditioners", "diffusion"},  # their lists of names
     "compat": {"checkpoint", "data", "evaluation"},
     "balance": set(),
+    "distributed": set(),
     "dcac": {"balance", "reid", "conditioners", "diffusion"},
     "reid": {"losses"},
     "losses": set(),
@@ -82,6 +83,7 @@ ALLOWED = {
 }
 ANYWHERE = {
     "arguments",
+    "distributed",
     "errors",
     "helper_processes",
     "hub",

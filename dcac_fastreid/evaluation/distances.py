@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from dcac_fastreid.distributed.shared_work import ALONE, Processes
 from dcac_fastreid.errors import InputError
 
 MEMORY_LIMIT = 128 * 2**20  # more is hardly faster: 11,659 x 82,161, 512 wide, 2 cores
@@ -21,7 +22,7 @@ def blocks_of(rows: int, bytes_per_row: int, memory_limit: int) -> list[slice]:
 
 def buffer_for(slices: list[slice], features: Tensor, width: int) -> Tensor:
     """Room for the longest slice, uninitialised; the first slice is the longest."""
-    return features.new_empty(slices[0].stop if slices else 0, width)
+    return features.new_empty(slices[0].stop - slices[0].start if slices else 0, width)
 
 
 def squared_euclidean(features: Tensor, others: Tensor, others_squared: Tensor, out: Tensor | None = None) -> Tensor:
@@ -71,7 +72,7 @@ class FeatureDistances:
     """The host's distances, fp32: 1 - cosine, or SQUARED Euclidean. Iterating makes them, any number of times.
 
     Yields: index of the block's first query, and its distances, NumPy (queries of the block, G). The next block may
-        overwrite them.
+        overwrite them. Of several processes each has some of the blocks that one process would make, with the same bits.
 
     Args:
         query_features, gallery_features: (Q, D) and (G, D).
@@ -79,10 +80,19 @@ class FeatureDistances:
         device: where they are made; None = where the features are.
         memory_limit: bytes of a block and of a piece of the gallery, half each, one row at least. The features on the
             device come on top.
+        processes: those that share the blocks.
     Raises: InputError: another metric.
     """
 
-    def __init__(self, query_features, gallery_features, metric="cosine", device=None, memory_limit=MEMORY_LIMIT):
+    def __init__(
+        self,
+        query_features,
+        gallery_features,
+        metric="cosine",
+        device=None,
+        memory_limit=MEMORY_LIMIT,
+        processes: Processes = ALONE,
+    ):
         if metric not in METRICS:
             raise InputError(f"TEST.METRIC is {metric!r}, expected one of {list(METRICS)}")
         self.query, self.gallery = (
@@ -90,7 +100,7 @@ class FeatureDistances:
             for features in (query_features, gallery_features)
         )
         self.metric = metric
-        self._blocks = blocks_of(len(self.query), 4 * len(self.gallery), memory_limit // 2)
+        self._blocks = processes.own(blocks_of(len(self.query), 4 * len(self.gallery), memory_limit // 2))
         pieces = blocks_of(len(self.gallery), 4 * self.gallery.shape[1], memory_limit // 2)
         self._write = METRICS[metric](self.gallery, pieces)
 

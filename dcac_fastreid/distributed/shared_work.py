@@ -1,0 +1,56 @@
+"""Work that several processes share: which part is whose, and the parts together again."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TypeVar
+
+from dcac_fastreid.errors import InputError
+from fastreid.utils import comm
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Those that share some work. Each one calls the same methods in the same order.
+
+    Args: rank: of this process. size: their number.
+    """
+
+    rank: int = 0
+    size: int = 1
+
+    def own(self, pieces: Sequence[T]) -> Sequence[T]:
+        """This process's part of the pieces of some work: in rank order the parts are the pieces, each once.
+
+        The parts differ in length by one at most. Of fewer pieces than processes, the main process has one.
+        """
+        first, end = (-(-len(pieces) * rank // self.size) for rank in (self.rank, self.rank + 1))
+        return pieces[first:end]
+
+    def together(self, work: Callable[[], Sequence[T]]) -> list[T]:
+        """What `work` returns in each process, in rank order, in every process.
+
+        Nobody waits for a process that failed: an InputError of one is raised in all, and of several the first in rank order,
+        which is the one that a single process would have met.
+        """
+        if self.size == 1:
+            return list(work())
+        try:
+            part = work()
+        except InputError as error:
+            part = error
+        parts = comm.all_gather(part)
+        for of_process in parts:
+            if isinstance(of_process, InputError):
+                raise of_process
+        return list(chain.from_iterable(parts))
+
+
+ALONE = Processes()
+
+
+def processes_of_job() -> Processes:
+    """All that fast-reid's process group has; without one, this process alone."""
+    return Processes(comm.get_rank(), comm.get_world_size())
