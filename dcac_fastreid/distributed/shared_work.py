@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TypeVar
 
+from torch import distributed
+
 from dcac_fastreid.errors import InputError
 from fastreid.utils import comm
 
@@ -41,7 +43,9 @@ class Processes:
             part = work()
         except InputError as error:
             part = error
-        parts = comm.all_gather(part)
+        parts = [None] * self.size
+        # On the CPU, also where the job's own group is nccl's. fast-reid's all_gather does the same with a warning of PyTorch's.
+        distributed.all_gather_object(parts, part, group=comm._get_global_gloo_group())
         for of_process in parts:
             if isinstance(of_process, InputError):
                 raise of_process
