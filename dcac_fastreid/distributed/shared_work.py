@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TypeVar
 
 from torch import distributed
@@ -11,6 +11,23 @@ from dcac_fastreid.errors import InputError
 from fastreid.utils import comm
 
 T = TypeVar("T")
+PIECES = 64
+
+
+def even_pieces(items: int, shortest: int, at_least: int = 1) -> list[slice]:
+    """Slices over `items`, whose lengths differ by one at most, the longer ones first.
+
+    So many that processes can share them evenly. Their number does not depend on that of the processes: the bits of a product
+    of matrices may depend on the numbers of rows.
+
+    Args:
+        shortest: a slice has no fewer items, unless there are fewer, or `at_least` says otherwise.
+        at_least: number of slices.
+    """
+    pieces = min(max(at_least, min(PIECES, items // shortest)), items)
+    length, longer = divmod(items, pieces) if items else (0, 0)
+    ends = [piece * length + min(piece, longer) for piece in range(pieces + 1)]
+    return [slice(first, end) for first, end in pairwise(ends)]
 
 
 @dataclass(frozen=True)

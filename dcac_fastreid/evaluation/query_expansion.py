@@ -9,7 +9,7 @@ from torch.nn.functional import normalize
 
 from dcac_fastreid.distributed.shared_work import ALONE, Processes
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.evaluation.distances import MEMORY_LIMIT, blocks_of
+from dcac_fastreid.evaluation.distances import MEMORY_LIMIT, blocks_to_share
 
 
 @torch.no_grad()
@@ -42,7 +42,7 @@ def expand(
             f"QE_K {neighbours} and {len(features)} images: lower QE_K, or set TEST.AQE.ENABLED False"
         )
     images, width = features.shape
-    blocks = blocks_of(images, 4 * (images + 2 * neighbours * width), memory_limit)
+    blocks = blocks_to_share(images, 4 * (images + 2 * neighbours * width), memory_limit)
     expanded = features.to(device or features.device, torch.float32)
 
     def own_blocks() -> list[Tensor]:

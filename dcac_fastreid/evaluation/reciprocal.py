@@ -3,33 +3,26 @@
 N query and gallery images together, D feature width, k1 and k2 numbers of neighbours.
 """
 
-from itertools import pairwise
-
 import faiss
 import numpy as np
 from scipy import sparse
 
-from dcac_fastreid.distributed.shared_work import ALONE, Processes
+from dcac_fastreid.distributed.shared_work import ALONE, Processes, even_pieces
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.evaluation.distances import DIVERGED
 
 CHUNK = 256  # images at a time: their k1 x k1/2 x k1 comparisons stay in the cache
-SEARCH = 4096  # images at a time: as many as faiss itself takes, so that the bits are those of one search for all
-FEW = 20  # of so few, faiss computes the distances in another way
+SHORTEST = 1024  # images of a search; of fewer, faiss computes distances in another way, whose bits are not those of one search
 
 
 def nearest_images(features, neighbours: int, processes: Processes):
     """(N, neighbours) int32, nearest first; the host's exact search, so images at equal distance are the host's too."""
     index = faiss.IndexFlatL2(features.shape[1])
     index.add(features)
-    firsts = range(0, max(1, len(features) - FEW + 1), SEARCH)
-    searches = list(pairwise([*firsts, len(features)]))
+    searches = processes.own(even_pieces(len(features), SHORTEST))
     return np.concatenate(
         processes.together(
-            lambda: [
-                index.search(features[first:end], neighbours)[1].astype(np.int32)
-                for first, end in processes.own(searches)
-            ]
+            lambda: [index.search(features[images], neighbours)[1].astype(np.int32) for images in searches]
         )
     )
 

@@ -60,7 +60,7 @@ def score(features, pids, camids, **settings):
 
 def score_made_features():
     features, pids, camids = made_features()
-    reciprocal.SEARCH = 200  # several searches, as a large data set has
+    reciprocal.SHORTEST = 200  # several searches, as a large data set has
     found = {name: score(features, pids, camids, **settings) for name, settings in SETTINGS.items()}
     features[50] = torch.nan  # in the part of the last process
     try:
