@@ -37,8 +37,8 @@ ALLOWED = {
     "command_line": {"helper_processes"},
     "config": {"conditioners", "diffusion"},  # their lists of names
     "compat": {"checkpoint", "data", "evaluation"},
-    "balance": set(),
     "distributed": set(),
+    "balance": set(),
     "dcac": {"balance", "reid", "conditioners", "diffusion"},
     "reid": {"losses"},
     "losses": set(),

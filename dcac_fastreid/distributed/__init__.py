@@ -1,1 +1,1 @@
-"""Several processes that do the work of one."""
+"""Several processes that train as one: how they join, what they share of a batch, and whether they still agree."""

@@ -1,6 +1,8 @@
 """Work that several processes share: which part is whose, and the parts together again."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TypeVar
@@ -12,6 +14,7 @@ from fastreid.utils import comm
 
 T = TypeVar("T")
 PIECES = 64
+BAD_INPUT = 2  # exit status
 
 
 def even_pieces(items: int, shortest: int, at_least: int = 1) -> list[slice]:
@@ -70,6 +73,17 @@ class Processes:
 
 
 ALONE = Processes()
+
+
+@contextmanager
+def told_once() -> Iterator[None]:
+    """An InputError that all processes of the job raise is raised in the main one; the others end without a word."""
+    try:
+        yield
+    except InputError:
+        if comm.is_main_process():
+            raise
+        sys.exit(BAD_INPUT)
 
 
 def processes_of_job() -> Processes:

@@ -119,6 +119,13 @@ def work(cfg, model, folder: Path, rank: int, number: int) -> None:
         cfg.defrost()
         cfg.TEST.IMS_PER_BATCH = batch
         found[batch] = test_in_training(cfg, model, folder / f"metrics{number}-{batch}.json")
+    cfg.TEST.RERANK.ENABLED, cfg.TEST.RERANK.K1 = True, 31
+    try:
+        dcac_fastreid.DCACTrainer.test(cfg, model)
+    except InputError as error:
+        found["a setting"] = str(error)
+    except SystemExit as end:
+        found["a setting"] = end.code
     torch.save(found, folder / f"{number}-{rank}.pt")
 
 
