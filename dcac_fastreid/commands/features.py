@@ -4,7 +4,7 @@ import argparse
 import os
 
 from dcac_fastreid.arguments import whole_number
-from dcac_fastreid.commands.options import ENCODER, add_device, add_skip_unreadable, check_encoder
+from dcac_fastreid.commands.options import ENCODER, add_device, add_skip_unreadable, check_encoder, check_one_process
 
 DESCRIPTION = """\
 Writes the features of all photos in a folder, and below it, with a trained encoder.
@@ -51,6 +51,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     check_encoder(args.checkpoint)
+    if not args.shards:
+        check_one_process("add --shards 100, and they share it, or start one process, without the launcher")
     from dcac_fastreid.deploy import FeatureExtractor
     from dcac_fastreid.deploy.search.feature_folder import check_output, features_of_folder
     from dcac_fastreid.deploy.search.feature_tables import write_tables

@@ -37,6 +37,18 @@ def check_file(path: str, option: str) -> None:
         raise InputError(f"{option}: there is no file {printable(path)}; check the name")
 
 
+def check_one_process(otherwise: str) -> None:
+    """Raises: InputError: a launcher (torchrun) has started this command several times, and each would do the whole work.
+
+    Args: otherwise: the end of the sentence, what to do.
+    """
+    started = os.environ.get("WORLD_SIZE", "")
+    if started.isdecimal() and int(started) > 1:
+        raise InputError(
+            f"a launcher (torchrun) has started {started} processes, each of which would do the whole work; {otherwise}"
+        )
+
+
 def add_skip_unreadable(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--skip-unreadable", action="store_true", help="leave out photos that cannot be read, instead of stopping"

@@ -6,6 +6,7 @@ import signal
 import sys
 
 from dcac_fastreid.arguments import SEEDS, as_path, comma_separated, whole_number
+from dcac_fastreid.commands.options import check_one_process
 from dcac_fastreid.commands.train import OPTS
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.shipped import configs
@@ -91,6 +92,7 @@ def _run_table(args: argparse.Namespace) -> None:
     from dcac_fastreid.experiments.protocols import table_of
     from dcac_fastreid.output_files import check_writable
 
+    check_one_process("start it without the launcher: --jobs trains several runs at a time, on one machine")
     output = as_path(args.output, "--output")
     check_writable(output, "--output leads to")
     results = as_path(args.results, "--results") if args.results is not None else None

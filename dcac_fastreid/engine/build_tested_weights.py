@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from torch import nn
 
 from dcac_fastreid import data
+from dcac_fastreid.distributed.shared_work import processes_of_job
 from dcac_fastreid.engine.average import WeightAverage, decay_of, parts_of
 from dcac_fastreid.engine.bnneck import estimate_statistics
 from dcac_fastreid.engine.interpolation import GRID, Interpolation
@@ -61,4 +62,4 @@ def validation_score(cfg, model: nn.Module, loaders: Iterable[tuple[Iterable, in
     for loader, num_query in loaders:
         results = inference_on_dataset(model, loader, ReidEvaluator(cfg, num_query), flip_test=cfg.TEST.FLIP.ENABLED)
         scores.append(float(results["mAP"]) if comm.is_main_process() else 0.0)
-    return comm.all_gather(sum(scores) / len(scores))[0]
+    return processes_of_job().together(lambda: [sum(scores) / len(scores)])[0]

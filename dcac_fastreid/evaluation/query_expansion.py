@@ -7,13 +7,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from dcac_fastreid.distributed.shared_work import ALONE, Processes
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.evaluation.distances import MEMORY_LIMIT, blocks_of
+from dcac_fastreid.evaluation.distances import MEMORY_LIMIT, blocks_to_share
 
 
 @torch.no_grad()
 def expand(
-    features: Tensor, times: int, neighbours: int, alpha: float, device=None, memory_limit=MEMORY_LIMIT
+    features: Tensor,
+    times: int,
+    neighbours: int,
+    alpha: float,
+    device=None,
+    memory_limit=MEMORY_LIMIT,
+    processes: Processes = ALONE,
 ) -> Tensor:
     """The host's aqe, without its (N, N) similarities.
 
@@ -24,6 +31,7 @@ def expand(
         alpha: each neighbour's weight is its similarity to this power.
         device: where similarities are made; None = where the features are.
         memory_limit: bytes of a block of similarities and of the neighbours' features in it.
+        processes: those that share the blocks.
     Returns: (N, D) on the features' device, fp32, not normalised.
     Raises: InputError: no more images than neighbours; or features turn NaN, as a negative similarity to a power that is
         no whole number does.
@@ -34,13 +42,19 @@ def expand(
             f"QE_K {neighbours} and {len(features)} images: lower QE_K, or set TEST.AQE.ENABLED False"
         )
     images, width = features.shape
+    blocks = blocks_to_share(images, 4 * (images + 2 * neighbours * width), memory_limit)
     expanded = features.to(device or features.device, torch.float32)
-    for _ in range(times):
-        previous, unit = expanded, normalize(expanded)
-        expanded = torch.empty_like(previous)
-        for rows in blocks_of(images, 4 * (images + 2 * neighbours * width), memory_limit):
+
+    def own_blocks() -> list[Tensor]:
+        unit = normalize(expanded)
+        means = []
+        for rows in processes.own(blocks):
             similarities, nearest = torch.mm(unit[rows], unit.T).topk(neighbours)
-            expanded[rows] = (previous[nearest] * similarities.pow(alpha).unsqueeze(-1)).mean(dim=1)
+            means.append((expanded[nearest] * similarities.pow(alpha).unsqueeze(-1)).mean(dim=1).cpu())
+        return means
+
+    for _ in range(times):
+        expanded = torch.cat(processes.together(own_blocks)).to(expanded.device)
     if not expanded.isfinite().all() and features.isfinite().all():
         raise InputError(
             f"TEST.AQE.ALPHA {alpha} makes NaN of a neighbour's similarity below 0: set it to a whole number, such as 3"

@@ -10,6 +10,7 @@ from itertools import chain
 import numpy as np
 import torch
 
+from dcac_fastreid.distributed.shared_work import ALONE, Processes
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.evaluation.distances import DIVERGED, MEMORY_LIMIT, FeatureDistances
 from dcac_fastreid.evaluation.matches import Matches
@@ -60,20 +61,25 @@ def rank_blocks(blocks, matches: Matches, max_rank: int):
     return measures(ranks_of_blocks(blocks, matches), max_rank)
 
 
-def ranks_of_blocks(blocks, matches: Matches):
+def ranks_of_blocks(blocks, matches: Matches, processes: Processes = ALONE):
     """Ranks of the matches, one array for each query that has a match, in the queries' order.
 
     Args:
         blocks: pairs of a first query and the distances of some queries from it on, NumPy (queries, G).
+        processes: those that share the blocks.
     Raises: InputError: a distance is not finite, or no query has a match.
     """
-    ranks = []
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(threads) as pool:
-        for first, block in blocks:
-            rows = np.array_split(range(len(block)), threads)
-            ranks += chain.from_iterable(pool.map(partial(ranks_of_rows, matches, first, block), rows))
-    ranks = [of_query for of_query in ranks if len(of_query)]
+
+    def own_ranks() -> list:
+        ranks = []
+        threads = torch.get_num_threads()
+        with ThreadPoolExecutor(threads) as pool:
+            for first, block in blocks:
+                rows = np.array_split(range(len(block)), threads)
+                ranks += chain.from_iterable(pool.map(partial(ranks_of_rows, matches, first, block), rows))
+        return ranks
+
+    ranks = [of_query for of_query in processes.together(own_ranks) if len(of_query)]
     if not ranks:
         raise InputError(
             "no query has a match by another camera in the gallery; check the identities and cameras of the test set "

@@ -7,27 +7,39 @@ import faiss
 import numpy as np
 from scipy import sparse
 
+from dcac_fastreid.distributed.shared_work import ALONE, Processes, even_pieces
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.evaluation.distances import DIVERGED
 
 CHUNK = 256  # images at a time: their k1 x k1/2 x k1 comparisons stay in the cache
+SHORTEST = 1024  # images of a search; of fewer, faiss computes distances in another way, whose bits are not those of one search
 
 
-def nearest_images(features, neighbours: int):
+def nearest_images(features, neighbours: int, processes: Processes):
     """(N, neighbours) int32, nearest first; the host's exact search, so images at equal distance are the host's too."""
     index = faiss.IndexFlatL2(features.shape[1])
     index.add(features)
-    return index.search(features, neighbours)[1].astype(np.int32)
+    searches = processes.own(even_pieces(len(features), SHORTEST))
+    return np.concatenate(
+        processes.together(
+            lambda: [index.search(features[images], neighbours)[1].astype(np.int32) for images in searches]
+        )
+    )
 
 
 def chunks(images: int):
-    return (np.arange(first, min(first + CHUNK, images)) for first in range(0, images, CHUNK))
+    return [np.arange(first, min(first + CHUNK, images)) for first in range(0, images, CHUNK)]
 
 
-def are_reciprocal(nearest):
+def are_reciprocal(nearest, processes: Processes):
     """(N, k) bool: which of an image's k neighbours have the image among their k."""
     return np.concatenate(
-        [(nearest[nearest[images]] == images[:, None, None]).any(axis=2) for images in chunks(len(nearest))]
+        processes.together(
+            lambda: [
+                (nearest[nearest[images]] == images[:, None, None]).any(axis=2)
+                for images in processes.own(chunks(len(nearest)))
+            ]
+        )
     )
 
 
@@ -45,7 +57,7 @@ def expanded_neighbours(images, nearest, reciprocal, half_nearest, half_reciproc
     return np.divmod(np.unique(pairs), len(nearest))
 
 
-def reciprocal_vectors(features, k1: int, k2: int) -> sparse.csr_array:
+def reciprocal_vectors(features, k1: int, k2: int, processes: Processes = ALONE) -> sparse.csr_array:
     """Each image as weights of its expanded reciprocal neighbours, then averaged over its k2 nearest images.
 
     Weights are exp(-squared distance), normalised to sum 1. Memory grows with N times the neighbours, not with N squared.
@@ -54,6 +66,7 @@ def reciprocal_vectors(features, k1: int, k2: int) -> sparse.csr_array:
         features: (N, D) float32, NumPy.
         k1: each image's neighbours, itself among them. (The host's slices say k1 + 1, but its search returns k1.)
         k2: how many of these neighbours are averaged.
+        processes: those that share the images; each gets all vectors.
     Returns: (N, N) float32.
     Raises: InputError: k1 or k2 do not fit the number of images, or a feature is not finite.
     """
@@ -64,23 +77,25 @@ def reciprocal_vectors(features, k1: int, k2: int) -> sparse.csr_array:
         )
     if not np.isfinite(features).all():
         raise InputError(f"re-ranking got features that are NaN or infinite; {DIVERGED}")
-    nearest = nearest_images(features, k1)
-    reciprocal = are_reciprocal(nearest)
+    nearest = nearest_images(features, k1, processes)
+    reciprocal = are_reciprocal(nearest, processes)
     half_nearest = np.ascontiguousarray(nearest[:, : round(k1 / 2) + 1])
-    half_reciprocal = are_reciprocal(half_nearest)
+    half_reciprocal = are_reciprocal(half_nearest, processes)
     squares = (features**2).sum(axis=1)
 
-    members, weights, lengths = [], [], []
-    for images in chunks(len(features)):
+    def of_chunk(images):
+        """Weights and neighbours of some images, one image after the other, and how many each has."""
         rows, others = expanded_neighbours(images, nearest, reciprocal, half_nearest, half_reciprocal)
         own = images[rows]
         distances = squares[own] + squares[others] - 2 * np.einsum("nd,nd->n", features[own], features[others])
         nearer = np.full(len(images), np.inf, dtype=np.float32)
         np.minimum.at(nearer, rows, distances)
         raw = np.exp(nearer[rows] - distances)
-        weights.append(raw / np.bincount(rows, raw, minlength=len(images)).astype(np.float32)[rows])
-        members.append(others)
-        lengths.append(np.bincount(rows, minlength=len(images)))
+        weights = raw / np.bincount(rows, raw, minlength=len(images)).astype(np.float32)[rows]
+        return weights, others, np.bincount(rows, minlength=len(images))
+
+    parts = processes.together(lambda: [of_chunk(images) for images in processes.own(chunks(len(features)))])
+    weights, members, lengths = zip(*parts, strict=True)
     ends = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
     shape = len(features), len(features)
     vectors = sparse.csr_array((np.concatenate(weights), np.concatenate(members), ends), shape=shape)

@@ -10,6 +10,7 @@ import torch
 from scipy import sparse
 from torch.nn.functional import normalize
 
+from dcac_fastreid.distributed.shared_work import ALONE, Processes
 from dcac_fastreid.evaluation.distances import FeatureDistances
 from dcac_fastreid.evaluation.reciprocal import reciprocal_vectors
 
@@ -37,14 +38,15 @@ class RerankedDistances:
         distances: what is mixed in; the neighbours are those of its features, normalised where its metric is cosine.
         k1, k2: see reciprocal_vectors, also for what is raised.
         weight: of the distances, TEST.RERANK.LAMBDA.
+        processes: those that share the search for neighbours, and the blocks of `distances`.
     """
 
-    def __init__(self, distances: FeatureDistances, k1: int, k2: int, weight: float):
+    def __init__(self, distances: FeatureDistances, k1: int, k2: int, weight: float, processes: Processes = ALONE):
         self._distances, self._weight = distances, weight
         features = torch.cat([distances.query, distances.gallery])
         if distances.metric == "cosine":
             features = normalize(features)
-        vectors = reciprocal_vectors(features.cpu().numpy(), k1, k2)
+        vectors = reciprocal_vectors(features.cpu().numpy(), k1, k2, processes)
         queries = len(distances.query)
         self._queries, self._gallery = vectors[:queries], vectors[queries:].tocsc()
 

@@ -11,7 +11,7 @@ from dcac_fastreid.compat.distances import host_jaccard_distance
 from dcac_fastreid.compat.evaluation import host_evaluate
 from dcac_fastreid.errors import InputError
 from fastreid.evaluation import ReidEvaluator, rank, rank_cylib, reid_evaluation
-from fastreid.utils import comm, compute_dist
+from fastreid.utils import compute_dist
 
 
 @pytest.fixture
@@ -113,17 +113,6 @@ def test_images_without_cameras_are_ranked(host_cfg, monkeypatch):
     monkeypatch.setattr(rank, "evaluate_rank", lambda *args: rank.eval_market1501(*args, 50))
     with pytest.raises(AssertionError, match="do not appear in gallery"):
         host_evaluate(crowd_evaluator(host_cfg, cameras=None))
-
-
-def test_features_of_all_processes_are_ranked_in_the_first(host_cfg, monkeypatch):
-    evaluator = crowd_evaluator(host_cfg)
-    expected = evaluator.evaluate()
-    mine, theirs = evaluator._predictions[:3], evaluator._predictions[3:]
-    evaluator._predictions = mine
-    monkeypatch.setattr(comm, "gather", lambda predictions, dst: [predictions, theirs])
-    assert evaluator.evaluate() == expected
-    monkeypatch.setattr(comm, "is_main_process", lambda: False)
-    assert evaluator.evaluate() == {}
 
 
 def test_host_fails_on_a_gallery_smaller_than_ten(no_compiler, monkeypatch, host_cfg):

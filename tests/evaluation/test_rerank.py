@@ -1,13 +1,15 @@
 """Sparse re-ranking against the host's dense one. N query and gallery images together, the first 40 are queries."""
 
+import faiss
 import numpy as np
 import pytest
 import torch
 
 from dcac_fastreid.compat.distances import host_jaccard_distance
+from dcac_fastreid.distributed.shared_work import ALONE
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.evaluation.distances import FeatureDistances
-from dcac_fastreid.evaluation.reciprocal import reciprocal_vectors
+from dcac_fastreid.evaluation.reciprocal import SHORTEST, nearest_images, reciprocal_vectors
 from dcac_fastreid.evaluation.rerank import RerankedDistances
 
 
@@ -62,3 +64,11 @@ def test_features_that_are_not_finite_are_refused(value):
     features[60, 3] = value
     with pytest.raises(InputError, match="NaN or infinite; has the training diverged"):
         reranked(features, "euclidean", 20, 6, 0.3, 2**20)
+
+
+def test_searches_for_some_images_each_find_what_one_search_finds():
+    """128 wide: from 1,000 images on, faiss multiplies matrices."""
+    features = np.random.default_rng(0).standard_normal((2 * SHORTEST + 100, 128), dtype=np.float32)
+    index = faiss.IndexFlatL2(features.shape[1])
+    index.add(features)
+    np.testing.assert_array_equal(nearest_images(features, 20, ALONE), index.search(features, 20)[1])

@@ -18,6 +18,7 @@ from dcac_fastreid.data.loading.train_set import TrainSet
 from dcac_fastreid.data.loading.transforms import test_transforms, train_transforms
 from dcac_fastreid.data.locations import data_root, use_data_root
 from dcac_fastreid.data.readers.validation import training_items, validation_split
+from dcac_fastreid.distributed.shared_work import processes_of_job
 from dcac_fastreid.distributed.shares import is_own_batch, own_share
 from fastreid.data import build
 from fastreid.data.build import build_reid_test_loader, fast_batch_collator
@@ -130,12 +131,14 @@ def _cached_train_loader(cfg, train_set: TrainSet, sampler: EpochSampler) -> Cac
 def build_test_loader(cfg, dataset_name: str):
     """fast-reid's test loader for a data set under DATASETS.ROOT, and its number of query images.
 
-    fast-reid's own construction from cfg ignores DATALOADER.NUM_WORKERS and always starts four.
+    fast-reid's own construction from cfg ignores DATALOADER.NUM_WORKERS and always starts four. Of several processes, it gives
+    each a batch of TEST.IMS_PER_BATCH / processes; here each has whole batches, those of one process, hence the same features.
 
     Raises: InputError: a data set of ours that is not complete, or a split that cannot be scored.
     """
     dataset = DATASET_REGISTRY.get(dataset_name)(root=data_root(cfg.DATASETS.ROOT))
-    dataset.show_test()
+    if comm.is_main_process():
+        dataset.show_test()
     check_test_split(dataset_name, dataset.query, dataset.gallery)
     query = _readable(cfg, dataset.query, f"{dataset_name}, query")
     gallery = _readable(cfg, dataset.gallery, f"{dataset_name}, gallery")
@@ -160,11 +163,18 @@ def build_validation_loaders(cfg) -> list[tuple[ProgressLoader, int]]:
 def _test_loader(cfg, query: list[tuple], gallery: list[tuple], description: str) -> tuple[ProgressLoader, int]:
     loader, num_query = build_reid_test_loader(
         test_set=CommDataset(query + gallery, test_transforms(cfg), relabel=False),
-        test_batch_size=cfg.TEST.IMS_PER_BATCH,
+        test_batch_size=cfg.TEST.IMS_PER_BATCH * comm.get_world_size(),  # which fast-reid divides again
         num_query=len(query),
         num_workers=cfg.DATALOADER.NUM_WORKERS,
     )
+    loader.batch_sampler.sampler = _images_of_process(len(query) + len(gallery), cfg.TEST.IMS_PER_BATCH)
     return ProgressLoader(loader, description), num_query
+
+
+def _images_of_process(images: int, batch: int) -> range:
+    """Those in the batches that this process tests; none where there are fewer batches than processes."""
+    firsts = processes_of_job().own(range(0, images, batch))
+    return range(firsts.start, min(firsts.stop, images))
 
 
 def build_plain_train_loader(cfg, train_loader: DataLoader | CachedTrainLoader) -> ProgressLoader:
