@@ -39,9 +39,9 @@ VARIANTS = {
 }  # fmt: skip
 
 TRAININGS = {
-    "telemetry": [*TRAINING, "MODEL.DCAC.TELEMETRY", 2],
-    "layers that are held": [*TRAINING, "MODEL.FREEZE_LAYERS", ("backbone",), "SOLVER.FREEZE_ITERS", 2],
-    "fp16": [*TRAINING, "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16"],
+    "telemetry": [*TRAINING, *OF_FOUR, "MODEL.DCAC.TELEMETRY", 2],
+    "layers that are held": [*TRAINING, *OF_FOUR, "MODEL.FREEZE_LAYERS", ("backbone",), "SOLVER.FREEZE_ITERS", 2],
+    "fp16": [*TRAINING, *OF_FOUR, "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16"],
 }
 
 
