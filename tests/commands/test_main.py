@@ -98,7 +98,9 @@ def test_train_has_fast_reids_options_and_defaults():
     train.add_options(ours)
     options = vars(ours.parse_args([]))
     assert options.pop("verbose") is False
-    assert options == vars(default_argument_parser().parse_args([]))
+    theirs = vars(default_argument_parser().parse_args([]))
+    theirs["dist_url"] = "auto"  # fast-reid's is one port for all runs of a user, at which the second one fails
+    assert options == theirs
 
 
 def test_every_command_but_run_is_a_tool():

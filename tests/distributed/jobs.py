@@ -14,7 +14,7 @@ import torch
 
 import dcac_fastreid
 from dcac_fastreid import dcac
-from dcac_fastreid.diffusion import feedback
+from dcac_fastreid.diffusion import LatentCache, feedback
 from dcac_fastreid.diffusion.feedback import DiffusionFeedback
 from dcac_fastreid.distributed.agreement import agree_to_rounding
 from dcac_fastreid.distributed.join import Place, join, leave
@@ -126,6 +126,18 @@ def train(name: str, root: str, opts: list, resume: bool = False, fp16: bool = F
     }
 
 
+def latents(root: str, folder: str) -> dict:
+    """How many images this process has encoded, into an empty cache folder that all share, and what it finds there."""
+    with fault("") as patch:
+        patch.setenv("DCAC_FASTREID_CACHE", f"{folder}/cache")
+        encoded, fill = [], LatentCache.fill
+        patch.setattr(LatentCache, "fill", lambda *args, **named: encoded.append(fill(*args, **named)) or encoded[-1])
+        trainer = DCACTrainer(config("ma_ms.yml", root, ["OUTPUT_DIR", folder]))
+        trainer._fill_latent_cache()
+        paths = [path for path, _, _ in trainer.data_loader.dataset.img_items]
+        return {"encoded": encoded, "moments": trainer.model.feedback.moments_of(paths)}
+
+
 def drift(far: float) -> torch.Tensor:
     """A buffer that every process has computed otherwise, by so much, when all have made it one."""
     model = torch.nn.BatchNorm1d(2)
@@ -190,7 +202,7 @@ def fault(name: str):
                 "epoch_indices",
                 lambda self, epoch: draw(self, epoch + comm.get_rank()),
             )
-        yield
+        yield patch
 
 
 def many(jobs: dict) -> dict:

@@ -1,4 +1,4 @@
-"""The batches of one process are dealt out, augmented as they are there (check 7 of DISTRIBUTED.md)."""
+"""The batches of one process are dealt out, augmented as they are there (checks 7 and 10 of DISTRIBUTED.md)."""
 
 import pytest
 import torch
@@ -25,6 +25,12 @@ def test_rows_of_all_processes_are_the_batches_of_one(runs, sampler):
 def test_a_sampler_of_its_own_in_every_process_is_seen(runs):
     together = joined([of_process["sampler"] for of_process in runs.two])
     assert [paths for paths, _ in together] != [paths for paths, _ in runs.one["NaiveIdentitySampler"]]
+
+
+def test_each_image_of_an_empty_latent_cache_is_encoded_once(runs):
+    first, second = (of_process["latents"] for of_process in runs.two)
+    assert first["encoded"] == [48] and second["encoded"] == [0]
+    assert torch.equal(first["moments"], second["moments"]) and len(first["moments"]) == 48
 
 
 @pytest.mark.parametrize("batches", [1, 2, 5])
