@@ -11,6 +11,7 @@ from PIL import Image, ImageOps
 from dcac_fastreid.arguments import as_device, as_path, as_share
 from dcac_fastreid.deploy.detector_weights import load_detector
 
+THRESHOLD = 0.5
 PERSON = 1  # among COCO's categories, of all of torchvision's detectors
 # Pixels. torchvision brings a photo to 1333 at most; of a larger one only memory would be needed. A photo with a shorter side shows
 # nobody, and torchvision fails on one that its own shrinking leaves without a pixel.
@@ -53,10 +54,15 @@ class PersonDetector:
     Raises: InputError: a file that is none of those, a threshold outside of (0, 1), no such device.
     """
 
-    def __init__(self, weights: str | Path, device: str | None = None, threshold: float = 0.5):
+    def __init__(self, weights: str | Path, device: str | None = None, threshold: float = THRESHOLD):
         self.threshold = as_share(threshold, "the detector's threshold", "0.5")
         self.device = as_device(device, "the device")
         self.name, model = load_detector(as_path(weights, "the detector"))
+        for part in (
+            model.modules()
+        ):  # it gives no detection of a lower score, and its own least one may be above the threshold
+            if hasattr(part, "score_thresh"):
+                part.score_thresh = min(part.score_thresh, self.threshold)
         self._model = model.to(self.device)
 
     @torch.inference_mode()

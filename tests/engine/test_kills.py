@@ -61,13 +61,13 @@ def run(words: list[str], cache: Path, kill_after: float | None = None, line: st
     return status == 0
 
 
-def survive(kills: int, tiny_data: Path, tmp_path: Path, rounds: int = 1, epochs: int = 4) -> int:
-    """Kills runs so often, resumes them each time, and compares their ends; returns how many kills met a running process.
+def survive(kills: int, whole: Path, tiny_data: Path, tmp_path: Path, rounds: int = 1, epochs: int = 4) -> int:
+    """Kills runs so often, resumes them each time, and compares their ends with a run that is `whole`; returns how
+    many kills met a running process.
 
     Each run has a cache of its own, so that kills also meet the making of latents. A run that has come to its end is only
     evaluated when it is resumed: so after some kills the next round begins another one.
     """
-    assert run(command(tiny_data, tmp_path / "whole", False, epochs), tmp_path / "cache-whole")
     draw, met = random.Random(kills), 0
     for number in range(rounds):
         folder, cache = tmp_path / f"killed-{number}", tmp_path / f"cache-{number}"
@@ -77,20 +77,25 @@ def survive(kills: int, tiny_data: Path, tmp_path: Path, rounds: int = 1, epochs
             line, longest = ("Starting training from epoch", 1.5) if kill % 2 == 0 else ("Rank of current process", 5.0)
             met += not run(words, cache, draw.uniform(0.0, longest), line)
         assert run(words, cache)
-        same_run.assert_same(folder, tmp_path / "whole")
+        same_run.assert_same(folder, whole)
         left = [*folder.rglob("*.unfinished"), *folder.rglob("run.lock.json")]
         assert left == [], "temporary files of killed processes, or a note of who holds the folder"
     return met
 
 
-def test_a_kill(tiny_data, tmp_path):
-    assert survive(1, tiny_data, tmp_path, epochs=2) == 1
+def test_a_kill(make_trainer, tiny_data, tmp_path):
+    """The run that is never stopped is one of this process."""
+    whole = tmp_path / "whole"
+    opts = ("SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1], "SOLVER.CHECKPOINT_STEPS", 1, "OUTPUT_DIR", str(whole))
+    make_trainer("ma_ma.yml", *opts).train()
+    assert survive(1, whole, tiny_data, tmp_path, epochs=2) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(2700)
 def test_a_hundred_kills(tiny_data, tmp_path):
-    met = survive(100, tiny_data, tmp_path, rounds=10)
+    assert run(command(tiny_data, tmp_path / "whole", False, 4), tmp_path / "cache-whole")
+    met = survive(100, tmp_path / "whole", tiny_data, tmp_path, rounds=10)
     print(
         f"{met} of 100 kills met a running training, and 10 of 10 runs ended to the bit as one that was never stopped"
     )

@@ -22,7 +22,7 @@ def add_to(commands) -> None:
     parser.add_argument(
         "--table", metavar="CSV",
         help="cameras and times of the photos: a file with the columns path (below the gallery), camera, time (default: those in "
-        "file names, such as c3_20240131_235959.jpg, or folders, such as cam3)",
+        "file names, such as c3_20240131_235959.jpg, or folders, such as cam3); with --update, of the photos that it names alone",
     )  # fmt: skip
     add_skip_unreadable(parser)
 

@@ -3,6 +3,7 @@
 import argparse
 
 from dcac_fastreid.commands.options import add_device
+from dcac_fastreid.errors import InputError
 
 
 def command(commands, run, name: str, help: str) -> argparse.ArgumentParser:
@@ -55,13 +56,18 @@ def add_detector(parser: argparse.ArgumentParser, *, required: bool, then: str) 
         "fasterrcnn_resnet50_fpn_v2_coco-dd69338a.pth",
     )  # fmt: skip
     parser.add_argument(
-        "--detector-threshold", type=float, default=0.5, metavar="SCORE",
+        "--detector-threshold", type=float, metavar="SCORE",
         help="score from which on a detection counts as a person (default: 0.5)",
     )  # fmt: skip
 
 
 def detector_of(args: argparse.Namespace):
-    """The PersonDetector of these options."""
-    from dcac_fastreid.deploy.detector import PersonDetector
+    """The PersonDetector of these options, or None. Raises: InputError: a threshold without a detector, or as PersonDetector."""
+    if args.detector is None:
+        if args.detector_threshold is not None:
+            raise InputError("--detector-threshold is that of a detector, and none is named; add --detector WEIGHTS")
+        return None
+    from dcac_fastreid.deploy.detector import THRESHOLD, PersonDetector
 
-    return PersonDetector(args.detector, args.device, args.detector_threshold)
+    threshold = THRESHOLD if args.detector_threshold is None else args.detector_threshold
+    return PersonDetector(args.detector, args.device, threshold)

@@ -58,9 +58,12 @@ def run(args: argparse.Namespace) -> None:
     where = _where(args)
     check_folder(args.output)
     check_outside(args.output, "the images shall go to", args.index, read_feature_folder(args.index).images)
-    detector = detector_of(args) if args.detector else None
+    detector = detector_of(args)
     photos, left_out = photos_of(args.photos, skip_unreadable=args.skip_unreadable)
     search = Search(args.index, prior=args.prior, milvus=args.milvus, **encoder_of(args))
+    if args.not_query_camera:  # before detection, which would give them other names
+        for photo in photos:
+            search.query_camera(photo)
     notes, folder = search.notes(where, not_query_camera=args.not_query_camera), search.gallery.images
     with tempfile.TemporaryDirectory(prefix="dcac_fastreid_") as crops:
         queries, nobody = _queries(photos, detector, Path(crops))

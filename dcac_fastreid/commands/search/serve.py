@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     from dcac_fastreid.deploy.search.search import Search
 
     with listen(args.port) as listening:  # before the encoder is built
-        detector = detector_of(args) if args.detector else None
+        detector = detector_of(args)
         search = Search(args.index, prior=args.prior, milvus=args.milvus, **encoder_of(args))
         print(f"search page: {address_of(listening)} (for this machine alone; Ctrl-C ends it)", flush=True)
         serve(listening, search, detector)

@@ -1,8 +1,10 @@
 """An ONNX file's content as OpenVINO's two files: the only import of openvino."""
 
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import torch
@@ -32,20 +34,24 @@ def check_openvino_folder(folder: Path) -> None:
     refuse_no_files(*OpenVino(b"", b"").files(folder))
 
 
-def require_openvino() -> None:
-    """Raises ImportError: it is missing or broken; the sentence says how to install it."""
+def require_openvino() -> ModuleType:
+    """The library. Raises ImportError: it is missing or broken; the sentence says how to install it.
+
+    From its import on it tells its maker by the network what it is used for; without its module for that, it does not.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # so that its import fails; openvino then takes a stub
     try:
-        import openvino  # noqa: F401
+        import openvino
     except ImportError as error:
         raise ImportError(
             f"--openvino needs openvino, which cannot be imported ({error}); install it with: pip install openvino"
         ) from error
+    return openvino
 
 
 def openvino_contents(content: bytes) -> OpenVino:
     """Args: content: of an ONNX file, in fp32. Raises: InputError: OpenVINO cannot read it."""
-    import openvino
-
+    openvino = require_openvino()
     with tempfile.TemporaryDirectory() as folder:
         onnx, xml = Path(folder) / "encoder.onnx", Path(folder) / f"{NAME}.xml"
         onnx.write_bytes(content)
@@ -61,8 +67,7 @@ def openvino_contents(content: bytes) -> OpenVino:
 
 def openvino_runner(contents: OpenVino) -> Callable[[Tensor], Tensor]:
     """Runs them on the CPU in fp32, which is not its default everywhere: (B, 3, H, W) to (B, D)."""
-    import openvino
-
+    openvino = require_openvino()
     core = openvino.Core()
     settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": torch.get_num_threads()}
     model = core.compile_model(core.read_model(contents.xml, contents.bin), "CPU", settings)

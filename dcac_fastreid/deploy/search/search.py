@@ -86,7 +86,7 @@ class Search:
         files = [as_path(photo, "a photo") for photo in photos]
         as_count(k, "the number of photos that are asked for")  # before the work
         self._check(where)
-        wheres = [replace(where, not_camera=self._camera_of(file)) if not_query_camera else where for file in files]
+        wheres = [replace(where, not_camera=self.query_camera(file)) if not_query_camera else where for file in files]
         found = self.gallery.nearest(self.extract(files, progress="photos").numpy(), k, wheres)
         for camera in dict.fromkeys(each.not_camera for each in wheres):
             if not_left_out := self.not_left_out(camera):
@@ -157,8 +157,8 @@ class Search:
             f"the filters leave none of the {len(cameras):,} photos of the index; {known}{f'; cameras: {names}' * bool(names)}"
         )
 
-    def _camera_of(self, photo: Path) -> str:
-        """Raises InputError: it is not known."""
+    def query_camera(self, photo: Path) -> str:
+        """That which the index knows of a photo, or that in its name. Raises InputError: it is not known."""
         real = Path(os.path.realpath(photo.parent)) / photo.name
         number = self.number_of.get(real)
         camera = camera_of(photo.as_posix()) if number is None else self.gallery.cameras[number]

@@ -7,7 +7,7 @@ from dcac_fastreid.data.readers.dg_datasets import in_synthetic_data
 from dcac_fastreid.deploy.detector import PersonDetector
 from dcac_fastreid.deploy.search.answers import Hit, chance_words
 from dcac_fastreid.deploy.search.calibration import Calibration
-from dcac_fastreid.deploy.search.cameras_and_times import as_time, time_text
+from dcac_fastreid.deploy.search.cameras_and_times import as_time, camera_of, time_text
 from dcac_fastreid.deploy.search.search import Search
 from dcac_fastreid.deploy.search.stated_rate import FEWEST_FALSE_MATCHES
 from dcac_fastreid.deploy.search.vectors import Where
@@ -26,6 +26,9 @@ class Answers:
         self._search = search
         self.given = GivenPhotos(lambda images: search.extract(images).numpy(), detector)
         self.files = GalleryFiles(search.gallery)
+        self._numbers_of: dict[str, list[int]] = {}  # of the photos with a file's SHA-256
+        for number, sha256 in enumerate(search.gallery.hashes):
+            self._numbers_of.setdefault(sha256, []).append(number)
 
     def about(self) -> dict:
         """What the page shows before the first search."""
@@ -44,15 +47,16 @@ class Answers:
         }
 
     def give(self, content: bytes, name: str) -> list[dict]:
-        """Takes a visitor's photo, see GivenPhotos.add. One of the gallery has the camera that the index knows."""
-        sha256 = hashlib.sha256(content).hexdigest()
-        camera = self.files.camera(sha256) if sha256 in self.files else None
+        """Takes a photo, see GivenPhotos.add. One of the gallery has the camera that the index knows, another one that in its name."""
+        numbers = self._numbers_of.get(hashlib.sha256(content).hexdigest(), ())
+        known = {self._search.gallery.cameras[number] for number in numbers}
+        camera = known.pop() if len(known) == 1 else camera_of(name)
         return [_given(photo) for photo in self.given.add(content, name, camera)]
 
-    def give_from_gallery(self, sha256: str) -> list[dict]:
-        """Takes a photo of the gallery as if it were given."""
-        content = self.files.content(sha256)
-        return [_given(photo) for photo in self.given.add(content, self.files.name(sha256), self.files.camera(sha256))]
+    def give_from_gallery(self, address: str) -> list[dict]:
+        """Takes a photo of the gallery as if it were given. Args: address: as GalleryFiles."""
+        content, camera = self.files.content(address), self._search.gallery.cameras[self.files.number(address)]
+        return [_given(photo) for photo in self.given.add(content, self.files.name(address), camera)]
 
     def hits(
         self,
@@ -92,9 +96,8 @@ class Answers:
 
     def _hit(self, hit: Hit) -> dict:
         gallery = self._search.gallery
-        sha256 = gallery.hashes[self._search.number_of[hit.photo]]
         return {
-            "photo": sha256,
+            "photo": self.files.address(self._search.number_of[hit.photo]),
             "name": printable(hit.photo.relative_to(gallery.images).as_posix()),
             "similarity": hit.similarity,
             "chance": hit.chance,

@@ -43,16 +43,16 @@ def application(answers: Answers) -> FastAPI:
 
     @app.get("/about")
     def about():
-        return answers.about()
+        return {**answers.about(), "largest": LARGEST}
 
     @app.post("/given")
     async def give(request: Request, name: str = ""):
         content = await _body(request)
         return await run_in_threadpool(answers.give, content, name)
 
-    @app.post("/given/gallery/{sha256}")
-    def give_from_gallery(sha256: str):
-        return answers.give_from_gallery(sha256)
+    @app.post("/given/gallery/{address}")
+    def give_from_gallery(address: str):
+        return answers.give_from_gallery(address)
 
     @app.get("/given/{key}/thumbnail")
     def given_thumbnail(key: str):
@@ -73,13 +73,13 @@ def application(answers: Answers) -> FastAPI:
     def compare(one: str, other: str):
         return answers.compare(one, other)
 
-    @app.get("/gallery/{sha256}/thumbnail")
-    def thumbnail(sha256: str):
-        return Response(answers.files.thumbnail(sha256), media_type="image/jpeg")
+    @app.get("/gallery/{address}/thumbnail")
+    def thumbnail(address: str):
+        return Response(answers.files.thumbnail(address), media_type="image/jpeg")
 
-    @app.get("/gallery/{sha256}")
-    def photo(sha256: str):
-        content = answers.files.content(sha256)
+    @app.get("/gallery/{address}")
+    def photo(address: str):
+        content = answers.files.content(address)
         return Response(content, media_type=answers.files.media_type(content))
 
     return app

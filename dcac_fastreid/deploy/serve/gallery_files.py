@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import io
-import os
 
 from PIL import Image
 
@@ -17,34 +16,43 @@ AGAIN = "bring the index up to date, and start the page again"
 
 
 class GalleryFiles:
-    """A photo is called by the SHA-256 of its file that the index has, and is given only if its file still has it."""
+    """A photo's address is its place in the gallery and the SHA-256 of its file, "17-ab...": copies of one file have one each, and
+    the address of another index, of a page that is still open, leads to nothing. A file is given only if it still has that SHA-256.
+    """
 
     def __init__(self, gallery: Gallery):
         self._gallery = gallery
-        self._number_of = {sha256: number for number, sha256 in reversed([*enumerate(gallery.hashes)])}
         self.thumbnail = functools.lru_cache(THUMBNAILS)(self._thumbnail)
 
-    def __contains__(self, sha256: str) -> bool:
-        return sha256 in self._number_of
+    def address(self, number: int) -> str:
+        return f"{number}-{self._gallery.hashes[number]}"
 
-    def name(self, sha256: str) -> str:
-        """Its path below the folder of the photos."""
-        return printable(self._photo(sha256).relative_to(self._gallery.images).as_posix())
+    def number(self, address: str) -> int:
+        """Raises: Missing: no photo of the gallery."""
+        digits = address.partition("-")[0]
+        if digits.isascii() and digits.isdecimal() and len(digits) < 19:
+            number = int(digits)
+            if number < len(self._gallery) and address == self.address(number):
+                return number
+        raise Missing("the index has no such photo; search again")
 
-    def camera(self, sha256: str) -> str | None:
-        return self._gallery.cameras[self._number(sha256)]
+    def name(self, address: str) -> str:
+        """The photo's path below the folder of the photos."""
+        photo = self._gallery.photos[self.number(address)]
+        return printable(photo.relative_to(self._gallery.images).as_posix())
 
-    def content(self, sha256: str) -> bytes:
+    def content(self, address: str) -> bytes:
         """The file. Raises: Missing: no photo of the index, or its file is gone or has changed."""
-        photo = self._photo(sha256)
+        number = self.number(address)
+        photo = self._gallery.photos[number]
         try:
             if not photo.is_file():  # a pipe would be waited for
                 raise FileNotFoundError
             content = photo.read_bytes()
         except OSError as error:
-            raise Missing(f"{self.name(sha256)} is gone from the gallery; {AGAIN}") from error
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise Missing(f"{self.name(sha256)} has changed since it was indexed; {AGAIN}")
+            raise Missing(f"{self.name(address)} is gone from the gallery; {AGAIN}") from error
+        if hashlib.sha256(content).hexdigest() != self._gallery.hashes[number]:
+            raise Missing(f"{self.name(address)} has changed since it was indexed; {AGAIN}")
         return content
 
     def media_type(self, content: bytes) -> str:
@@ -54,15 +62,6 @@ class GalleryFiles:
             )  # a phone's JPEG with a second image behind it
             return Image.MIME.get(kind, "application/octet-stream")
 
-    def _thumbnail(self, sha256: str) -> bytes:
+    def _thumbnail(self, address: str) -> bytes:
         """A JPEG file. Raises: Missing: as `content`."""
-        return thumbnail(decoded(self.content(sha256), self.name(sha256)))
-
-    def _photo(self, sha256: str) -> os.PathLike:
-        return self._gallery.photos[self._number(sha256)]
-
-    def _number(self, sha256: str) -> int:
-        number = self._number_of.get(sha256)
-        if number is None:
-            raise Missing("the index has no such photo; search again")
-        return number
+        return thumbnail(decoded(self.content(address), self.name(address)))

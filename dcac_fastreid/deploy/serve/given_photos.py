@@ -14,7 +14,6 @@ import numpy as np
 from PIL import Image
 
 from dcac_fastreid.deploy.detector import PersonDetector
-from dcac_fastreid.deploy.search.cameras_and_times import camera_of
 from dcac_fastreid.deploy.search.crop import hint_for
 from dcac_fastreid.deploy.search.whole_photos import nobody_found, people_on
 from dcac_fastreid.deploy.serve.missing import Missing
@@ -49,11 +48,11 @@ class GivenPhotos:
         self._kept: OrderedDict[str, GivenPhoto] = OrderedDict()
         self._one_at_a_time = threading.Lock()  # the encoder's memory is that of one photo
 
-    def add(self, content: bytes, name: str, camera: str | None = None) -> list[GivenPhoto]:
+    def add(self, content: bytes, name: str, camera: str | None) -> list[GivenPhoto]:
         """The photo; of a whole photo, where there is a detector, each person on it, the largest first.
 
         Args:
-            content: of a file. name: of the file. camera: None for the one in the name.
+            content: of a file. name: of the file. camera: None where it is not known.
         Raises: InputError: no photo, one that is cut off or too large, or nobody on a whole photo.
         """
         name = printable(name[-LONGEST_NAME:]) or "photo"
@@ -67,7 +66,7 @@ class GivenPhotos:
             features = self._features_of(images)
         thumbnails = [thumbnail(each) for each in images]
         found = [
-            GivenPhoto(secrets.token_urlsafe(12), name, camera or camera_of(name), feature, small, hint)
+            GivenPhoto(secrets.token_urlsafe(12), name, camera, feature, small, hint)
             for feature, small in zip(features, thumbnails, strict=True)
         ]
         for photo in found:

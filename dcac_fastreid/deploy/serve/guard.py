@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 logger = logging.getLogger("fastreid.dcac")
@@ -35,8 +36,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        begun = False
+
         async def send_with_headers(message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 MutableHeaders(scope=message).update(ANSWER_HEADERS)
             await send(message)
 
@@ -44,8 +49,12 @@ class Guard:
         answer = JSONResponse({"error": why}, status_code=403) if why else self._app
         try:
             await answer(scope, receive, send_with_headers)
+        except ClientDisconnect:
+            pass  # the visitor has closed the page
         except Exception:
             logger.exception("The search page could not answer %s", scope["path"])
+            if begun:
+                raise
             failed = JSONResponse({"error": "the server failed; the terminal where it runs shows why"}, status_code=500)
             await failed(scope, receive, send_with_headers)
 

@@ -22,6 +22,7 @@ def thumbnail(image: Image.Image) -> bytes:
     """A JPEG file."""
     small = image.copy()
     small.thumbnail(THUMBNAIL)
+    small.info.clear()  # a comment in it would be written, too
     stream = io.BytesIO()
     small.save(stream, "JPEG", quality=85)
     return stream.getvalue()

@@ -1,5 +1,6 @@
 """Its files, and what it refuses; boxmot reads them in export/consumers/test_their_loaders.py."""
 
+import subprocess
 import sys
 
 import pytest
@@ -20,6 +21,21 @@ def test_its_files_give_the_features(onnx_file, encoder):
     images = (255 * torch.rand(3, 3, *encoder.input_size)).round()
     features = openvino_runner(openvino_contents(onnx_file.read_bytes()))(images)
     torch.testing.assert_close(features, functional.normalize(encoder.model({"images": images})), rtol=0, atol=1e-4)
+
+
+def test_it_tells_nobody_what_it_is_used_for():
+    """In a process of its own: it does so from its import on."""
+    pytest.importorskip("openvino", reason="openvino is not installed: pip install 'dcac_fastreid[openvino]'")
+    program = """
+import sys
+def refuse(*_, **__): raise SystemExit("it calls the network")
+sys.addaudithook(lambda event, _: refuse() if event in ("socket.connect", "socket.getaddrinfo") else None)
+from dcac_fastreid.deploy.export.openvino_files import require_openvino
+require_openvino()
+print(sys.modules["openvino"].__name__, sys.modules["openvino_telemetry"])
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout == "openvino None\n", run
 
 
 def test_a_missing_library_is_one_sentence(tmp_path, monkeypatch):

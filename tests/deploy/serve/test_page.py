@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from dcac_fastreid.deploy.detector import PersonDetector
+from dcac_fastreid.deploy.serve.application import LARGEST
 
 from ...pages.chromium import start_or_skip
 from .conftest import start
@@ -102,6 +103,26 @@ def test_a_wrong_file_is_told_and_the_page_goes_on(browser, page, tmp_path):
     browser.choose_file("#query-file", page.folder / "a_query.jpg")
     browser.wait_until(f"{TILES} === 36")
     assert browser.evaluate("document.querySelector('#error').hidden") is True
+
+
+def test_a_photo_that_is_too_large_is_told_before_it_is_sent(browser, page, tmp_path):
+    with open(tmp_path / "large.jpg", "wb") as stream:
+        stream.truncate(LARGEST + 1)
+    opened(browser, page).choose_file("#query-file", tmp_path / "large.jpg")
+    browser.wait_until("!document.querySelector('#error').hidden")
+    assert text(browser, "#error").startswith("large.jpg has more than 32 MB; shrink it")
+
+
+def test_the_calibrated_threshold_can_be_set_again(browser, page):
+    opened(browser, page)
+    before = text(browser, "#rates")
+    browser.evaluate(
+        "(() => { const s = document.querySelector('#threshold'); s.value = s.max; s.dispatchEvent(new Event('input')); })()"
+    )
+    assert text(browser, "#rates") != before
+    browser.evaluate("document.querySelector('#calibrated').click()")
+    assert text(browser, "#rates") == before
+    assert browser.evaluate("document.querySelector('#calibrated').hidden") is True
 
 
 def test_names_are_shown_as_text(browser, page, tmp_path):

@@ -5,8 +5,11 @@ import io
 import json
 import os
 import shutil
+import socket
 import sys
+import time
 import zlib
+from urllib.parse import quote
 
 import pytest
 from PIL import Image
@@ -26,6 +29,10 @@ def sha256(file) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def address(page, photo) -> str:
+    return f"{page.search.number_of[photo]}-{sha256(photo)}"
+
+
 def test_hits_are_those_of_the_search(page):
     photo = page.folder / "a_query.jpg"
     answer = page.json(f"/given/{page.give(photo)}/hits?k=7")
@@ -33,7 +40,7 @@ def test_hits_are_those_of_the_search(page):
     assert answer["searched"] == 36 and answer["notes"] == page.search.notes().splitlines()
     names = [hit.photo.relative_to(page.gallery).as_posix() for hit in expected.hits]
     assert [hit["name"] for hit in answer["hits"]] == names
-    assert [hit["photo"] for hit in answer["hits"]] == [sha256(hit.photo) for hit in expected.hits]
+    assert [hit["photo"] for hit in answer["hits"]] == [address(page, hit.photo) for hit in expected.hits]
     assert [hit["similarity"] for hit in answer["hits"]] == pytest.approx([hit.similarity for hit in expected.hits])
     assert [hit["chance"] for hit in answer["hits"]] == [hit.chance for hit in expected.hits]
     assert [hit["camera"] for hit in answer["hits"]] == [hit.camera for hit in expected.hits]
@@ -67,11 +74,14 @@ def test_a_camera_that_the_index_does_not_have_is_told(page):
 
 
 def test_a_photo_of_the_gallery_has_the_camera_of_the_index(page):
-    photo = page.gallery / "entrance_c9_20240131_235959.jpg"
-    first = min(page.gallery.iterdir())  # of the same content
-    (given,) = page.json("/given?name=renamed.jpg", "POST", photo.read_bytes())
-    (again,) = page.json(f"/given/gallery/{sha256(photo)}", "POST")
-    assert given["camera"] == again["camera"] == page.search.gallery.cameras[page.search.number_of[first]]
+    photo, copy = sorted(page.gallery.iterdir())[7], page.gallery / "entrance_c9_20240131_235959.jpg"
+    camera = page.search.gallery.cameras[page.search.number_of[photo]]
+    (given,) = page.json("/given?name=renamed_c5.jpg", "POST", photo.read_bytes())
+    (again,) = page.json(f"/given/gallery/{address(page, photo)}", "POST")
+    assert given["camera"] == again["camera"] == camera != "5"
+    (given,) = page.json("/given?name=renamed_c5.jpg", "POST", copy.read_bytes())  # there under two cameras
+    (again,) = page.json(f"/given/gallery/{address(page, copy)}", "POST")
+    assert (given["camera"], again["camera"], again["name"]) == ("5", "9", copy.name)
 
 
 def test_two_photos_are_compared_by_their_features(page, extract):
@@ -147,14 +157,20 @@ def test_an_upload_is_written_nowhere(page):
 
 def test_only_files_that_the_index_names_are_given(page):
     photo = max(page.gallery.iterdir())
-    status, headers, content = page.ask(f"/gallery/{sha256(photo)}")
+    status, headers, content = page.ask(f"/gallery/{address(page, photo)}")
     assert (status, headers["content-type"], content) == (200, "image/jpeg", photo.read_bytes())
-    status, headers, content = page.ask(f"/gallery/{sha256(photo)}/thumbnail")
+    status, headers, content = page.ask(f"/gallery/{address(page, photo)}/thumbnail")
     assert status == 200 and Image.open(io.BytesIO(content)).size == (64, 128)
     secret = page.gallery / "new.jpg"
     secret.write_bytes((page.folder / "a_query.jpg").read_bytes())
+    number, other = page.search.number_of[photo], sha256(secret)
     for path in (
-        sha256(secret),
+        other,
+        f"{number}-{other}",
+        f"-1-{sha256(photo)}",
+        f"99999-{sha256(photo)}",
+        f"{'9' * 30}-{other}",
+        quote("\u0661-a"),
         secret.name,
         "..%2fa_query.jpg",
         "%2e%2e/a_query.jpg",
@@ -169,7 +185,7 @@ def test_only_files_that_the_index_names_are_given(page):
 
 def test_a_file_that_has_changed_is_not_given(page):
     photo = sorted(page.gallery.iterdir())[5]
-    before, name = photo.read_bytes(), sha256(photo)
+    before, name = photo.read_bytes(), address(page, photo)
     photo.write_bytes((page.folder / "a_query.jpg").read_bytes())
     assert f"{photo.name} has changed since it was indexed" in page.error(f"/gallery/{name}", status=404)
     photo.unlink()
@@ -216,7 +232,7 @@ def test_another_page_is_refused(page, headers):
 
 
 def test_a_browser_may_load_and_send_nothing_elsewhere(page):
-    photo = sha256(min(page.gallery.iterdir()))
+    photo = address(page, min(page.gallery.iterdir()))
     for path in ("/", "/serve.js", "/about", "/nowhere", "/favicon.ico", f"/gallery/{photo}"):
         _, headers, _ = page.ask(path)
         assert headers["cache-control"] == "no-store"  # no photo of a person stays in a browser
@@ -242,6 +258,15 @@ def test_a_fault_of_the_server_is_one_sentence_too(page, monkeypatch, caplog):
     status, headers, content = page.ask(f"/given/{key}/hits")
     assert status == 500 and json.loads(content) == {"error": "the server failed; the terminal where it runs shows why"}
     assert headers["cache-control"] == "no-store" and "ZeroDivisionError" in caplog.text
+
+
+def test_an_upload_that_is_broken_off_is_no_fault(page, caplog):
+    with socket.create_connection(page.address.removeprefix("http://").split(":")) as connection:
+        head = f"POST /given?name=a.jpg HTTP/1.1\r\nHost: {page.address[7:]}\r\nContent-Length: 99999\r\n\r\n"
+        connection.sendall(head.encode() + b"ab")
+    page.json("/about")
+    time.sleep(0.2)
+    assert "could not answer" not in caplog.text
 
 
 def test_a_phones_photo_with_a_second_image_is_shown_as_jpeg(page):

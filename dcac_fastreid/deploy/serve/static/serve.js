@@ -11,6 +11,7 @@ let hits = [];
 let searched = 0;
 let count = PAGE;
 let lastSearch = 0; // answers that come late are dropped
+const givings = {}; // place -> how many photos were given there
 const pair = { one: null, other: null };
 let comparison = null; // of the pair
 
@@ -62,14 +63,15 @@ const percent = (share) => `${Number((100 * share).toPrecision(2))} %`;
 
 // ---- threshold
 
-// The shares of pairs above a similarity: those of the curve's last point that is not above it, so never too low.
+// The shares of pairs above a similarity, by the curve's points on both sides of it: of two people rather too high, of one too low.
 function ratesAt(similarity) {
   const { rates, smallest_rate: smallest, ...stated } = about.calibration;
   let [falseMatch, trueMatch] = [stated.false_match_rate, stated.true_match_rate];
   if (similarity !== stated.threshold) {
     const last = rates.false_match_rate.length - 1;
-    const point = Math.min(last, Math.max(0, Math.floor(((similarity + 1) / 2) * last + 1e-6)));
-    [falseMatch, trueMatch] = [rates.false_match_rate[point], rates.true_match_rate[point]];
+    const place = Math.min(last, Math.max(0, ((similarity + 1) / 2) * last));
+    falseMatch = rates.false_match_rate[Math.floor(place + 1e-6)];
+    trueMatch = rates.true_match_rate[Math.ceil(place - 1e-6)];
   }
   const fewer = falseMatch < smallest; // than the pairs can tell
   return { falseMatch: fewer ? smallest : falseMatch, trueMatch, fewer, shown: `${fewer ? "less than " : ""}${percent(fewer ? smallest : falseMatch)}` };
@@ -101,9 +103,15 @@ function startThreshold() {
     slider.min = Math.max(-1, (2 * half) / last - 1).toFixed(3);
     slider.max = 1;
     slider.value = known.threshold;
-    slider.addEventListener("input", () => {
-      threshold = Number(slider.value);
+    const set = (value) => {
+      threshold = value;
+      byId("calibrated").hidden = value === known.threshold;
       showThreshold();
+    };
+    slider.addEventListener("input", () => set(Number(slider.value)));
+    byId("calibrated").addEventListener("click", () => {
+      slider.value = known.threshold;
+      set(known.threshold);
     });
   }
   threshold = known.threshold;
@@ -113,6 +121,9 @@ function startThreshold() {
 // ---- photos that are given
 
 async function give(file) {
+  if (file.size > about.largest) {
+    throw new Error(`${file.name} has more than ${about.largest / 2 ** 20} MB; shrink it, or cut the person out.`);
+  }
   const address = `/given?${new URLSearchParams({ name: file.name })}`;
   return ask(address, { method: "POST", body: file, headers: { "Content-Type": "application/octet-stream" } });
 }
@@ -140,17 +151,20 @@ function choose(place, given, use) {
   return pick(first);
 }
 
+// Takes what is given for a place, unless another photo has been given there meanwhile: an earlier one may take longer.
+async function latest(place, giving, take) {
+  const number = (givings[place] = (givings[place] ?? 0) + 1);
+  const given = await giving;
+  if (number === givings[place]) take(given);
+}
+
 function listen(name, take) {
   const area = byId(`drop-${name}`);
   const input = byId(`${name}-file`);
-  let last = 0; // an earlier photo may take longer than a later one
   const use = (files) =>
     files.length &&
     attempt(async () => {
-      const number = ++last;
-      const given = await give(files[0]);
-      if (number !== last) return;
-      await take(given);
+      await latest(name, give(files[0]), take);
       if (files.length > 1) throw new Error(`One photo at a time: of ${files.length} photos, ${files[0].name} was taken.`);
     });
   input.addEventListener("change", () => {
@@ -199,6 +213,7 @@ async function search() {
   } catch (error) {
     if (number !== lastSearch) return;
     showHits([], 0);
+    byId("verdict").textContent = "";
     throw error;
   }
 }
@@ -223,7 +238,7 @@ function tile(hit, rank) {
   made.append(nameOf(hit));
   const again = element("button", "search for this", { type: "button" });
   again.addEventListener("click", () => {
-    attempt(async () => startQuery(await ask(`/given/gallery/${hit.photo}`, { method: "POST" })));
+    attempt(() => latest("query", ask(`/given/gallery/${hit.photo}`, { method: "POST" }), startQuery));
     byId("title").scrollIntoView();
   });
   made.append(again);
@@ -255,6 +270,8 @@ function verdict(above) {
 
 async function compare() {
   const { one, other } = pair;
+  comparison = null; // it was of other photos
+  byId("comparison").textContent = "";
   if (!one || !other) return;
   const answer = await ask(`/given/${one.key}/compare/${other.key}`);
   if (one === pair.one && other === pair.other) comparison = answer;
