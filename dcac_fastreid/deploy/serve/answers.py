@@ -47,7 +47,7 @@ class Answers:
         }
 
     def give(self, content: bytes, name: str) -> list[dict]:
-        """Takes a photo, see GivenPhotos.add. One of the gallery has the camera that the index knows, another one that in its name."""
+        """Takes a photo, see GivenPhotos.add. One of the gallery has the camera of the index, another that in its name."""
         numbers = self._numbers_of.get(hashlib.sha256(content).hexdigest(), ())
         known = {self._search.gallery.cameras[number] for number in numbers}
         camera = known.pop() if len(known) == 1 else camera_of(name)
