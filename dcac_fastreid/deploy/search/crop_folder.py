@@ -61,8 +61,8 @@ def check_output(output: str | Path, named: Iterable[str | Path]) -> Path:
     Raises: InputError: it or the folder around it cannot be written, something lies in it, or it lies in a folder of the photos.
     """
     output = as_path(output, "the output folder")
-    for folder in (output, Path(os.path.realpath(output)).parent):  # it is made beside its place
-        check_writable(folder, "the crops shall go to")
+    check_writable(output, "the crops shall go to")
+    check_writable(Path(os.path.realpath(output)).parent, "the crops' folder is made in")
     check_outside(output, "the crops shall go to", *(folder for folder in named if os.path.isdir(folder)))
     if output.is_dir() and (there := sorted(os.listdir(output))):
         raise InputError(f"the crops shall go to {output}, which holds {shown(there)}; choose a new folder")
