@@ -30,7 +30,8 @@ checkpoint's SHA-256, licences. In Python:
 --for writes a folder that a program takes as it is, with an ONNX file for the pixels that it feeds, its sidecar or its tracker's
 YAML, and a README.md with the lines that use it. With several names, or all, --output gets a folder for each. These programs resize
 otherwise than the encoder was tested: give photos of people by --probe, and the difference is printed. A YAML or JSON file that
-you have edited is not overwritten: the command ends before the work.
+you have edited is not overwritten: the command ends before the work. So it does where files of an earlier export would stay
+beside the new ones, such as an encoder.pt2 beside a new encoder.onnx.
 
 Exit status: 0 done; 2 wrong input, or features or rankings that are not PyTorch's: then no file is written.
 """

@@ -135,7 +135,7 @@ def test_whole_photos_are_cropped_before_they_are_indexed_and_searched(
     for number in (1, 2):
         whole = crop.resize((640 + number, 480))
         whole.save(tmp_path / "street" / f"c{number}_20240131_235959.jpg", quality=95)
-    Image.new("RGB", (640, 480)).save(tmp_path / "street" / "empty.jpg")
+    Image.new("RGB", (640, 480)).save(tmp_path / "street" / "c3_empty.jpg")
     detect = ("--detector", detector_weights, "--device", "cpu")
     status, written = run_tool(
         "search", "crop", *detect, "--photos", tmp_path / "street", "--output", tmp_path / "crops"
@@ -164,7 +164,7 @@ def test_whole_photos_are_cropped_before_they_are_indexed_and_searched(
     assert [name for name, _ in best] == [f"c{camera}_20240131_235959_person{n}.jpg" for camera in "21" for n in "12"]
     page = (tmp_path / "found" / "index.html").read_text()
     assert "Cut out of the photo at left" in page and "Nobody was found on 1 photo" in page
-    status, written = run_tool(*query[:-3], tmp_path / "street/empty.jpg", *query[-2:], *detect)
+    status, written = run_tool(*query[:-3], tmp_path / "street/c3_empty.jpg", *query[-2:], *detect)
     assert status == 2 and "finds nobody on 1 photo" in written, written
     status, written = run_tool(*query, "--detector", photos / "asked.jpg")
     assert status == 2 and "asked.jpg cannot be read as weights (it is an image)" in written, written

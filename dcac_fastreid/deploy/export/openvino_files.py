@@ -37,7 +37,8 @@ def check_openvino_folder(folder: Path) -> None:
 def require_openvino() -> ModuleType:
     """The library. Raises ImportError: it is missing or broken; the sentence says how to install it.
 
-    From its import on it tells its maker by the network what it is used for; without its module for that, it does not.
+    openvino sends usage data. It does not if its module openvino_telemetry cannot be imported, so that import is blocked here, for
+    the whole process.
     """
     sys.modules.setdefault("openvino_telemetry", None)  # so that its import fails; openvino then takes a stub
     try:

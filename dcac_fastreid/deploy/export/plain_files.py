@@ -6,6 +6,7 @@ from pathlib import Path
 from dcac_fastreid.arguments import as_choice, as_path, shown_value
 from dcac_fastreid.deploy.encoder_files import CONFIG, ENCODER
 from dcac_fastreid.deploy.export.card import check_card
+from dcac_fastreid.deploy.export.earlier_files import refuse_earlier_files
 from dcac_fastreid.deploy.export.openvino_files import FOLDER as OPENVINO_FOLDER
 from dcac_fastreid.deploy.export.openvino_files import check_openvino_folder, require_openvino
 from dcac_fastreid.deploy.export.options import Options
@@ -43,6 +44,8 @@ def check_model(
     if folder:
         check_card(folder)
         refuse_no_files(folder / ENCODER, folder / CONFIG)
+        openvino = [OPENVINO_FOLDER] if options.openvino else []
+        refuse_earlier_files(folder, [*(file.name for file in files.values()), ENCODER, CONFIG, *openvino])
     if ONNX in files:
         options.onnx_opset()
     elif options.opset is not None:

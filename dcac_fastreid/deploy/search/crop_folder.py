@@ -1,10 +1,10 @@
 """Photos as a folder of crops, one for each person, from which an index can be made."""
 
 import csv
+import glob
 import itertools
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -21,11 +21,10 @@ from dcac_fastreid.deploy.search.feature_folder import check_outside
 from dcac_fastreid.deploy.search.whole_photos import crop_name, nobody_found, people_on, write_crop
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
-from dcac_fastreid.output_files import check_writable
+from dcac_fastreid.output_files import check_writable, left_unfinished, unfinished_path
 
 TABLE = "crops.csv"
 COLUMNS = ("path", "photo", "left", "top", "right", "bottom", "score")
-UNFINISHED = ".unfinished"  # how the name of a folder begins in which crops wait until all are there
 
 
 @dataclass
@@ -58,14 +57,16 @@ class Crops:
 def check_output(output: str | Path, named: Iterable[str | Path]) -> Path:
     """Asks, before the work, whether a folder can take crops; makes nothing.
 
-    Raises: InputError: it cannot be written, something lies in it, or it lies in a folder of the photos.
+    Returns: its real path, where it is a link.
+    Raises: InputError: it or the folder around it cannot be written, something lies in it, or it lies in a folder of the photos.
     """
     output = as_path(output, "the output folder")
     check_writable(output, "the crops shall go to")
+    check_writable(Path(os.path.realpath(output)).parent, "the crops' folder is made in")
     check_outside(output, "the crops shall go to", *(folder for folder in named if os.path.isdir(folder)))
-    if output.is_dir() and (there := sorted(n for n in os.listdir(output) if not n.startswith(UNFINISHED))):
+    if output.is_dir() and (there := sorted(os.listdir(output))):
         raise InputError(f"the crops shall go to {output}, which holds {shown(there)}; choose a new folder")
-    return output
+    return Path(os.path.realpath(output)) if output.is_symlink() else output
 
 
 def crop_photos(
@@ -74,7 +75,7 @@ def crop_photos(
     """Writes each person on whole photos as a crop, in the folders of the photos, and TABLE. A photo that may be a crop already is
     copied as it is: a detector may find another person on it, or none.
 
-    Whole or not at all.
+    Whole or not at all: a folder beside the output is filled, and then takes its place.
 
     Args: named: photos and folders of them.
     Raises: InputError: as check_output and photos_of, photos that would have one name there, or nobody on any of them.
@@ -84,23 +85,26 @@ def crop_photos(
     files, left_out = photos_of(named, skip_unreadable=skip_unreadable)
     places = places_of(dict.fromkeys(files), named)
     crops = Crops(output, detector.name, left_out=left_out)
+    unfinished = unfinished_path(output)
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=output) as unfinished:
-            _fill(Path(unfinished), places, detector, crops)
-            for name in sorted(os.listdir(unfinished), key=lambda name: name == TABLE):  # the table last
-                os.rename(Path(unfinished, name), output / name)
+        for remains in left_unfinished(output.parent, glob.escape(output.name)):
+            shutil.rmtree(remains)
+        unfinished.mkdir(parents=True)
+        _fill(unfinished, places, detector, crops)
+        os.rename(unfinished, output)  # an empty folder may be there, no other
     except OSError as error:
         raise InputError(
             f"the crops cannot be written to {output} ({error.strerror or error}); free some space, or choose another folder"
         ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     return crops
 
 
 def places_of(files: Iterable[Path], named: list[Path]) -> dict[Path, PurePath]:
-    """Where each photo would lie in the new folder: below the folder that was named as in the folder itself.
+    """The path of each photo in the new folder: its path in the folder that was named.
 
-    The folder's own name stands before where several were named, or where it is a camera's.
+    The name of that folder comes before it, if several were named or if it is the name of a camera.
 
     Raises: InputError: two photos would have one place.
     """

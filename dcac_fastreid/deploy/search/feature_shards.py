@@ -2,7 +2,7 @@
 
 OUTPUT/shards holds plan.json, of which photos and with what, and one file a shard, written whole: it is its own mark that the
 shard is done, and names its plan. Whoever finds all of them done writes the tables, notes their checksums in the plan and deletes
-the shards. If the tables are others later, the work begins again.
+the shards. If a table is gone later, the work begins again; a table that someone has changed is left as it is.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ class FeatureShards:
 
     Args: shards: their number, or fewer where there are not so many batches.
     Raises: InputError: as features_of_folder, or OUTPUT/shards was begun with other photos or in another way, or holds shards of
-        another plan.
+        another plan, or a table was changed after it was finished.
     """
 
     def __init__(
@@ -136,10 +136,16 @@ class FeatureShards:
             )
         if not begun.get("finished"):
             return
-        if begun["finished"] == self._tables():
+        written, there = begun["finished"], self._tables()
+        if others := [name for name in there if there[name] != written.get(name)]:
+            raise InputError(
+                f"{self.output / others[0]} is not what this work wrote: it was changed, or is of other work; move it away to "
+                "compute the tables again, or name another --output"
+            )
+        if there == written:
             self._clear()  # who wrote them may have been killed before
         else:
-            logger.warning(f"The tables of {self.output} are gone, or others are there since: computing them again")
+            logger.warning(f"Tables of {self.output} are gone: computing them again")
             _write_json(file, {**self.plan, "finished": None})
 
     def _alone(self) -> AbstractContextManager:
@@ -186,7 +192,7 @@ class FeatureShards:
 
     def _finish(self) -> FeatureFolder | None:
         with self._alone():
-            if self.is_finished:
+            if self.is_finished or self.missing:  # somebody may have deleted shards
                 return None
             shards = [self._read(self._file(number)) for number in range(self.count)]
             features = np.concatenate([features for features, _ in shards])
@@ -230,7 +236,7 @@ def _write_shard(file: Path, features: np.ndarray, content: dict) -> None:
 
 
 def _read_shard(file: Path) -> tuple[np.ndarray, Shard]:
-    """Raises InputError: it is damaged."""
+    """Raises InputError: it is damaged, or cannot be read."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -242,6 +248,8 @@ def _read_shard(file: Path) -> tuple[np.ndarray, Shard]:
     except (SafetensorError, KeyError, Unusable) as error:
         why = error if isinstance(error, Unusable) else "is damaged"
         raise InputError(f"{file} {why}; delete it and start again") from error
+    except OSError as error:
+        raise InputError(f"{file} cannot be read ({error.strerror or error}); start again") from error
     return tensors[FEATURES], content
 
 

@@ -31,7 +31,8 @@ class Gallery:
     Attributes:
         images: the folder of the photos. photos: those that are searched. content: of the index, see index_file.
         cameras, times: of the photos, see cameras_and_times. hashes: SHA-256 of their files.
-        gone, changed: those that are left out. added: images in the folder that the index does not know.
+        gone, changed: those that are left out. added: images in the folder that the index does not know; without those of a
+            content that was removed from it.
     Raises: InputError: no such folder, all its photos are gone or have changed, or as Milvus.
     """
 
@@ -53,7 +54,7 @@ class Gallery:
             )
         others = (*stored.content["unreadable"], *stored.content["removed"])
         known = {*files, *(stored.images / path for path in others)}
-        self.added = [file for file in images_in(stored.images) if file not in known]
+        self.added = _added([file for file in images_in(stored.images) if file not in known], stored)
         self.cameras, self.times, self.hashes = (
             [stored.content[name][number] for number in fresh] for name in ("cameras", "times", "sha256")
         )
@@ -124,6 +125,13 @@ def _open_milvus(place: str, stored: FeatureFolder) -> Milvus:
 
 def _digest(text: str, length: int) -> str:
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()[:length]
+
+
+def _added(files: list[Path], stored: FeatureFolder) -> list[Path]:
+    """Those whose content was not removed: an update does not take these in. The files are read only if something was removed."""
+    removed = {*stored.content["removed_sha256"]}
+    hashes = file_hashes(files, keep=False) if files and removed else {}
+    return [file for file in files if hashes.get(str(file)) not in removed]
 
 
 def _changed(files: list[Path], states: list[tuple[int, int]], hashes: list[str]) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from dcac_fastreid.arguments import as_path
 from dcac_fastreid.data.hashes import file_hashes
 from dcac_fastreid.deploy.images import counted, images_in, readable
-from dcac_fastreid.deploy.search.cameras_and_times import CamerasAndTimes, read_table
+from dcac_fastreid.deploy.search.cameras_and_times import camera_of, read_table, time_of
 from dcac_fastreid.deploy.search.crop import describe_no_crops
 from dcac_fastreid.deploy.search.feature_folder import (
     FeatureFolder,
@@ -28,6 +29,8 @@ from dcac_fastreid.deploy.search.index_file import COLUMNS, FILE, being_changed,
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 from dcac_fastreid.output_files import check_writable
+
+TOLD_BY_NAME = {"cameras": camera_of, "times": time_of}
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ def update_folder(
     device: str | None = None,
     skip_unreadable: bool = False,
 ) -> FeatureFolder:
-    """Brings an index up to date with the folder of its photos: as a new index of it, but for the photos that were removed.
+    """Brings an index up to date with its folder: afterwards it holds what a new index would hold, without the removed photos.
 
     Features are computed for new and changed photos alone; a photo under another name, or of another time of change, is known by
     its content. Whole or not at all: the earlier index stays until the new one takes its place.
@@ -76,41 +79,42 @@ def update_folder(
         for file in left_out:
             del photos[file]
         content = _content(stored, folder, photos) | origin | {"unreadable": below(left_out, folder)}
-        content["removed"] = sorted({*stored.content["removed"], *below(removed, folder)})
         if told:
             content |= told.over(content["paths"], content)
         features = np.stack([computed.get(file, photo.feature) for file, photo in photos.items()])
         write(features, content)
-        notes = [_changes(stored, content, len(removed)), *describe_no_crops(missing)]
+        notes = [_changes(stored, content, below(removed, folder)), *describe_no_crops(missing)]
         return FeatureFolder(stored.folder, features, content, notes)
 
 
 def remove_photos(index: str | Path, named: Iterable[str | Path]) -> FeatureFolder:
     """Takes photos out of an index, for good: an update does not take them in again, wherever they lie. The photos' files stay.
 
-    Other files of the same content are taken out, too.
+    Other files of the same content are taken out, too; their paths may come again with another content.
 
     Args: named: photos, or folders of them; paths below the folder of the photos, as a search shows them, or paths of files.
     Raises: InputError: no index, a name that no photo of it has, or none would be left.
     """
     with _being_changed(index) as (stored, write):
         names = {_below(name, stored): name for name in named}
-        out = {path for path in stored.paths if names.keys() & {path, *map(str, Path(path).parents)}}
+        named_paths = {path for path in stored.paths if names.keys() & {path, *map(str, Path(path).parents)}}
         unknown = [
-            name for path, name in names.items() if not any(each == path or each.startswith(f"{path}/") for each in out)
+            name
+            for path, name in names.items()
+            if not any(each == path or each.startswith(f"{path}/") for each in named_paths)
         ]
         if unknown:
             raise InputError(
                 f"the index {stored.folder} has no photo or folder {shown(unknown)}; its photos are {shown(stored.paths)}"
             )
-        contents = {sha256 for path, sha256 in zip(stored.paths, stored.hashes, strict=True) if path in out}
+        contents = {sha256 for path, sha256 in zip(stored.paths, stored.hashes, strict=True) if path in named_paths}
         out = [path for path, sha256 in zip(stored.paths, stored.hashes, strict=True) if sha256 in contents]
         if len(out) == len(stored.paths):
             raise InputError(f"no photo would be left in the index {stored.folder}; delete its folder instead")
         left = [number for number, sha256 in enumerate(stored.hashes) if sha256 not in contents]
         content = {name: value for name, value in stored.content.items() if name != "features_sha256"}
         content |= {name: [content[name][number] for number in left] for name in COLUMNS}
-        content["removed"] = sorted({*content["removed"], *out})
+        content["removed"] = sorted({*content["removed"], *named_paths})
         content["removed_sha256"] = sorted({*content["removed_sha256"], *contents})
         features = stored.features[left]
         write(features, content)
@@ -179,25 +183,42 @@ def _hashes(
 
 
 def _content(stored: FeatureFolder, folder: Path, photos: dict[Path, _Photo]) -> dict:
-    """Of an index of these photos; those that it had keep their cameras and times."""
-    paths = below(list(photos), folder)
-    columns = CamerasAndTimes().of(paths)
-    number_of = {path: number for number, path in enumerate(stored.paths)}
-    for place, number in enumerate(map(number_of.get, paths)):
-        if number is not None:
-            for name, column in columns.items():
-                column[place] = stored.content[name][number]
+    """Of an index of these photos."""
+    paths, hashes = below(list(photos), folder), [photo.sha256 for photo in photos.values()]
     return {
         **{name: value for name, value in stored.content.items() if name != "features_sha256"},
-        **columns,
+        **{name: _column(stored, name, told_by, paths, hashes) for name, told_by in TOLD_BY_NAME.items()},
         "paths": paths,
         "bytes": [photo.state[0] for photo in photos.values()],
         "modified": [photo.state[1] for photo in photos.values()],
-        "sha256": [photo.sha256 for photo in photos.values()],
+        "sha256": hashes,
     }
 
 
-def _changes(stored: FeatureFolder, content: dict, removed: int) -> str:
+def _column(
+    stored: FeatureFolder, name: str, told_by: Callable[[str], object], paths: list[str], hashes: list[str]
+) -> list:
+    """The cameras, or the times, of photos. One that the index has under this path keeps its own.
+
+    So does one that the index has under another path, if it is not what that path told (then a table did), or the new path tells
+    nothing. All else is told by the path.
+    """
+    before = dict(zip(stored.paths, stored.content[name], strict=True))
+    paths_of = defaultdict(list)
+    for path, sha256 in zip(stored.paths, stored.hashes, strict=True):
+        paths_of[sha256].append(path)
+
+    def of(path: str, sha256: str) -> object:
+        if path in before:
+            return before[path]
+        told, earlier = told_by(path), paths_of.get(sha256, ())
+        kept = {before[old] if told is None or before[old] != told_by(old) else told for old in earlier}
+        return kept.pop() if len(kept) == 1 else told  # of copies with different values none is taken
+
+    return [*map(of, paths, hashes)]
+
+
+def _changes(stored: FeatureFolder, content: dict, removed: list[str]) -> str:
     before, now = (
         dict(zip(stored.paths, stored.hashes, strict=True)),
         dict(zip(content["paths"], content["sha256"], strict=True)),
@@ -206,9 +227,10 @@ def _changes(stored: FeatureFolder, content: dict, removed: int) -> str:
         "new": len(now.keys() - before.keys()),
         "changed": sum(sha256 != now.get(path, sha256) for path, sha256 in before.items()),
         "gone": len(before.keys() - now.keys()),
-        "removed earlier and left out": removed,
+        "removed earlier and left out": len(removed),
     }
-    return "photos: " + ", ".join(f"{number:,} {what}" for what, number in numbers.items())
+    named = f": {shown(removed)}" if removed else ""
+    return "photos: " + ", ".join(f"{number:,} {what}" for what, number in numbers.items()) + named
 
 
 def _below(name: str | Path, stored: FeatureFolder) -> str:

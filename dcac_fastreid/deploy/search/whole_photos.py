@@ -25,8 +25,13 @@ def crop_name(photo: PurePath, number: int) -> str:
 
 
 def write_crop(crop: Image.Image, file: Path) -> None:
-    """A JPEG without the photo's metadata, such as its place. Raises: OSError: it cannot be written, or the file is there."""
+    """A JPEG without the photo's metadata, such as its place or a comment.
+
+    Raises: OSError: it cannot be written, or the file is there.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
+    crop = crop.copy()
+    crop.info.clear()  # Pillow writes a comment in it again
     with open(file, "xb") as stream:
         crop.save(stream, "JPEG", quality=95)
 

@@ -10,6 +10,7 @@ from PIL import Image
 from dcac_fastreid import data
 from dcac_fastreid.deploy.detector import PersonDetector
 from dcac_fastreid.deploy.images import images_in
+from dcac_fastreid.deploy.search import crop_folder
 from dcac_fastreid.deploy.search.cameras_and_times import camera_of, time_of
 from dcac_fastreid.deploy.search.crop import MOST_PIXELS, why_no_crop
 from dcac_fastreid.deploy.search.crop_folder import COLUMNS, TABLE, crop_photos, places_of
@@ -109,6 +110,46 @@ def test_nothing_is_overwritten_and_crops_do_not_go_among_their_photos(photos, d
     assert [path.name for path in (tmp_path / "crops").iterdir()] == ["mine.txt"]
 
 
+def test_it_is_whole_or_not_there(photos, detector, tmp_path, monkeypatch):
+    """As a process that is killed between the crops and their place; the next one deletes what it left."""
+    left = tmp_path / "crops.999999999-00000000-0.unfinished"
+    (left / "cam2").mkdir(parents=True)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(crop_folder.os, "rename", killed)
+        crop_photos([photos], detector, tmp_path / "crops")
+    assert [path.name for path in tmp_path.iterdir()] == ["photos"]
+    left.mkdir()
+    (tmp_path / "crops").mkdir()  # empty
+    crop_photos([photos], detector, tmp_path / "crops")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["crops", "photos"]
+
+
+def test_of_two_into_one_folder_the_later_one_changes_nothing(photos, detector, tmp_path, monkeypatch):
+    """The other one's crops come while this one fills its folder."""
+    real = crop_folder._fill
+
+    def fill(*words):
+        real(*words)
+        save(tmp_path / "crops" / "other.jpg", (64, 128))
+
+    monkeypatch.setattr(crop_folder, "_fill", fill)
+    with pytest.raises(InputError, match="the crops cannot be written to .*crops .*not empty.*choose another folder"):
+        crop_photos([photos], detector, tmp_path / "crops")
+    assert [path.name for path in (tmp_path / "crops").iterdir()] == ["other.jpg"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["crops", "photos"]
+
+
+def test_crops_go_where_a_link_leads(photos, detector, tmp_path):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "crops").symlink_to(tmp_path / "there")
+    crop_photos([photos], detector, tmp_path / "crops")
+    assert (tmp_path / "crops").is_symlink() and (tmp_path / "there" / TABLE).is_file()
+
+
 def test_photos_that_differ_in_their_suffix_alone_have_crops_of_their_own(detector, tmp_path):
     files = [save(tmp_path / "a.jpg"), save(tmp_path / "a.png", seed=1), save(tmp_path / "a_person2.jpg", (64, 128))]
     crops = crop_photos(files, detector, tmp_path / "crops")
@@ -142,17 +183,17 @@ def test_nobody_at_all_is_an_error_and_nothing_is_left(detector, tmp_path):
     )
     with pytest.raises(InputError, match=sentence):
         crop_photos([file], detector, tmp_path / "crops")
-    assert list((tmp_path / "crops").iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.jpg"]
 
 
 def test_crops_are_small_upright_and_without_metadata(detector, tmp_path):
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, "a note"  # lies on its side
-    save(tmp_path / "photo.jpg", size=(3000, 4000), exif=exif)
+    save(tmp_path / "photo.jpg", size=(3000, 4000), exif=exif, comment=b"where it was")
     crops = crop_photos([tmp_path / "photo.jpg"], detector, tmp_path / "crops")
     first = crops.folder / "photo_person1.jpg"
     with Image.open(first) as image:
-        assert not image.getexif()
+        assert not image.getexif() and "comment" not in image.info
         width, height = image.size
     box = [int(table(crops.folder)[0][side]) for side in ("left", "top", "right", "bottom")]
     whole = box[2] - box[0], box[3] - box[1]

@@ -140,19 +140,46 @@ def test_shards_that_were_begun_in_another_way_are_refused(extract, checkpoint, 
             change()
 
 
-def test_where_the_tables_are_no_longer_its_own_the_work_begins_again(extract, photos, in_one_go, tmp_path):
+def test_where_a_table_is_gone_the_work_begins_again(extract, photos, in_one_go, tmp_path):
     out = tmp_path / "out"
     FeatureShards(extract, photos, out, 2).work()
-    own = (out / "features.npy").read_bytes()
-    for change in (
-        lambda: (out / "info.json").unlink(),
-        lambda: (out / "features.npy").write_bytes(own[:-1] + bytes([own[-1] ^ 1])),
-        lambda: [(out / name).unlink() for name in TABLES],
-    ):
-        change()
+    for gone in (["info.json"], TABLES):
+        for name in gone:
+            (out / name).unlink()
         work = FeatureShards(extract, photos, out, 2)
         assert not work.is_finished and work.missing == 2
         assert work.work() and contents(out) == in_one_go
+
+
+def test_a_table_that_someone_has_changed_is_left_as_it_is(extract, photos, in_one_go, tmp_path):
+    out = tmp_path / "out"
+    FeatureShards(extract, photos, out, 2).work()
+    (out / "index.csv").write_text("mine")
+    for gone in ("none", "info.json"):
+        (out / gone).unlink(missing_ok=True)
+        with pytest.raises(InputError, match="index.csv is not what this work wrote: .*; move it away to compute"):
+            FeatureShards(extract, photos, out, 2)
+        assert (out / "index.csv").read_text() == "mine"
+    (out / "index.csv").unlink()
+    assert FeatureShards(extract, photos, out, 2).work() and contents(out) == in_one_go
+
+
+def test_a_shard_that_someone_deletes_before_the_tables_are_written_is_computed_at_the_next_start(
+    extract, photos, in_one_go, tmp_path, monkeypatch
+):
+    """Between the look whether all are there and the lock."""
+    work, real = FeatureShards(extract, photos, tmp_path / "out", 3), FeatureShards._finish
+
+    def finish(self):
+        self._file(1).unlink()
+        return real(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureShards, "_finish", finish)
+        assert work.work() is None and work.missing == 1
+    assert FeatureShards(extract, photos, tmp_path / "out", 3).work() and contents(tmp_path / "out") == in_one_go
+    with pytest.raises(InputError, match="shard cannot be read .*; start again"):
+        feature_shards._read_shard(tmp_path / "shard")
 
 
 def test_shards_whose_plan_is_gone_are_used_for_the_same_work_alone(extract, checkpoint, photos, in_one_go, tmp_path):

@@ -114,6 +114,31 @@ def test_photos_keep_the_cameras_of_a_table_and_new_ones_have_those_of_their_nam
     assert read_feature_folder(index).content == content
 
 
+def test_renamed_photos_keep_the_cameras_and_times_of_a_table(extract, photos, index, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("path,camera,time\nc0_0.jpg,north,2024-01-31\nc0_3.jpg,0,\nc1_1.jpg,south,\nc1_4.jpg,east,\n")
+    shutil.copy(photos / "c1_1.jpg", photos / "c1_4.jpg")  # one content with two cameras
+    extract_folder(extract, photos, index, table=table)
+    (photos / "c0_0.jpg").rename(photos / "c5_20240101_000000.jpg")
+    (photos / "c0_3.jpg").rename(photos / "renamed.jpg")
+    for number in (1, 4):
+        (photos / f"c1_{number}.jpg").rename(photos / f"c7_{number}.jpg")
+    update_folder(index)
+    cameras = {"c2_2.jpg": None, "c2_5.jpg": None, "c5_20240101_000000.jpg": "north", "renamed.jpg": "0"}
+    times = dict.fromkeys([*cameras, "c7_1.jpg", "c7_4.jpg"])
+    cameras |= {"c7_1.jpg": "7", "c7_4.jpg": "7"}
+    times["c5_20240101_000000.jpg"] = 1_706_659_200_000
+    for folder in ("", "c9/"):
+        content = read_feature_folder(index).content
+        for name, expected in (("cameras", cameras), ("times", times)):
+            found = dict(zip(content["paths"], content[name], strict=True))
+            assert found == {folder + path: value for path, value in expected.items()}, (folder, name)
+        if not folder:
+            (tmp_path / "parent").mkdir()
+            photos.rename(tmp_path / "parent" / "c9")
+            update_folder(index, images=tmp_path / "parent")
+
+
 def test_photos_that_have_moved(photos, index, tmp_path):
     before = read_feature_folder(index)
     shutil.move(photos, tmp_path / "elsewhere")
@@ -166,13 +191,26 @@ def test_removed_photos_stay_away_under_every_name(extract, photos, index, tmp_p
     shutil.copy(photos / "c0_0.jpg", photos / "copy.jpg")
     (photos / "c0_0.jpg").rename(photos / "renamed.jpg")
     for _ in range(2):
-        assert "0 new, 0 changed, 0 gone, 3 removed earlier and left out" in update_folder(index).report()
+        report = update_folder(index).report()
+        assert "0 new, 0 changed, 0 gone, 3 removed earlier and left out: copy.jpg, renamed.jpg, twice.jpg" in report
         assert read_feature_folder(index).paths == left and not Gallery(index).added
     parent = tmp_path / "parent"
     parent.mkdir()
     photos.rename(parent / "photos")
     update_folder(index, images=parent)
     assert read_feature_folder(index).paths == [f"photos/{path}" for path in left] and not Gallery(index).added
+
+
+def test_another_photo_under_the_name_of_a_copy_of_a_removed_one_is_new(extract, photos, index, tmp_path):
+    shutil.copy(photos / "c0_0.jpg", photos / "twice.jpg")
+    update_folder(index)
+    remove_photos(index, ["c0_0.jpg"])
+    shutil.copy(photos / "c0_0.jpg", photos / "copy.jpg")
+    update_folder(index)
+    for name in ("c0_0.jpg", "twice.jpg", "copy.jpg"):
+        shutil.copy(tmp_path / "more" / "c0_6.jpg", photos / name)
+    report = update_folder(index, device="cpu").report()
+    assert "2 new, 0 changed, 0 gone, 1 removed earlier and left out: c0_0.jpg" in report, "the named path stays away"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from dcac_fastreid.deploy.export.comparison import Comparison, Measured
 from dcac_fastreid.deploy.export.consumers.consumer import Consumer, Encoded
 from dcac_fastreid.deploy.export.consumers.difference import Difference, measured_difference
 from dcac_fastreid.deploy.export.consumers.known import CONSUMERS
+from dcac_fastreid.deploy.export.earlier_files import refuse_earlier_files
 from dcac_fastreid.deploy.export.export_metadata import describe_export
 from dcac_fastreid.deploy.export.exported_program import exported_program
 from dcac_fastreid.deploy.export.onnx_file import onnx_content, onnx_runner
@@ -103,7 +104,8 @@ def check_for(folders: Mapping[str, str | Path], options: Options) -> dict[str, 
     """Asks before the work; makes nothing.
 
     Raises: InputError: no such consumer, a folder that cannot be made or written, one with a README.md of someone else or with
-        something that is no file under the name of one, or options that do not go together. ImportError: libraries are not there.
+        something that is no file under the name of one or with files of an earlier export that would stay, or options that do not
+        go together. ImportError: libraries are not there.
     """
     if not isinstance(folders, Mapping) or not folders:
         raise InputError(f"the consumers' folders are {shown_value(folders)}; expected a folder for each, by its name")
@@ -114,7 +116,9 @@ def check_for(folders: Mapping[str, str | Path], options: Options) -> dict[str, 
             raise InputError(f"--output {path} is a file, but {name} takes several; name a folder")
         check_writable(path, "--output leads to", "name a folder")
         check_card(path)
-        refuse_no_files(*(path / file for file in (CONSUMERS[name].file, *CONSUMERS[name].beside)))
+        own = [CONSUMERS[name].file, *CONSUMERS[name].beside]
+        refuse_no_files(*(path / file for file in own))
+        refuse_earlier_files(path, [*own, *([CONSUMERS[name].openvino] if options.openvino else [])])
     options.check()
     if options.openvino:
         if options.precision.name != FP32:
@@ -123,7 +127,9 @@ def check_for(folders: Mapping[str, str | Path], options: Options) -> dict[str, 
             )
         for name, folder in folders.items():
             if CONSUMERS[name].openvino:
-                check_openvino_folder(Path(folder) / CONSUMERS[name].openvino)
+                openvino = Path(folder) / CONSUMERS[name].openvino
+                check_openvino_folder(openvino)
+                refuse_no_files(openvino / MANIFEST)
         require_openvino()
     options.onnx_opset()
     return {name: Path(folder) for name, folder in folders.items()}
@@ -142,8 +148,8 @@ def _refuse_edited(texts: Mapping[Path, str]) -> None:
     for file, text in texts.items():
         if file.is_file() and file.read_bytes() != text.encode():
             raise InputError(
-                f"{file} differs from what this export would write in its place: it was edited, or is of another encoder; move "
-                "it away, or name another folder"
+                f"{file} differs from what this export would write in its place: it was edited, or is of another encoder, "
+                "or an earlier version of dcac_fastreid wrote it; move it away, or name another folder"
             )
 
 

@@ -26,8 +26,8 @@ SETTINGS = {
 
 
 def tracker(encoded: Encoded) -> str:
-    head = f"# BoT-SORT of Ultralytics with this encoder. {FILE} is looked for where the program starts: write its full path,\n"
-    head += "# where that is another folder. All other values are Ultralytics' defaults.\n"
+    head = "# BoT-SORT of Ultralytics with this encoder. If you start your program in another folder, write the file's full path\n"
+    head += "# at model. with_reid is on; all other values are Ultralytics' defaults.\n"
     return head + "".join(f"{name}: {value}\n" for name, value in SETTINGS.items())
 
 

@@ -1,6 +1,7 @@
 """The folders as they are written; in the programs themselves: test_their_loaders.py."""
 
 import json
+import os
 
 import numpy as np
 import onnx
@@ -56,6 +57,7 @@ def test_the_files_beside_say_what_each_program_reads(beside):
     sidecar = json.loads(beside["osnet_x0_25_encoder.onnx.metadata.json"])
     assert (sidecar["schema_version"], sidecar["model_kwargs"]) == (1, {"img_size": [128, 64]})
     tracker, section = yaml.safe_load(beside["botsort_reid.yaml"]), yaml.safe_load(beside["nvtracker_reid.yml"])["ReID"]
+    assert "in another folder, write the file's full path\n# at model." in beside["botsort_reid.yaml"]
     assert tracker["with_reid"] is True and tracker["model"] == "encoder.onnx"
     assert (section["inferDims"], section["reidFeatureSize"], section["netScaleFactor"]) == ([3, 128, 64], 128, 1.0)
 
@@ -141,7 +143,7 @@ def test_what_a_user_has_edited_is_not_overwritten(name, file, beside, checkpoin
     edited = beside[file] + "\n"
     (tmp_path / file).write_text(edited)
     with pytest.raises(
-        InputError, match=f"{file} differs from what this export would write .*edited.* name another folder$"
+        InputError, match=f"{file} differs .*edited.*an earlier version of dcac_fastreid wrote it; .*another folder$"
     ):
         export_for({name: tmp_path}, checkpoint)
     assert [each.name for each in tmp_path.iterdir()] == [file] and (tmp_path / file).read_text() == edited
@@ -158,6 +160,23 @@ def test_what_cannot_be_written_is_one_sentence_before_the_work(tmp_path):
         with pytest.raises(InputError, match=sentence):
             export_for(folders, tmp_path / "none.pth")
     assert [file.name for file in tmp_path.iterdir()] == ["README.md"]
+
+
+def test_a_folder_or_pipe_under_the_name_of_a_file_is_one_sentence_before_the_work(tmp_path):
+    pytest.importorskip("openvino", reason="openvino is not installed: pip install 'dcac_fastreid[openvino]'")
+    (tmp_path / "a" / "README.md").mkdir(parents=True)
+    os.mkfifo(tmp_path / "b")
+    (tmp_path / "c" / CONSUMERS["boxmot"].openvino / "manifest.json").mkdir(parents=True)
+    (tmp_path / "d" / CONSUMERS["boxmot"].openvino).mkdir(parents=True)
+    os.mkfifo(tmp_path / "d" / CONSUMERS["boxmot"].openvino / "manifest.json")
+    for name, sentence in (
+        ("a", "README.md is a folder, where a file is to be written"),
+        ("b", "b is a file; name a folder"),
+        ("c", "manifest.json is a folder, where a file is to be written"),
+        ("d", "manifest.json is a device, a pipe or the like"),
+    ):
+        with pytest.raises(InputError, match=sentence):
+            export_for({"boxmot": tmp_path / name}, tmp_path / "none.pth", openvino=True)
 
 
 def test_an_encoder_whose_images_are_cut_is_one_sentence(checkpoint, encoder, tmp_path):
