@@ -23,7 +23,7 @@ def check_same_bits(model: nn.Module, optimizer: Optimizer) -> None:
     if comm.get_world_size() == 1:
         return
     named = dict(_trained(model, optimizer))
-    digests = torch.stack([_digest(tensor) for tensor in named.values()]).tolist()
+    digests = [int(_digest(tensor)) for tensor in named.values()]
     first, *others = comm.all_gather(digests)
     for rank, theirs in enumerate(others, 1):
         for name, one, other in zip(named, first, theirs, strict=True):

@@ -29,7 +29,7 @@ STEPS = {
 # Two epochs of 3 steps; 3 batches make the prototypes.
 TRAINING = [
     "SOLVER.MAX_EPOCH", 2, "SOLVER.CHECKPOINT_PERIOD", 1, "SOLVER.CHECKPOINT_STEPS", 4, "TEST.IMS_PER_BATCH", 20,
-    "MODEL.DCAC.TELEMETRY", 2, "SOLVER.EMA.EPOCHS", 1.0, "SOLVER.MICRO_BATCH", 8,
+    "SOLVER.EMA.EPOCHS", 1.0, "SOLVER.MICRO_BATCH", 8,
 ]  # fmt: skip
 
 

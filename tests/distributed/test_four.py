@@ -10,7 +10,7 @@ from .compared import apart, unequal
 from .conftest import STEPS, TRAINING, stopped_inside_an_epoch, training
 from .processes import in_processes
 from .test_batches import joined
-from .test_training import assert_ends_alike
+from .test_training import assert_ends_alike, assert_written_alike
 
 pytestmark = pytest.mark.slow
 OF_FOUR = ["SOLVER.MICRO_BATCH", 4]
@@ -19,13 +19,14 @@ VARIANTS = {
     **{tuning: ("ma_ms.yml", [*OF_FOUR, TUNING, tuning]) for tuning in ("frozen", "partial1", "partial2", "full")},
     **{
         name: ("ma_ms.yml", [*OF_FOUR, CONDITIONER, name])
-        for name in ("ClassWiseConditioner", "InstanceWiseConditioner", "ImageEmbeddingConditioner")
+        for name in ("ClassWiseConditioner", "InstanceWiseConditioner")
     },
     **{
         transform: ("ma_ms.yml", [*OF_FOUR, "MODEL.DCAC.CONDITIONER.TRANSFORM", transform])
         for transform in ("silu", "batchnorm", "condition_net")
     },
     **{probs: ("ma_ms.yml", [*OF_FOUR, "MODEL.DCAC.CONDITIONER.PROBS", probs]) for probs in ("prototypes", "both")},
+    "the encoder's embedding": ("plus/ma_ms/image_cross_view.yml", OF_FOUR),
     "another view": (
         "ma_ms.yml", [*OF_FOUR, "MODEL.DCAC.CONDITIONER.VIEW", "camera", "DATALOADER.SAMPLER_TRAIN", "NaiveIdentitySampler"]
     ),
@@ -37,6 +38,12 @@ VARIANTS = {
     **{name: (config, [*opts, *OF_FOUR]) for name, (config, opts) in STEPS.items()},
 }  # fmt: skip
 
+TRAININGS = {
+    "telemetry": [*TRAINING, "MODEL.DCAC.TELEMETRY", 2],
+    "layers that are held": [*TRAINING, "MODEL.FREEZE_LAYERS", ("backbone",), "SOLVER.FREEZE_ITERS", 2],
+    "fp16": [*TRAINING, "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16"],
+}
+
 
 @pytest.fixture(scope="module")
 def four(runs, tiny_data, tmp_path_factory) -> tuple[list[dict], dict]:
@@ -46,16 +53,14 @@ def four(runs, tiny_data, tmp_path_factory) -> tuple[list[dict], dict]:
     both |= {name: ["", "batches", root, ["DATALOADER.SAMPLER_TRAIN", name], 5] for name in SAMPLERS}
     both["decoded again"] = ["", "batches", root, ["DATALOADER.CACHE_IMAGES", False], 5]
     stopped_inside_an_epoch(runs.folder / "two", folder / "two to four")
-    half = ["SOLVER.AMP.ENABLED", True, "OUTPUT_DIR"]
-    one = jobs.many(
-        {**both, "fp16": ["", "train", "ma_ms.yml", root, [*TRAINING, *half, str(folder / "one")], False, True]}
-    )
-    several = {
-        **both,
-        "resumed": training(root, folder / "two to four", resume=True),
-        "fp16": ["", "train", "ma_ms.yml", root, [*TRAINING, *half, str(folder / "four")], False, True],
-    }
-    return in_processes(4, folder / "results", "many", several), one
+    several = {**both, "resumed": training(root, folder / "two to four", resume=True)}
+    for name, opts in TRAININGS.items():
+        for number, these in ((1, both), (4, several)):
+            opts_of = [*opts, "OUTPUT_DIR", str(folder / f"{number} {name}")]
+            these[name] = ["", "train", "ma_ms.yml", root, opts_of, False, name == "fp16"]
+    one, of_four = jobs.many(both), in_processes(4, folder / "results", "many", several)
+    assert_written_alike(folder / "4 telemetry", folder / "1 telemetry")
+    return of_four, one
 
 
 @pytest.mark.parametrize("name", VARIANTS)
@@ -88,6 +93,13 @@ def test_a_run_of_two_processes_goes_on_in_four_inside_an_epoch(four, runs):
     for of_process in four[0]:
         assert len(of_process["resumed"]["losses"]) == 2
         assert_ends_alike(runs.one["train"], of_process["resumed"])
+
+
+@pytest.mark.parametrize("name", ["telemetry", "layers that are held"])
+def test_a_training_with_what_looks_into_steps_or_holds_weights(four, name):
+    of_four, one = four
+    for of_process in of_four:
+        assert_ends_alike(one[name], of_process[name])
 
 
 def test_all_processes_decide_alike_whether_fp16_has_lost_a_step(four):
