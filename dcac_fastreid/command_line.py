@@ -17,6 +17,7 @@ from dcac_fastreid.helper_processes import end_with
 # Exit statuses; all but the first as a shell names the end by SIGPIPE, SIGINT and SIGTERM.
 BAD_INPUT, NOBODY_READS = 2, 141
 STOPPED = {signal.SIGINT: ("Ctrl-C", 130), signal.SIGTERM: ("SIGTERM", 143)}
+TORCHRUN = "TORCHELASTIC_RUN_ID"  # environment variable of the processes that it starts
 host_handle_error = logging.Handler.handleError
 
 
@@ -31,6 +32,8 @@ def expect_interrupts() -> None:
     parent = multiprocessing.parent_process()  # it has started this one by "spawn", as --num-gpus does
     if parent:
         end_with(parent.pid)
+    elif TORCHRUN in os.environ:
+        end_with(os.getppid())
     # One by one: in the background of a script Ctrl-C is ignored, and SIGTERM is not.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_IGN if parent else _end_now)
@@ -104,7 +107,8 @@ def _end_now(number: int, _) -> None:
     os._exit(status)
 
 
-def _terminate(*_) -> None:
+def terminate(*_) -> None:
+    """A handler of SIGTERM."""
     raise Terminated
 
 
@@ -122,7 +126,7 @@ def _signals_and_logs_raise() -> Iterator[None]:
 
     A thread that the system refuses something shows none: TensorBoard's, on a full disk, whose error its writer raises again.
     """
-    raising = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminate}
+    raising = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: terminate}
     ours = [number for number in raising if signal.getsignal(number) is _end_now]
     if threading.current_thread() is not threading.main_thread():
         ours = []

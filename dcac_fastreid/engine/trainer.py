@@ -16,7 +16,6 @@ from dcac_fastreid.checkpoint.resuming import AVERAGE
 from dcac_fastreid.checkpoint.stopped import diverged, interrupted
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
-from dcac_fastreid.distributed.launch import together
 from dcac_fastreid.distributed.turns import one_before_the_others
 from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.build_tested_weights import build_average, build_start, build_tested_weights
@@ -72,7 +71,8 @@ class DCACTrainer(DefaultTrainer):
 
     def __init__(self, cfg):
         check_settings(cfg, training=True, processes=comm.get_world_size())
-        data.check_leakage(cfg)
+        with one_before_the_others():  # hashes of all images, and a synthetic data set
+            data.check_leakage(cfg)
         self._run_folder = take(cfg.OUTPUT_DIR)
         weakref.finalize(self, self._run_folder.release)  # of a trainer that never trains
         cfg = _with_seed(cfg)
@@ -93,7 +93,7 @@ class DCACTrainer(DefaultTrainer):
                 or the encoder with which it began is needed and is not there.
         """
         self.progress.resuming = resume
-        together(lambda: self._resume_or_load(resume))
+        self._resume_or_load(resume)
         self._check_same_start()
         forget_capture(self.optimizer)
 

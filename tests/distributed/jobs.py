@@ -17,7 +17,7 @@ from dcac_fastreid import dcac
 from dcac_fastreid.diffusion import feedback
 from dcac_fastreid.diffusion.feedback import DiffusionFeedback
 from dcac_fastreid.distributed.agreement import agree_to_rounding
-from dcac_fastreid.distributed.join import Place, join, leave
+from dcac_fastreid.distributed.join import Place, join, leave, meet
 from dcac_fastreid.distributed.shares import in_order, is_own_batch, own_share
 from dcac_fastreid.engine import hooks
 from dcac_fastreid.engine.trainer import DCACTrainer
@@ -214,7 +214,8 @@ def _begin() -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     torch.set_num_threads(1)
-    join(Place(rank, number, rank), on_gpus=on_gpus, address=address)
+    place = Place(rank, number, rank)
+    join(place, meet(place, address), on_gpus=on_gpus)
     result = globals()[job](*arguments)
     torch.save(result, Path(folder) / f"{rank}.pt")
     leave()

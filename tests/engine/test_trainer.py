@@ -282,9 +282,7 @@ RESNET = ("MODEL.BACKBONE.NAME", "build_resnet_backbone", "MODEL.BACKBONE.DEPTH"
 OSNET = ("MODEL.BACKBONE.NAME", "build_osnet_backbone", "MODEL.BACKBONE.DEPTH", "x0_25", "MODEL.BACKBONE.FEAT_DIM", 128)
 
 
-@pytest.mark.parametrize(
-    "backbone", [pytest.param(RESNET, marks=pytest.mark.slow), OSNET], ids=["resnet", "osnet"]
-)
+@pytest.mark.parametrize("backbone", [pytest.param(RESNET, marks=pytest.mark.slow), OSNET], ids=["resnet", "osnet"])
 def test_fast_reids_backbones_train_under_dcac(make_trainer, backbone):
     trainer = make_trainer(
         "ma_ms.yml", *backbone, "MODEL.BACKBONE.PRETRAIN", False, "MODEL.HEADS.POOL_LAYER", "GlobalAvgPool"
