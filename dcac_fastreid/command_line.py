@@ -109,6 +109,9 @@ def _end_now(number: int, _) -> None:
 
 def terminate(*_) -> None:
     """A handler of SIGTERM."""
+    sys.unraisablehook = lambda _: (
+        None
+    )  # a launcher has ended the loader's processes too, of which the loader would complain
     raise Terminated
 
 

@@ -62,11 +62,12 @@ class Ending:
         with suppress(distributed.DistError):
             self._store.set(TOLD, str(status))
 
-    def told(self, patience: float = TELLING) -> int | None:
+    def told(self, patience: float = 0) -> int | None:
         """The job's exit status, as soon as it is told why; None where nobody tells it in so many seconds."""
         with suppress(distributed.DistError):
-            self._store.wait([TOLD], timedelta(seconds=patience))
-            return int(self._store.get(TOLD))
+            if patience:
+                self._store.wait([TOLD], timedelta(seconds=patience))
+            return int(self._store.get(TOLD)) if self._store.check([TOLD]) else None
         return None
 
     def silent(self, place: Place) -> list[int]:
@@ -92,7 +93,7 @@ def _end(ending: Ending, place: Place, error: BaseException) -> None:
         status = _told(InputError(_sentence(silent, lost)) if silent or lost else error)
         ending.tell(status)
     else:
-        status = ending.told() or FAULT
+        status = ending.told(TELLING) or FAULT
     _leave_at_once(status)
 
 

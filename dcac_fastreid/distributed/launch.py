@@ -15,7 +15,7 @@ import torch
 from torch.distributed import Store, TCPStore
 
 from dcac_fastreid.command_line import BAD_INPUT, terminate
-from dcac_fastreid.distributed.failure import Ending, one_tells
+from dcac_fastreid.distributed.failure import TELLING, Ending, one_tells
 from dcac_fastreid.distributed.join import ENVIRONMENT, LIMIT, Place, join, launched, leave, meet, of_start
 from dcac_fastreid.distributed.turns import wait_for_all
 from dcac_fastreid.errors import InputError, Terminated
@@ -109,22 +109,31 @@ def _start(num_gpus: int, num_machines: int, machine_rank: int, dist_url: str, o
         place.rank: spawn.Process(target=_started, args=(place, num_gpus, address, *of_process)) for place in places
     }
     ending = Ending(of_start(store))
+    # For Python's process that tidies up behind the others: of a killed one it would warn that it had to.
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    interrupted = None
     try:
         for process in processes.values():
             process.start()
         if (failed := _first_failed(processes)) is not None:
-            _tell_end(failed, processes[failed].exitcode, ending)
-            _wait_for(processes, END)
-            sys.exit(ending.told(0) or BAD_INPUT)
+            try:
+                _tell_end(failed, processes[failed].exitcode, ending)
+            finally:
+                _stop(processes, signal.SIGTERM, store)
+            sys.exit(ending.told() or BAD_INPUT)
     except KeyboardInterrupt as interrupt:
-        _pass_on(interrupt, processes, store)
-        if status := ending.told(0):
-            sys.exit(status)
-        raise
+        _stop(processes, signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT, store)
+        interrupted = interrupt
     finally:
         for process in processes.values():
             if process.is_alive():
                 process.kill()
+    if interrupted and (
+        status := ending.told()
+    ):  # not in `except`: the exit would be because of the interrupt, and tell it
+        sys.exit(status)
+    if interrupted:
+        raise interrupted
 
 
 def _first_failed(processes: dict[int, BaseProcess]) -> int | None:
@@ -141,7 +150,7 @@ def _first_failed(processes: dict[int, BaseProcess]) -> int | None:
 
 def _tell_end(rank: int, status: int, ending: Ending) -> None:
     """Raises InputError where no process of the run tells why it ends: this one was killed, or has ended without a word."""
-    if status > 0 and ending.told() is not None:
+    if status > 0 and ending.told(TELLING) is not None:
         return
     if ending.claim():
         ending.tell(BAD_INPUT)
@@ -151,19 +160,14 @@ def _tell_end(rank: int, status: int, ending: Ending) -> None:
         raise InputError(f"process {rank} of the run has ended {how}; go on with --resume")
 
 
-def _pass_on(interrupt: KeyboardInterrupt, processes: dict[int, BaseProcess], store: Store) -> None:
-    """Ctrl-C and SIGTERM end the processes as they end one; those that do not hear them yet are killed."""
-    number = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
+def _stop(processes: dict[int, BaseProcess], number: int, store: Store) -> None:
+    """By a signal, which ends each as it ends a process alone; those that do not hear it yet are killed. Waits for END seconds."""
     for rank, process in processes.items():
         if process.is_alive() and store.check([f"{HEARS} {rank}"]):
             os.kill(process.pid, number)
         elif process.is_alive():
             process.kill()
-    _wait_for(processes, END)
-
-
-def _wait_for(processes: dict[int, BaseProcess], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + END
     for process in processes.values():
         if process.pid:
             process.join(max(0, deadline - time.monotonic()))
@@ -171,6 +175,7 @@ def _wait_for(processes: dict[int, BaseProcess], seconds: float) -> None:
 
 def _started(place: Place, num_gpus: int, address: str, on_gpus: bool, main: Callable, args: Sequence) -> None:
     end_with(multiprocessing.parent_process().pid)
+    multiprocessing.set_start_method(None, force=True)  # a loader's processes begin as they do without --num-gpus
     os.setsid()  # the terminal's Ctrl-C goes to the parent alone, which passes it on, once
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, terminate)

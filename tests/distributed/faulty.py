@@ -4,7 +4,6 @@ FAULT: of FAULTS. STEP: of the run, from 0. LIMIT: seconds in which a step's pro
 its number of the system and its rank to FOLDER.
 """
 
-import ctypes
 import os
 import signal
 import sys
@@ -35,7 +34,6 @@ FAULTS = {
     "plain": lambda: raises(KeyError("planted")),
     "diverged": lambda: raises(DivergenceError("loss_cls is nan")),
     "sleeps": lambda: time.sleep(600),
-    "sleeps with the lock": lambda: ctypes.PyDLL(None).sleep(600),  # Python's: no signal is handled, no other thread runs
     "ends": lambda: os._exit(0),
 }
 
