@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dcac_fastreid.errors import Terminated, one_sentence
+from dcac_fastreid.errors import Terminated, behind, one_sentence
 from dcac_fastreid.helper_processes import end_with
 
 # Exit statuses; all but the first as a shell names the end by SIGPIPE, SIGINT and SIGTERM.
@@ -75,7 +75,7 @@ def one_sentence_errors() -> Iterator[None]:
                 raise
             sys.stdout.flush()  # here: when the interpreter ends, a closed pipe is a traceback
         except BaseException as error:
-            if interrupt := _interrupt_behind(error):
+            if interrupt := behind(error, KeyboardInterrupt):  # a library may have turned it into another one
                 by, status = STOPPED[signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT]
                 _end(str(interrupt) or f"stopped by {by}", status)
             if isinstance(error, BrokenPipeError) and _nobody_reads():
@@ -151,17 +151,6 @@ def _raise_what_the_system_refuses(handler: logging.Handler, record: logging.Log
     if isinstance(sys.exc_info()[1], OSError):
         raise
     host_handle_error(handler, record)
-
-
-def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The Ctrl-C or SIGTERM that an exception is, or that a library has turned into it."""
-    seen = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, KeyboardInterrupt):
-            return error
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-    return None
 
 
 def _nobody_reads() -> bool:

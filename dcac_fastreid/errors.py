@@ -3,11 +3,13 @@
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor
+from typing import TypeVar
 
 from dcac_fastreid.names import printable
 
+E = TypeVar("E", bound=BaseException)
 OUT_OF_MEMORY = re.compile(
     r"out of memory|n(o|')t allocate memory|not enough memory|unable to mmap|bad_alloc|ALLOC_FAILED", re.IGNORECASE
 )
@@ -87,15 +89,25 @@ def lost_process(error: BaseException | None) -> str | None:
 
     An exception that was raised because of such a one is one too.
     """
+    for reason in _chain(error):
+        of_gloo = isinstance(reason, RuntimeError) and OF_GLOO.search(str(reason))
+        if of_gloo or type(reason).__name__ in LOST_PROCESS:
+            how = HOW_LOST.search(str(reason))
+            return how[0] if how else type(reason).__name__
+    return None
+
+
+def behind(error: BaseException | None, kind: type[E]) -> E | None:
+    """The exception of this kind that an exception is, or because of which it was raised."""
+    return next((reason for reason in _chain(error) if isinstance(reason, kind)), None)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
-        of_gloo = isinstance(error, RuntimeError) and OF_GLOO.search(str(error))
-        if of_gloo or type(error).__name__ in LOST_PROCESS:
-            how = HOW_LOST.search(str(error))
-            return how[0] if how else type(error).__name__
+        yield error
         seen.add(id(error))
         error = error.__cause__ or error.__context__
-    return None
 
 
 def _words(error: BaseException) -> str:

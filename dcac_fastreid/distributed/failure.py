@@ -18,9 +18,9 @@ from datetime import timedelta
 from torch import distributed
 from torch.distributed import PrefixStore, Store
 
-from dcac_fastreid.command_line import one_sentence_errors
+from dcac_fastreid.command_line import BAD_INPUT, one_sentence_errors
 from dcac_fastreid.distributed.join import Place
-from dcac_fastreid.errors import InputError, Terminated, lost_process
+from dcac_fastreid.errors import Terminated, behind, lost_process
 
 SETTLE = 5  # seconds in which all that still run have noticed that another one does not
 TELLING = 10  # seconds in which one process tells its error: a launcher stops all when the first has ended
@@ -88,9 +88,9 @@ def _end(ending: Ending, place: Place, error: BaseException) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):  # by which launchers end the others while one still tells
             signal.signal(number, signal.SIG_IGN)
     lost = lost_process(error)
-    silent = ending.silent(place) if lost or _is(error, Terminated) else []
+    silent = ending.silent(place) if lost or behind(error, Terminated) else []
     if ending.claim():
-        status = _told(InputError(_sentence(silent, lost)) if silent or lost else error)
+        status = _say(_sentence(silent, lost)) if silent or lost else _told(error)
         ending.tell(status)
     else:
         status = ending.told(TELLING) or FAULT
@@ -108,6 +108,12 @@ def _sentence(silent: list[int], lost: str | None) -> str:
         f"{who}{why}: killed, for want of memory for instance, or hanging, or on a machine that is no longer reached; go on "
         "with --resume"
     )
+
+
+def _say(sentence: str) -> int:
+    with suppress(OSError):  # nobody may be reading that
+        print(f"error: {sentence}", file=sys.stderr, flush=True)
+    return BAD_INPUT
 
 
 def _told(error: BaseException) -> int:
@@ -133,14 +139,3 @@ def _leave_at_once(status: int) -> None:
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(status)
-
-
-def _is(error: BaseException | None, kind: type[BaseException]) -> bool:
-    """Whether an exception is of this kind, or was raised because of one."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, kind):
-            return True
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-    return False
