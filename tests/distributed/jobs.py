@@ -14,6 +14,7 @@ import torch
 
 import dcac_fastreid
 from dcac_fastreid import dcac
+from dcac_fastreid.data.loading import pixel_storage
 from dcac_fastreid.diffusion import feedback
 from dcac_fastreid.diffusion.feedback import DiffusionFeedback
 from dcac_fastreid.distributed.agreement import agree_to_rounding
@@ -124,6 +125,32 @@ def train(name: str, root: str, opts: list, resume: bool = False, fp16: bool = F
         "model": {name: tensor.clone() for name, tensor in trainer.model.state_dict().items()},
         "average": average.state_dict() if average else None,
     }
+
+
+def made_before_training(root: str, opts: list, free: int | None = None) -> dict:
+    """How many latents and images of the cache this process has made, and the pixels that it sees.
+
+    Args: free: bytes of memory.
+    """
+    if free is not None:
+        pixel_storage.available_memory = lambda: free
+    trainer = DCACTrainer(config("ma_ms.yml", root, opts))
+    cache, counted = trainer.data_loader.cache, []
+    decode = cache._decode
+    cache._decode = lambda *which: counted.append(decode(*which))
+    latents = trainer._latents
+    encoded = []
+
+    def see(paths):
+        found = latents(paths)
+        encoded.append(found[-1])
+        return found
+
+    trainer._latents = see
+    for hook in trainer._hooks:
+        if isinstance(hook, hooks.BeforeTrain):
+            hook.before_train()
+    return {"encoded": encoded, "decoded": len(counted), "pixels": cache.images.clone()}
 
 
 def drift(far: float) -> torch.Tensor:

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from tqdm import tqdm
+
 from dcac_fastreid.data.images import read_image
-from dcac_fastreid.data.loading.progress_bar import progress_bar
 from dcac_fastreid.distributed.shared_work import processes_of_job
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
+from fastreid.utils import comm
 
 logger = logging.getLogger("fastreid.dcac")
 
@@ -39,7 +41,13 @@ def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
 def unreadable_images(paths: Sequence[str], what: str) -> list[str]:
     """Those that cannot be read, in order; decodes them all, with a progress bar that calls them `what`."""
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
-        checks = progress_bar(pool.map(_can_be_read, paths), desc=f"checking {what}", total=len(paths), unit="image")
+        checks = tqdm(
+            pool.map(_can_be_read, paths),
+            desc=f"checking {what}",
+            total=len(paths),
+            unit="image",
+            disable=None if comm.is_main_process() else True,
+        )
         return [path for path, fine in zip(paths, checks, strict=True) if not fine]
 
 
