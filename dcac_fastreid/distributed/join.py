@@ -70,8 +70,8 @@ def check_joined() -> None:
     if place and comm.get_world_size() == 1:
         raise InputError(
             f"{PROCESSES} is {place.processes}: a launcher (torchrun) has started {place.processes} processes, each of which "
-            "would make the whole run; start one, without the launcher, or train with tools/train_net.py or dcac-fastreid "
-            "train, whose processes share a run"
+            "would make the whole run; start one, without the launcher, or train with dcac-fastreid train, whose processes "
+            "share a run"
         )
 
 

@@ -11,13 +11,14 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
+from torch.distributed import distributed_c10d
+
 ROOT = Path(__file__).parents[2]
 FAILS = 1  # rank
 
 sys.argv[0] = str(ROOT / "tools" / "train_net.py")
 
 from dcac_fastreid.commands.main import run_tool  # noqa: E402
-from dcac_fastreid.distributed import join  # noqa: E402
 from dcac_fastreid.engine.trainer import DCACTrainer  # noqa: E402
 from dcac_fastreid.errors import DivergenceError, InputError  # noqa: E402
 from fastreid.utils import comm  # noqa: E402
@@ -39,6 +40,8 @@ FAULTS = {
 
 
 def run_step(trainer) -> None:
+    # Not earlier: until here a loaded machine may need longer.
+    distributed_c10d._set_pg_timeout(timedelta(seconds=int(os.environ["LIMIT"])))
     first_start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
     if first_start and comm.get_rank() == FAILS and trainer.iter == int(os.environ["STEP"]):
         FAULTS[os.environ["FAULT"]]()
@@ -47,8 +50,6 @@ def run_step(trainer) -> None:
 
 
 host_run_step, DCACTrainer.run_step = DCACTrainer.run_step, run_step
-if "LIMIT" in os.environ:
-    join.LIMIT = timedelta(seconds=int(os.environ["LIMIT"]))
 if "RANK" in os.environ or __name__ == "__mp_main__":
     Path(os.environ["FOLDER"], f"process {os.getpid()}").touch()
 
