@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dcac_fastreid.errors import Terminated, one_sentence
+from dcac_fastreid.errors import Terminated, behind, one_sentence
 from dcac_fastreid.helper_processes import end_with
 
 # Exit statuses; all but the first as a shell names the end by SIGPIPE, SIGINT and SIGTERM.
 BAD_INPUT, NOBODY_READS = 2, 141
 STOPPED = {signal.SIGINT: ("Ctrl-C", 130), signal.SIGTERM: ("SIGTERM", 143)}
+TORCHRUN = "TORCHELASTIC_RUN_ID"  # environment variable of the processes that it starts
 host_handle_error = logging.Handler.handleError
 
 
@@ -31,6 +32,8 @@ def expect_interrupts() -> None:
     parent = multiprocessing.parent_process()  # it has started this one by "spawn", as --num-gpus does
     if parent:
         end_with(parent.pid)
+    elif TORCHRUN in os.environ:
+        end_with(os.getppid())
     # One by one: in the background of a script Ctrl-C is ignored, and SIGTERM is not.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_IGN if parent else _end_now)
@@ -72,7 +75,7 @@ def one_sentence_errors() -> Iterator[None]:
                 raise
             sys.stdout.flush()  # here: when the interpreter ends, a closed pipe is a traceback
         except BaseException as error:
-            if interrupt := _interrupt_behind(error):
+            if interrupt := behind(error, KeyboardInterrupt):  # a library may have turned it into another one
                 by, status = STOPPED[signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT]
                 _end(str(interrupt) or f"stopped by {by}", status)
             if isinstance(error, BrokenPipeError) and _nobody_reads():
@@ -104,7 +107,11 @@ def _end_now(number: int, _) -> None:
     os._exit(status)
 
 
-def _terminate(*_) -> None:
+def terminate(*_) -> None:
+    """A handler of SIGTERM."""
+    sys.unraisablehook = lambda _: (
+        None
+    )  # a launcher has ended the loader's processes too, of which the loader would complain
     raise Terminated
 
 
@@ -122,7 +129,7 @@ def _signals_and_logs_raise() -> Iterator[None]:
 
     A thread that the system refuses something shows none: TensorBoard's, on a full disk, whose error its writer raises again.
     """
-    raising = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: _terminate}
+    raising = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: terminate}
     ours = [number for number in raising if signal.getsignal(number) is _end_now]
     if threading.current_thread() is not threading.main_thread():
         ours = []
@@ -144,17 +151,6 @@ def _raise_what_the_system_refuses(handler: logging.Handler, record: logging.Log
     if isinstance(sys.exc_info()[1], OSError):
         raise
     host_handle_error(handler, record)
-
-
-def _interrupt_behind(error: BaseException | None) -> KeyboardInterrupt | None:
-    """The Ctrl-C or SIGTERM that an exception is, or that a library has turned into it."""
-    seen = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, KeyboardInterrupt):
-            return error
-        seen.add(id(error))
-        error = error.__cause__ or error.__context__
-    return None
 
 
 def _nobody_reads() -> bool:

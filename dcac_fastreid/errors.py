@@ -3,15 +3,21 @@
 import errno
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import BrokenExecutor
+from typing import TypeVar
 
 from dcac_fastreid.names import printable
 
+E = TypeVar("E", bound=BaseException)
 OUT_OF_MEMORY = re.compile(
     r"out of memory|n(o|')t allocate memory|not enough memory|unable to mmap|bad_alloc|ALLOC_FAILED", re.IGNORECASE
 )
 LOST_WORKER = re.compile(r"DataLoader worker \(pid.* (exited unexpectedly|is killed by signal)", re.DOTALL)
+# What gloo, nccl and the store of a job raise: the names of PyTorch's exceptions, and gloo's messages in a RuntimeError.
+LOST_PROCESS = ("DistBackendError", "DistNetworkError", "DistStoreError")
+OF_GLOO = re.compile(r"\bgloo\b")
+HOW_LOST = re.compile(r"Timed out waiting [0-9]+ ?ms|Connection \w+ by peer|Broken pipe|[Tt]imed? ?out")
 HINTS = {
     errno.ENOENT: "check the name, and whether something was moved or deleted meanwhile",
     errno.ENOSPC: "free some space; a training goes on with --resume",
@@ -54,7 +60,7 @@ def one_sentence(error: BaseException) -> str | None:
     """The sentence with which a command ends at this exception; None for a fault of the code, whose traceback is wanted.
 
     It is one for an InputError, for what the operating system refuses (a missing file, a full disk), for a missing package,
-    and where memory or a worker process is lost. One line, but for an InputError that lists.
+    and where memory, a worker process or another process of the job is lost. One line, but for an InputError that lists.
     """
     words = _words(error)
     if isinstance(error, InputError):
@@ -70,10 +76,38 @@ def one_sentence(error: BaseException) -> str | None:
             f"a worker process was ended from outside ({_telling(line)}), most often for want of memory; try fewer of "
             "them (DATALOADER.NUM_WORKERS), or more shared memory"
         )
+    if lost := lost_process(error):
+        return f"another process of the run no longer answers ({lost})"
     if isinstance(error, OSError):
         hint = HINTS.get(error.errno)
         return f"{line}; {hint}" if hint else line
     return line if isinstance(error, ImportError) else None
+
+
+def lost_process(error: BaseException | None) -> str | None:
+    """How it was noticed that another process of the job has ended or hangs; None for an exception with another reason.
+
+    An exception that was raised because of such a one is one too.
+    """
+    for reason in _chain(error):
+        of_gloo = isinstance(reason, RuntimeError) and OF_GLOO.search(str(reason))
+        if of_gloo or type(reason).__name__ in LOST_PROCESS:
+            how = HOW_LOST.search(str(reason))
+            return how[0] if how else type(reason).__name__
+    return None
+
+
+def behind(error: BaseException | None, kind: type[E]) -> E | None:
+    """The exception of this kind that an exception is, or because of which it was raised."""
+    return next((reason for reason in _chain(error) if isinstance(reason, kind)), None)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        yield error
+        seen.add(id(error))
+        error = error.__cause__ or error.__context__
 
 
 def _words(error: BaseException) -> str:

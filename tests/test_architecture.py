@@ -37,7 +37,7 @@ ALLOWED = {
     "command_line": {"helper_processes"},
     "config": {"conditioners", "diffusion"},  # their lists of names
     "compat": {"checkpoint", "data", "evaluation"},
-    "distributed": set(),
+    "distributed": {"command_line"},  # how a process ends
     "balance": set(),
     "dcac": {"balance", "reid", "conditioners", "diffusion"},
     "reid": {"losses"},

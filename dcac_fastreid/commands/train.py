@@ -70,17 +70,19 @@ def _on_gpus(args: argparse.Namespace) -> bool:
 def main(args: argparse.Namespace):
     """Runs in each process."""
     import dcac_fastreid
-    from dcac_fastreid.distributed.join import launched
-    from dcac_fastreid.distributed.launch import together
+    from dcac_fastreid.distributed.join import has_begun, launched
+    from dcac_fastreid.distributed.turns import wait_for_all
     from fastreid.utils import comm
 
-    with dcac_fastreid.one_sentence_errors():
-        if launched():  # those of --num-gpus are started behind it
-            together(lambda: dcac_fastreid.check_command(args) if comm.is_main_process() else None)
-        cfg = dcac_fastreid.setup(args)
-        if args.eval_only:
-            dcac_fastreid.DCACTrainer.test(cfg, dcac_fastreid.load_for_testing(cfg))
-            return
-        trainer = dcac_fastreid.DCACTrainer(cfg)
-        trainer.resume_or_load(resume=args.resume)
-        trainer.train()
+    if launched():  # those of --num-gpus are started behind it
+        args.resume = args.resume or has_begun()
+        if comm.is_main_process():
+            dcac_fastreid.check_command(args)
+        wait_for_all()
+    cfg = dcac_fastreid.setup(args)
+    if args.eval_only:
+        dcac_fastreid.DCACTrainer.test(cfg, dcac_fastreid.load_for_testing(cfg))
+        return
+    trainer = dcac_fastreid.DCACTrainer(cfg)
+    trainer.resume_or_load(resume=args.resume)
+    trainer.train()

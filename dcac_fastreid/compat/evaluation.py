@@ -2,7 +2,7 @@
 
 import torch
 
-from dcac_fastreid.distributed.shared_work import processes_of_job, told_once
+from dcac_fastreid.distributed.shared_work import processes_of_job
 from dcac_fastreid.evaluation import evaluate_rank, scores
 from dcac_fastreid.evaluation.ranking_distances import distance_settings
 from fastreid.evaluation import ReidEvaluator, rank, reid_evaluation
@@ -37,7 +37,7 @@ def evaluate(self) -> dict:
     """The host's results from the same features and settings (TEST.METRIC, AQE, RERANK, ROC); {} but in the main process.
 
     All processes rank together. The host ranks in the first, and the others wait in a barrier, which nccl ends after ten
-    minutes, and the job with it. What cannot be scored is an InputError in the main process, and ends the others.
+    minutes, and the job with it. What cannot be scored is an InputError in all of them.
 
     Afterwards self.of_queries holds what each query scored, see `scores`.
     """
@@ -45,18 +45,17 @@ def evaluate(self) -> dict:
     predictions = processes.together(lambda: self._predictions)
     features, pids, camids = (torch.cat([batch[key] for batch in predictions]) for key in ("feats", "pids", "camids"))
     self.of_queries = {}
-    with told_once():
-        results = scores(
-            features,
-            pids,
-            camids,
-            self._num_query,
-            **distance_settings(self.cfg.TEST),
-            device=self.cfg.MODEL.DEVICE,
-            roc=self.cfg.TEST.ROC.ENABLED,
-            of_queries=self.of_queries,
-            processes=processes,
-        )
+    results = scores(
+        features,
+        pids,
+        camids,
+        self._num_query,
+        **distance_settings(self.cfg.TEST),
+        device=self.cfg.MODEL.DEVICE,
+        roc=self.cfg.TEST.ROC.ENABLED,
+        of_queries=self.of_queries,
+        processes=processes,
+    )
     return results if comm.is_main_process() else {}
 
 

@@ -5,7 +5,9 @@ fast-reid's comm is how all else asks for rank and size. Of one process there is
 
 import os
 import socket
+from datetime import timedelta
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import torch
 import torch.distributed as dist
@@ -16,6 +18,13 @@ from fastreid.utils import comm
 RANK, PROCESSES, LOCAL_RANK = "RANK", "WORLD_SIZE", "LOCAL_RANK"  # environment variables of torchrun
 ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 ENVIRONMENT = "env://"  # where PyTorch finds the address that a launcher has set
+STARTS = "TORCHELASTIC_RESTART_COUNT"  # of torchrun: how often it has started the processes again
+LIMIT = timedelta(minutes=30)  # in which all processes come to where one waits for them in a step
+PATIENCE = timedelta(days=1)  # the same where one works for all, or each on its part of an evaluation
+BEGUN = "begun"
+
+_store_of_job: dist.Store | None = None  # the same in all starts of a job
+_patient_group: dist.ProcessGroup | None = None
 
 
 class Place(NamedTuple):
@@ -61,19 +70,40 @@ def check_joined() -> None:
     if place and comm.get_world_size() == 1:
         raise InputError(
             f"{PROCESSES} is {place.processes}: a launcher (torchrun) has started {place.processes} processes, each of which "
-            "would make the whole run; start one, without the launcher, or train with dcac-fastreid train, "
-            "whose processes share a run"
+            "would make the whole run; start one, without the launcher, or train with dcac-fastreid train, whose processes "
+            "share a run"
         )
 
 
-def join(place: Place, *, on_gpus: bool, address: str = ENVIRONMENT) -> None:
+def meet(place: Place, address: str = ENVIRONMENT) -> dist.Store:
+    """The store by which the processes of this start of a job find each other.
+
+    Args: address: that of a launcher, or tcp://HOST:PORT of a store that another process has.
+    """
+    global _store_of_job
+    if address == ENVIRONMENT:
+        store, _, _ = next(dist.rendezvous(address, place.rank, place.processes, timeout=LIMIT))
+    else:
+        at = urlsplit(address)
+        store = dist.TCPStore(at.hostname, at.port, is_master=False, timeout=LIMIT)
+    while isinstance(store, dist.PrefixStore):  # PyTorch < 2.14 has one for each start
+        store = store.underlying_store
+    _store_of_job = store
+    return of_start(store)
+
+
+def of_start(store: dist.Store) -> dist.Store:
+    """Of a job's store the part of this start of its processes."""
+    return dist.PrefixStore(f"start {os.environ.get(STARTS, 0)}", store)
+
+
+def join(place: Place, store: dist.Store, *, on_gpus: bool) -> None:
     """Waits until all processes are there; from then on fast-reid's comm knows them.
 
-    Args:
-        on_gpus: nccl, and this process computes on the GPU of its local rank; else gloo.
-        address: PyTorch's init_method.
+    Args: on_gpus: nccl, and this process computes on the GPU of its local rank; else gloo.
     Raises: InputError: the machine has fewer GPUs than processes.
     """
+    global _patient_group
     if on_gpus and place.local_rank >= torch.cuda.device_count():
         raise InputError(
             f"this machine has {torch.cuda.device_count()} GPUs, but a process number {place.local_rank} from 0; start one process "
@@ -84,11 +114,13 @@ def join(place: Place, *, on_gpus: bool, address: str = ENVIRONMENT) -> None:
         torch.cuda.set_device(device)
     dist.init_process_group(
         "nccl" if on_gpus else "gloo",
-        init_method=address,
+        timeout=LIMIT,
+        store=store,
         rank=place.rank,
         world_size=place.processes,
         device_id=device,
     )
+    _patient_group = dist.new_group(backend="gloo", timeout=PATIENCE)
     for ranks in machines(comm.all_gather((socket.gethostname(), place.local_rank))):
         group = dist.new_group(ranks)  # every process makes each of them
         if place.rank in ranks:
@@ -97,9 +129,26 @@ def join(place: Place, *, on_gpus: bool, address: str = ENVIRONMENT) -> None:
 
 def leave() -> None:
     """The counterpart of `join`, at the end of a run."""
+    global _patient_group
     dist.destroy_process_group()
-    comm._LOCAL_PROCESS_GROUP = None
+    comm._LOCAL_PROCESS_GROUP = _patient_group = None
     comm._get_global_gloo_group.cache_clear()
+
+
+def patient_group() -> dist.ProcessGroup:
+    """All processes, on the CPU, waiting for each other up to PATIENCE; of a job that was not joined here, fast-reid's group."""
+    return _patient_group or comm._get_global_gloo_group()
+
+
+def has_begun() -> bool:
+    """Whether an earlier start of this job's processes has begun its run: torchrun starts them again when one has failed."""
+    return _store_of_job is not None and _store_of_job.check([BEGUN])
+
+
+def begin() -> None:
+    """From now on what OUTPUT_DIR holds is this job's run, also for later starts of its processes."""
+    if _store_of_job is not None:
+        _store_of_job.set(BEGUN, "")
 
 
 def machines(processes: list[tuple[str, int]]) -> list[list[int]]:

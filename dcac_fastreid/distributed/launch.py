@@ -1,22 +1,30 @@
 """How a command's processes begin: started by a launcher such as torchrun, or by fast-reid's own --num-gpus and its like."""
 
+import multiprocessing
 import os
 import re
-import socket
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from multiprocessing import connection
+from multiprocessing.process import BaseProcess
+from urllib.parse import urlsplit
 
 import torch
-import torch.multiprocessing
+from torch.distributed import Store, TCPStore
 
-from dcac_fastreid.distributed.join import Place, join, launched, leave
-from dcac_fastreid.errors import InputError
-from fastreid.utils import comm
+from dcac_fastreid.command_line import BAD_INPUT, terminate
+from dcac_fastreid.distributed.failure import TELLING, Ending, one_tells
+from dcac_fastreid.distributed.join import ENVIRONMENT, LIMIT, Place, join, launched, leave, meet, of_start
+from dcac_fastreid.distributed.turns import wait_for_all
+from dcac_fastreid.errors import InputError, Terminated
+from dcac_fastreid.helper_processes import end_with
 
 AUTO = "auto"  # --dist-url: a free port of this machine
-BAD_INPUT = 2  # exit status
-TELLING = 2  # seconds in which one process tells its error: a launcher stops all when the first has ended
+THIS_MACHINE = "127.0.0.1"
+HEARS = "hears signals"  # in the store, of a process that Ctrl-C and SIGTERM do not meet in its imports any more
+END = 15  # seconds that the processes of a job have to end by themselves
 PER_CORE = 4  # processes that a machine without GPUs is asked for at most, by each of its cores
 
 
@@ -81,56 +89,107 @@ def launch(
     check_processes(num_gpus, num_machines, machine_rank, dist_url, on_gpus=on_gpus)
     on_gpus = torch.cuda.is_available() if on_gpus is None else on_gpus
     if place := launched():
-        _run(place, on_gpus, "env://", main, args)
+        _run(place, on_gpus, ENVIRONMENT, main, args)
     elif num_gpus * num_machines == 1:
         main(*args)
     else:
-        address = dist_url if num_machines > 1 else f"tcp://127.0.0.1:{_free_port()}"
-        _start(num_gpus, num_machines, machine_rank, (on_gpus, address, main, args))
+        _start(num_gpus, num_machines, machine_rank, dist_url, (on_gpus, main, args))
 
 
-def together(function: Callable[[], None]) -> None:
-    """Calls a function in every process; where it raises in one, all end: the first that has failed with its own error.
-
-    Raises: what the function has raised; SystemExit, without a word, where another process tells it.
-    """
-    error = None
+def _start(num_gpus: int, num_machines: int, machine_rank: int, dist_url: str, of_process: tuple) -> None:
+    at = urlsplit(dist_url if num_machines > 1 else f"tcp://{THIS_MACHINE}:0")  # port 0: a free one
+    store = TCPStore(at.hostname, at.port, is_master=machine_rank == 0, wait_for_workers=False, timeout=LIMIT)
+    address = f"tcp://{at.hostname}:{store.port}"
+    places = [
+        Place(machine_rank * num_gpus + local_rank, num_gpus * num_machines, local_rank)
+        for local_rank in range(num_gpus)
+    ]
+    spawn = multiprocessing.get_context("spawn")
+    processes = {
+        place.rank: spawn.Process(target=_started, args=(place, num_gpus, address, *of_process)) for place in places
+    }
+    ending = Ending(of_start(store))
+    # For Python's process that tidies up behind the others: of a killed one it would warn that it had to.
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+    interrupted = None
     try:
-        function()
-    except Exception as raised:
-        error = raised
-    failed = comm.all_gather(error is not None)
-    if any(failed):
-        if error and failed.index(True) == comm.get_rank():
-            raise error
-        time.sleep(TELLING)
-        sys.exit(BAD_INPUT)
+        for process in processes.values():
+            process.start()
+        if (failed := _first_failed(processes)) is not None:
+            try:
+                _tell_end(failed, processes[failed].exitcode, ending)
+            finally:
+                _stop(processes, signal.SIGTERM, store)
+            sys.exit(ending.told() or BAD_INPUT)
+    except KeyboardInterrupt as interrupt:
+        _stop(processes, signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT, store)
+        interrupted = interrupt
+    finally:
+        for process in processes.values():
+            if process.is_alive():
+                process.kill()
+    if interrupted and (
+        status := ending.told()
+    ):  # not in `except`: the exit would be because of the interrupt, and tell it
+        sys.exit(status)
+    if interrupted:
+        raise interrupted
 
 
-def _start(num_gpus: int, num_machines: int, machine_rank: int, of_process: tuple) -> None:
-    try:
-        torch.multiprocessing.spawn(
-            _started, (num_gpus, num_gpus * num_machines, machine_rank, *of_process), nprocs=num_gpus
+def _first_failed(processes: dict[int, BaseProcess]) -> int | None:
+    """The rank of the first process that ends with another status than 0; None as soon as all have ended with that."""
+    running = dict(processes)
+    while running:
+        connection.wait([process.sentinel for process in running.values()])
+        for rank, process in running.items():
+            if process.exitcode:
+                return rank
+        running = {rank: process for rank, process in running.items() if process.exitcode is None}
+    return None
+
+
+def _tell_end(rank: int, status: int, ending: Ending) -> None:
+    """Raises InputError where no process of the run tells why it ends: this one was killed, or has ended without a word."""
+    if status > 0 and ending.told(TELLING) is not None:
+        return
+    if ending.claim():
+        ending.tell(BAD_INPUT)
+        how = (
+            f"by {signal.Signals(-status).name}, from outside or for want of memory" if status < 0 else "without a word"
         )
-    except torch.multiprocessing.ProcessExitedException as error:
-        if error.exit_code > 0:  # it has said why
-            sys.exit(error.exit_code)
-        raise InputError(f"a process of the run was ended from outside ({error}); go on with --resume") from error
+        raise InputError(f"process {rank} of the run has ended {how}; go on with --resume")
 
 
-def _started(local_rank: int, num_gpus: int, processes: int, machine_rank: int, on_gpus: bool, *rest) -> None:
+def _stop(processes: dict[int, BaseProcess], number: int, store: Store) -> None:
+    """By a signal, which ends each as it ends a process alone; those that do not hear it yet are killed. Waits for END seconds."""
+    for rank, process in processes.items():
+        if process.is_alive() and store.check([f"{HEARS} {rank}"]):
+            os.kill(process.pid, number)
+        elif process.is_alive():
+            process.kill()
+    deadline = time.monotonic() + END
+    for process in processes.values():
+        if process.pid:
+            process.join(max(0, deadline - time.monotonic()))
+
+
+def _started(place: Place, num_gpus: int, address: str, on_gpus: bool, main: Callable, args: Sequence) -> None:
+    end_with(multiprocessing.parent_process().pid)
+    multiprocessing.set_start_method(None, force=True)  # a loader's processes begin as they do without --num-gpus
+    os.setsid()  # the terminal's Ctrl-C goes to the parent alone, which passes it on, once
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, terminate)
     if not on_gpus and "OMP_NUM_THREADS" not in os.environ:  # else each would compute on all cores
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // num_gpus))
-    _run(Place(machine_rank * num_gpus + local_rank, processes, local_rank), on_gpus, *rest)
+    at = urlsplit(address)
+    TCPStore(at.hostname, at.port, is_master=False, timeout=LIMIT).set(f"{HEARS} {place.rank}", "")
+    _run(place, on_gpus, address, main, args)
 
 
 def _run(place: Place, on_gpus: bool, address: str, main: Callable, args: Sequence) -> None:
-    join(place, on_gpus=on_gpus, address=address)
-    main(*args)
-    leave()  # not after an error: another process may still be waiting for this one
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    store = meet(place, address)
+    with one_tells(store, place):
+        join(place, store, on_gpus=on_gpus)
+        main(*args)
+        wait_for_all()
+    leave()

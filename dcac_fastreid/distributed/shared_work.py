@@ -1,20 +1,18 @@
 """Work that several processes share: which part is whose, and the parts together again."""
 
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import TypeVar
 
 from torch import distributed
 
+from dcac_fastreid.distributed.join import patient_group
 from dcac_fastreid.errors import InputError
 from fastreid.utils import comm
 
 T = TypeVar("T")
 PIECES = 64
-BAD_INPUT = 2  # exit status
 
 
 def even_pieces(items: int, shortest: int, at_least: int = 1) -> list[slice]:
@@ -64,8 +62,8 @@ class Processes:
         except InputError as error:
             part = error
         parts = [None] * self.size
-        # On the CPU, also where the job's own group is nccl's. fast-reid's all_gather does the same with a warning of PyTorch's.
-        distributed.all_gather_object(parts, part, group=comm._get_global_gloo_group())
+        # fast-reid's all_gather does the same with a warning of PyTorch's.
+        distributed.all_gather_object(parts, part, group=patient_group())
         for of_process in parts:
             if isinstance(of_process, InputError):
                 raise of_process
@@ -73,17 +71,6 @@ class Processes:
 
 
 ALONE = Processes()
-
-
-@contextmanager
-def told_once() -> Iterator[None]:
-    """An InputError that all processes of the job raise is raised in the main one; the others end without a word."""
-    try:
-        yield
-    except InputError:
-        if comm.is_main_process():
-            raise
-        sys.exit(BAD_INPUT)
 
 
 def processes_of_job() -> Processes:

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch.distributed as dist
+
+from dcac_fastreid.distributed.join import patient_group
 from fastreid.utils import comm
 
 
@@ -14,7 +17,13 @@ def one_before_the_others() -> Iterator[None]:
     """
     turn = 0 if comm.is_main_process() else 1 if comm.get_local_rank() == 0 else 2
     for _ in range(turn):
-        comm.synchronize()
+        wait_for_all()
     yield
     for _ in range(turn, 2):
-        comm.synchronize()
+        wait_for_all()
+
+
+def wait_for_all() -> None:
+    """Until every process has come here, however long one of them works."""
+    if comm.get_world_size() > 1:
+        dist.barrier(patient_group())

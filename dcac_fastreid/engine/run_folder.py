@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, SoftFileLock, Timeout
 
 from dcac_fastreid.checkpoint.earlier_run import CONFIG
-from dcac_fastreid.distributed.join import check_joined
+from dcac_fastreid.distributed.join import check_joined, has_begun
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.json_files import read_object
 from dcac_fastreid.output_files import check_writable, write_whole
@@ -84,6 +84,8 @@ class Claim:
             self._lock, self._since, self._config = before._lock, before._since, before._config
             before._lock = None
         else:
+            if has_begun():
+                _forget_holder(self._place)
             self._lock = _acquired(self._folder, self._place)
             self._since = time.strftime("%Y-%m-%d %H:%M:%S %z")
             try:
@@ -173,6 +175,13 @@ def _check_other_machine(folder: str, place: str) -> None:
             f"{folder} may be in use by a run on another machine{_who(holder)}, which cannot be seen from here; if it has ended, "
             f"{_removal(folder)}, else give this run another folder"
         )
+
+
+def _forget_holder(place: str) -> None:
+    """What an earlier start of this job has left, perhaps on another machine: its launcher has ended it before this one."""
+    for name in (HOLDER, WITHOUT_FILE):
+        with suppress(OSError):
+            os.remove(os.path.join(place, name))
 
 
 def _by_this_process(folder: str) -> str:

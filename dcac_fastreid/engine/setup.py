@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.config import read_config
+from dcac_fastreid.distributed.join import begin
 from dcac_fastreid.distributed.launch import check_processes, processes_of
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.console import say_test, show_few_lines
@@ -73,6 +74,8 @@ def setup(args: argparse.Namespace):
         cfg = changed(cfg, ["SEED", comm.all_gather(_seed_of_run(cfg.OUTPUT_DIR))[0]])
     if _begins_anew(args) and cfg.OUTPUT_DIR and comm.is_main_process():
         set_aside(cfg.OUTPUT_DIR)
+    if not args.eval_only:
+        begin()
     comm.synchronize()  # every process has read the run's seed before the first one writes config.yaml again
     if not getattr(args, "verbose", False):
         setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank())  # as default_setup, which then finds it made

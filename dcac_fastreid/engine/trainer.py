@@ -14,9 +14,9 @@ from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config, marks
 from dcac_fastreid.checkpoint.resuming import AVERAGE
 from dcac_fastreid.checkpoint.stopped import diverged, interrupted
+from dcac_fastreid.data.loading.cached_loaders import CachedTrainLoader
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
-from dcac_fastreid.distributed.launch import together
 from dcac_fastreid.distributed.turns import one_before_the_others
 from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.build_tested_weights import build_average, build_start, build_tested_weights
@@ -48,7 +48,7 @@ from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import OURS, autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
 from dcac_fastreid.engine.tested_weights import TestedWeights, uses_average, uses_interpolation
-from dcac_fastreid.errors import DivergenceError, InputError, one_sentence
+from dcac_fastreid.errors import DivergenceError, InputError, behind, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
 from dcac_fastreid.telemetry import StepTelemetry
 from fastreid.engine import DefaultTrainer, hooks
@@ -72,7 +72,8 @@ class DCACTrainer(DefaultTrainer):
 
     def __init__(self, cfg):
         check_settings(cfg, training=True, processes=comm.get_world_size())
-        data.check_leakage(cfg)
+        with one_before_the_others():  # hashes of all images, and a synthetic data set
+            data.check_leakage(cfg)
         self._run_folder = take(cfg.OUTPUT_DIR)
         weakref.finalize(self, self._run_folder.release)  # of a trainer that never trains
         cfg = _with_seed(cfg)
@@ -93,7 +94,7 @@ class DCACTrainer(DefaultTrainer):
                 or the encoder with which it began is needed and is not there.
         """
         self.progress.resuming = resume
-        together(lambda: self._resume_or_load(resume))
+        self._resume_or_load(resume)
         self._check_same_start()
         forget_capture(self.optimizer)
 
@@ -151,6 +152,8 @@ class DCACTrainer(DefaultTrainer):
             except KeyboardInterrupt as error:
                 raise interrupted(self, error) from None
             except Exception as error:
+                if interrupt := behind(error, KeyboardInterrupt):  # which has ended a loader's process, too
+                    raise interrupted(self, interrupt) from None
                 if not one_sentence(error):
                     logger.exception("Exception during training:")
                 raise
@@ -288,6 +291,8 @@ class DCACTrainer(DefaultTrainer):
             ours.append(SameModel(self.model, self.optimizer))
         if average:
             ours.append(AverageUpdate(average))
+        if comm.get_world_size() > 1 and isinstance(self.data_loader, CachedTrainLoader):
+            ours.append(BeforeTrain(self.data_loader.cache.make))
         if isinstance(self.model, DCAC):
             ours.append(BeforeTrain(self._fill_latent_cache))
         if isinstance(self.model, PrototypicalBaseline):

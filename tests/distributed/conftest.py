@@ -59,7 +59,6 @@ def runs(cache_folder, tiny_data, tmp_path_factory) -> Runs:
     )
     for copy in ("one to two", "blind 0"):
         stopped_inside_an_epoch(folder / "one", folder / copy)
-    (folder / "latents").mkdir()
     two = in_processes(
         2,
         folder / "results",
@@ -73,7 +72,6 @@ def runs(cache_folder, tiny_data, tmp_path_factory) -> Runs:
             "blind": training(root, folder / "blind RANK", resume=True, wrong="a folder that the second does not see"),
             "noise": ["noise of its own in every process", *steps["dcac"][1:]],
             "sampler": ["a sampler of its own in every process", *drawn["NaiveIdentitySampler"][1:]],
-            "latents": ["", "latents", root, str(folder / "latents")],
             "near": ["", "drift", 1e-6],
             "far": ["drift", "drift", 1e-3],
             "hooks": training(root, folder / "hooks", wrong="gradients that are not reduced"),

@@ -14,10 +14,11 @@ import torch
 
 import dcac_fastreid
 from dcac_fastreid import dcac
-from dcac_fastreid.diffusion import LatentCache, feedback
+from dcac_fastreid.data.loading import pixel_storage
+from dcac_fastreid.diffusion import feedback
 from dcac_fastreid.diffusion.feedback import DiffusionFeedback
 from dcac_fastreid.distributed.agreement import agree_to_rounding
-from dcac_fastreid.distributed.join import Place, join, leave
+from dcac_fastreid.distributed.join import Place, join, leave, meet
 from dcac_fastreid.distributed.shares import in_order, is_own_batch, own_share
 from dcac_fastreid.engine import hooks
 from dcac_fastreid.engine.trainer import DCACTrainer
@@ -126,16 +127,30 @@ def train(name: str, root: str, opts: list, resume: bool = False, fp16: bool = F
     }
 
 
-def latents(root: str, folder: str) -> dict:
-    """How many images this process has encoded, into an empty cache folder that all share, and what it finds there."""
-    with fault("") as patch:
-        patch.setenv("DCAC_FASTREID_CACHE", f"{folder}/cache")
-        encoded, fill = [], LatentCache.fill
-        patch.setattr(LatentCache, "fill", lambda *args, **named: encoded.append(fill(*args, **named)) or encoded[-1])
-        trainer = DCACTrainer(config("ma_ms.yml", root, ["OUTPUT_DIR", folder]))
-        trainer._fill_latent_cache()
-        paths = [path for path, _, _ in trainer.data_loader.dataset.img_items]
-        return {"encoded": encoded, "moments": trainer.model.feedback.moments_of(paths)}
+def made_before_training(root: str, opts: list, free: int | None = None) -> dict:
+    """How many latents and images of the cache this process has made, and the pixels that it sees.
+
+    Args: free: bytes of memory.
+    """
+    if free is not None:
+        pixel_storage.available_memory = lambda: free
+    trainer = DCACTrainer(config("ma_ms.yml", root, opts))
+    cache, counted = trainer.data_loader.cache, []
+    decode = cache._decode
+    cache._decode = lambda *which: counted.append(decode(*which))
+    latents = trainer._latents
+    encoded = []
+
+    def see(paths):
+        found = latents(paths)
+        encoded.append(found[-1])
+        return found
+
+    trainer._latents = see
+    for hook in trainer._hooks:
+        if isinstance(hook, hooks.BeforeTrain):
+            hook.before_train()
+    return {"encoded": encoded, "decoded": len(counted), "pixels": cache.images.clone()}
 
 
 def drift(far: float) -> torch.Tensor:
@@ -226,7 +241,8 @@ def _begin() -> None:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
     torch.set_num_threads(1)
-    join(Place(rank, number, rank), on_gpus=on_gpus, address=address)
+    place = Place(rank, number, rank)
+    join(place, meet(place, address), on_gpus=on_gpus)
     result = globals()[job](*arguments)
     torch.save(result, Path(folder) / f"{rank}.pt")
     leave()

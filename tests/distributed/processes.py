@@ -4,10 +4,10 @@ import json
 import multiprocessing
 import os
 import runpy
-import socket
 from pathlib import Path
 
 import torch
+from torch.distributed import TCPStore
 
 JOBS = Path(__file__).with_name("jobs.py")
 LIMIT = 240  # seconds
@@ -21,9 +21,8 @@ def in_processes(number: int, folder: Path, job: str, *arguments, on_gpus: bool 
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["dcac_fastreid.plugin", "diffusers", "peft", "open_clip"])
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{probe.getsockname()[1]}"
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    address = f"tcp://127.0.0.1:{store.port}"
     processes = []
     for rank in range(number):
         told = {"TOLD": json.dumps([rank, number, address, str(folder), dict(os.environ), on_gpus, job, arguments])}

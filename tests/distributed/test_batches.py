@@ -27,12 +27,6 @@ def test_a_sampler_of_its_own_in_every_process_is_seen(runs):
     assert [paths for paths, _ in together] != [paths for paths, _ in runs.one["NaiveIdentitySampler"]]
 
 
-def test_each_image_of_an_empty_latent_cache_is_encoded_once(runs):
-    first, second = (of_process["latents"] for of_process in runs.two)
-    assert first["encoded"] == [48] and second["encoded"] == [0]
-    assert torch.equal(first["moments"], second["moments"]) and len(first["moments"]) == 48
-
-
 @pytest.mark.parametrize("batches", [1, 2, 5])
 def test_a_pass_that_is_dealt_out_by_batches_comes_together_in_order(runs, batches):
     for of_process in runs.two:

@@ -66,10 +66,10 @@ def test_an_error_in_one_process_is_told_by_all(found):
     assert {of_process["error"] for number in NUMBERS for of_process in found[number]} == {found[1][0]["error"]}
 
 
-def test_a_setting_that_does_not_fit_is_told_by_the_first_process_alone(found):
+def test_a_setting_that_does_not_fit_ends_every_process_with_the_same_sentence(found):
     for number in NUMBERS:
-        first, *others = (of_process["a setting"] for of_process in found[number])
-        assert first.startswith("re-ranking needs 1 <= TEST.RERANK.K2") and others == [2] * (number - 1)
+        for of_process in found[number]:
+            assert of_process["a setting"].startswith("re-ranking needs 1 <= TEST.RERANK.K2")
 
 
 @pytest.mark.parametrize("batch", BATCHES)

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from tqdm import tqdm
 
 from dcac_fastreid.data.images import read_image
+from dcac_fastreid.distributed.shared_work import processes_of_job
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
+from fastreid.utils import comm
 
 logger = logging.getLogger("fastreid.dcac")
 
@@ -16,14 +18,16 @@ logger = logging.getLogger("fastreid.dcac")
 def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
     """The items whose image can be read, in order; logs how many cannot, and the first paths.
 
-    Decodes every image, again at each call: a file may be damaged or repaired between two runs.
+    Decodes every image, again at each call: a file may be damaged or repaired between two runs. Processes of a job share that;
+    each one comes here.
 
     Args:
         items: tuples that begin with a path.
         what: the items' name in the log.
     Raises: InputError: not one image can be read.
     """
-    corrupt = unreadable_images([item[0] for item in items], what)
+    paths, processes = [item[0] for item in items], processes_of_job()
+    corrupt = processes.together(lambda: unreadable_images(processes.own(paths), what))
     if corrupt and len(corrupt) == len(items):
         raise InputError(f"{what}: not one of {len(items)} images can be read, first {corrupt[0]}; copy them again")
     if corrupt:
@@ -38,7 +42,11 @@ def unreadable_images(paths: Sequence[str], what: str) -> list[str]:
     """Those that cannot be read, in order; decodes them all, with a progress bar that calls them `what`."""
     with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
         checks = tqdm(
-            pool.map(_can_be_read, paths), desc=f"checking {what}", total=len(paths), unit="image", disable=None
+            pool.map(_can_be_read, paths),
+            desc=f"checking {what}",
+            total=len(paths),
+            unit="image",
+            disable=None if comm.is_main_process() else True,
         )
         return [path for path, fine in zip(paths, checks, strict=True) if not fine]
 

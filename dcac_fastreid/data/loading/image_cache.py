@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from dcac_fastreid.data.loading.pixel_storage import allocate_pixels
+from dcac_fastreid.data.loading.pixel_storage import allocate_pixels, pixels_of_machine
 from dcac_fastreid.data.loading.progress_bar import progress_bar
 from fastreid.data import common
 from fastreid.data.common import CommDataset
+from fastreid.utils import comm
 
 logger = logging.getLogger("fastreid.dcac")
 
@@ -22,7 +23,7 @@ logger = logging.getLogger("fastreid.dcac")
 class ImageCache:
     """Images as fast-reid's transforms see them between resizing and augmentation, and batches of them.
 
-    In a run on several GPUs every process has its own.
+    Of several processes each decodes its own, unless all `make` them together.
 
     Args:
         train_set: says paths and class numbers; its own transforms are not used.
@@ -48,15 +49,27 @@ class ImageCache:
             InputError: an image cannot be read, or there is no room for them all.
             OSError: a file cannot be opened.
         """
+        images = allocate_pixels(self._shape)
+        self._fill(images)
+        return images
+
+    def make(self) -> None:
+        """Makes `images`, once for all processes of a machine; in a run of several every process comes here. Raises as that."""
+        if comm.get_world_size() > 1:
+            self.images = pixels_of_machine(self._shape, self._fill)
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return len(self), 3, *self._size
+
+    def _fill(self, images: Tensor) -> None:
         begin = time.perf_counter()
-        images = allocate_pixels((len(self), 3, *self._size))
         with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside of Python's lock
             decoded = pool.map(functools.partial(self._decode, images.numpy()), range(len(self)))
             for _ in progress_bar(decoded, desc="training images", total=len(self), unit="image"):
                 pass
         seconds = time.perf_counter() - begin
         logger.info(f"{len(self)} training images decoded in {seconds:.1f} s, {images.numel() / 1e9:.2f} GB")
-        return images
 
     def _decode(self, pixels: np.ndarray, index: int) -> None:
         image = self._resize(common.read_image(self._paths[index]))

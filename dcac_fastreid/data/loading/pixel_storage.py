@@ -3,13 +3,18 @@
 import logging
 import mmap
 import os
+import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 
 from dcac_fastreid.data.locations import cache_folder
+from dcac_fastreid.distributed.join import patient_group
+from dcac_fastreid.distributed.turns import wait_for_all
 from dcac_fastreid.errors import InputError
 from fastreid.utils import comm
 
@@ -40,24 +45,67 @@ def allocate_pixels(shape: tuple[int, ...]) -> Tensor:
     if size * comm.get_local_size() <= SHARE_OF_MEMORY * available_memory():
         return torch.empty(shape, dtype=torch.uint8)
     logger.info(f"Pixels of {size / 1e9:.1f} GB do not fit in memory: they go to a file in {cache_folder()}")
-    return torch.frombuffer(_mapped_file(size, cache_folder()), dtype=torch.uint8).view(shape)
+    with _file() as file:
+        return torch.frombuffer(_mapped(file, size), dtype=torch.uint8).view(shape)
 
 
-def _mapped_file(size: int, folder: Path) -> mmap.mmap:
+def pixels_of_machine(shape: tuple[int, ...], fill: Callable[[Tensor], None]) -> Tensor:
+    """As `allocate_pixels`, filled: by the first process of each machine, for all that run there. Every process comes here.
+
+    The others wait, however long it takes, and see the same memory, or file. Where that cannot be (macOS), each fills its own.
+    """
+    if sys.platform != "linux":
+        pixels = allocate_pixels(shape)
+        fill(pixels)
+        return pixels
+    size = torch.Size(shape).numel()
+    if comm.get_local_rank() > 0:
+        with open(_told_by_the_first(""), "r+b") as file:
+            pixels = torch.frombuffer(mmap.mmap(file.fileno(), size), dtype=torch.uint8).view(shape)
+        wait_for_all()
+        return pixels
+    in_memory = size <= SHARE_OF_MEMORY * available_memory()
+    with os.fdopen(os.memfd_create("pixels"), "r+b") if in_memory else _file() as file:
+        pixels = torch.frombuffer(_mapped(file, size), dtype=torch.uint8).view(shape)
+        fill(pixels)
+        _told_by_the_first(f"/proc/{os.getpid()}/fd/{file.fileno()}")
+        wait_for_all()  # the others have opened it
+    return pixels
+
+
+def _told_by_the_first(what: str) -> str:
+    """What the first process of this machine tells the others."""
+    told = [""] * comm.get_world_size()
+    distributed.all_gather_object(told, what, group=patient_group())
+    return told[distributed.get_process_group_ranks(comm._LOCAL_PROCESS_GROUP)[0]]
+
+
+def _file() -> BinaryIO:
+    folder = cache_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            # A full disk is an error here; met while the pixels are written, it would end the process (SIGBUS).
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:  # macOS
-                file.truncate(size)
-            return mmap.mmap(file.fileno(), size)
+        return tempfile.TemporaryFile(dir=folder)
     except OSError as error:
-        raise InputError(
-            f"the training images need {size / 1e9:.1f} GB in {folder} ({error.strerror or error}); make room, set "
-            "DCAC_FASTREID_CACHE to another folder, or DATALOADER.CACHE_IMAGES False to decode them again in every epoch"
-        ) from error
+        raise _no_room(error) from error
+
+
+def _mapped(file: BinaryIO, size: int) -> mmap.mmap:
+    try:
+        # A full disk is an error here; met while the pixels are written, it would end the process (SIGBUS).
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, size)
+        else:  # macOS
+            file.truncate(size)
+        return mmap.mmap(file.fileno(), size)
+    except OSError as error:
+        raise _no_room(error, f" {size / 1e9:.1f} GB") from error
+
+
+def _no_room(error: OSError, size: str = "") -> InputError:
+    return InputError(
+        f"the training images need{size or ' a file'} in {cache_folder()} ({error.strerror or error}); make room, set "
+        "DCAC_FASTREID_CACHE to another folder, or DATALOADER.CACHE_IMAGES False to decode them again in every epoch"
+    )
 
 
 def available_memory() -> int:

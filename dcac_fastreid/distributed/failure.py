@@ -1,0 +1,141 @@
+"""Why a job of several processes ends: the first that fails tells it, and all others end without a word.
+
+What is told goes through the store with which the processes find each other. It is a launcher's, or that of the process which
+has started them, and outlives them.
+"""
+
+import atexit
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+
+from torch import distributed
+from torch.distributed import PrefixStore, Store
+
+from dcac_fastreid.command_line import BAD_INPUT, one_sentence_errors
+from dcac_fastreid.distributed.join import Place
+from dcac_fastreid.errors import Terminated, behind, lost_process
+
+SETTLE = 5  # seconds in which all that still run have noticed that another one does not
+TELLING = 10  # seconds in which one process tells its error: a launcher stops all when the first has ended
+CLEANING = 10  # seconds for what a process does at its end
+FAULT = 1  # exit status, of an exception that is no user's
+CLAIMED, TOLD = "claimed", "told"
+
+
+@contextmanager
+def one_tells(store: Store, place: Place) -> Iterator[None]:
+    """Around all that a process of a job does: an exception in it ends the process, and is told if it is the job's first.
+
+    A process that has lost another one waits until the others have noticed it too, so that it can say which one is gone.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        if not end.code:
+            raise
+        _end(Ending(store), place, end)
+    except BaseException as error:
+        _end(Ending(store), place, error)
+
+
+class Ending:
+    """What the processes of a job know of its end. A store that is gone is one in which nobody has said anything."""
+
+    def __init__(self, store: Store):
+        self._store = PrefixStore("ending", store)
+
+    def claim(self) -> bool:
+        """Whether the caller is the first, which then tells why the job ends."""
+        with suppress(distributed.DistError):
+            return self._store.add(CLAIMED, 1) == 1
+        return True
+
+    def tell(self, status: int) -> None:
+        """It is told, and this is the job's exit status."""
+        with suppress(distributed.DistError):
+            self._store.set(TOLD, str(status))
+
+    def told(self, patience: float = 0) -> int | None:
+        """The job's exit status, as soon as it is told why; None where nobody tells it in so many seconds."""
+        with suppress(distributed.DistError):
+            if patience:
+                self._store.wait([TOLD], timedelta(seconds=patience))
+            return int(self._store.get(TOLD)) if self._store.check([TOLD]) else None
+        return None
+
+    def silent(self, place: Place) -> list[int]:
+        """The processes that have not noticed within SETTLE seconds that the job ends; none where another one tells why."""
+        with suppress(distributed.DistError):
+            self._store.set(f"noticed {place.rank}", "")
+            deadline = time.monotonic() + SETTLE
+            while not self._store.check([CLAIMED]):
+                silent = [rank for rank in range(place.processes) if not self._store.check([f"noticed {rank}"])]
+                if not silent or time.monotonic() > deadline:
+                    return silent
+                time.sleep(0.05)
+        return []
+
+
+def _end(ending: Ending, place: Place, error: BaseException) -> None:
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):  # by which launchers end the others while one still tells
+            signal.signal(number, signal.SIG_IGN)
+    lost = lost_process(error)
+    silent = ending.silent(place) if lost or behind(error, Terminated) else []
+    if ending.claim():
+        status = _say(_sentence(silent, lost)) if silent or lost else _told(error)
+        ending.tell(status)
+    else:
+        status = ending.told(TELLING) or FAULT
+    _leave_at_once(status)
+
+
+def _sentence(silent: list[int], lost: str | None) -> str:
+    who = "another process of the run no longer answers"
+    if len(silent) == 1:
+        who = f"process {silent[0]} of the run no longer answers"
+    elif silent:
+        who = f"processes {', '.join(map(str, silent))} of the run no longer answer"
+    why = f" ({lost})" if lost else ""
+    return (
+        f"{who}{why}: killed, for want of memory for instance, or hanging, or on a machine that is no longer reached; go on "
+        "with --resume"
+    )
+
+
+def _say(sentence: str) -> int:
+    with suppress(OSError):  # nobody may be reading that
+        print(f"error: {sentence}", file=sys.stderr, flush=True)
+    return BAD_INPUT
+
+
+def _told(error: BaseException) -> int:
+    """Shows what a process ends with, as a command of this package does; returns its exit status."""
+    try:
+        with one_sentence_errors():
+            raise error
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAULT
+    except BaseException:
+        traceback.print_exc()
+        return FAULT
+
+
+def _leave_at_once(status: int) -> None:
+    """Ends the process, but for the interpreter's own end: there gloo's threads, which may still wait, would abort it."""
+    timer = threading.Timer(CLEANING, os._exit, [status])
+    timer.daemon = True
+    timer.start()
+    with suppress(Exception):
+        atexit._run_exitfuncs()  # as multiprocessing does: frees the run's folder, ends the loader's processes
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(status)

@@ -1,0 +1,59 @@
+"""tools/train_net.py, of whose processes one fails; the environment says which fault, at which step, in how many starts.
+
+FAULT: of FAULTS. STEP: of the run, from 0. LIMIT: seconds in which a step's processes wait for each other. Each process writes
+its number of the system and its rank to FOLDER.
+"""
+
+import os
+import signal
+import sys
+import time
+import warnings
+from datetime import timedelta
+from pathlib import Path
+
+from torch.distributed import distributed_c10d
+
+ROOT = Path(__file__).parents[2]
+FAILS = 1  # rank
+
+sys.argv[0] = str(ROOT / "tools" / "train_net.py")
+
+from dcac_fastreid.commands.main import run_tool  # noqa: E402
+from dcac_fastreid.engine.trainer import DCACTrainer  # noqa: E402
+from dcac_fastreid.errors import DivergenceError, InputError  # noqa: E402
+from fastreid.utils import comm  # noqa: E402
+
+
+def raises(error: Exception):
+    raise error
+
+
+FAULTS = {
+    "none": lambda: None,
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "input": lambda: raises(InputError("planted is 1; expected 0")),
+    "plain": lambda: raises(KeyError("planted")),
+    "diverged": lambda: raises(DivergenceError("loss_cls is nan")),
+    "sleeps": lambda: time.sleep(600),
+}
+
+
+def run_step(trainer) -> None:
+    # Not earlier: until here a loaded machine may need longer.
+    with warnings.catch_warnings():  # PyTorch 2.14 has another name for it
+        warnings.simplefilter("ignore")
+        distributed_c10d._set_pg_timeout(timedelta(seconds=int(os.environ["LIMIT"])))
+    first_start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
+    if first_start and comm.get_rank() == FAILS and trainer.iter == int(os.environ["STEP"]):
+        FAULTS[os.environ["FAULT"]]()
+    host_run_step(trainer)
+    Path(os.environ["FOLDER"], f"step {trainer.iter}").touch()
+
+
+host_run_step, DCACTrainer.run_step = DCACTrainer.run_step, run_step
+if "RANK" in os.environ or __name__ == "__mp_main__":
+    Path(os.environ["FOLDER"], f"process {os.getpid()}").touch()
+
+if __name__ == "__main__":
+    run_tool("train")
