@@ -35,6 +35,8 @@ def one_tells(store: Store, place: Place) -> Iterator[None]:
 
     A process that has lost another one waits until the others have noticed it too, so that it can say which one is gone.
     """
+    if threading.current_thread() is threading.main_thread():
+        _notice_sigterm(Ending(store), place)
     try:
         yield
     except SystemExit as end:
@@ -70,10 +72,15 @@ class Ending:
             return int(self._store.get(TOLD)) if self._store.check([TOLD]) else None
         return None
 
-    def silent(self, place: Place) -> list[int]:
-        """The processes that have not noticed within SETTLE seconds that the job ends; none where another one tells why."""
+    def notice(self, place: Place) -> None:
+        """This process knows that the job ends."""
         with suppress(distributed.DistError):
             self._store.set(f"noticed {place.rank}", "")
+
+    def silent(self, place: Place) -> list[int]:
+        """The processes that have not noticed within SETTLE seconds that the job ends; none where another one tells why."""
+        self.notice(place)
+        with suppress(distributed.DistError):
             deadline = time.monotonic() + SETTLE
             while not self._store.check([CLAIMED]):
                 silent = [rank for rank in range(place.processes) if not self._store.check([f"noticed {rank}"])]
@@ -81,6 +88,20 @@ class Ending:
                     return silent
                 time.sleep(0.05)
         return []
+
+
+def _notice_sigterm(ending: Ending, place: Place) -> None:
+    """From now on also where Python does not see the signal: while gloo waits for a process that has stopped already."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def read() -> None:
+        while number := os.read(reader, 1):
+            if number[0] == signal.SIGTERM:
+                ending.notice(place)
+
+    threading.Thread(target=read, name="notice SIGTERM", daemon=True).start()
 
 
 def _end(ending: Ending, place: Place, error: BaseException) -> None:
