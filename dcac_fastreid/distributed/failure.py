@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
-from torch import distributed
 from torch.distributed import PrefixStore, Store
 
 from dcac_fastreid.command_line import BAD_INPUT, one_sentence_errors
@@ -55,18 +54,18 @@ class Ending:
 
     def claim(self) -> bool:
         """Whether the caller is the first, which then tells why the job ends."""
-        with suppress(distributed.DistError):
+        with suppress(RuntimeError):
             return self._store.add(CLAIMED, 1) == 1
         return True
 
     def tell(self, status: int) -> None:
         """It is told, and this is the job's exit status."""
-        with suppress(distributed.DistError):
+        with suppress(RuntimeError):
             self._store.set(TOLD, str(status))
 
     def told(self, patience: float = 0) -> int | None:
         """The job's exit status, as soon as it is told why; None where nobody tells it in so many seconds."""
-        with suppress(distributed.DistError):
+        with suppress(RuntimeError):
             if patience:
                 self._store.wait([TOLD], timedelta(seconds=patience))
             return int(self._store.get(TOLD)) if self._store.check([TOLD]) else None
@@ -74,13 +73,13 @@ class Ending:
 
     def notice(self, place: Place) -> None:
         """This process knows that the job ends."""
-        with suppress(distributed.DistError):
+        with suppress(RuntimeError):
             self._store.set(f"noticed {place.rank}", "")
 
     def silent(self, place: Place) -> list[int]:
         """The processes that have not noticed within SETTLE seconds that the job ends; none where another one tells why."""
         self.notice(place)
-        with suppress(distributed.DistError):
+        with suppress(RuntimeError):
             deadline = time.monotonic() + SETTLE
             while not self._store.check([CLAIMED]):
                 silent = [rank for rank in range(place.processes) if not self._store.check([f"noticed {rank}"])]
