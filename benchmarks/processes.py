@@ -64,7 +64,7 @@ def _steps(steps: int, batch: int, size: str) -> None:
     """In each process of a turn: makes steps; the first process prints their seconds."""
     import torch
 
-    from dcac_fastreid.distributed.join import join, launched, leave
+    from dcac_fastreid.distributed.join import join, launched, leave, meet
     from dcac_fastreid.distributed.shares import own_share
     from dcac_fastreid.engine.linear_layers import fast_linear_layers
     from dcac_fastreid.engine.optimizer import build_optimizer
@@ -75,7 +75,7 @@ def _steps(steps: int, batch: int, size: str) -> None:
     from fastreid.utils.events import EventStorage
 
     if place := launched():
-        join(place, on_gpus=False)
+        join(place, meet(place), on_gpus=False)
     torch.manual_seed(0)
     training = Training(replace(workload(size, "cpu", ROOT / "configs/DCAC"), batch=batch), "ma_ms")
     model, optimizer = training.model, build_optimizer(training.cfg, training.model)[0]

@@ -43,7 +43,7 @@ def agree_to_rounding(model: nn.Module) -> None:
         if buffer.is_floating_point():
             of_first = buffer.detach().clone()
             dist.broadcast(of_first, 0)
-            if not torch.isclose(buffer, of_first, rtol=TOLERANCE, atol=TOLERANCE).all():
+            if not torch.isclose(buffer, of_first, rtol=TOLERANCE, atol=TOLERANCE, equal_nan=True).all():
                 apart.append(name)
             buffer.copy_(of_first)
     for rank, names in enumerate(comm.all_gather(apart)):

@@ -54,9 +54,10 @@ class Ending:
 
     def claim(self) -> bool:
         """Whether the caller is the first, which then tells why the job ends."""
+        number = 1
         with suppress(RuntimeError):
-            return self._store.add(CLAIMED, 1) == 1
-        return True
+            number = self._store.add(CLAIMED, 1)
+        return number == 1
 
     def tell(self, status: int) -> None:
         """It is told, and this is the job's exit status."""
@@ -105,6 +106,8 @@ def _notice_sigterm(ending: Ending, place: Place) -> None:
 
 def _end(ending: Ending, place: Place, error: BaseException) -> None:
     if threading.current_thread() is threading.main_thread():
+        # Where a loader's process is ended, too, PyTorch's handler raises: in the middle of what follows.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in (signal.SIGINT, signal.SIGTERM):  # by which launchers end the others while one still tells
             signal.signal(number, signal.SIG_IGN)
     lost = lost_process(error)

@@ -122,7 +122,7 @@ def join(place: Place, store: dist.Store, *, on_gpus: bool) -> None:
     )
     _patient_group = dist.new_group(backend="gloo", timeout=PATIENCE)
     for ranks in machines(comm.all_gather((socket.gethostname(), place.local_rank))):
-        group = dist.new_group(ranks)  # every process makes each of them
+        group = dist.new_group(ranks, backend="gloo")  # every process makes each of them; asked for rank and size alone
         if place.rank in ranks:
             comm._LOCAL_PROCESS_GROUP = group
 

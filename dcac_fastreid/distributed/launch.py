@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 import torch
 from torch.distributed import Store, TCPStore
 
-from dcac_fastreid.command_line import BAD_INPUT, terminate
+from dcac_fastreid.command_line import BAD_INPUT, one_sentence_errors, terminate
 from dcac_fastreid.distributed.failure import TELLING, Ending, one_tells
 from dcac_fastreid.distributed.join import ENVIRONMENT, LIMIT, Place, join, launched, leave, meet, of_start
 from dcac_fastreid.distributed.turns import wait_for_all
 from dcac_fastreid.errors import InputError, Terminated
 from dcac_fastreid.helper_processes import end_with
+from dcac_fastreid.hub import first_line
 
 AUTO = "auto"  # --dist-url: a free port of this machine
 THIS_MACHINE = "127.0.0.1"
@@ -98,7 +99,13 @@ def launch(
 
 def _start(num_gpus: int, num_machines: int, machine_rank: int, dist_url: str, of_process: tuple) -> None:
     at = urlsplit(dist_url if num_machines > 1 else f"tcp://{THIS_MACHINE}:0")  # port 0: a free one
-    store = TCPStore(at.hostname, at.port, is_master=machine_rank == 0, wait_for_workers=False, timeout=LIMIT)
+    try:
+        store = TCPStore(at.hostname, at.port, is_master=machine_rank == 0, wait_for_workers=False, timeout=LIMIT)
+    except RuntimeError as error:  # the port is taken, or nobody answers
+        raise InputError(
+            f"--dist-url is {dist_url}, which cannot be {'opened' if machine_rank == 0 else 'reached'} "
+            f"({first_line(error)}); name a free port of machine 0, the same on all, and start machine 0, too"
+        ) from error
     address = f"tcp://{at.hostname}:{store.port}"
     places = [
         Place(machine_rank * num_gpus + local_rank, num_gpus * num_machines, local_rank)
@@ -128,11 +135,9 @@ def _start(num_gpus: int, num_machines: int, machine_rank: int, dist_url: str, o
         for process in processes.values():
             if process.is_alive():
                 process.kill()
-    if interrupted and (
-        status := ending.told()
-    ):  # not in `except`: the exit would be because of the interrupt, and tell it
-        sys.exit(status)
-    if interrupted:
+    if interrupted:  # not in `except`: the exit would be because of the interrupt, and tell it
+        if status := ending.told():
+            sys.exit(status)
         raise interrupted
 
 
@@ -161,9 +166,9 @@ def _tell_end(rank: int, status: int, ending: Ending) -> None:
 
 
 def _stop(processes: dict[int, BaseProcess], number: int, store: Store) -> None:
-    """By a signal, which ends each as it ends a process alone; those that do not hear it yet are killed. Waits for END seconds."""
+    """By a signal, which ends each as it ends a process alone; a process without a handler for it is killed. Waits END seconds."""
     for rank, process in processes.items():
-        if process.is_alive() and store.check([f"{HEARS} {rank}"]):
+        if process.is_alive() and _hears(rank, store):
             os.kill(process.pid, number)
         elif process.is_alive():
             process.kill()
@@ -173,16 +178,25 @@ def _stop(processes: dict[int, BaseProcess], number: int, store: Store) -> None:
             process.join(max(0, deadline - time.monotonic()))
 
 
+def _hears(rank: int, store: Store) -> bool:
+    """Whether a process has its handlers of signals; where the store is gone, on another machine, it has."""
+    try:
+        return store.check([f"{HEARS} {rank}"])
+    except RuntimeError:
+        return True
+
+
 def _started(place: Place, num_gpus: int, address: str, on_gpus: bool, main: Callable, args: Sequence) -> None:
     end_with(multiprocessing.parent_process().pid)
     multiprocessing.set_start_method(None, force=True)  # a loader's processes begin as they do without --num-gpus
     os.setsid()  # the terminal's Ctrl-C goes to the parent alone, which passes it on, once
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, terminate)
-    if not on_gpus and "OMP_NUM_THREADS" not in os.environ:  # else each would compute on all cores
+    if "OMP_NUM_THREADS" not in os.environ:  # else each would compute on all cores; on GPUs too, ranking and decoding
         torch.set_num_threads(max(1, (os.cpu_count() or 1) // num_gpus))
     at = urlsplit(address)
-    TCPStore(at.hostname, at.port, is_master=False, timeout=LIMIT).set(f"{HEARS} {place.rank}", "")
+    with one_sentence_errors():
+        TCPStore(at.hostname, at.port, is_master=False, timeout=LIMIT).set(f"{HEARS} {place.rank}", "")
     _run(place, on_gpus, address, main, args)
 
 

@@ -61,7 +61,7 @@ class Training:
         return [
             line
             for line in text[: of_torchrun if of_torchrun >= 0 else None].splitlines()
-            if line[:1] not in "WE[" or line.startswith("Error")
+            if line[:1] not in "WE[" or line.startswith(("Error", "[rank"))  # "[rank0]:" is a process's traceback
         ]
 
 

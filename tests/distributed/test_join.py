@@ -1,6 +1,7 @@
 """What a launcher's environment and a command line ask for, and what is refused before any process is started."""
 
 import os
+import socket
 
 import pytest
 
@@ -116,3 +117,12 @@ def test_backbones_that_see_more_than_a_row_train_dcac_in_one_process(make_cfg, 
         ("CrossEntropyLoss",),
     )
     check_model(host, training=True, processes=2)
+
+
+def test_a_port_that_is_taken_is_one_sentence_about_the_address():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(
+            InputError, match=f"^--dist-url is {url}, which cannot be opened .*; name a free port of machine 0"
+        ):
+            launch.launch(print, 1, 2, 0, url, on_gpus=False)
