@@ -24,6 +24,7 @@ _PUBLIC = {
     "add_dcac_config": "config",
     "check_command": "engine",
     "load_config": "engine",
+    "load_encoder": "deploy.encoder_module",
     "load_for_testing": "checkpoint",
     "one_sentence_errors": "command_line",
     "setup": "engine",

@@ -13,10 +13,10 @@ from types import ModuleType
 HOST, PACKAGE = "fastreid", __package__
 # What of this package imports neither PyTorch nor fast-reid, with all below it; the import of anything else brings them first.
 LIGHT = (
-    "__main__", "analysis.options", "arguments", "command_line", "commands", "compat", "data", "deploy.encoder_files",
-    "errors", "experiments.paper", "experiments.protocols", "experiments.rows", "helper_processes", "hub", "json_files",
-    "late_host", "lazy_names", "names", "output_files", "plugin", "shipped", "training_options", "waiting", "warn_once",
-    "wrong_files",
+    "__main__", "analysis.options", "arguments", "command_line", "commands", "compat", "data",
+    "deploy.encoder_files", "deploy.extractor", "deploy.without_torch", "errors", "experiments.paper",
+    "experiments.protocols", "experiments.rows", "helper_processes", "hub", "json_files", "late_host", "lazy_names",
+    "names", "output_files", "plugin", "shipped", "training_options", "waiting", "warn_once", "wrong_files",
 )  # fmt: skip
 HEAVY = ("data.loading",)  # what of it does
 

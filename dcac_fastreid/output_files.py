@@ -5,7 +5,7 @@ import itertools
 import os
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -91,6 +91,12 @@ def write_whole(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
     finally:
         if os.path.isfile(unfinished):
             os.remove(unfinished)
+
+
+def write_contents(contents: Mapping[Path, bytes]) -> None:
+    """Each file as write_whole does it."""
+    for file, content in contents.items():
+        write_whole(file, lambda stream, content=content: stream.write(content))
 
 
 def unfinished_path(path: str | Path) -> Path:

@@ -30,6 +30,7 @@ NEEDS = {
     "real data",
     "real weights",
     "the package index",
+    "to be stopped by Ctrl-C",
 }
 DEMO = "dcac-fastreid demo"
 UNTRAINED = ("| random encoder ", "| pre-trained encoder ")  # rows of its table that are equal everywhere

@@ -18,9 +18,9 @@ assert "build_clip_vit_backbone" in BACKBONE_REGISTRY._obj_map and "DG_Market150
 """
 # All that may come first in a program.
 FIRST = [
-    "import dcac_fastreid, fastreid",
+    pytest.param("import dcac_fastreid, fastreid", marks=pytest.mark.slow),  # as other tests of this file do it
     "import fastreid, dcac_fastreid",
-    "from dcac_fastreid import *",
+    pytest.param("from dcac_fastreid import *", marks=pytest.mark.slow),
     "from dcac_fastreid.reid.clip_vit import build_clip_vit_backbone",
 ]
 
@@ -81,7 +81,7 @@ def test_looking_for_fast_reid_imports_nothing_and_breaks_nothing():
     assert run(code).split() == ["True", "False", "fastreid.engine", "SourceFileLoader"]
 
 
-@pytest.mark.parametrize("before", ["", "import fastreid;"])
+@pytest.mark.parametrize("before", [pytest.param("", marks=pytest.mark.slow), "import fastreid;"])
 def test_the_package_can_be_imported_anew(before):
     code = f"import sys, importlib, dcac_fastreid; {before} importlib.reload(dcac_fastreid); import fastreid;"
     code += "print(dcac_fastreid.DCACTrainer.__name__, [f for f in sys.meta_path if 'late_host' in type(f).__module__])"

@@ -27,6 +27,14 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
     assert (tmp_path / "new" / "file").read_bytes() == b"after"
 
 
+def test_the_content_is_on_the_disk_before_it_takes_the_name(tmp_path, monkeypatch):
+    done, replace = [], os.replace
+    monkeypatch.setattr("os.fsync", lambda file: done.append((os.fstat(file).st_size, "on the disk")))
+    monkeypatch.setattr("os.replace", lambda *paths: (done.append("named"), replace(*paths)))
+    write_whole(tmp_path / "file", lambda stream: stream.write(b"12345"))
+    assert done == [(5, "on the disk"), "named"]
+
+
 def test_two_that_write_one_file_do_not_meet(tmp_path):
     def write_while_another_does(stream):
         write_whole(tmp_path / "file", lambda other: other.write(b"the other's"))

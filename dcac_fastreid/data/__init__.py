@@ -17,6 +17,7 @@ _PUBLIC = {
     "check_sampler": "checks.check_batches",
     "check_test_split": "checks.test_split",
     "data_root": "locations",
+    "decode_image": "images",
     "describe_dataset": "readers.description",
     "describe_synthetic": "readers.description",
     "file_hashes": "hashes",

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+from collections.abc import Iterable
 from typing import BinaryIO
 
 import numpy as np
@@ -26,24 +27,29 @@ def read_image(path: str) -> Image.Image:
     if "://" not in path and not stat.S_ISREG(os.stat(path).st_mode):  # a pipe would be waited for
         raise _unreadable(path, "it is a folder, a pipe or a device", "name a file")
     with _open(path) as file:
-        try:
-            image = Image.open(file)
-            image.load()
-            return upright_rgb(image)
-        except UnidentifiedImageError as error:
-            file.seek(0)
-            raise _unreadable(path, *what_it_is(file.read(HEAD))) from error
-        except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-            raise _unreadable(path, *_too_large(error)) from error
-        except MemoryError:
-            raise
-        except Exception as error:  # of a damaged file, Pillow's decoders raise nearly anything
-            if isinstance(error, OSError) and error.errno is not None:
-                raise  # the disk's, not the image's
-            reason = " ".join(str(error).split())
-            if "MAX_TEXT" in reason:
-                raise _unreadable(path, f"its text fields are too large ({reason})", "save it without them") from error
-            raise _unreadable(path, reason) from error
+        return decode_image(file, path)
+
+
+def decode_image(file: BinaryIO, name: str, formats: Iterable[str] | None = None) -> Image.Image:
+    """As `read_image`, of an open file. Args: name: for the sentence. formats: Pillow's names of those that are decoded."""
+    try:
+        image = Image.open(file, formats=None if formats is None else list(formats))
+        image.load()
+        return upright_rgb(image)
+    except UnidentifiedImageError as error:
+        file.seek(0)
+        raise _unreadable(name, *what_it_is(file.read(HEAD))) from error
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _unreadable(name, *_too_large(error)) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # of a damaged file, Pillow's decoders raise nearly anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's, not the image's
+        reason = " ".join(str(error).split())
+        if "MAX_TEXT" in reason:
+            raise _unreadable(name, f"its text fields are too large ({reason})", "save it without them") from error
+        raise _unreadable(name, reason) from error
 
 
 def read_image_of_run(path: str) -> Image.Image:

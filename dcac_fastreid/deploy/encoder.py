@@ -89,7 +89,7 @@ def same_encoder(identity: Identity, other: Identity) -> bool:
     return {**identity, "checkpoint": ""} == {**other, "checkpoint": ""}
 
 
-def load_encoder(
+def open_encoder(
     checkpoint: str | Path, device: str | torch.device | None = None, config_file: str | Path | None = None
 ) -> Encoder:
     """The encoder of a checkpoint; no training data, no pre-trained weights and no diffusion model are read.

@@ -19,6 +19,7 @@ from dcac_fastreid.warn_once import warn_once
 SYNTHETIC = "synthetic"  # the name of the encoder that comes with the package
 ENCODER, CONFIG, CARD = "encoder.safetensors", "encoder.yml", "README.md"  # of a model folder
 OF_A_RUN = "model_final.pth"
+ONNX = ".onnx"  # the suffix of an exported file, which is no checkpoint
 FORMS = (
     f"expected a file ({OF_A_RUN} or {ENCODER}), a folder that holds one, OWNER/NAME or OWNER/NAME@REVISION of a model on the "
     f"Hugging Face hub, or {SYNTHETIC}, the small encoder that comes with the package"
@@ -62,9 +63,14 @@ def find_encoder(name: str | os.PathLike) -> Found:
 
 
 def check_name(name: str | os.PathLike) -> None:
-    """Raises: InputError: nothing is there, and the name is none that a model on the hub may have. Asks no network."""
+    """Raises: InputError: nothing is there, and the name is none that a model on the hub may have; or an ONNX file. No network."""
     path = as_path(name, "the checkpoint")
     model_id, at, revision = str(name).partition("@")
+    if path.suffix == ONNX and path.is_file():
+        raise InputError(
+            f"{printable(path)} is an exported file, which gives features in Python alone (dcac_fastreid.FeatureExtractor); name "
+            "the checkpoint, or the folder that it was exported to"
+        )
     if name == SYNTHETIC or path.exists() or (is_hub_id(model_id) and (revision or not at)):
         return
     hint = (

@@ -1,93 +1,63 @@
 """Features of images with a trained encoder: FeatureExtractor. n images, D feature width."""
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+import os
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
 
-import torch
-from torch import Tensor
-from tqdm import tqdm
+from dcac_fastreid.deploy.encoder_files import ONNX
 
-from dcac_fastreid.arguments import as_choice, as_count
-from dcac_fastreid.deploy.encoder import load_encoder, unit_features
-from dcac_fastreid.deploy.images import ImageInput, as_list, encoder_input
-from dcac_fastreid.errors import InputError
-
-PRECISIONS = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
+CLASSES = {
+    "file": ("without_torch.onnx_extractor", "OnnxExtractor"),
+    "checkpoint": ("checkpoint_extractor", "CheckpointExtractor"),
+}
 
 
 class FeatureExtractor:
-    """Images in, features out; of the checkpoint alone.
+    """Images in, features out; of the checkpoint alone, or of an exported ONNX file.
 
         extract = dcac_fastreid.FeatureExtractor("logs/ma_ms/model_final.pth")
         features = extract(["a.jpg", "b.jpg"])  # (2, D), rows of length 1
         similarity = features[0] @ features[1]
 
-    The features are those of fast-reid's own test, without TEST.FLIP, at length 1.
+    The features are those of fast-reid's own test, without TEST.FLIP, at length 1. An exported file, "exported/encoder.onnx",
+    gives the same features without PyTorch and fast-reid: it needs onnxruntime, NumPy and Pillow, and gives NumPy arrays.
 
     Args:
-        checkpoint: a file, a folder, OWNER/NAME on the Hugging Face hub, or "synthetic": see load_encoder.
+        checkpoint: a file, a folder, OWNER/NAME on the Hugging Face hub, or "synthetic": see encoder_file. Or what ends in .onnx.
         device: None for the GPU where there is one, else the CPU.
         batch_size: images that the encoder takes at a time.
-        precision: "fp32"; "bf16"; or, on a GPU, "fp16".
+        precision: "fp32"; "bf16"; or, on a GPU, "fp16". An ONNX file has its own.
         config_file: for a checkpoint that carries no config and has none beside it.
-    Raises: InputError: as load_encoder; a batch size below 1, a precision that is not known or cannot be computed.
+    Raises: InputError: no such file, no encoder; a batch size below 1, a precision that is not known or cannot be computed.
     """
+
+    def __new__(cls, checkpoint=None, *arguments, **options):  # None: copy and pickle name a class, and no checkpoint
+        if cls is FeatureExtractor:
+            onnx = isinstance(checkpoint, str | os.PathLike) and os.fspath(checkpoint).endswith(ONNX)
+            module, name = CLASSES["file" if onnx else "checkpoint"]
+            cls = getattr(import_module(f"{__package__}.{module}"), name)  # late: one of the two needs PyTorch
+        return super().__new__(cls)
 
     def __init__(
         self,
-        checkpoint: str | Path,
-        device: str | torch.device | None = None,
+        checkpoint: str | os.PathLike,
+        device: Any = None,
         batch_size: int = 64,
         precision: str = "fp32",
-        config_file: str | Path | None = None,
+        config_file: str | os.PathLike | None = None,
     ):
-        as_count(batch_size, "the batch size")
-        as_choice(precision, "the precision", PRECISIONS)
-        self.encoder = load_encoder(checkpoint, device, config_file)
-        if precision == "fp16" and self.encoder.device.type == "cpu":
-            raise InputError("fp16 needs a GPU; take fp32 or bf16 on the CPU")
-        self.batch_size, self.precision = batch_size, precision
+        """Of the one class or the other."""
 
-    @torch.no_grad()
-    def __call__(self, images: ImageInput | Iterable[ImageInput], progress: str = "") -> Tensor:
-        """Features (n, D), float32, rows of length 1, on the CPU.
+    def __call__(self, images: Any | Iterable[Any], progress: str = "") -> Any:
+        """Features (n, D), float32, rows of length 1: a tensor on the CPU; of an ONNX file an array.
 
         Args:
             images: one or a list, of any sizes and kinds: path; PIL image; array (H, W, 3), uint8, RGB; tensor
-                (3, H, W), RGB in [0, 255], uint8 of any size or float of the encoder's input size. Arrays and tensors also
-                with a batch dimension before these.
+                (3, H, W), RGB in [0, 255], uint8 of any size or float of the encoder's input size (none for an ONNX file).
+                Arrays and tensors also with a batch dimension before these.
             progress: what a progress bar calls the images; "" for no bar.
         Raises: InputError: an image that is not there or cannot be read, an array or tensor of another kind, or features that
             are not finite.
         """
-        images = as_list(images)
-        features = torch.empty(len(images), self.encoder.feature_width)
-        autocast = torch.autocast(
-            self.encoder.device.type, dtype=PRECISIONS[self.precision], enabled=self.precision != "fp32"
-        )
-        bar = tqdm(total=len(images), desc=progress, unit="image", disable=None if progress else True, leave=False)
-        done = 0
-        with bar, autocast:
-            for batch in self._batches(images):
-                found = self.encoder.model({"images": batch.to(self.encoder.device)})
-                features[done : done + len(batch)] = unit_features(found, self.encoder.file)
-                done += len(batch)
-                bar.update(len(batch))
-        return features
-
-    def _batches(self, images: list[ImageInput]) -> Iterator[Tensor]:
-        """The next batch is decoded while the encoder is at work on one; never more than two are kept."""
-
-        def load(image: ImageInput) -> Tensor:
-            return encoder_input(image, self.encoder.transform, self.encoder.input_size)
-
-        with ThreadPoolExecutor() as pool:  # Pillow decodes and resizes outside of Python's lock
-            before = None
-            for begin in range(0, len(images), self.batch_size):
-                loading = [pool.submit(load, image) for image in images[begin : begin + self.batch_size]]
-                if before:
-                    yield torch.stack([each.result() for each in before])
-                before = loading
-            if before:
-                yield torch.stack([each.result() for each in before])
+        raise NotImplementedError

@@ -10,9 +10,10 @@ from PIL import Image
 from torch import Tensor
 
 from dcac_fastreid import data
-from dcac_fastreid.arguments import as_path, shown_value
+from dcac_fastreid.arguments import as_path
 from dcac_fastreid.data.readers.suffixes import PHOTOS
 from dcac_fastreid.data.readers.walk import walk
+from dcac_fastreid.deploy.without_torch.given_images import rgb_image, unexpected
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 from dcac_fastreid.warn_once import warn_of_passed_over
@@ -35,17 +36,18 @@ def images_in(folder: str | Path) -> list[Path]:
     return walked.images
 
 
-def readable(files: list[Path], *, skip: bool, what: str) -> tuple[list[Path], list[Path]]:
+def readable(files: list[Path], *, skip: bool, what: str, need_one: bool = True) -> tuple[list[Path], list[Path]]:
     """Those that can be decoded, and those that cannot; decodes them all, so that hours of work do not end in a damaged one.
 
     Args:
         skip: go on without those that cannot.
         what: the images' name at the progress bar.
-    Raises: InputError: some cannot and shall not be skipped, or none can.
+        need_one: whether there is nothing to go on with if none can be decoded.
+    Raises: InputError: some cannot and shall not be skipped, or none can where one is needed.
     """
     damaged = set(data.unreadable_images([str(file) for file in files], what))
     left_out = [file for file in files if str(file) in damaged]
-    none_left = len(left_out) == len(files)
+    none_left = need_one and len(left_out) == len(files)
     if left_out and (not skip or none_left):
         raise InputError(
             f"{len(left_out)} of {counted(len(files), 'image')} cannot be read: {shown(left_out)}; copy them again"
@@ -72,20 +74,6 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}" + ("" if number == 1 else "s")
 
 
-def as_list(images: ImageInput | Iterable[ImageInput]) -> list[ImageInput]:
-    """One image, a list of them or an array or tensor with a batch dimension, as a list of single images.
-
-    Raises: InputError: none of these.
-    """
-    if isinstance(images, np.ndarray | Tensor) and images.ndim == 4:
-        return list(images)
-    if isinstance(images, str | os.PathLike | Image.Image | np.ndarray | Tensor):
-        return [images]
-    if not isinstance(images, Iterable):
-        raise _no_image(images)
-    return list(images)
-
-
 def encoder_input(image: ImageInput, transform: Callable[[Image.Image], Tensor], size: tuple[int, int]) -> Tensor:
     """(3, H, W), float in [0, 255]: what fast-reid's test loader makes of an image.
 
@@ -99,42 +87,17 @@ def encoder_input(image: ImageInput, transform: Callable[[Image.Image], Tensor],
         return _checked(image, size)
     if isinstance(image, Tensor):
         if image.dtype != torch.uint8 or image.ndim != 3 or len(image) != 3:
-            raise _unexpected("a tensor", image, "(3, H, W) or (B, 3, H, W), uint8 or float in [0, 255]")
+            raise unexpected("a tensor", image, "(3, H, W) or (B, 3, H, W), uint8 or float in [0, 255]")
         image = image.permute(1, 2, 0).cpu().numpy()
-    if isinstance(image, np.ndarray):
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-            raise _unexpected("an array", image, "(H, W, 3) or (B, H, W, 3), uint8, RGB")
-        return transform(Image.fromarray(image))
-    if isinstance(image, Image.Image):
-        try:
-            return transform(data.upright_rgb(image))
-        except (OSError, ValueError, SyntaxError) as error:  # opened, but not decoded yet
-            raise InputError(f"a PIL image cannot be read: {error}") from error
-    if isinstance(image, str | os.PathLike):
-        if os.path.isdir(image):
-            raise InputError(f"{os.fspath(image)} is a folder; expected an image: give the list of the folder's files")
-        if not os.path.isfile(image):
-            raise InputError(f"there is no image {os.fspath(image)}")
-        return transform(data.read_image(os.fspath(image)))
-    raise _no_image(image)
+    return transform(rgb_image(image))
 
 
 def _checked(image: Tensor, size: tuple[int, int]) -> Tensor:
     if image.shape != (3, *size):
-        raise _unexpected("a float tensor", image, f"the input size (3, {size[0]}, {size[1]}); uint8 of any size")
+        raise unexpected("a float tensor", image, f"the input size (3, {size[0]}, {size[1]}); uint8 of any size")
     low, high = image.min().item(), image.max().item()
     if not (low >= 0 and 1 < high <= 255):  # scaled to [0, 1], or normalised: another image to the encoder
         raise InputError(
             f"a float tensor has values from {low:.3g} to {high:.3g}; expected RGB in [0, 255], the encoder scales it itself"
         )
     return image.float().cpu()
-
-
-def _no_image(thing: object) -> InputError:
-    return InputError(
-        f"expected an image (a path, a PIL image, an array or a tensor) or a list of images, got {shown_value(thing)}"
-    )
-
-
-def _unexpected(what: str, image: np.ndarray | Tensor, expected: str) -> InputError:
-    return InputError(f"{what} is {tuple(image.shape)}, {image.dtype}; expected {expected}")

@@ -52,9 +52,12 @@ IMPORTED = (  # what the tools import late: once here, and not in every fork
     "dcac_fastreid.synthetic.data_set",
     "dcac_fastreid.synthetic.pretraining",
     "dcac_fastreid.data.doctor",
+    "dcac_fastreid.data.checks.check_datasets",
+    "dcac_fastreid.data.loading.loaders",
     "open_clip",
     "diffusers",
     "peft",
+    "cv2",
     "faiss",
     "sklearn.linear_model",
     "matplotlib.pyplot",
@@ -63,6 +66,7 @@ IMPORTED = (  # what the tools import late: once here, and not in every fork
     "diffusers.models.unets.unet_2d_condition",
     "diffusers.models.autoencoders.autoencoder_kl",
     "torch.export",
+    "torch.utils.cpp_extension",
     "torch._dynamo",
 )
 

@@ -28,9 +28,8 @@ def run(folder: Path, *words: str) -> int:
     return int(re.search(r"^ +all \| +(\d+)", ended.stdout, re.MULTILINE)[1])
 
 
-@pytest.mark.timeout(900)
-def test_three_hundred_cases(tmp_path):
-    assert run(tmp_path, "--count", "300") == 300
+def test_ten_cases_of_each_kind(tmp_path):
+    assert run(tmp_path, "--count", "130") == 130
 
 
 @pytest.mark.slow

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from dcac_fastreid.checkpoint import released
-from dcac_fastreid.commands import convert, export, search
+from dcac_fastreid.commands import convert, export
 from dcac_fastreid.commands.main import COMMANDS
-from dcac_fastreid.deploy.export import export_model, exported_program, onnx_file
+from dcac_fastreid.commands.search import calibrate
+from dcac_fastreid.deploy import pixels
+from dcac_fastreid.deploy.export import onnx_file, plain_files, reduced
+from dcac_fastreid.deploy.export.consumers.known import CONSUMERS
 from dcac_fastreid.deploy.search import stated_rate
 
 ROOT = Path(__file__).parent.parent.parent
@@ -77,10 +80,12 @@ def test_a_command_has_what_main_asks_of_it(name):
 
 def test_choices_are_those_of_what_is_called():
     assert convert.FORMATS == tuple(released.FORMATS) and convert.LARGEST_SIDE == released.LARGEST_SIDE
-    assert export.FORMATS == tuple(export_model.FORMATS)
-    assert (export.INSIDE, export.OUTSIDE) == (exported_program.INSIDE, exported_program.OUTSIDE)
+    assert export.FORMATS == tuple(plain_files.FORMATS)
+    assert (export.INSIDE, export.OUTSIDE) == (pixels.INSIDE, pixels.OUTSIDE)
+    assert (export.FP32, export.FP16, export.INT8) == (reduced.FP32, reduced.FP16, reduced.INT8)
+    assert export.CONSUMERS == tuple(CONSUMERS)
     assert (export.OPSET, export.HIGHEST_OPSET) == (onnx_file.OPSET, onnx_file.HIGHEST_OPSET)
-    assert search.DEFAULT_RATE == stated_rate.DEFAULT_RATE
+    assert calibrate.DEFAULT_RATE == stated_rate.DEFAULT_RATE
 
 
 def test_train_has_fast_reids_options_and_defaults():

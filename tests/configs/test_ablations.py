@@ -7,8 +7,6 @@ import pytest
 import torch
 import yaml
 
-from dcac_fastreid.profiling.build import build
-
 CONFIGS = Path(__file__).parent.parent.parent / "configs" / "DCAC"
 PAIRS = ("ma_ms", "ms_ma")
 TUNING, CONDITIONER, RANK = "MODEL.DCAC.DIFFUSION.TUNING", "MODEL.DCAC.CONDITIONER.", "MODEL.DCAC.LORA.RANK"
@@ -111,15 +109,15 @@ def test_a_counterpart_is_the_same_file_on_the_synthetic_protocol(name):
     assert counterpart[1:] == [line.replace("logs/DCAC/", "logs/DCAC/synthetic/") for line in real[1:]]
 
 
-def test_its_model_has_the_trainable_weights_of_the_variant(load, name):
+def test_its_model_has_the_trainable_weights_of_the_variant(load, built, name):
     pair, variant = parts(name)
     expected = VARIANTS[variant][1] or PROTOCOL_TRAINABLE[pair] + MORE_TRAINABLE.get(variant, 0)
-    model = build(load(name), num_classes=751)
+    model = built(load(name), num_classes=751)
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == expected
 
 
-def test_its_counterpart_can_be_built(load, name):
-    model = build(load(f"synthetic/{name}"), num_classes=24)
+def test_its_counterpart_can_be_built(load, built, name):
+    model = built(load(f"synthetic/{name}"), num_classes=24)
     assert {p.device.type for p in model.parameters()} == {"meta"}
 
 

@@ -64,7 +64,13 @@ def test_a_table_has_its_row(name):
     assert any(name in spec.rows for spec in TABLES.values())
 
 
-@of_row
+# One of each kind; the others in make test-slow.
+TRAINED = ("feedback_alone_camera", "cross_view")
+
+
+@pytest.mark.parametrize(
+    "name", [*TRAINED, *(pytest.param(name, marks=pytest.mark.slow) for name in FILES if name not in TRAINED)]
+)
 def test_it_trains_and_moves_the_encoder(make_trainer, name):
     trainer = make_trainer(f"plus/ma_ms/{name}.yml", "TEST.EVAL_PERIOD", 0, "MODEL.DCAC.TELEMETRY", 1)
     before = trainer.model.backbone.tower.proj.detach().clone()

@@ -11,7 +11,6 @@ import yaml
 
 import dcac_fastreid
 from dcac_fastreid.dcac import DCAC
-from dcac_fastreid.profiling.build import build
 
 CONFIGS = Path(__file__).parent.parent.parent / "configs" / "DCAC"
 NAMES = {"ma": "DG_Market1501", "d": "DG_DukeMTMC", "ms": "DG_MSMT17", "c3": "DG_CUHK03NP"}
@@ -64,7 +63,7 @@ def test_every_protocol_has_its_four_files_and_there_are_no_others():
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_config_is_what_its_file_name_says(load, name):
+def test_a_config_is_what_its_file_name_says(load, built, name):
     cfg, (source, target) = load(name), Path(name).name.split("_")
     assert cfg.DATASETS.NAMES == tuple(NAMES[part] for part in source.split("+"))
     assert cfg.DATASETS.TESTS == (NAMES[target],)
@@ -77,7 +76,7 @@ def test_a_config_is_what_its_file_name_says(load, name):
     assert cfg.DATASETS.ROOT == ("synthetic:0" if "synthetic/" in name else "")
     assert cfg.OUTPUT_DIR == f"logs/DCAC/{name}"
 
-    model = build(cfg, num_classes=24)
+    model = built(cfg, num_classes=24)
     assert {p.device.type for p in model.parameters()} == {"meta"}
     assert isinstance(model, DCAC) == ("baseline/" not in name)
     if isinstance(model, DCAC):

@@ -117,7 +117,7 @@ def test_a_damaged_file_is_an_error_of_one_line_that_names_it(tmp_path, name, da
 
 @pytest.mark.parametrize("failure", [MemoryError(), OSError(5, "Input/output error")])
 def test_what_the_machine_lacks_is_no_fault_of_the_image(tmp_path, monkeypatch, failure):
-    def fail(file):
+    def fail(file, **_):
         raise failure
 
     (tmp_path / "a.jpg").write_bytes(b"")

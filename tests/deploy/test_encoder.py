@@ -5,7 +5,7 @@ import torch
 
 from dcac_fastreid import data
 from dcac_fastreid.checkpoint.export import export_weights
-from dcac_fastreid.deploy import load_encoder
+from dcac_fastreid.deploy import open_encoder
 from dcac_fastreid.errors import InputError
 from fastreid.modeling import build_model
 
@@ -47,7 +47,7 @@ def test_a_training_runs_checkpoint_is_enough(make_trainer, tmp_path):
     trainer.resume_or_load(resume=False)
     trainer.train()
     file = shutil.move(f"{trainer.cfg.OUTPUT_DIR}/model_final.pth", tmp_path / "moved.pth")
-    encoder = load_encoder(file, device="cpu")
+    encoder = open_encoder(file, device="cpu")
     assert encoder.input_size == tuple(trainer.cfg.INPUT.SIZE_TEST) and encoder.feature_width == 128
     assert torch.equal(features_of(encoder.model), features_of(trainer.model))
     assert encoder.model.feedback is None
@@ -56,7 +56,7 @@ def test_a_training_runs_checkpoint_is_enough(make_trainer, tmp_path):
 def test_an_exported_encoder_is_enough(checkpoint, encoder, make_cfg, tmp_path):
     export_weights(make_cfg("baseline/ma_ms.yml", "MODEL.WEIGHTS", str(checkpoint)), tmp_path)
     (tmp_path / "encoder.yml").unlink()
-    exported = load_encoder(tmp_path / "encoder.safetensors", device="cpu")
+    exported = open_encoder(tmp_path / "encoder.safetensors", device="cpu")
     assert torch.equal(features_of(exported.model), features_of(encoder.model))
     assert exported.identity()["config_sha256"] == encoder.identity()["config_sha256"]
     assert exported.identity()["sha256"] == data.file_hashes([exported.file], keep=False)[str(exported.file)]
@@ -66,7 +66,7 @@ def test_an_exported_encoder_is_enough(checkpoint, encoder, make_cfg, tmp_path):
 def test_fast_reids_own_architectures_with_the_config_beside_them(opts, host_file):
     file, model, cfg = host_file(*opts)
     (file.parent / "config.yaml").write_text(cfg.dump())
-    encoder = load_encoder(file, device="cpu")
+    encoder = open_encoder(file, device="cpu")
     assert torch.equal(features_of(encoder.model), features_of(model))
     assert encoder.feature_width == features_of(model).shape[1]
 
@@ -77,19 +77,19 @@ def test_a_distilled_encoder_needs_no_teacher(host_file):
     text = cfg.dump().replace("META_ARCHITECTURE: Baseline", "META_ARCHITECTURE: Distiller")
     assert "MODEL_CONFIG: []" in text and "Distiller" in text
     (file.parent / "config.yaml").write_text(text.replace("MODEL_CONFIG: []", "MODEL_CONFIG: [teacher.yml]"))
-    assert torch.equal(features_of(load_encoder(file, device="cpu").model), features_of(model))
+    assert torch.equal(features_of(open_encoder(file, device="cpu").model), features_of(model))
 
 
 def test_a_config_of_a_machine_with_a_gpu_serves_without_one(host_file):
     file, _, cfg = host_file(*OSNET)
     (file.parent / "config.yaml").write_text(cfg.dump().replace("DEVICE: cpu", "DEVICE: cuda"))
-    assert load_encoder(file, device="cpu").device.type == "cpu"
+    assert open_encoder(file, device="cpu").device.type == "cpu"
 
 
 def test_the_test_transforms_crop_counts(host_file):
     file, _, cfg = host_file(*RESNET, "INPUT.CROP.ENABLED", True, "INPUT.CROP.SIZE", [96, 48])
     (file.parent / "config.yaml").write_text(cfg.dump())
-    assert load_encoder(file, device="cpu").input_size == (96, 48)
+    assert open_encoder(file, device="cpu").input_size == (96, 48)
 
 
 @pytest.mark.parametrize(
@@ -122,14 +122,14 @@ def test_what_does_not_fit_is_one_sentence(written, opts, sentence, host_file, m
     if written:
         (file.parent / "config.yaml").write_text(make_cfg("baseline/ma_ms.yml", *written).dump())
     with pytest.raises(InputError, match=f"^[^\n]*{sentence}[^\n]*$"):
-        load_encoder(file, device="cpu")
+        open_encoder(file, device="cpu")
 
 
 def test_a_config_by_name_comes_first(checkpoint, make_cfg, tmp_path):
     (tmp_path / "other.yml").write_text(make_cfg("baseline/ma_ms.yml", "MODEL.PIXEL_MEAN", [1.0, 2.0, 3.0]).dump())
-    named = load_encoder(checkpoint, device="cpu", config_file=tmp_path / "other.yml")
+    named = open_encoder(checkpoint, device="cpu", config_file=tmp_path / "other.yml")
     assert named.model.pixel_mean.flatten().tolist() == [1, 2, 3]
-    assert named.identity() != load_encoder(checkpoint, device="cpu").identity()
+    assert named.identity() != open_encoder(checkpoint, device="cpu").identity()
 
 
 @pytest.mark.parametrize(
@@ -154,15 +154,15 @@ def test_what_is_no_checkpoint_is_one_sentence(content, sentence, tmp_path):
     elif content:
         torch.save(content, file)
     with pytest.raises(InputError, match=f"^[^\n]*{sentence}[^\n]*$"):
-        load_encoder(file, device="cpu")
+        open_encoder(file, device="cpu")
 
 
 def test_without_a_gpu_cuda_is_refused(checkpoint, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="^the device is cuda, but PyTorch finds no GPUs .*; take cpu"):
-        load_encoder(checkpoint, device="cuda")
+        open_encoder(checkpoint, device="cuda")
 
 
 def test_no_path_is_one_sentence():
     with pytest.raises(InputError, match="^the checkpoint is None; expected the path of a file"):
-        load_encoder(None)
+        open_encoder(None)

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 import dcac_fastreid
 from dcac_fastreid.data import file_sha256, hashes
-from dcac_fastreid.deploy import load_encoder
+from dcac_fastreid.deploy import open_encoder
 from dcac_fastreid.deploy.encoder_files import find_encoder, to_fetch
 from dcac_fastreid.deploy.search.feature_folder import extract_folder
 from dcac_fastreid.deploy.search.search import Search
@@ -117,7 +117,7 @@ def test_a_damaged_file_is_noticed_by_its_card(folder):
     file.write_bytes(content[:1000])
     (folder / "README.md").unlink()
     with pytest.raises(InputError, match="encoder.safetensors cannot be read as weights"):
-        load_encoder(folder, device="cpu")
+        open_encoder(folder, device="cpu")
 
 
 def test_the_model_folder_in_a_runs_folder_comes_before_the_checkpoint(folder):
@@ -131,7 +131,7 @@ def test_a_construction_hashes_the_weights_once(folder, monkeypatch):
     """Against the card; what an index and an export tell is this hash."""
     opened, real = [], hashes.hashlib.sha256
     monkeypatch.setattr(hashes.hashlib, "sha256", lambda *begin: (opened.append(begin), real(*begin))[1])
-    encoder = load_encoder(folder, device="cpu")
+    encoder = open_encoder(folder, device="cpu")
     whole = [begin for begin in opened if not begin]
     assert (
         encoder.sha256
@@ -149,17 +149,17 @@ def test_a_model_folder_without_a_card_is_told_once(folder, caplog):
 
 
 def test_without_any_config_it_is_one_sentence(folder):
-    weights = load_encoder(folder, device="cpu").model.state_dict()
+    weights = open_encoder(folder, device="cpu").model.state_dict()
     save_file(
         {name: weight for name, weight in weights.items() if name != "heads.weight"}, folder / "encoder.safetensors"
     )
     (folder / "README.md").unlink()
-    assert load_encoder(folder, device="cpu").config_file == folder / "encoder.yml", "the config beside it is enough"
+    assert open_encoder(folder, device="cpu").config_file == folder / "encoder.yml", "the config beside it is enough"
     (folder / "encoder.yml").unlink()
     with pytest.raises(
         InputError, match="encoder.safetensors does not tell its architecture, and no config lies beside it"
     ):
-        load_encoder(folder, device="cpu")
+        open_encoder(folder, device="cpu")
 
 
 def test_a_strangers_config_opens_no_other_file(folder):
@@ -167,7 +167,7 @@ def test_a_strangers_config_opens_no_other_file(folder):
     (folder / "README.md").unlink()
     (folder / "encoder.yml").write_text("_BASE_: /etc/passwd")
     with pytest.raises(InputError, match=r"the config .*encoder.yml builds on another file \(_BASE_\)"):
-        load_encoder(folder, device="cpu")
+        open_encoder(folder, device="cpu")
 
 
 def test_synthetic_is_the_packages_own_and_told_to_be_a_toy(tmp_path, monkeypatch, caplog):
@@ -191,7 +191,7 @@ def test_a_model_of_the_hubs_cache_needs_no_network(folder, cache):
     image = torch.full((3, 60, 30), 7, dtype=torch.uint8)
     by_name = dcac_fastreid.FeatureExtractor(ID, device="cpu")
     assert torch.equal(by_name(image), dcac_fastreid.FeatureExtractor(folder, device="cpu")(image))
-    assert load_encoder(by_name.encoder.file, device="cpu").sha256 == by_name.encoder.sha256, "as an index stores it"
+    assert open_encoder(by_name.encoder.file, device="cpu").sha256 == by_name.encoder.sha256, "as an index stores it"
 
 
 def test_a_revision_is_a_commit_or_a_name(folder, cache):

@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +10,8 @@ from torch.nn import functional
 import dcac_fastreid
 from dcac_fastreid import data, deploy
 from dcac_fastreid.errors import InputError
+
+AGAIN = {"copy": copy.copy, "deepcopy": copy.deepcopy, "pickle": lambda each: pickle.loads(pickle.dumps(each))}
 
 
 @torch.no_grad()
@@ -83,6 +88,14 @@ def test_what_is_no_image_is_one_sentence(nothing, extract):
 def test_a_folder_is_no_image(extract, tmp_path):
     with pytest.raises(InputError, match=f"^{tmp_path} is a folder; expected an image: give the list of the folder's"):
         extract(tmp_path)
+
+
+@pytest.mark.parametrize("again", AGAIN)
+def test_a_copy_gives_the_same_features(again, extract):
+    image = np.random.default_rng(0).integers(0, 255, (50, 30, 3), dtype=np.uint8)
+    copied = AGAIN[again](extract)
+    assert copied is not extract and copied.batch_size == extract.batch_size
+    assert torch.equal(copied(image), extract(image)) and copied.encoder.identity() == extract.encoder.identity()
 
 
 def test_it_is_public():

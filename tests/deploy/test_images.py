@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from dcac_fastreid.deploy.images import as_list, encoder_input, images_in, photos_of, readable
+from dcac_fastreid.deploy.images import encoder_input, images_in, photos_of, readable
+from dcac_fastreid.deploy.without_torch.given_images import as_list
 from dcac_fastreid.errors import InputError
 
 

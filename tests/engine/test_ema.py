@@ -106,9 +106,9 @@ def test_the_weights_that_train_are_those_of_a_run_without_an_average(run, make_
 
 def test_features_of_the_file_are_those_of_the_average(run, make_cfg):
     """FeatureExtractor reads it like any other checkpoint."""
-    from dcac_fastreid.deploy.encoder import load_encoder
+    from dcac_fastreid.deploy.encoder import open_encoder
 
-    model = load_encoder(run[0] / "model_final.pth", "cpu").model
+    model = open_encoder(run[0] / "model_final.pth", "cpu").model
     saved = torch.load(run[0] / "model_final.pth")["model"]
     ours = model.state_dict()
     assert all(

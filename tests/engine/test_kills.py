@@ -17,11 +17,11 @@ from . import same_run
 ROOT = Path(__file__).parent.parent.parent
 
 
-def command(tiny_data: Path, folder: Path, resume: bool) -> list[str]:
-    """A training of DCAC on its own source: 4 epochs of 3 steps, each with checkpoints, an evaluation and model_best."""
+def command(tiny_data: Path, folder: Path, resume: bool, epochs: int) -> list[str]:
+    """A training of DCAC on its own source: epochs of 3 steps, each with checkpoints, an evaluation and model_best."""
     settings = {
         "DATASETS.ROOT": tiny_data, "OUTPUT_DIR": folder, "MODEL.DEVICE": "cpu", "SOLVER.IMS_PER_BATCH": 16,
-        "SOLVER.AMP.ENABLED": False, "SOLVER.MAX_EPOCH": 4, "SOLVER.STEPS": "[2]", "SOLVER.CHECKPOINT_PERIOD": 1,
+        "SOLVER.AMP.ENABLED": False, "SOLVER.MAX_EPOCH": epochs, "SOLVER.STEPS": f"[{epochs // 2}]", "SOLVER.CHECKPOINT_PERIOD": 1,
         "SOLVER.CHECKPOINT_STEPS": 1, "TEST.EVAL_PERIOD": 1,
     }  # fmt: skip
     words = [
@@ -61,36 +61,41 @@ def run(words: list[str], cache: Path, kill_after: float | None = None, line: st
     return status == 0
 
 
-def survive(kills: int, tiny_data: Path, tmp_path: Path, rounds: int = 1) -> int:
-    """Kills runs so often, resumes them each time, and compares their ends; returns how many kills met a running process.
+def survive(kills: int, whole: Path, tiny_data: Path, tmp_path: Path, rounds: int = 1, epochs: int = 4) -> int:
+    """Kills runs so often, resumes them each time, and compares their ends with a run that is `whole`; returns how
+    many kills met a running process.
 
     Each run has a cache of its own, so that kills also meet the making of latents. A run that has come to its end is only
     evaluated when it is resumed: so after some kills the next round begins another one.
     """
-    assert run(command(tiny_data, tmp_path / "whole", resume=False), tmp_path / "cache-whole")
     draw, met = random.Random(kills), 0
     for number in range(rounds):
         folder, cache = tmp_path / f"killed-{number}", tmp_path / f"cache-{number}"
-        words = command(tiny_data, folder, resume=True)
+        words = command(tiny_data, folder, True, epochs)
         for kill in range(kills // rounds):
             # The training takes about three seconds, all before it about as long.
             line, longest = ("Starting training from epoch", 1.5) if kill % 2 == 0 else ("Rank of current process", 5.0)
             met += not run(words, cache, draw.uniform(0.0, longest), line)
         assert run(words, cache)
-        same_run.assert_same(folder, tmp_path / "whole")
+        same_run.assert_same(folder, whole)
         left = [*folder.rglob("*.unfinished"), *folder.rglob("run.lock.json")]
         assert left == [], "temporary files of killed processes, or a note of who holds the folder"
     return met
 
 
-def test_a_kill(tiny_data, tmp_path):
-    assert survive(1, tiny_data, tmp_path) == 1
+def test_a_kill(make_trainer, tiny_data, tmp_path):
+    """The run that is never stopped is one of this process."""
+    whole = tmp_path / "whole"
+    opts = ("SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1], "SOLVER.CHECKPOINT_STEPS", 1, "OUTPUT_DIR", str(whole))
+    make_trainer("ma_ma.yml", *opts).train()
+    assert survive(1, whole, tiny_data, tmp_path, epochs=2) == 1
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(2700)
 def test_a_hundred_kills(tiny_data, tmp_path):
-    met = survive(100, tiny_data, tmp_path, rounds=10)
+    assert run(command(tiny_data, tmp_path / "whole", False, 4), tmp_path / "cache-whole")
+    met = survive(100, tmp_path / "whole", tiny_data, tmp_path, rounds=10)
     print(
         f"{met} of 100 kills met a running training, and 10 of 10 runs ended to the bit as one that was never stopped"
     )
@@ -100,7 +105,7 @@ def test_a_hundred_kills(tiny_data, tmp_path):
 @pytest.mark.slow
 def test_a_killed_training_is_started_again_at_once_though_its_loaders_live(tiny_data, tmp_path):
     """Killed in its first steps, with two processes that load images; they end by themselves, as PyTorch's do."""
-    words = [*command(tiny_data, tmp_path / "out", resume=False), "DATALOADER.CACHE_IMAGES", "False"]
+    words = [*command(tiny_data, tmp_path / "out", False, 4), "DATALOADER.CACHE_IMAGES", "False"]
     words += ["DATALOADER.NUM_WORKERS", "2", "SOLVER.MAX_EPOCH", "40"]
     first = subprocess.Popen(
         words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(tmp_path)

@@ -60,7 +60,11 @@ def cold_cache(tmp_path, monkeypatch):
 HOST_LOADER = ("DATALOADER.CACHE_IMAGES", False, "DATALOADER.NUM_WORKERS")
 
 
-@pytest.mark.parametrize("opts", [(), (*HOST_LOADER, 0), (*HOST_LOADER, 2)], ids=["cached", "no worker", "two workers"])
+@pytest.mark.parametrize(
+    "opts",
+    [(), pytest.param((*HOST_LOADER, 0), marks=pytest.mark.slow), (*HOST_LOADER, 2)],
+    ids=["cached", "no worker", "two workers"],
+)
 def test_a_seed_decides_everything(make_trainer, cold_cache, opts):
     first, again, other = (losses(make_trainer("ma_ms.yml", *opts, "SEED", seed)) for seed in (3, 3, 4))
     assert first == again and first != other
@@ -219,7 +223,7 @@ def test_training_in_float16_with_a_loss_scaler(make_trainer):
     ],
 )
 def test_a_script_of_ones_own_is_refused_what_cannot_work_too(make_trainer, opts, message):
-    """All cases, on the command line: tests/tools/test_errors.py."""
+    """All cases, on the command line: tests/tools/errors."""
     with pytest.raises(ValueError, match=message):
         make_trainer("ma_ms.yml", *opts)
 
@@ -286,7 +290,7 @@ RESNET = ("MODEL.BACKBONE.NAME", "build_resnet_backbone", "MODEL.BACKBONE.DEPTH"
 OSNET = ("MODEL.BACKBONE.NAME", "build_osnet_backbone", "MODEL.BACKBONE.DEPTH", "x0_25", "MODEL.BACKBONE.FEAT_DIM", 128)
 
 
-@pytest.mark.parametrize("backbone", [RESNET, OSNET], ids=["resnet", "osnet"])
+@pytest.mark.parametrize("backbone", [pytest.param(RESNET, marks=pytest.mark.slow), OSNET], ids=["resnet", "osnet"])
 def test_fast_reids_backbones_train_under_dcac(make_trainer, backbone):
     trainer = make_trainer(
         "ma_ms.yml", *backbone, "MODEL.BACKBONE.PRETRAIN", False, "MODEL.HEADS.POOL_LAYER", "GlobalAvgPool"

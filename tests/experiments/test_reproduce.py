@@ -2,6 +2,7 @@
 
 import json
 import os
+import runpy
 import shutil
 import signal
 import subprocess
@@ -277,30 +278,45 @@ def environment(cache) -> dict[str, str]:
     return {**os.environ, "OMP_NUM_THREADS": "1", "DCAC_FASTREID_CACHE": str(cache)}
 
 
-def tool(words, cache) -> subprocess.CompletedProcess:
-    return subprocess.run(words, cwd=ROOT, env=environment(cache), capture_output=True, text=True)
+@pytest.fixture
+def tool(monkeypatch, capfd):
+    """Runs such words in this process; returns the exit status, and what was written to each stream."""
+
+    def tool(words) -> tuple[int, str, str]:
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr(sys, "argv", words[1:])
+        status, heard = 0, signal.getsignal(signal.SIGTERM)
+        try:
+            runpy.run_path(words[1], run_name="__main__")
+        except SystemExit as stopped:
+            status = stopped.code or 0
+        finally:
+            signal.signal(signal.SIGTERM, heard)
+        return status, *capfd.readouterr()
+
+    return tool
 
 
-def test_the_tool_trains_side_by_side_and_makes_the_table(tiny_data, tmp_path, cache_folder):
+def test_the_tool_trains_side_by_side_and_makes_the_table(tool, tiny_data, tmp_path):
     asked = ("--jobs", "2", "--results", str(tmp_path / "kept"))
     words = command(tiny_data, tmp_path, *asked)
-    first = tool(words, cache_folder)
-    assert first.returncode == 0, first.stdout + first.stderr
-    lines = first.stdout.splitlines()
+    status, written, errors = tool(words)
+    assert status == 0, written + errors
+    lines = written.splitlines()
     assert lines[0] == "2 runs, 0 done, 2 to train" and lines[2].startswith("[2/2] ")
     assert len(list(tmp_path.glob("*/MA/seed0-*/result.json"))) == 2
-    assert "not run" in first.stdout, "D was not trained on"
+    assert "not run" in written, "D was not trained on"
     suffixes = {file.suffix for file in (tmp_path / "tables").iterdir()}
     assert suffixes == {".svg", ".txt", ".md", ".json", ".html"}
     assert len(list((tmp_path / "kept").glob("*/MA/seed0-*.json"))) == 2
     (tmp_path / "elsewhere").mkdir()
-    again = tool(command(tiny_data, tmp_path / "elsewhere", *asked), cache_folder)
-    assert again.returncode == 0 and again.stdout.startswith("2 runs, 2 done, 0 to train\n")
+    status, written, _ = tool(command(tiny_data, tmp_path / "elsewhere", *asked))
+    assert status == 0 and written.startswith("2 runs, 2 done, 0 to train\n")
     texts = [(folder / "tables").glob("*.txt") for folder in (tmp_path, tmp_path / "elsewhere")]
     assert len({next(files).read_text().partition("Made by")[0] for files in texts}) == 1
 
 
-def test_data_seeds_on_the_command_line(tmp_path, cache_folder):
+def test_data_seeds_on_the_command_line(tool, tmp_path):
     asked = [
         sys.executable,
         "tools/reproduce.py",
@@ -312,22 +328,32 @@ def test_data_seeds_on_the_command_line(tmp_path, cache_folder):
         str(tmp_path),
         "--dry-run",
     ]
-    lines = tool([*asked, "--synthetic", "--data-seeds", "4,7"], cache_folder).stdout.splitlines()
+    lines = tool([*asked, "--synthetic", "--data-seeds", "4,7"])[1].splitlines()
     assert lines[8].startswith("to train baseline on MA, seed 0, synthetic:7: ")
     assert lines[-1].startswith("16 runs: 0 done"), "two rows and two controls"
-    refused = tool([*asked, "--data-seeds", "4"], cache_folder)
-    assert refused.returncode == 2
-    assert "--data-seeds names synthetic data sets; add --synthetic, or leave it out" in refused.stderr
+    status, _, errors = tool([*asked, "--data-seeds", "4"])
+    assert status == 2 and "--data-seeds names synthetic data sets; add --synthetic, or leave it out" in errors
 
 
-def test_a_process_that_fails_ends_the_others_with_its_sentence(tiny_data, tmp_path, cache_folder):
+def test_a_process_that_fails_ends_the_others_with_its_sentence(runs_of, monkeypatch):
+    monkeypatch.setattr(reproduce, "check_inputs", lambda cfg, training: None)
+    runs = runs_of("2")[:2]
+    fails = "echo reading; echo 'error: image 5 cannot be read' >&2; exit 2"
+    words = {"baseline": "exec sleep 60", "dcac": f"sleep 0.2; {fails}"}
+    begin = time.monotonic()
+    with pytest.raises(InputError, match="dcac on MA, seed 0 ended with status 2: .*image 5 cannot be read"):
+        reproduce.train_missing(runs, jobs=2, command=lambda run: ["bash", "-c", words[run.row]])
+    assert time.monotonic() - begin < 30, "the other one was ended"
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_ends_the_others_with_its_sentence(tool, tiny_data, tmp_path):
     data_root = shutil.copytree(tiny_data, tmp_path / "nowhere")
     for number, image in enumerate((data_root / "Market-1501-v15.09.15" / "bounding_box_train").iterdir()):
         image.write_bytes(b"no image %d" % number)  # which no check before the training sees
-    words = command(data_root, tmp_path, "--jobs", "2")
-    failed = tool(words, cache_folder)
-    assert failed.returncode == 2 and "Traceback" not in failed.stderr
-    assert "on MA, seed 0 ended with status 2: " in failed.stderr and "nowhere" in failed.stderr
+    status, _, errors = tool(command(data_root, tmp_path, "--jobs", "2"))
+    assert status == 2 and "Traceback" not in errors
+    assert "on MA, seed 0 ended with status 2: " in errors and "nowhere" in errors
 
 
 def hear_interrupts() -> None:

@@ -213,7 +213,7 @@ def test_a_finished_run_is_not_trained_again(make, monkeypatch):
         train(make("dcac", "MA", 1))
 
 
-@pytest.mark.parametrize("row", ["baseline", "shuffled"])
+@pytest.mark.parametrize("row", [pytest.param("baseline", marks=pytest.mark.slow), "shuffled"])
 def test_an_interrupted_run_goes_on_to_the_same_end(make, tmp_path, monkeypatch, row):
     two = ("SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1])
     unbroken = train(make(row, "MA", 0, *two, output=tmp_path / "unbroken"))

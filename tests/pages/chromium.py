@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 BROWSER = "chromium"
 TIMEOUT = 60  # seconds for one answer
 # What a reader would see as broken: a body wider than the screen, texts on top of each other, images that are not there.
@@ -48,7 +50,8 @@ FAULTS = """
       if (wide > 2 && high > 3) faults.push(`"${one.text}" and "${other.text}" overlap by ${wide} x ${high} px`);
     }
   }
-  for (const image of document.images) if (!image.naturalWidth) faults.push(`an image is not shown: ${image.alt}`);
+  const waits = (image) => image.loading === "lazy" && !image.complete;  // until it is scrolled to
+  for (const image of document.images) if (!image.naturalWidth && !waits(image)) faults.push(`an image is not shown: ${image.alt}`);
   return faults.slice(0, 10);
 })()
 """
@@ -78,7 +81,7 @@ class Chromium:
         self._number, self._session, self._events, self._unread = 0, None, [], b""
         target = self._ask("Target.createTarget", url="about:blank")["targetId"]
         self._session = self._ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        for domain in ("Page", "Runtime", "Log"):
+        for domain in ("Page", "Runtime", "Log", "Network", "DOM"):
             self._ask(f"{domain}.enable")
 
     def __enter__(self) -> "Chromium":
@@ -90,16 +93,42 @@ class Chromium:
         os.close(self._answers)
         self._orders.close()
 
-    def open(self, page: Path, width: int) -> list[str]:
-        """Shows a page on a screen of so many pixels; returns its faults and the errors of its console."""
+    def open(self, page: Path | str, width: int) -> list[str]:
+        """Shows a file, or what an address gives, on a screen of so many pixels; returns its faults, see `faults`."""
         self._events.clear()
         screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
         self._ask("Emulation.setDeviceMetricsOverride", **screen)
-        self._ask("Page.navigate", url=page.absolute().as_uri())
+        self._ask("Page.navigate", url=page if isinstance(page, str) else page.absolute().as_uri())
         self._wait_for("Page.loadEventFired")
-        faults = self._ask("Runtime.evaluate", expression=FAULTS, returnByValue=True)["result"]["value"]
+        return self.faults()
+
+    def faults(self) -> list[str]:
+        """What a reader would see as broken on the page as it is now, and the errors of its console so far."""
         errors = [event for event in self._events if _is_error(event)]
-        return [*faults, *(f"console: {json.dumps(error)[:200]}" for error in errors)]
+        return [*self.evaluate(FAULTS), *(f"console: {json.dumps(error)[:200]}" for error in errors)]
+
+    def evaluate(self, expression: str):
+        """The value of a JavaScript expression; a promise's when it is kept."""
+        answer = self._ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        assert "exceptionDetails" not in answer, answer["exceptionDetails"]
+        return answer["result"].get("value")
+
+    def wait_until(self, expression: str) -> None:
+        """Until it is true."""
+        end = time.monotonic() + TIMEOUT
+        while not self.evaluate(expression):
+            assert time.monotonic() < end, f"never true: {expression}"
+            time.sleep(0.02)
+
+    def choose_file(self, selector: str, file: Path) -> None:
+        """As a reader who chooses it in the field's dialog."""
+        chosen = self._ask("Runtime.evaluate", expression=f"document.querySelector({json.dumps(selector)})")
+        self._ask("DOM.setFileInputFiles", files=[str(file)], objectId=chosen["result"]["objectId"])
+
+    def addresses(self) -> set[str]:
+        """Of all that the page has asked for since it was opened."""
+        sent = [event for event in self._events if event["method"] == "Network.requestWillBeSent"]
+        return {event["params"]["request"]["url"] for event in sent}
 
     def screenshot(self, file: Path) -> None:
         """PNG of the whole page that is open."""
@@ -139,8 +168,12 @@ class Chromium:
         return message
 
 
-def is_there() -> bool:
-    return shutil.which(BROWSER) is not None
+def start_or_skip(profile: Path) -> Chromium:
+    """A browser for a test, which is skipped where there is none; in CI it fails."""
+    if shutil.which(BROWSER) is None:
+        reason = "there is no chromium; install Debian's package chromium"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    return Chromium(profile)
 
 
 def _is_error(event: dict) -> bool:

@@ -1,7 +1,6 @@
 """Every kind of page as a reader sees it, on a phone, a laptop and a large screen."""
 
 import json
-import os
 import random
 import shutil
 from pathlib import Path
@@ -22,7 +21,7 @@ from dcac_fastreid.experiments.table import build_table
 from dcac_fastreid.pages.content import Section
 from dcac_fastreid.pages.image_page import write_page
 
-from .chromium import Chromium, is_there
+from .chromium import start_or_skip
 
 WIDTHS = (390, 1300, 1600)
 LONG = "someone_with_a_long_file_name_2026-11-30_frame_000123456.jpg"
@@ -30,10 +29,7 @@ LONG = "someone_with_a_long_file_name_2026-11-30_frame_000123456.jpg"
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    if not is_there():
-        reason = "there is no chromium; install Debian's package chromium"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    with Chromium(tmp_path_factory.mktemp("profile")) as browser:
+    with start_or_skip(tmp_path_factory.mktemp("profile")) as browser:
         yield browser
 
 

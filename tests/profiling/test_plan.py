@@ -127,6 +127,7 @@ def test_a_model_that_decides_by_values_is_refused(configs, count, config, opts)
         count(cfg, NUM_CLASSES)
 
 
+@pytest.mark.slow
 def test_the_view_of_another_camera_is_planned(configs):
     """On shapes and with a real step, whose batches tell the cameras."""
     result = plan(small(configs, "MODEL.DCAC.CONDITIONER.VIEW", "camera"), NUM_CLASSES)

@@ -8,6 +8,12 @@ import torch
 from fastreid.utils.events import EventStorage
 
 
+@pytest.fixture
+def few_draws(monkeypatch):
+    """Four draws for each held-out image, not 16: where it matters when the condition's value is measured, and of what."""
+    monkeypatch.setattr("dcac_fastreid.engine.held_out_condition.DRAWS", 4)
+
+
 class FirstStep:
     """A trainer before its first step, and a batch.
 

@@ -129,6 +129,7 @@ def trained(make_trainer, *opts):
     return trainer, {line["iteration"] // 3: line for line in lines if "telemetry/condition_value" in line}
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_it_is_measured_after_the_epochs_that_are_evaluated_and_the_last_one(make_trainer):
     trainer, found = trained(make_trainer, "TEST.EVAL_PERIOD", 0)
     assert list(found) == [1]
@@ -139,6 +140,7 @@ def test_it_is_measured_after_the_epochs_that_are_evaluated_and_the_last_one(mak
     assert list(trained(make_trainer, "TEST.EVAL_PERIOD", 1, "OUTPUT_DIR", trainer.cfg.OUTPUT_DIR + "2")[1]) == [0, 1]
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_measuring_between_epochs_leaves_the_training_as_it_is(make_trainer, tmp_path):
     every = ("SOLVER.BASE_LR", 0.01, "TEST.EVAL_PERIOD", 1, "OUTPUT_DIR")
     runs = [trained(make_trainer, *every, str(tmp_path / f"{period}"), TELEMETRY, period)[0] for period in (0, 9)]
@@ -146,6 +148,7 @@ def test_measuring_between_epochs_leaves_the_training_as_it_is(make_trainer, tmp
     assert [name for name in weights[0] if not torch.equal(weights[0][name], weights[1][name])] == []
 
 
+@pytest.mark.usefixtures("few_draws")
 def test_it_is_of_the_weights_that_train_whatever_is_tested(make_trainer, tmp_path):
     """After the first epoch an average is tested, after the last one an interpolated one; a resumed run measures that again."""
     every = ("SOLVER.BASE_LR", 0.01, "TEST.EVAL_PERIOD", 1, "OUTPUT_DIR")

@@ -24,6 +24,7 @@ HELD_OUT = {  # after an epoch
     *(f"condition_value_{band}" for band in BANDS),
     *(f"held_out_loss_{name}" for name in ("own", "identity", "anothers", "none")),
 }
+pytestmark = pytest.mark.usefixtures("few_draws")
 BF16 = ("SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "bf16")
 
 
@@ -45,10 +46,10 @@ def logged(trainer) -> dict[str, list]:
     "config, opts",
     [
         ("ma_ms.yml", ()),
-        ("ma_ms.yml", (CONDITIONER + "PROBS", "both")),
-        ("ma_ms.yml", (CONDITIONER + "NAME", "InstanceWiseConditioner")),
+        pytest.param("ma_ms.yml", (CONDITIONER + "PROBS", "both"), marks=pytest.mark.slow),
+        pytest.param("ma_ms.yml", (CONDITIONER + "NAME", "InstanceWiseConditioner"), marks=pytest.mark.slow),
         ("ma_ms.yml", ("SOLVER.MICRO_BATCH", 5)),
-        ("ma_ms.yml", BF16),
+        pytest.param("ma_ms.yml", BF16, marks=pytest.mark.slow),
         ("baseline/ma_ms.yml", ()),
     ],
     ids=["correlation-aware", "both", "instance-wise", "micro-batches", "bf16", "baseline"],

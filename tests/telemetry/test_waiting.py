@@ -10,8 +10,9 @@ from ..engine.test_no_sync import steps
 TELEMETRY = "MODEL.DCAC.TELEMETRY"
 
 
-@pytest.mark.parametrize("config", ["ma_ms.yml", "baseline/ma_ms.yml"])
-@pytest.mark.parametrize("period, asked", [(2, ["tolist", "tolist"]), (3, ["tolist"])])
+@pytest.mark.parametrize(
+    "config, period, asked", [("ma_ms.yml", 2, ["tolist", "tolist"]), ("baseline/ma_ms.yml", 3, ["tolist"])]
+)
 def test_a_sampled_step_asks_once_and_the_others_never(make_trainer, config, period, asked):
     assert steps(make_trainer(config, TELEMETRY, period), 3) == asked
 

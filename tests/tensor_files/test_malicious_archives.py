@@ -108,8 +108,13 @@ def doors(file: Path, make_cfg, sd_folder, folder: Path):
     }
 
 
-@pytest.mark.parametrize("kind", ARCHIVES)
-@pytest.mark.parametrize("suffix", SUFFIXES)
+FAST = [*((kind, ".pth") for kind in ARCHIVES), *(("as it is", suffix) for suffix in SUFFIXES if suffix != ".pth")]
+ALL = [(kind, suffix) for kind in ARCHIVES for suffix in SUFFIXES]
+
+
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [*FAST, *(pytest.param(*each, marks=pytest.mark.slow) for each in ALL if each not in FAST)]
+)
 def test_no_door_runs_what_an_archive_carries(kind, suffix, script, make_cfg, sd_folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = write(tmp_path / f"weights{suffix}", ARCHIVES[kind](script))

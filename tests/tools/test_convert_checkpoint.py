@@ -1,8 +1,5 @@
-import os
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -32,7 +29,7 @@ def released_file(make_cfg, tmp_path) -> Path:
 
 
 def test_a_converted_checkpoint_is_tested_without_training_data_and_stable_diffusion(
-    released_file, run_tool, tiny_data, tmp_path
+    released_file, run_tool, train_net, tiny_data, tmp_path, monkeypatch
 ):
     output = tmp_path / "weights" / "converted.pth"
     status, report = run_tool("convert_checkpoint", "--input", released_file, "--output", output, *SIZE)
@@ -42,15 +39,14 @@ def test_a_converted_checkpoint_is_tested_without_training_data_and_stable_diffu
     assert f"MODEL.WEIGHTS {output}" in report
 
     shutil.copytree(tiny_data / "MSMT17_V1", tmp_path / "data_root" / "MSMT17_V1")  # the target alone
-    command = [
-        sys.executable, ROOT / "tools" / "train_net.py",
+    monkeypatch.chdir(tmp_path)
+    status, written = train_net(
         "--config-file", ROOT / "configs" / "DCAC" / "synthetic" / "ma_ms.yml",
         "--eval-only", "MODEL.WEIGHTS", output, "MODEL.DEVICE", "cpu", "DATASETS.ROOT", tmp_path / "data_root",
         "MODEL.BACKBONE.PRETRAIN_PATH", "none", "MODEL.DCAC.DIFFUSION.WEIGHTS", "none", "OUTPUT_DIR", tmp_path / "out",
-    ]  # fmt: skip
-    finished = subprocess.run(list(map(str, command)), cwd=tmp_path, env=os.environ, capture_output=True, text=True)
-    assert finished.returncode == 0, finished.stderr
-    assert re.search(r"\| DG_MSMT17 +\|", finished.stdout)
+    )  # fmt: skip
+    assert status == 0, written
+    assert re.search(r"\| DG_MSMT17 +\|", written)
 
 
 def test_a_converted_checkpoint_may_carry_its_config(released_file, run_tool, tmp_path):

@@ -25,7 +25,8 @@ def test_it_tells_what_it_compared_and_measured(run_folder, run_tool):
     for batch in (1, 3, 8):
         assert re.search(rf"batch {batch}: cosines .*, same first image 3 and same ranking 3 of 3, ", written), written
     assert re.search(r"batch 8: PyTorch [\d.]+ \([\d.]+ to [\d.]+\), exported [\d.]+ .*, [\d.]+ of PyTorch's", written)
-    assert "\nnormalization: outside\nselected_on_test_sets: []\ndata_license: three colours, free\n" in written
+    assert re.search(r"\nnormalization: outside\nmade_for: .* as told here.*\nselected_on_test_sets: \[\]\n", written)
+    assert "\ndata_license: three colours, free\n" in written
     assert torch.export.load(run_folder / "encoder.pt2").module()(torch.zeros(5, 3, 64, 32)).shape == (5, 512)
 
 

@@ -1,10 +1,16 @@
 """tools/search.py: a stranger's own photos in three commands, and what goes wrong in one sentence."""
 
+import json
 import re
 import shlex
 import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
 
 import pytest
+from PIL import Image
 
 from dcac_fastreid import data, load_config
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config
@@ -98,6 +104,72 @@ def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
     assert status == 0 and "Calibrated on DG_Market1501: 6 people, 30 images" in written, written
 
 
+def test_an_index_is_brought_up_to_date_and_searched_by_camera(made_index, photos, run_tool, tmp_path):
+    index, found = shutil.copytree(made_index, tmp_path / "index"), tmp_path / "found"
+    gallery = shutil.copytree(photos / "gallery", tmp_path / "gallery")
+    shutil.copy(next((photos / "known").rglob("*.jpg")), gallery / "new_c9_20240131_235959.jpg")
+    status, written = run_tool("search", "index", "--update", "--index", index, "--gallery", gallery)
+    assert status == 0 and "photos: 1 new, 0 changed, 0 gone, 0 removed earlier and left out" in written, written
+
+    ask = ("search", "query", "--index", index, "--photos", photos / "asked.jpg", "--output", found, "--top", 99)
+    own = re.search(r"_c(\d)", min(gallery.iterdir()).name)[1]
+    status, written = run_tool(*ask, "--camera", own, 9, "--after", "2024-01-31")
+    lines = re.findall(r"^ *\d+ +\S+\.jpg .*$", written, re.MULTILINE)
+    assert status == 0 and len(lines) == 1 and lines[0].endswith("9         2024-01-31 23:59:59"), written
+    named = shutil.copy(photos / "asked.jpg", tmp_path / f"c{own}.jpg")
+    status, written = run_tool(*ask[:5], named, *ask[6:], "--not-query-camera")
+    assert status == 0 and f"_c{own}" not in written.replace(str(named), "") and "_c9_" in written, written
+
+    status, written = run_tool("search", "remove", "--index", index, "--photos", "new_c9_20240131_235959.jpg")
+    assert status == 0 and "removed: 1 photo, new_c9_20240131_235959.jpg" in written, written
+    status, written = run_tool(*ask, "--camera", 9)
+    assert status == 2 and "the filters leave none of the " in written, written
+
+
+def test_whole_photos_are_cropped_before_they_are_indexed_and_searched(
+    checkpoint, photos, detector_weights, run_tool, tmp_path
+):
+    """The detector finds two people on every photo that is not black (conftest)."""
+    (tmp_path / "street").mkdir()
+    crop = Image.open(photos / "asked.jpg")
+    for number in (1, 2):
+        whole = crop.resize((640 + number, 480))
+        whole.save(tmp_path / "street" / f"c{number}_20240131_235959.jpg", quality=95)
+    Image.new("RGB", (640, 480)).save(tmp_path / "street" / "c3_empty.jpg")
+    detect = ("--detector", detector_weights, "--device", "cpu")
+    status, written = run_tool(
+        "search", "crop", *detect, "--photos", tmp_path / "street", "--output", tmp_path / "crops"
+    )
+    assert status == 0 and "crops: 4 people on 3 whole photos, found by ssdlite320" in written, written
+    status, written = run_tool(
+        "search", "crop", *detect, "--photos", tmp_path / "street", "--output", tmp_path / "crops"
+    )
+    assert status == 2 and "which holds c1_20240131_235959_person1.jpg, c1_" in written, written
+
+    index = ("--index", tmp_path / "index")
+    status, written = run_tool("search", "index", "--checkpoint", checkpoint, "--gallery", tmp_path / "crops", *index)
+    assert status == 0 and "4 images, features" in written and "the camera of 4 of 4 (2 cameras)" in written, written
+    assert "the time of 4 of 4 (2024-01-31 23:59:59" in written and "no crops" not in written
+
+    query = ("search", "query", *index, "--photos", tmp_path / "street", "--output", tmp_path / "found")
+    status, written = run_tool(*query)
+    assert status == 0 and "this photo is wider than tall (641 x 480)" in written and "let --detector find" in written
+    status, written = run_tool(*query, *detect, "--not-query-camera")
+    assert status == 0 and "Hint" not in written and "Nobody was found on 1 photo, " in written, written
+    asked = re.findall(
+        r"^.*street/(\S+), person (\d) of 2: best similarity .*Cut out of the photo at left", written, re.M
+    )
+    assert asked == [(f"c{camera}_20240131_235959.jpg", person) for camera in "12" for person in "12"]
+    best = re.findall(r"^ *1 +(\S+) +([01]\.\d+)", written, re.M)
+    assert [name for name, _ in best] == [f"c{camera}_20240131_235959_person{n}.jpg" for camera in "21" for n in "12"]
+    page = (tmp_path / "found" / "index.html").read_text()
+    assert "Cut out of the photo at left" in page and "Nobody was found on 1 photo" in page
+    status, written = run_tool(*query[:-3], tmp_path / "street/c3_empty.jpg", *query[-2:], *detect)
+    assert status == 2 and "finds nobody on 1 photo" in written, written
+    status, written = run_tool(*query, "--detector", photos / "asked.jpg")
+    assert status == 2 and "asked.jpg cannot be read as weights (it is an image)" in written, written
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -116,6 +188,29 @@ def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
             ".* holds no index: make one by: dcac-fastreid search index",
         ),
         ("query --index {index} --photos none.jpg --output {tmp}/o", "there is no image none.jpg"),
+        (
+            "index --gallery {photos}/gallery --index {tmp}/i",
+            "a new index needs --checkpoint; name it, or bring an index",
+        ),
+        ("index --checkpoint {run} --index {tmp}/i", "a new index needs --gallery; name it, or bring an index"),
+        ("index --update --index {tmp}", ".* holds no index: make one by: dcac-fastreid search index"),
+        (
+            "index --checkpoint {run} --gallery {photos}/gallery --index {tmp}/i --table {tmp}/none.csv",
+            "the table .*none.csv cannot be read",
+        ),
+        ("remove --index {tmp} --photos a.jpg", ".* holds no index: make one by: dcac-fastreid search index"),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --after noon",
+            "--after is 'noon'; expected",
+        ),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --camera 77",
+            "the filters leave none of the .* photos of the index; known: the camera of ",
+        ),
+        (
+            "query --index {index} --photos {photos}/asked.jpg --output {tmp}/o --not-query-camera",
+            "the camera of .*asked.jpg is not known",
+        ),
         (
             "query --index {index} --photos {photos}/asked.jpg --output ''",
             "the images shall go to a folder without a name",
@@ -165,6 +260,7 @@ def test_three_commands(checkpoint, photos, tiny_data, run_tool, tmp_path):
             "the false-match rate is 7; expected",
         ),
         ("calibrate --index {index} --people {photos}/gallery", ".* lies in no person's folder"),
+        ("serve --index none --port 0", "none holds no index: make one by: dcac-fastreid search index"),
         ("calibrate --index {index} --dataset Nobody", "there is no data set 'Nobody'; known are "),
     ],
 )
@@ -173,3 +269,15 @@ def test_wrong_input_is_one_sentence(arguments, sentence, checkpoint, photos, ma
     status, written = run_tool("search", *(each.format(**places) for each in shlex.split(arguments)))
     assert status == 2 and written.count("\n") == 1 and re.match(f"error: {sentence}", written), written
     assert not list(tmp_path.iterdir()) and not (made_index / "calibration.json").exists()
+
+
+def test_the_page_is_served_until_it_is_interrupted(made_index, photos):
+    command = [sys.executable, "-m", "dcac_fastreid", "search", "serve", "--index", made_index, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        said = server.stdout.readline()
+        address = re.search(r"search page: (http://127\.0\.0\.1:\d+) ", said)[1]
+        with urllib.request.urlopen(f"{address}/about") as answer:
+            assert json.load(answer)["photos"] == len(list((photos / "gallery").iterdir()))
+        server.send_signal(signal.SIGINT)
+        _, errors = server.communicate(timeout=30)
+    assert server.returncode == 130 and errors == "stopped by Ctrl-C\n"

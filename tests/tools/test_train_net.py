@@ -1,4 +1,4 @@
-"""tools/train_net.py as a user runs it: in a process of its own."""
+"""tools/train_net.py as a user runs it: in a process of its own where one is without libraries, files or a folder of data."""
 
 import json
 import os
@@ -41,6 +41,18 @@ def run(cache_folder, tmp_path):
 
 
 @pytest.fixture
+def trained(train_net):
+    """Runs the script in this process; returns what it wrote."""
+
+    def trained(config, *args) -> str:
+        status, written = train_net("--config-file", ROOT / "configs" / "DCAC" / config, *args)
+        assert status == 0, written
+        return written
+
+    return trained
+
+
+@pytest.fixture
 def tiny(tiny_data, tmp_path):
     """KEY VALUE pairs of a run of 3 steps on the tiny synthetic data set."""
     return [
@@ -68,10 +80,14 @@ def refused(monkeypatch, tmp_path, capsys):
     return refused
 
 
-def scores(finished) -> list[str]:
+def scores(written: str) -> list[str]:
     """The figures of the last evaluation table: Rank-1, Rank-5, Rank-10, mAP, mINP, metric."""
+    return re.findall(r"\| DG_\w+ +\|(.*)\|", written)[-1].split("|")
+
+
+def scores_of(finished) -> list[str]:
     assert finished.returncode == 0, finished.stderr
-    return re.findall(r"\| DG_\w+ +\|(.*)\|", finished.stdout)[-1].split("|")
+    return scores(finished.stdout)
 
 
 def test_all_that_is_missing_is_listed_before_anything_starts(run, tmp_path):
@@ -144,24 +160,27 @@ def blocked(tmp_path):
     return {"PYTHONPATH": str(tmp_path / "blocked"), "DCAC_FASTREID_CACHE": str(tmp_path / "empty-cache")}
 
 
-def test_a_checkpoint_is_tested_without_diffusers_peft_and_pretrained_weights(run, tiny, blocked, tmp_path):
+def test_a_checkpoint_is_tested_without_diffusers_peft_and_pretrained_weights(
+    run, trained, tiny, blocked, monkeypatch, tmp_path
+):
     """From the run's own config.yaml: the run's own scores. FASTREID_DATASETS does not leak in."""
     elsewhere = tmp_path / "elsewhere" / "Market-1501-v15.09.15"
     elsewhere.mkdir(parents=True)
-    trained = run("synthetic/ma_ms.yml", *tiny, FASTREID_DATASETS=str(elsewhere.parent))
+    monkeypatch.setenv("FASTREID_DATASETS", str(elsewhere.parent))
+    of_training = scores(trained("synthetic/ma_ms.yml", *tiny))
     before = (tmp_path / "out" / "config.yaml").read_text()
     weights = ("MODEL.WEIGHTS", tmp_path / "out" / "model_final.pth")
     tested = run(tmp_path / "out" / "config.yaml", "--eval-only", *weights, **blocked)
-    assert scores(tested) == scores(trained)
+    assert scores_of(tested) == of_training
     assert (tmp_path / "out" / "config.yaml").read_text() == before, "the training's config stays"
     assert not (tmp_path / "empty-cache").exists(), "no small part was made again"
 
 
 @pytest.mark.slow
 def test_source_config_and_run_config_give_the_same_scores_and_features(run, tiny, blocked, tmp_path):
-    own = scores(run("synthetic/ma_ms.yml", *tiny))
+    own = scores_of(run("synthetic/ma_ms.yml", *tiny))
     weights = ("MODEL.WEIGHTS", tmp_path / "out" / "model_final.pth")
-    assert scores(run("synthetic/ma_ms.yml", "--eval-only", *tiny, *weights, **blocked)) == own
+    assert scores_of(run("synthetic/ma_ms.yml", "--eval-only", *tiny, *weights, **blocked)) == own
     torch.save(255 * torch.rand(2, 3, 128, 64), tmp_path / "images.pt")
     source = ROOT / "configs" / "DCAC" / "synthetic" / "ma_ms.yml"
     features = [
@@ -174,13 +193,12 @@ def test_source_config_and_run_config_give_the_same_scores_and_features(run, tin
     assert features[0] == features[1] and len(json.loads(features[0])[0]) == 128
 
 
-def test_a_run_is_resumed(run, tiny, tmp_path):
-    scores(run("synthetic/baseline/ma_ms.yml", *tiny))
-    resumed = run("synthetic/baseline/ma_ms.yml", "--resume", *tiny, "SOLVER.MAX_EPOCH", "2")
-    scores(resumed)
-    assert "going on at epoch 2\n" in resumed.stdout
+def test_a_run_is_resumed(trained, tiny, tmp_path):
+    assert scores(trained("synthetic/baseline/ma_ms.yml", *tiny))
+    resumed = trained("synthetic/baseline/ma_ms.yml", "--resume", *tiny, "SOLVER.MAX_EPOCH", "2")
+    assert scores(resumed) and "going on at epoch 2\n" in resumed
     assert list((tmp_path / "out").glob("earlier-*")) == []
     (tmp_path / "out" / "config.yaml").write_text("SEED: [")  # as a kill may leave it
-    scores(run("synthetic/baseline/ma_ms.yml", *tiny))
+    assert scores(trained("synthetic/baseline/ma_ms.yml", *tiny))
     (earlier,) = (tmp_path / "out").glob("earlier-*")
     assert (earlier / "model_final.pth").is_file() and (earlier / "metrics.json").is_file()

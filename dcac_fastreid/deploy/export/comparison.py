@@ -11,9 +11,10 @@ from tqdm import tqdm
 
 from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.export.agreement import ASKED, LEAST_SPAN, Agreement, compare, span
-from dcac_fastreid.deploy.export.exported_program import INSIDE, first_line
+from dcac_fastreid.deploy.export.exported_program import first_line
 from dcac_fastreid.deploy.export.latency import Latency, time_in_turns
 from dcac_fastreid.deploy.export.probe import Probe
+from dcac_fastreid.deploy.pixels import pixels_of
 from dcac_fastreid.errors import InputError
 
 CHECKED_BATCHES = (1, 3, 8)
@@ -35,19 +36,20 @@ class Measured(NamedTuple):
 class Comparison:
     """The probe images' features by PyTorch, as fast-reid tests the encoder, to measure exports against.
 
+    Attributes: expected: these features, (N, D), rows of length 1.
+
     Args:
-        normalization: of the pixels, "inside" the export, or "outside": then it is fed with normalised ones.
+        pixels: that the export is fed with, a name of pixels.py.
     Raises: InputError: the features are no numbers, or so much alike that rankings by them tell nothing.
     """
 
-    def __init__(self, encoder: Encoder, probe: Probe, normalization: str):
+    def __init__(self, encoder: Encoder, probe: Probe, pixels: str):
         self._model, self._probe = encoder.model, probe
-        normalised = encoder.model.preprocess_image({"images": probe.images})
-        self._fed = probe.images if normalization == INSIDE else normalised
-        self._expected = _features(self._pytorch, probe.images, max(CHECKED_BATCHES))
-        if not self._expected.isfinite().all():
+        self._fed = fed_with(probe.images, pixels, encoder)
+        self.expected = features_of(self._pytorch, probe.images, max(CHECKED_BATCHES))
+        if not self.expected.isfinite().all():
             raise InputError(f"{encoder.file} gives features that are no finite numbers; its training has diverged")
-        spanned = span(self._expected)
+        spanned = span(self.expected)
         if spanned < LEAST_SPAN:
             raise InputError(
                 f"{probe.what} are all alike to the encoder of {encoder.file} (similarities span {spanned:.0e}, less than "
@@ -70,12 +72,12 @@ class Comparison:
 
     def _agreement(self, run: Run, format: str, batch: int) -> Agreement:
         try:
-            exported = _features(run, self._fed, batch)
+            exported = features_of(run, self._fed, batch)
         except Exception as error:  # a runtime's, of a size that it does not take
             raise Disagreement(
                 f"as {format} the encoder does not run in batches of {batch} ({first_line(error)}); {TRY}"
             ) from error
-        agreement = compare(self._expected, exported)
+        agreement = compare(self.expected, exported)
         if not agreement.agrees:
             raise Disagreement(
                 f"as {format}, in batches of {batch}, the encoder does not give PyTorch's features on {self._probe.what}: "
@@ -84,7 +86,16 @@ class Comparison:
         return agreement
 
 
-def _features(run: Run, images: Tensor, batch: int) -> Tensor:
+def fed_with(images: Tensor, pixels: str, encoder: Encoder) -> Tensor:
+    """(N, 3, H, W), RGB in [0, 255], as pixels of another kind, a name of pixels.py."""
+    model = encoder.cfg.MODEL
+    fed = pixels_of(pixels, model.PIXEL_MEAN, model.PIXEL_STD)
+    mean, std = (torch.tensor(values, dtype=images.dtype).view(3, 1, 1) for values in (fed.mean, fed.std))
+    return (images - mean) / std
+
+
+def features_of(run: Run, images: Tensor, batch: int) -> Tensor:
+    """(N, 3, H, W) to (N, D), in full batches."""
     return torch.cat([run(images[rows]) for rows in _rows(len(images), batch)])[: len(images)]
 
 

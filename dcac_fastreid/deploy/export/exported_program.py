@@ -1,44 +1,19 @@
 """An encoder as one graph of PyTorch's: images in, unit features out, any batch size. B images, D feature width."""
 
-import copy
-
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
 from dcac_fastreid.deploy.encoder import Encoder
+from dcac_fastreid.deploy.unit_features import UnitFeatures
 from dcac_fastreid.errors import InputError
 
 IMAGES, FEATURES, BATCH = "images", "features", "batch"  # names in the graph
-INSIDE, OUTSIDE = "inside", "outside"  # where pixels are normalised
-
-
-class UnitFeatures(nn.Module):
-    """(B, 3, H, W), float, to (B, D) of unit length.
-
-    Args:
-        model: as Encoder.model; stays as it is, its weights are shared.
-        normalization: "inside": images are RGB in [0, 255]. "outside": their pixels are normalised already.
-    """
-
-    def __init__(self, model: nn.Module, normalization: str):
-        super().__init__()
-        self.model = copy.copy(model)
-        # fast-reid's own moves the images to the device that the model lies on now: a graph would do so for ever.
-        self.model.preprocess_image = lambda batch: batch["images"]
-        self.normalization = normalization
-        self.eval()
-
-    def forward(self, images: Tensor) -> Tensor:
-        if self.normalization == INSIDE:
-            images = (images - self.model.pixel_mean) / self.model.pixel_std
-        return functional.normalize(self.model({"images": images}))
 
 
 @torch.no_grad()
-def exported_program(encoder: Encoder, normalization: str) -> torch.export.ExportedProgram:
+def exported_program(encoder: Encoder, pixels: str) -> torch.export.ExportedProgram:
     """The graph, without what ties it to this machine: the source lines that made it, with their folders, and the device.
 
+    Args: pixels: that the graph is fed with, a name of pixels.py.
     Raises: InputError: PyTorch cannot make a graph of this encoder.
     """
     example = torch.zeros(2, 3, *encoder.input_size, device=encoder.device)  # 2: PyTorch takes a size of 1 as fixed
@@ -46,7 +21,7 @@ def exported_program(encoder: Encoder, normalization: str) -> torch.export.Expor
     torch.backends.mha.set_fastpath_enabled(False)  # one operator for a whole attention layer, which ONNX does not know
     try:
         program = torch.export.export(
-            UnitFeatures(encoder.model, normalization),
+            UnitFeatures(encoder.model, pixels),
             (example,),
             dynamic_shapes={IMAGES: {0: torch.export.Dim(BATCH)}},
             strict=False,

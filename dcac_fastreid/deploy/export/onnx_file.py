@@ -1,4 +1,4 @@
-"""An exported program as an ONNX file's content: the only import of onnx, onnxscript and onnxruntime."""
+"""An exported program as an ONNX file's content, and how it is run."""
 
 import logging
 import re
@@ -51,7 +51,7 @@ def onnx_content(program: torch.export.ExportedProgram, opset: int, metadata: Ma
             f"the weights take {size / 1e9:.1f} GB, and an ONNX file holds less than 2.1 GB; take --format torch-export"
         )
     try:
-        with _without_remarks():
+        with without_remarks("onnxscript"):
             exported = torch.onnx.export(
                 program, dynamo=True, input_names=[IMAGES], output_names=[FEATURES], opset_version=opset,
                 optimize=True, verbose=False,
@@ -98,9 +98,9 @@ def _name_batch(graph) -> None:
 
 
 @contextmanager
-def _without_remarks() -> Iterator[None]:
-    """onnxscript warns of every layer that it leaves as it is."""
-    logger = logging.getLogger("onnxscript")
+def without_remarks(logger_name: str) -> Iterator[None]:
+    """onnxscript warns of every layer that it leaves as it is; onnxruntime's quantisation, by the root logger "", of none."""
+    logger = logging.getLogger(logger_name)
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dcac_fastreid import data
 from dcac_fastreid.deploy.search.answers import Answer, Hit
+from dcac_fastreid.deploy.search.cameras_and_times import time_text
 from dcac_fastreid.names import printable
 from dcac_fastreid.pages.content import Section, Strip, Tile
 from dcac_fastreid.pages.sheet import tile_section
@@ -32,4 +33,6 @@ def answer_section(number: int, answer: Answer, folder: Path, verdict: str) -> S
 
 def _lines(rank: int, hit: Hit) -> list[str]:
     known = [] if hit.probability is None else [f"same person {hit.chance}"]
-    return [f"{rank}. {hit.threshold_words}".rstrip(), f"similarity {hit.similarity:.3f}", *known]
+    place = [] if hit.camera is None else [f"camera {hit.camera}"]
+    place += [] if hit.time is None else [time_text(hit.time)]
+    return [f"{rank}. {hit.threshold_words}".rstrip(), f"similarity {hit.similarity:.3f}", *known, *place]

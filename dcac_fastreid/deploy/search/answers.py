@@ -10,6 +10,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from dcac_fastreid.deploy.search.calibration import Calibration
+from dcac_fastreid.deploy.search.cameras_and_times import time_text
 from dcac_fastreid.deploy.search.stated_rate import why_not
 from dcac_fastreid.names import printable
 
@@ -19,21 +20,21 @@ ABOVE, BELOW = "above threshold", "below threshold"
 
 @dataclass(frozen=True)
 class Hit:
-    """A photo of the gallery. probability of the same person, above_threshold: None without a calibration."""
+    """A photo of the gallery.
+
+    probability of the same person, above_threshold: None without a calibration. camera, time: None where they are not known.
+    """
 
     photo: Path
     similarity: float
     probability: float | None = None
     above_threshold: bool | None = None
+    camera: str | None = None
+    time: int | None = None
 
     @property
     def chance(self) -> str:
-        """The probability in whole per cent; never 0 or 100."""
-        if self.probability is None:
-            return "unknown"
-        if self.probability < 0.01:
-            return "<1 %"
-        return ">99 %" if self.probability > 0.99 else f"{100 * self.probability:.0f} %"
+        return chance_words(self.probability)
 
     @property
     def threshold_words(self) -> str:
@@ -43,7 +44,7 @@ class Hit:
 
 @dataclass(frozen=True)
 class Answer:
-    """photo: the query. hits: at least one, the most similar first. hint: a sentence where `photo` is no crop."""
+    """photo: the query. hits: the most similar first; none where filters leave no photo. hint: where `photo` is no crop."""
 
     photo: Path
     hits: list[Hit]
@@ -52,13 +53,15 @@ class Answer:
     @property
     def is_nobody(self) -> bool:
         """Whether even the most similar photo lies below the threshold; never without a calibration."""
-        return self.hits[0].above_threshold is False
+        return bool(self.hits) and self.hits[0].above_threshold is False
 
     def verdict(self, calibration: Calibration | None) -> str:
         """One sentence, and the hint."""
         return self._verdict(calibration) + (f". {self.hint}" if self.hint else "")
 
     def _verdict(self, calibration: Calibration | None) -> str:
+        if not self.hits:
+            return "no photo was searched: the filters leave none for this query"
         best = self.hits[0]
         if calibration is None:
             return f"best similarity {best.similarity:.3f}; {NOT_CALIBRATED}"
@@ -76,12 +79,27 @@ class Answer:
         return [printable(hit.photo.relative_to(folder).as_posix()) for hit in self.hits]
 
     def table(self, folder: Path) -> str:
-        """Rank, path below `folder`, similarity, chance of the same person and threshold of each hit."""
-        rows = [
-            (rank, name, f"{hit.similarity:.3f}", hit.threshold_words.split(" ")[0], hit.chance)
-            for rank, (name, hit) in enumerate(zip(self.names(folder), self.hits, strict=True), start=1)
-        ]
-        return tabulate(rows, ("rank", "photo", "similarity", "threshold", "same person"), disable_numparse=True)
+        """Rank, path below `folder`, similarity, chance of the same person and threshold of each hit; camera and time if known."""
+        columns = {
+            "rank": [str(rank) for rank in range(1, len(self.hits) + 1)],
+            "photo": self.names(folder),
+            "similarity": [f"{hit.similarity:.3f}" for hit in self.hits],
+            "threshold": [hit.threshold_words.split(" ")[0] for hit in self.hits],
+            "same person": [hit.chance for hit in self.hits],
+            "camera": [hit.camera or "" for hit in self.hits],
+            "time": ["" if hit.time is None else time_text(hit.time) for hit in self.hits],
+        }
+        shown = {name: cells for name, cells in columns.items() if name not in ("camera", "time") or any(cells)}
+        return tabulate(shown, headers="keys", disable_numparse=True)
+
+
+def chance_words(probability: float | None) -> str:
+    """In whole per cent; never 0 or 100. None: without a calibration."""
+    if probability is None:
+        return "unknown"
+    if probability < 0.01:
+        return "<1 %"
+    return ">99 %" if probability > 0.99 else f"{100 * probability:.0f} %"
 
 
 def explain_calibration(calibration: Calibration, gallery: int, before: str) -> list[str]:

@@ -21,6 +21,7 @@ from dcac_fastreid.deploy.search.pair_counts import (
     lowest_step,
     share_from,
 )
+from dcac_fastreid.deploy.search.rate_curve import RateCurve, rate_curve
 from dcac_fastreid.deploy.search.stated_rate import DEFAULT_RATE, can_tell, check_people
 from dcac_fastreid.errors import InputError
 
@@ -59,7 +60,7 @@ class HeldOut(TypedDict):
 
 
 @dataclass(frozen=True)
-class Calibration:
+class CalibrationOfVersion1:
     """What a similarity s of two images means, by one encoder, for images like those of a validation set.
 
     encoder: its identity.
@@ -82,6 +83,13 @@ class Calibration:
     intercept: float
     held_out: HeldOut
     false_searches: Share
+
+
+@dataclass(frozen=True)
+class Calibration(CalibrationOfVersion1):
+    """Version 2. rates: above every threshold; None of a calibration of version 1."""
+
+    rates: RateCurve | None = None
 
     def log_likelihood_ratio(self, similarity: np.ndarray) -> np.ndarray:
         """ln of how many times likelier it is in a pair of one person than in a pair of two.
@@ -149,6 +157,7 @@ def calibrate(
         intercept=intercept,
         held_out=_held_out(counts, false_match_rate),
         false_searches=float((counts.nearest_stranger >= lowest_step(impostor, false_match_rate)).mean()),
+        rates=rate_curve(genuine, impostor),
     )
 
 

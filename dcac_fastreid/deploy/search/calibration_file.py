@@ -5,14 +5,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dcac_fastreid.deploy.encoder import Identity, same_encoder
-from dcac_fastreid.deploy.search.calibration import Calibration
+from dcac_fastreid.deploy.search.calibration import Calibration, CalibrationOfVersion1
 from dcac_fastreid.deploy.search.sealed_json import Unusable, sealed, unsealed
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import printable
 from dcac_fastreid.output_files import write_whole
 
 FILE = "calibration.json"
-FORMAT, VERSION = "dcac_fastreid calibration", 1
+FORMAT, VERSION = "dcac_fastreid calibration", 2
+FORMS = {1: CalibrationOfVersion1, VERSION: Calibration}
 
 
 def write_calibration(calibration: Calibration, folder: str | Path) -> Path:
@@ -28,7 +29,7 @@ def read_calibration(folder: str | Path) -> Calibration | None:
     if not file.is_file():
         return None
     try:
-        return unsealed(file.read_bytes(), FORMAT, {VERSION: Calibration})
+        return Calibration(**vars(unsealed(file.read_bytes(), FORMAT, FORMS)))
     except Unusable as error:
         raise InputError(
             f"{file} {error}; calibrate again: {calibrate_command(folder)} (or search without: move the file away)"

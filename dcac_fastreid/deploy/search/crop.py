@@ -15,7 +15,11 @@ ORIENTATION = 0x0112
 
 def why_no_crop(photo: Path) -> str:
     """In words that follow the photo's name; "" where it may be one."""
-    width, height = _size(photo)
+    return _why_no_crop(_size(photo))
+
+
+def _why_no_crop(size: tuple[int, int]) -> str:
+    width, height = size
     if width > height:
         return f"is wider than tall ({width} x {height})"
     if width * height > MOST_PIXELS:
@@ -25,9 +29,17 @@ def why_no_crop(photo: Path) -> str:
 
 def hint(photo: Path) -> str:
     """A sentence, "" where none is due."""
-    if not (why := why_no_crop(photo)):
+    return hint_for(_size(photo))
+
+
+def hint_for(size: tuple[int, int]) -> str:
+    """As `hint`, of width and height."""
+    if not (why := _why_no_crop(size)):
         return ""
-    return f"Hint: this photo {why}; the search expects one person, cropped: cut the person out, head to feet, and search again"
+    return (
+        f"Hint: this photo {why}; the search expects one person, cropped, head to feet: cut the person out, or let --detector find "
+        "the people on it, and search again"
+    )
 
 
 def describe_no_crops(photos: list[Path]) -> list[str]:
@@ -37,7 +49,7 @@ def describe_no_crops(photos: list[Path]) -> list[str]:
         return []
     return [
         f"no crops of one person (wider than tall, or far larger): {counted(len(found), 'image')}, {shown(found)}; people on "
-        "them will hardly be found: cut them out first"
+        "them will hardly be found: cut them out first, by dcac-fastreid search crop"
     ]
 
 

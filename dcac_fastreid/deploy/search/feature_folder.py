@@ -13,8 +13,9 @@ from dcac_fastreid.data.hashes import file_hashes
 from dcac_fastreid.deploy.extractor import FeatureExtractor
 from dcac_fastreid.deploy.images import counted, images_in, readable
 from dcac_fastreid.deploy.search.calibration_file import remove_calibration_of_others
+from dcac_fastreid.deploy.search.cameras_and_times import CamerasAndTimes, describe, read_table
 from dcac_fastreid.deploy.search.crop import describe_no_crops
-from dcac_fastreid.deploy.search.index_file import FILE, read_index_file, write_index_file
+from dcac_fastreid.deploy.search.index_file import FILE, being_changed, read_index_file, write_index_file
 from dcac_fastreid.deploy.search.sealed_json import Unusable
 from dcac_fastreid.engine.versions import describe_versions
 from dcac_fastreid.errors import InputError
@@ -22,7 +23,6 @@ from dcac_fastreid.json_files import read_object
 from dcac_fastreid.names import printable, shown
 from dcac_fastreid.output_files import check_writable, refuse_no_files
 
-COLUMNS = ("paths", "bytes", "modified", "sha256")  # of the content: an item for each photo
 # An index of the first releases, and what `dcac-fastreid features` writes.
 TABLES = FEATURES, ROWS, INFO = "features.npy", "index.csv", "info.json"
 
@@ -61,6 +61,8 @@ class FeatureFolder:
         lines = [f"{self.folder}: {counted(len(self.paths), 'image')}, features {self.features.shape[1]} wide"]
         if left_out := self.content["unreadable"]:
             lines.append(f"left out, as they cannot be read: {counted(len(left_out), 'image')}, {shown(left_out)}")
+        if known := describe(self.content.get("cameras", ()), self.content.get("times", ())):
+            lines.append(known)
         if self.content["selected_on"]:
             picked_by = ", ".join(self.content["selected_on"])
             lines.append(
@@ -70,18 +72,31 @@ class FeatureFolder:
 
 
 def extract_folder(
-    extract: FeatureExtractor, images: str | Path, output: str | Path, *, skip_unreadable: bool = False
+    extract: FeatureExtractor,
+    images: str | Path,
+    output: str | Path,
+    *,
+    table: str | Path | None = None,
+    skip_unreadable: bool = False,
 ) -> FeatureFolder:
     """Makes the index of all images in a folder and below it, index.safetensors in the folder `output`.
 
-    Whole or not at all: an earlier index stays until the new one takes its place. A calibration of another checkpoint, or one
-    that cannot be read, is removed.
+    Whole or not at all: an earlier index stays until the new one takes its place, which waits for a change of it that has begun.
+    A calibration of another checkpoint, or one that cannot be read, is removed.
 
-    Raises: InputError: no images, some that cannot be read, or an output that cannot be written or lies in the images.
+    Args: table: a file as read_table reads it; without one, cameras and times are those in the names.
+    Raises: InputError: no images, some that cannot be read, a table that cannot be used, or an output that cannot be written or
+        lies in the images.
     """
+    told = CamerasAndTimes() if table is None else read_table(table)
     made = features_of_folder(extract, images, output, skip_unreadable=skip_unreadable)
-    write_index_file(made.folder, made.features, made.content)
-    if remove_calibration_of_others(made.folder, made.content["encoder"]):
+    if table is not None:
+        told.check(table, made.paths)
+    made.content.update(removed=[], removed_sha256=[], **told.of(made.paths))
+    with being_changed(made.folder):
+        write_index_file(made.folder, made.features, made.content)
+        removed = remove_calibration_of_others(made.folder, made.content["encoder"])
+    if removed:
         made.notes.append(
             "the calibration that lay there does not belong to this checkpoint, and is removed: calibrate again"
         )
@@ -91,14 +106,19 @@ def extract_folder(
 def features_of_folder(
     extract: FeatureExtractor, images: str | Path, output: str | Path, *, skip_unreadable: bool = False
 ) -> FeatureFolder:
-    """As extract_folder, but writes nothing: for a folder `output` that is to come."""
+    """As extract_folder, but without cameras and times, and writes nothing: for a folder `output` that is to come."""
     output, images = check_output(output, images), Path(images)
     files, left_out = readable(images_in(images), skip=skip_unreadable, what="images")
-    states = [state_of(file) for file in files]
-    hashes = file_hashes(files, keep=False)
+    photos = describe_photos(files, images)
     features = extract(files, progress="features").numpy()
+    content = {**describe_origin(extract, images), "unreadable": below(left_out, images), **photos}
+    return FeatureFolder(output, features, content, describe_no_crops(files))
+
+
+def describe_origin(extract: FeatureExtractor, images: Path) -> dict:
+    """Of the content of an index: what computed the features, and in which folder the photos lie."""
     encoder = extract.encoder
-    content = {
+    return {
         "encoder": encoder.identity(),
         "selected_on": encoder.selected_on,  # data sets whose test metric picked the checkpoint: no fair test on them
         "precision": extract.precision,
@@ -107,13 +127,24 @@ def features_of_folder(
         "checkpoint_file": os.path.abspath(encoder.file),
         "config_file": os.path.abspath(encoder.config_file) if encoder.config_file else None,
         "versions": describe_versions(),
-        "unreadable": [file.relative_to(images).as_posix() for file in left_out],
-        "paths": [file.relative_to(images).as_posix() for file in files],
+    }
+
+
+def describe_photos(files: list[Path], images: Path) -> dict[str, list]:
+    """Of the content of an index: paths below the folder, sizes, times of change and hashes of the photos."""
+    states = [state_of(file) for file in files]
+    hashes = file_hashes(files, keep=False)
+    return {
+        "paths": below(files, images),
         "bytes": [size for size, _ in states],
         "modified": [time for _, time in states],
         "sha256": [hashes[str(file)] for file in files],
     }
-    return FeatureFolder(output, features, content, describe_no_crops(files))
+
+
+def below(files: list[Path], images: Path) -> list[str]:
+    """The paths below a folder."""
+    return [file.relative_to(images).as_posix() for file in files]
 
 
 def read_feature_folder(folder: str | Path) -> FeatureFolder:
@@ -149,6 +180,11 @@ def index_command(folder: Path, content: Mapping | None = None, *, gallery: str 
     if config_file := content.get("config_file"):
         words += ["--config-file", config_file]
     return printable(shlex.join(words))
+
+
+def update_command(folder: Path) -> str:
+    """The command that brings an index up to date with the folder of its photos."""
+    return printable(shlex.join(["dcac-fastreid", "search", "index", "--update", "--index", str(folder)]))
 
 
 def check_output(folder: str | Path, images: str | Path) -> Path:

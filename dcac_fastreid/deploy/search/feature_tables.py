@@ -9,9 +9,10 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from dcac_fastreid.deploy.search.feature_folder import COLUMNS, FEATURES, INFO, ROWS, FeatureFolder
+from dcac_fastreid.deploy.search.feature_folder import FEATURES, INFO, ROWS, FeatureFolder
 from dcac_fastreid.output_files import refuse_no_files, write_whole
 
+COLUMNS = ("paths", "bytes", "modified", "sha256")  # of the content: an item for each photo
 HEADER = ("row", "path", "bytes", "modified", "sha256")
 NAMES = {"encoding": "utf-8", "errors": "surrogateescape"}  # file names need not be text
 

@@ -8,20 +8,24 @@ spreadsheet has sorted. Any reader of safetensors opens it, and json.loads(bytes
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, TypedDict
 
 import numpy as np
+from filelock import FileLock
 
+from dcac_fastreid.deploy.checkpoint_extractor import PRECISIONS
 from dcac_fastreid.deploy.encoder import Identity
-from dcac_fastreid.deploy.extractor import PRECISIONS
 from dcac_fastreid.deploy.schema import Count, Must, Sha256
+from dcac_fastreid.deploy.search.cameras_and_times import LONGEST, camera_of, is_camera, is_time, time_of
 from dcac_fastreid.deploy.search.sealed_json import Unusable, sealed, unsealed
-from dcac_fastreid.output_files import write_whole
+from dcac_fastreid.output_files import left_unfinished, write_whole
+from dcac_fastreid.waiting import held
 
 FILE = "index.safetensors"
-FORMAT, VERSION = "dcac_fastreid index", 1
+FORMAT, VERSION = "dcac_fastreid index", 2
 FEATURES, CONTENT = "features", "content"
 # float32 sums of some thousand squares err by less than 1e-5; rows of another length are no features of ours.
 LENGTH_ERROR = 1e-3
@@ -43,11 +47,13 @@ Below = Annotated[str, Must("a path below the folder of the photos, without ..",
 Place = Annotated[
     str, Must("an absolute path", lambda path: path.startswith("/") and "\0" not in path and _is_name(path))
 ]
-Time = Annotated[int, Must("nanoseconds since 1970 in 64 bits", lambda number: -(2**63) <= number < 2**63)]
+Modified = Annotated[int, Must("nanoseconds since 1970 in 64 bits", lambda number: -(2**63) <= number < 2**63)]
+Camera = Annotated[str, Must(f"the name of a camera, of {LONGEST} letters at most", is_camera)]
+Time = Annotated[int, Must("milliseconds since 1970, in the years 1 to 9999", is_time)]
 
 
-class Content(TypedDict):
-    """Version 1. The last five have an item for each photo, in the order of the features; all else as extract_folder tells it."""
+class ContentOfVersion1(TypedDict):
+    """The last four have an item for each photo, in the order of the features; all else as extract_folder tells it."""
 
     encoder: Identity
     selected_on: list[str]
@@ -60,11 +66,34 @@ class Content(TypedDict):
     features_sha256: Sha256
     paths: Annotated[list[Below], Must("one photo or more, each once", lambda paths: 0 < len(paths) == len(set(paths)))]
     bytes: list[Count]
-    modified: list[Time]
+    modified: list[Modified]
     sha256: list[Sha256]
 
 
-FORMS = {VERSION: Content}
+class Content(ContentOfVersion1):
+    """Version 2. removed, removed_sha256: what `search remove` has taken out, and an update does not take in again.
+
+    removed: paths. removed_sha256: contents of files, whatever their paths are now.
+    cameras, times: an item for each photo, see cameras_and_times.
+    """
+
+    removed: list[Below]
+    removed_sha256: list[Sha256]
+    cameras: list[Camera | None]
+    times: list[Time | None]
+
+
+FORMS = {1: ContentOfVersion1, VERSION: Content}
+COLUMNS = ("paths", "bytes", "modified", "sha256", "cameras", "times")  # an item for each photo
+
+
+@contextmanager
+def being_changed(folder: Path) -> Iterator[None]:
+    """While no other process changes the index in a folder; what a killed one has left beside it is deleted."""
+    with held(FileLock(folder / f"{FILE}.lock"), f"changing the index {folder}"):
+        for remains in left_unfinished(folder, FILE):
+            remains.unlink(missing_ok=True)
+        yield
 
 
 def write_index_file(folder: Path, features: np.ndarray, content: dict) -> None:
@@ -93,14 +122,22 @@ def read_index_file(folder: Path) -> tuple[np.ndarray, Content]:
             features, document = file.get_tensor(FEATURES), file.get_tensor(CONTENT).tobytes()
     except SafetensorError as error:
         raise Unusable(f"is damaged or cut off: {error}") from error
-    content = unsealed(document, FORMAT, FORMS)
+    content = _of_today(unsealed(document, FORMAT, FORMS))
     _check(features, content)
     return features, content
 
 
+def _of_today(content: ContentOfVersion1 | Content) -> Content:
+    if "cameras" in content:
+        return content
+    paths = content["paths"]
+    columns = {"cameras": [*map(camera_of, paths)], "times": [*map(time_of, paths)]}
+    return {**content, "removed": [], "removed_sha256": [], **columns}
+
+
 def _check(features: np.ndarray, content: Content) -> None:
     expected = len(content["paths"]), content["encoder"]["feature_width"]
-    others = {name: len(content[name]) for name in ("bytes", "modified", "sha256")}
+    others = {name: len(content[name]) for name in COLUMNS[1:]}
     if features.shape != expected or set(others.values()) != {expected[0]}:
         raise Unusable(
             f"does not agree with itself: features of {' x '.join(map(str, features.shape))}, expected "

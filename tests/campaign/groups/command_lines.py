@@ -15,7 +15,7 @@ from .settings import RUNNER
 from .values import OF_OPTIONS
 
 CHECKPOINT = "{run}/model_final.pth"
-# A command that works, for every tool and subcommand. Of tools that take minutes, one that ends before its work begins.
+# A command that works, for every tool and subcommand; of tools that take minutes or do not end, one that ends before its work.
 WORKING: dict[str, tuple[str, ...]] = {
     "train_net": (
         "--config-file",
@@ -31,6 +31,9 @@ WORKING: dict[str, tuple[str, ...]] = {
     "search index": ("--checkpoint", CHECKPOINT, "--gallery", "{photos}/gallery", "--index", "out"),
     "search calibrate": ("--index", "index", "--people", "{photos}/people", "--false-match-rate", "0.2"),
     "search query": ("--index", "{index}", "--photos", "{photos}/query.jpg", "--output", "found"),
+    "search remove": ("--index", "index", "--photos", "{photos}/gallery"),
+    "search crop": ("--detector", "a_file", "--photos", "{photos}/gallery", "--output", "out"),
+    "search serve": ("--index", "a_folder", "--port", "0"),
     "extract_features": ("--checkpoint", CHECKPOINT, "--input", "{photos}/gallery", "--output", "out"),
     "export_model": ("--checkpoint", CHECKPOINT, "--output", "out", "--format", "torch-export"),
     "export_weights": ("--config-file", BASELINE, "--output", "out", "MODEL.WEIGHTS", CHECKPOINT),

@@ -13,16 +13,12 @@ from torch.nn import functional
 import dcac_fastreid
 from dcac_fastreid.deploy.export import export_model as module
 from dcac_fastreid.deploy.export.comparison import Comparison, Disagreement
-from dcac_fastreid.deploy.export.export_model import export_model, output_files
-from dcac_fastreid.deploy.export.exported_program import UnitFeatures, exported_program
+from dcac_fastreid.deploy.export.export_model import export_model
+from dcac_fastreid.deploy.export.exported_program import exported_program
+from dcac_fastreid.deploy.export.plain_files import output_files
 from dcac_fastreid.deploy.export.probe import Probe, smooth_images
+from dcac_fastreid.deploy.unit_features import UnitFeatures
 from dcac_fastreid.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def exported(checkpoint, tmp_path_factory):
-    """Both forms of the small CLIP."""
-    return export_model(checkpoint, tmp_path_factory.mktemp("exported"))
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 from safetensors.torch import load_file, save_file
 
 from dcac_fastreid.data import file_sha256
-from dcac_fastreid.deploy import FeatureExtractor, load_encoder
+from dcac_fastreid.deploy import FeatureExtractor, open_encoder
 from dcac_fastreid.deploy.export.export_metadata import describe_export
 from dcac_fastreid.deploy.export.export_model import export_model
 from dcac_fastreid.deploy.export.model_folder import share_encoder, share_weights
@@ -171,7 +171,7 @@ def test_an_export_is_such_a_folder_and_keeps_the_origin(run, tmp_path):
     assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first), (
         "fp16 as it was"
     )
-    encoder = load_encoder(tmp_path / "exported", device="cpu")
+    encoder = open_encoder(tmp_path / "exported", device="cpu")
     told = describe_export(encoder, "inside", data_license="ours")
     assert json.loads(told["trained_on"]) == ["DG_Market1501"]
     assert (told["data_license"], told["weights_license"]) == ("ours", "mit") and card.data.license == "mit"
@@ -181,9 +181,9 @@ def test_an_export_into_its_own_folder_leaves_the_weights(run, tmp_path):
     folder = tmp_path / "shared"
     share_weights(run(RUN, LAST), folder)
     before = file_sha256(folder / "encoder.safetensors")
-    assert len(share_encoder(load_encoder(folder, device="cpu"), folder, [])) == 3
+    assert len(share_encoder(open_encoder(folder, device="cpu"), folder, [])) == 3
     assert file_sha256(folder / "encoder.safetensors") == before
-    assert load_encoder(folder, device="cpu").sha256 == before
+    assert open_encoder(folder, device="cpu").sha256 == before
 
 
 def test_a_damaged_origin_is_one_sentence(run, tmp_path):

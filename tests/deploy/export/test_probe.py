@@ -31,14 +31,14 @@ def test_smooth_images_are_far_from_one_another(encoder):
 
 
 def test_a_folders_images_are_as_the_encoder_takes_them(encoder, folder):
-    images, what = probe.images_of(folder, encoder)
+    images, what, *_ = probe.images_of(folder, encoder)
     assert what == "4 images in photos" and images.shape == (4, 3, *encoder.input_size)
     assert torch.equal(images[0], encoder.transform(Image.open(folder / "a.png")))
 
 
 def test_of_a_large_folder_some_are_taken_at_equal_distances(encoder, folder, monkeypatch):
     monkeypatch.setattr(probe, "MOST", 2)
-    images, what = probe.images_of(folder, encoder)
+    images, what, *_ = probe.images_of(folder, encoder)
     assert what == "2 of the 4 images in photos"
     assert torch.equal(images[1], encoder.transform(Image.open(folder / "c.JPG")))
 
@@ -51,3 +51,27 @@ def test_a_folder_that_is_no_probe_is_one_sentence(encoder, folder, tmp_path):
         probe.images_of(tmp_path / "none", encoder)
     with pytest.raises(InputError, match="holds 1 images; a probe needs 3 at least"):
         probe.images_of(folder / "more", encoder)
+
+
+def people_in(folder, *names):
+    return probe.people_of([folder / name for name in names], folder)
+
+
+def test_people_are_those_that_names_or_folders_tell(folder):
+    identities, cameras = people_in(
+        folder, "0002_c1s1_000451_03.jpg", "0002_c3s1_000451_03.jpg", "0007_c1s1_000451_03.jpg"
+    )
+    assert identities.tolist() == [0, 0, 1] and cameras.tolist() == [0, 2, 0]
+    assert people_in(folder, "0000_000_01_0303morning_0008_0.jpg", "0000_001_02_0303morning_0008_0.jpg") is not None
+    identities, cameras = people_in(folder, "anna/1.jpg", "anna/2.jpg", "ben/cam4_1.jpg")
+    assert identities.tolist() == [0, 0, 1] and cameras.tolist() == [-1, -1, 4]
+    assert people_in(folder, "a.jpg", "b.jpg") is None
+    assert people_in(folder, "0002_c1s1_000451_03.jpg", "0002_c1s1_000452_03.jpg") is None, "by one camera"
+
+
+def test_every_second_image_calibrates(encoder, folder):
+    Image.new("RGB", (9, 9)).save(folder / "e.jpg")
+    Image.new("RGB", (9, 9)).save(folder / "f.jpg")
+    calibration, others = probe.calibration_of(folder, encoder)
+    assert len(calibration) == len(others.photos) == 3
+    assert not any(torch.equal(a, b) for a in calibration for b in others.images[:1])

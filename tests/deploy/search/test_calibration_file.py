@@ -4,19 +4,37 @@ import json
 import pytest
 
 from dcac_fastreid.deploy.search.calibration_file import FORMAT, VERSION, read_calibration, write_calibration
+from dcac_fastreid.deploy.search.rate_curve import POINTS
 from dcac_fastreid.deploy.search.sealed_json import sealed
 from dcac_fastreid.errors import InputError
 
 ODD = [None, True, -7, 10**30, 1.5, "", "word", [], [1], {}]
-RIGHT = {"name": ["", "word"], "cameras_known": [True], "other_rates": [[]], "slope": [1.5], "intercept": [-7, 1.5]}
+RIGHT = {
+    "name": ["", "word"],
+    "cameras_known": [True],
+    "other_rates": [[]],
+    "rates": [None],
+    "slope": [1.5],
+    "intercept": [-7, 1.5],
+}
 
 
 def test_what_is_written_is_read(calibration, tmp_path):
     assert read_calibration(tmp_path) is None
     made = dataclasses.replace(
-        calibration, other_rates=[{"false_match_rate": 0.1, "threshold": 0.4, "true_match_rate": 0.9}]
+        calibration,
+        other_rates=[{"false_match_rate": 0.1, "threshold": 0.4, "true_match_rate": 0.9}],
+        rates={"false_match_rate": [0.5] * POINTS, "true_match_rate": [1.0] * POINTS},
     )
     assert read_calibration(write_calibration(made, tmp_path).parent) == made
+
+
+def test_a_calibration_of_version_1_is_read(calibration, tmp_path):
+    """It has no rates but those of its thresholds."""
+    content = dataclasses.asdict(calibration)
+    del content["rates"]
+    (tmp_path / "calibration.json").write_bytes(sealed(FORMAT, 1, content))
+    assert read_calibration(tmp_path) == calibration and calibration.rates is None
 
 
 def test_an_edited_threshold_is_refused(calibration, tmp_path):

@@ -45,7 +45,7 @@ def test_features_belong_to_their_images(extract, photos, tmp_path):
         assert (size, sha256) == (len(content), hashlib.sha256(content).hexdigest())
     assert {**read.content, "features_sha256": ""} == {**made.content, "features_sha256": ""}
     assert "6 images, features 128 wide" in made.report()
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["index.safetensors"]
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"index.safetensors", "index.safetensors.lock"}
 
 
 def test_the_index_tells_of_what_the_features_are(extract, photos, tmp_path):
@@ -202,10 +202,26 @@ def test_two_who_index_into_one_folder_leave_a_whole_index(extract, photos, tmp_
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda name: extract_folder(extract, photos / name, tmp_path / "out"), 4 * names))
     assert Path(read_feature_folder(tmp_path / "out").content["pictures"]).name in names
-    assert [file.name for file in (tmp_path / "out").iterdir()] == ["index.safetensors"]
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"index.safetensors", "index.safetensors.lock"}
 
 
 def test_links_that_lead_to_each_other_are_no_folder(extract, tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(InputError, match="the folder .*loop cannot be opened"):
         extract_folder(extract, tmp_path / "loop", tmp_path / "out")
+
+
+def test_cameras_and_times_are_those_of_the_names_or_of_a_table(extract, photos, tmp_path):
+    (photos / "a" / "0,.jpg").rename(photos / "a" / "c4_20240131_120000.jpg")
+    made = extract_folder(extract, photos, tmp_path / "out")
+    assert made.content["cameras"] == [None] * 2 + ["4"] + [None] * 3 and made.content["times"][2] == 1_706_702_400_000
+    assert "known: the camera of 1 of 6 (1 camera), the time of 1 of 6 (2024-01-31 12:00:00" in made.report()
+    table = tmp_path / "table.csv"
+    table.write_text("path,camera\nb/1,.jpg,x\n".replace("b/1,.jpg", '"b/1,.jpg"'))
+    extract_folder(extract, photos, tmp_path / "out", table=table)
+    read = read_feature_folder(tmp_path / "out").content
+    assert read["cameras"] == [None] * 3 + ["x"] + [None] * 2 and read["times"][2] == 1_706_702_400_000
+    table.write_text("path,camera\nphotos/b/1.jpg,x\n")
+    with pytest.raises(InputError, match="table.csv tells of none of the photos"):
+        extract_folder(extract, photos, tmp_path / "out", table=table)
+    assert read_feature_folder(tmp_path / "out").content == read

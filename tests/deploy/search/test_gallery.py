@@ -1,13 +1,19 @@
 import os
+import re
 import shutil
 
-import faiss
 import numpy as np
 import pytest
 
 from dcac_fastreid.deploy.search.feature_folder import extract_folder, read_feature_folder
-from dcac_fastreid.deploy.search.gallery import Gallery, check_same_encoder
+from dcac_fastreid.deploy.search.gallery import Gallery
+from dcac_fastreid.deploy.search.index_changes import remove_photos, update_folder
+from dcac_fastreid.deploy.search.index_encoder import check_same_encoder
+from dcac_fastreid.deploy.search.index_file import write_index_file
+from dcac_fastreid.deploy.search.vectors import Where
 from dcac_fastreid.errors import InputError
+
+from .libraries import require_milvus
 
 ENCODER = {"checkpoint": "a.pth", "sha256": "abcdef0123", "config_sha256": "1"}
 
@@ -41,19 +47,99 @@ def test_of_fewer_photos_all_are_listed(small_index):
         assert sorted(number for number, _ in found) == [0, 1, 2, 3]
 
 
-def test_an_index_that_finds_fewer_lists_those(small_index):
-    """An approximate index looks into some of its cells alone, and fills up with the number -1: the last photo, to Python."""
-    gallery, features = Gallery(small_index), read_feature_folder(small_index).features
-    approximate = faiss.IndexIVFFlat(faiss.IndexFlatIP(128), 128, 4, faiss.METRIC_INNER_PRODUCT)
-    approximate.train(features)
-    approximate.add(features)
-    gallery._index = approximate  # it looks into one of four cells
-    for own, found in enumerate(gallery.nearest(features, 4)):
-        numbers = [number for number, _ in found]
-        assert numbers[0] == own and len(numbers) < 4 and min(numbers) >= 0
-        np.testing.assert_allclose(
-            [similarity for _, similarity in found], features[numbers] @ features[own], atol=1e-5
-        )
+def test_each_query_has_its_own_filter(index):
+    gallery, features = Gallery(index), read_feature_folder(index).features
+    cameras = np.array(gallery.cameras)
+    assert len(set(cameras)) > 2 and None not in gallery.cameras
+    wheres = [
+        Where(not_camera=cameras[0]),
+        Where(cameras=frozenset(cameras[1:2])),
+        Where(),
+        Where(not_camera=cameras[0]),
+    ]
+    found = gallery.nearest(features[:4], 35, wheres)
+    cosines = features[:4] @ features.T
+    for row, chosen in enumerate((cameras != cameras[0], cameras == cameras[1], cameras != "", cameras != cameras[0])):
+        assert gallery.count(wheres[row]) == chosen.sum() == len(found[row])
+        order = np.argsort(-cosines[row])
+        assert [number for number, _ in found[row]] == order[chosen[order]].tolist()
+
+
+def test_a_search_through_milvus_finds_what_the_exact_one_finds(index, small_index, tmp_path):
+    require_milvus()
+    place = str(small_index / "vectors.db")
+    features = read_feature_folder(small_index).features
+
+    def check(count):
+        found, exact = (gallery.nearest(features, 4) for gallery in (Gallery(small_index, place), Gallery(small_index)))
+        assert [[number for number, _ in row] for row in found] == [[number for number, _ in row] for row in exact]
+        assert {len(row) for row in found} == {count}
+
+    check(4)
+    Gallery(small_index).photos[0].unlink()
+    check(3)
+    shutil.copy(Gallery(index).photos[9], tmp_path / "photos" / "new.jpg")
+    update_folder(small_index)
+    check(4)
+    remove_photos(small_index, ["new.jpg"])
+    check(3)
+
+
+def test_those_who_search_one_milvus_do_not_disturb_each_other(index, small_index, tmp_path):
+    """Whatever another one finds that has an earlier or later state of the index, or another index of the folder."""
+    require_milvus()
+    place = str(tmp_path / "vectors.db")
+    galleries = []
+
+    def open_both(folder):
+        galleries.append((read_feature_folder(folder).features, Gallery(folder, place), Gallery(folder)))
+
+    open_both(small_index)
+    (tmp_path / "table.csv").write_text(f"path,camera\n{Gallery(small_index).photos[0].name},north\n")
+    other = shutil.copytree(small_index, tmp_path / "other")
+    update_folder(other, table=tmp_path / "table.csv")
+    open_both(other)
+    shutil.copy(Gallery(index).photos[9], tmp_path / "photos" / "a_new.jpg")
+    update_folder(small_index)
+    open_both(small_index)
+    remove_photos(small_index, [Gallery(small_index).photos[1].name])
+    open_both(small_index)
+    Gallery(small_index).photos[1].unlink()
+    open_both(small_index)
+    shutil.copy(Gallery(index).photos[12], tmp_path / "photos" / "b_new.jpg")
+    for features, searched, exact in galleries:
+        for where in (Where(), Where(frozenset(["north"]))):
+            found, expected = (
+                [[number for number, _ in row] for row in gallery.nearest(features, 3, where)]
+                for gallery in (searched, exact)
+            )
+            assert found == expected
+    assert [len(gallery) for _, gallery, _ in galleries] == [4, 4, 5, 4, 3]
+
+
+def test_an_index_that_is_made_again_is_searched_by_its_new_features(small_index):
+    """As in another precision: all else is as it was."""
+    require_milvus()
+    place = str(small_index / "vectors.db")
+    stored = read_feature_folder(small_index)
+    Gallery(small_index, place)
+    content = {name: value for name, value in stored.content.items() if name != "features_sha256"}
+    write_index_file(small_index, stored.features[::-1], {**content, "precision": "bf16"})
+    found = Gallery(small_index, place).nearest(stored.features, 1)
+    assert [row[0][0] for row in found] == [3, 2, 1, 0]
+
+
+def test_collections_of_earlier_states_of_an_index_are_told(small_index, caplog):
+    require_milvus()
+    place = str(small_index / "vectors.db")
+    for _ in range(2):
+        Gallery(small_index, place)
+    remove_photos(small_index, [Gallery(small_index).photos[0].name])
+    Gallery(small_index, place)
+    (message,) = (
+        record.message for record in caplog.records if record.name == "fastreid.dcac"
+    )  # milvus-lite logs, too
+    assert re.fullmatch(r"Milvus at .*vectors.db also has 1 collection of .*photos: photos_\w+; drop those .*", message)
 
 
 @pytest.mark.parametrize("k", [0, -1, 2.0, True, None, "3", float("nan")])

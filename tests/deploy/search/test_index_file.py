@@ -1,5 +1,9 @@
 import copy
+import hashlib
+import itertools
 import json
+import multiprocessing
+import time
 
 import numpy as np
 import pytest
@@ -14,7 +18,9 @@ CONTENT = {
         "checkpoint": "a.pth", "sha256": SHA, "config_sha256": SHA, "input_size": [128, 64], "feature_width": 8,
     },
     "selected_on": [], "precision": "fp32", "pictures": "/photos", "checkpoint_file": "/a.pth", "config_file": None,
-    "versions": {"torch": "2.14", "cuda": None}, "unreadable": ["broken.jpg"],
+    "versions": {"torch": "2.14", "cuda": None}, "unreadable": ["broken.jpg"], "removed": ["a/out.jpg"],
+    "removed_sha256": [SHA],
+    "cameras": ["1", None, "north gate"], "times": [0, None, -1500],
     "paths": ["a.jpg", "b/caf\udce9\n.jpg", "c.jpg"], "bytes": [1, 2, 3], "modified": [0, -5, 10**18], "sha256": [SHA] * 3,
 }  # fmt: skip
 FEATURES = np.eye(3, 8, dtype=np.float32)
@@ -145,8 +151,9 @@ def test_as_many_features_as_photos_of_the_encoders_width(features, tmp_path):
 
 def test_a_value_that_nobody_has_written_is_refused_whatever_it_is(folder):
     """Every field and every item of one, replaced by every odd value: refused in a sentence, or a right value of its kind."""
-    right = {"selected_on": [[]], "versions": [{}], "unreadable": [[]], "config_file": [None, "/etc/passwd"],
-             "pictures": ["/etc/passwd"], "checkpoint_file": ["/etc/passwd"]}  # fmt: skip
+    right = {"selected_on": [[]], "versions": [{}], "unreadable": [[]], "removed": [[]], "removed_sha256": [[]],
+             "config_file": [None, "/etc/passwd"], "pictures": ["/etc/passwd"], "checkpoint_file": ["/etc/passwd"]}  # fmt: skip
+    right_items = {"cameras": [None, "/etc/passwd", "../a.jpg", "a/../../b.jpg"], "times": [None]}
     original = (folder / FILE).read_bytes()
     for field, value in CONTENT.items():
         for odd in ODD:
@@ -158,7 +165,8 @@ def test_a_value_that_nobody_has_written_is_refused_whatever_it_is(folder):
             with pytest.raises(Unusable) as error:
                 read_index_file(folder)
             assert "\n" not in str(error.value) and len(str(error.value)) < 300, (field, odd)
-            if isinstance(value, list) and value and odd not in ("", "word", 7, -1) and field != "sha256":
+            of_item = odd not in ("", "word", 7, -1) and odd not in right_items.get(field, [])
+            if isinstance(value, list) and value and of_item and field != "sha256":
                 (folder / FILE).write_bytes(original)
                 tamper(folder, lambda content, field=field, odd=odd: content[field].__setitem__(0, odd))
                 with pytest.raises(Unusable):
@@ -184,3 +192,47 @@ def test_a_photo_has_one_row(folder):
     tamper(folder, lambda content: content.update(paths=["a.jpg", "b.jpg", "a.jpg"]))
     with pytest.raises(Unusable, match="the content.paths is a list of 3, expected one photo or more, each once"):
         read_index_file(folder)
+
+
+def test_an_index_of_version_1_is_read_as_if_it_was_made_today(tmp_path):
+    newer = ("removed", "removed_sha256", "cameras", "times")
+    old = {name: value for name, value in CONTENT.items() if name not in newer}
+    old["paths"] = ["a_c3_20240131_235959.jpg", "cam02/b.jpg", "c.jpg"]
+    old["features_sha256"] = hashlib.sha256(FEATURES).hexdigest()
+    document = np.frombuffer(sealed(FORMAT, 1, old), np.uint8)
+    save_file({"features": FEATURES, "content": document}, tmp_path / FILE)
+    features, content = read_index_file(tmp_path)
+    assert np.array_equal(features, FEATURES)
+    columns = {"cameras": ["3", "2", None], "times": [1_706_745_599_000, None, None]}
+    new = {"removed": [], "removed_sha256": [], **columns}
+    assert content == {**old, **new}
+    with_new_fields = np.frombuffer(sealed(FORMAT, 1, {**old, **new}), np.uint8)
+    save_file({"features": FEATURES, "content": with_new_fields}, tmp_path / FILE)
+    with pytest.raises(Unusable, match="the content has an unknown 'cameras'"):
+        read_index_file(tmp_path)
+
+
+def test_numpy_reads_its_times(folder):
+    content = json.loads(bytes(load_file(folder / FILE)["content"]))["content"]
+    times = np.array([content["times"][0], content["times"][2]], dtype="datetime64[ms]")
+    assert times.astype(str).tolist() == ["1970-01-01T00:00:00.000", "1969-12-31T23:59:58.500"]
+
+
+def test_a_process_that_is_killed_at_any_moment_leaves_a_whole_index(tmp_path):
+    """The old one or the new one."""
+    contents = [{**CONTENT, "paths": [f"{name}{number}" for number in range(3)]} for name in "ab"]
+    write_index_file(tmp_path, FEATURES, contents[0])
+    seen = set()
+    for tenths in range(12):
+        process = multiprocessing.get_context("fork").Process(target=_write_for_ever, args=(tmp_path, contents))
+        process.start()
+        time.sleep(0.02 + tenths / 200)
+        process.kill()
+        process.join()
+        seen.add(read_index_file(tmp_path)[1]["paths"][0])
+    assert seen == {"a0", "b0"}
+
+
+def _write_for_ever(folder, contents):
+    for content in itertools.cycle(contents):
+        write_index_file(folder, FEATURES, content)

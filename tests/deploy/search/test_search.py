@@ -4,7 +4,6 @@ import re
 import shutil
 from pathlib import Path
 
-import faiss
 import pytest
 import torch
 from PIL import Image
@@ -12,10 +11,12 @@ from PIL import Image
 from dcac_fastreid.deploy.search.answer_section import MOST, answer_section
 from dcac_fastreid.deploy.search.answers import Answer, Hit, describe_calibration
 from dcac_fastreid.deploy.search.calibration_file import read_calibration, write_calibration
+from dcac_fastreid.deploy.search.cameras_and_times import camera_of
 from dcac_fastreid.deploy.search.feature_folder import extract_folder
 from dcac_fastreid.deploy.search.index_file import read_index_file, write_index_file
 from dcac_fastreid.deploy.search.known_people import people_of_dataset
 from dcac_fastreid.deploy.search.search import Search, calibrate_index
+from dcac_fastreid.deploy.search.vectors import Where
 from dcac_fastreid.errors import InputError
 
 RATE = 0.1  # what the pairs of six people can state
@@ -205,13 +206,11 @@ def test_what_the_index_no_longer_fits_is_told(index, extract, queries, tmp_path
     shutil.copy(queries[1], tmp_path / "photos" / "new.jpg")
     notes = Search(tmp_path / "index", device="cpu").notes()
     for sentence in (
-        "Photos that are gone: 1, .*gone.jpg; make the index again: ",
-        "Photos that have changed since they were indexed, and are left out: 1, .*other.jpg; make the index again: ",
-        "Photos that lie in the folder and are not in the index: 1, .*new.jpg; make the index again: ",
+        "Photos that are gone: 1, .*gone.jpg; bring the index up to date: ",
+        "Photos that have changed since they were indexed, and are left out: 1, .*other.jpg; bring the index up to date: ",
+        "Photos that lie in the folder and are not in the index: 1, .*new.jpg; bring the index up to date: ",
     ):
-        again = (
-            f"dcac-fastreid search index --checkpoint .*model_final.pth --gallery {photos[0].parent} --index .*index"
-        )
+        again = f"dcac-fastreid search index --update --index {tmp_path}/index"
         assert re.search(f"^{sentence}{again}$", notes, re.MULTILINE), notes
 
 
@@ -278,7 +277,7 @@ def test_files_of_two_indexes_do_not_mix(extract, tiny_data, queries, tmp_path):
         file.write_bytes(head + b"".join(sorted(rows, reverse=True)))
 
     question = extract([queries[0]])[0]
-    for file in one.iterdir():
+    for file in one.glob("*.safetensors"):
         for change in (exchanged, sorted_backwards):
             index = shutil.copytree(one, tmp_path / "changed", dirs_exist_ok=True)
             change(index / file.name)
@@ -290,17 +289,56 @@ def test_files_of_two_indexes_do_not_mix(extract, tiny_data, queries, tmp_path):
                 assert hit.similarity == pytest.approx((extract(hit.photo)[0] @ question).item(), abs=1e-4), file.name
 
 
-def test_a_search_with_fewer_results_than_asked_for_lists_those(index, extract, queries):
-    """An approximate index fills up with the number -1, which is the last photo to Python."""
-    search, features = Search(index, device="cpu"), extract(Search(index, device="cpu").gallery.photos).numpy()
-    approximate = faiss.IndexIVFFlat(faiss.IndexFlatIP(128), 128, 5, faiss.METRIC_INNER_PRODUCT)
-    approximate.train(features)
-    approximate.add(features)
-    search.gallery._index = approximate  # it looks into one of five cells
-    (answer,) = search([queries[0]], k=35)
-    assert 0 < len(answer.hits) < 35 and len({hit.photo for hit in answer.hits}) == len(answer.hits)
-    for hit in answer.hits:
-        assert hit.similarity == pytest.approx((extract(hit.photo)[0] @ extract(queries[0])[0]).item(), abs=1e-4)
+def test_a_search_looks_at_the_photos_that_its_filter_leaves(calibrated, queries):
+    search = Search(calibrated, device="cpu")
+    cameras = search.gallery.cameras
+    assert len(set(cameras)) > 2
+    everywhere, (answer,) = search([queries[0]], 35), search([queries[0]], 35, Where(cameras=frozenset(["1", "2"])))
+    assert {hit.camera for hit in answer.hits} == {"1", "2"}
+    count = sum(camera in "12" for camera in cameras)
+    same = [hit for hit in everywhere[0].hits if hit.camera in "12"]
+    assert [hit.photo for hit in answer.hits] == [hit.photo for hit in same] and len(same) == count
+    assert answer.hits[0].probability > same[0].probability, "fewer are searched, so each of them is likelier before"
+    assert f"A search makes {count} comparisons" in search.notes(Where(cameras=frozenset(["1", "2"])))
+    assert "camera" in answer.table(search.gallery.images) and "time" not in answer.table(search.gallery.images)
+
+
+def test_the_querys_own_camera_is_left_out(index, queries, tmp_path):
+    search = Search(index, device="cpu")
+    for answer in search(queries, 35, not_query_camera=True):
+        camera = camera_of(answer.photo.name)
+        assert {hit.camera for hit in answer.hits} == set(search.gallery.cameras) - {camera}
+    search.gallery.cameras[3] = "7"  # as a table may tell, whatever the name says
+    (answer,) = search(search.gallery.photos[3], 35, not_query_camera=True)
+    assert len(answer.hits) == 35
+    unknown = shutil.copy(queries[0], tmp_path / "unknown.jpg")
+    with pytest.raises(
+        InputError, match="the camera of .*unknown.jpg is not known, .* or search without --not-query-camera"
+    ):
+        search(unknown, not_query_camera=True)
+
+
+def test_filters_that_leave_no_photo_are_told(index, queries):
+    search = Search(index, device="cpu")
+    with pytest.raises(
+        InputError, match="the filters leave none of the 35 photos of the index; known: the camera of 35 .*1, 2"
+    ):
+        search(queries[0], where=Where(cameras=frozenset(["77"])))
+    with pytest.raises(InputError, match="the filters leave none of the 35 photos"):
+        search(queries[0], where=Where(after=0))
+    camera = camera_of(queries[0].name)
+    (answer,) = search([queries[0]], where=Where(cameras=frozenset([camera])), not_query_camera=True)
+    assert answer.hits == [] and not answer.is_nobody
+    assert answer.verdict(None) == "no photo was searched: the filters leave none for this query"
+    assert answer.table(search.gallery.images) and answer_section(1, answer, search.gallery.images, "a verdict")
+
+
+def test_camera_and_time_are_shown_where_they_are_known():
+    hit = Hit(Path("g/a.jpg"), 0.5, camera="north", time=1_706_745_599_000)
+    answer = Answer(Path("q.jpg"), [hit, Hit(Path("g/b.jpg"), 0.4)])
+    lines = answer.table(Path("g")).splitlines()
+    assert re.split("  +", lines[0].strip())[-2:] == ["camera", "time"]
+    assert lines[2].endswith("north     2024-01-31 23:59:59") and lines[3].rstrip().endswith("unknown")
 
 
 def test_a_photo_that_is_no_crop_is_answered_with_a_hint(index, tmp_path):

@@ -1,0 +1,1 @@
+"""The search as a page in a browser on this machine."""

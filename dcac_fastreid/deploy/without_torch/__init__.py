@@ -1,0 +1,1 @@
+"""What runs without PyTorch: an exported ONNX file, beside onnxruntime, NumPy and Pillow alone."""
