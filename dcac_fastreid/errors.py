@@ -126,3 +126,8 @@ def _telling(line: str) -> str:
     """Of a library's long message the sentence that tells, else the first."""
     sentences = line.split(". ")
     return next((part for part in sentences if OUT_OF_MEMORY.search(part)), sentences[0])[:200].rstrip(".")
+
+
+def first_line(error: Exception) -> str:
+    """What another library's exception says, for a sentence."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -56,8 +56,3 @@ def hub_snapshot(
     # By the revision's name, not by the commit of the answer: the cache notes under which name a commit was asked for, and
     # finds the folder by this name when there is no network.
     return Path(huggingface_hub.snapshot_download(model_id, revision=revision, allow_patterns=names))
-
-
-def first_line(error: Exception) -> str:
-    """What the hub's client says, for a sentence."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

@@ -50,7 +50,8 @@ def test_what_is_a_hub_id(name, hub, tmp_path, monkeypatch):
 ID, COMMIT = "someone/an-encoder", "d" * 40
 DOWNLOAD = """
 import sys
-from dcac_fastreid.hub import first_line, hub_snapshot
+from dcac_fastreid.errors import first_line
+from dcac_fastreid.hub import hub_snapshot
 choose = lambda names: [name for name in names if name != "model.pth"]
 for name in sys.argv[1:]:
     try:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dcac_fastreid.arguments import as_path
-from dcac_fastreid.errors import InputError
-from dcac_fastreid.hub import first_line, hub_snapshot, is_hub_id
+from dcac_fastreid.errors import InputError, first_line
+from dcac_fastreid.hub import hub_snapshot, is_hub_id
 from dcac_fastreid.names import printable, shown
 from dcac_fastreid.shipped import SYNTHETIC_ENCODER
 from dcac_fastreid.warn_once import warn_once

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcac_fastreid.diffusion.weight_files import CONFIGS, PARTS, choose_files, missing_parts
-from dcac_fastreid.errors import InputError
-from dcac_fastreid.hub import first_line, hub_snapshot
+from dcac_fastreid.errors import InputError, first_line
+from dcac_fastreid.hub import hub_snapshot
 
 
 def hub_folder(model_id: str, *, ema: bool) -> Path:

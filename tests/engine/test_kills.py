@@ -83,12 +83,9 @@ def survive(kills: int, whole: Path, tiny_data: Path, tmp_path: Path, rounds: in
     return met
 
 
-def test_a_kill(make_trainer, tiny_data, tmp_path):
-    """The run that is never stopped is one of this process."""
-    whole = tmp_path / "whole"
-    opts = ("SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1], "SOLVER.CHECKPOINT_STEPS", 1, "OUTPUT_DIR", str(whole))
-    make_trainer("ma_ma.yml", *opts).train()
-    assert survive(1, whole, tiny_data, tmp_path, epochs=2) == 1
+def test_a_kill(tiny_data, tmp_path):
+    assert run(command(tiny_data, tmp_path / "whole", False, 2), tmp_path / "cache-whole")
+    assert survive(1, tmp_path / "whole", tiny_data, tmp_path, epochs=2) == 1
 
 
 @pytest.mark.slow

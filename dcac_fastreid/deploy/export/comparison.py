@@ -11,11 +11,10 @@ from tqdm import tqdm
 
 from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.export.agreement import ASKED, LEAST_SPAN, Agreement, compare, span
-from dcac_fastreid.deploy.export.exported_program import first_line
 from dcac_fastreid.deploy.export.latency import Latency, time_in_turns
 from dcac_fastreid.deploy.export.probe import Probe
 from dcac_fastreid.deploy.pixels import pixels_of
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.errors import InputError, first_line
 
 CHECKED_BATCHES = (1, 3, 8)
 TIMED_BATCHES = (1, 8)

@@ -4,7 +4,7 @@ import torch
 
 from dcac_fastreid.deploy.encoder import Encoder
 from dcac_fastreid.deploy.unit_features import UnitFeatures
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.errors import InputError, first_line
 
 IMAGES, FEATURES, BATCH = "images", "features", "batch"  # names in the graph
 
@@ -45,7 +45,3 @@ def _make_portable(graph: torch.fx.GraphModule) -> None:
             graph.graph.erase_node(node)  # that a tensor lies on this device
         node.meta.pop("stack_trace", None)
     graph.recompile()
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")

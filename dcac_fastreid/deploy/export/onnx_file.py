@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from dcac_fastreid.arguments import shown_value
-from dcac_fastreid.deploy.export.exported_program import BATCH, FEATURES, IMAGES, first_line
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.deploy.export.exported_program import BATCH, FEATURES, IMAGES
+from dcac_fastreid.errors import InputError, first_line
 
 OPSET = 18  # the lowest that PyTorch's exporter writes, without a conversion: most runtimes know it
 HIGHEST_OPSET = 25  # the highest that its converter reaches and that onnxruntime has been seen to run

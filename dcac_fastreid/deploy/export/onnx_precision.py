@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from dcac_fastreid.deploy.export.exported_program import IMAGES, first_line
+from dcac_fastreid.deploy.export.exported_program import IMAGES
 from dcac_fastreid.deploy.export.onnx_file import without_remarks
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.errors import InputError, first_line
 
 # What stays in fp32 in an fp16 file: sums of squares, which may go beyond fp16's 65,504; and layer normalisation, in whose fp16
 # form onnxruntime 1.24 and 1.32 crash on the CPU while they open the file.

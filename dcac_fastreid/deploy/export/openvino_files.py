@@ -10,8 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dcac_fastreid.deploy.export.exported_program import first_line
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.errors import InputError, first_line
 from dcac_fastreid.output_files import check_writable, refuse_no_files
 
 FOLDER = "encoder_openvino_model"  # programs know it by the end of its name

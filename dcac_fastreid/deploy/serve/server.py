@@ -2,10 +2,13 @@
 
 import os
 import socket
+from typing import TYPE_CHECKING
 
-from dcac_fastreid.deploy.detector import PersonDetector
-from dcac_fastreid.deploy.search.search import Search
 from dcac_fastreid.errors import InputError
+
+if TYPE_CHECKING:  # so that a missing server is told at once
+    from dcac_fastreid.deploy.detector import PersonDetector
+    from dcac_fastreid.deploy.search.search import Search
 
 HOST = "127.0.0.1"
 AT_A_TIME = 64  # requests; others are refused
@@ -37,7 +40,7 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{HOST}:{listening.getsockname()[1]}"
 
 
-def serve(listening: socket.socket, search: Search, detector: PersonDetector | None = None) -> None:
+def serve(listening: socket.socket, search: "Search", detector: "PersonDetector | None" = None) -> None:
     """Answers requests until the process is interrupted. Args: detector: of the people on whole photos that are given."""
     import uvicorn
 
