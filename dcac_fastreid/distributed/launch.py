@@ -18,9 +18,8 @@ from dcac_fastreid.command_line import BAD_INPUT, one_sentence_errors, terminate
 from dcac_fastreid.distributed.failure import TELLING, Ending, one_tells
 from dcac_fastreid.distributed.join import ENVIRONMENT, LIMIT, Place, join, launched, leave, meet, of_start
 from dcac_fastreid.distributed.turns import wait_for_all
-from dcac_fastreid.errors import InputError, Terminated
+from dcac_fastreid.errors import InputError, Terminated, first_line
 from dcac_fastreid.helper_processes import end_with
-from dcac_fastreid.hub import first_line
 
 AUTO = "auto"  # --dist-url: a free port of this machine
 THIS_MACHINE = "127.0.0.1"
