@@ -1,7 +1,6 @@
 """dcac-fastreid train: fast-reid's own command line."""
 
 import argparse
-from contextlib import suppress
 
 from dcac_fastreid.commands.options import add_verbose
 from dcac_fastreid.training_options import check_options
@@ -51,20 +50,12 @@ def run(args: argparse.Namespace) -> None:
     import dcac_fastreid
     from dcac_fastreid.distributed.join import launched
     from dcac_fastreid.distributed.launch import launch
+    from dcac_fastreid.engine.setup import on_gpus
 
     if not launched():
         dcac_fastreid.check_command(args)
     machines = args.num_gpus, args.num_machines, args.machine_rank, args.dist_url
-    launch(main, *machines, args=(args,), on_gpus=_on_gpus(args))
-
-
-def _on_gpus(args: argparse.Namespace) -> bool:
-    """Whether the config's device is a GPU; of a config that cannot be read, which `check_command` will say, False."""
-    import dcac_fastreid
-
-    with suppress(ValueError, OSError):
-        return dcac_fastreid.load_config(args.config_file, args.opts).MODEL.DEVICE != "cpu"
-    return False
+    launch(main, *machines, args=(args,), on_gpus=on_gpus(args))
 
 
 def main(args: argparse.Namespace):
@@ -74,8 +65,8 @@ def main(args: argparse.Namespace):
     from dcac_fastreid.distributed.turns import wait_for_all
     from fastreid.utils import comm
 
+    args.resume = args.resume or has_begun(dcac_fastreid.load_config(args.config_file, args.opts).OUTPUT_DIR)
     if launched():  # those of --num-gpus are started behind it
-        args.resume = args.resume or has_begun()
         if comm.is_main_process():
             dcac_fastreid.check_command(args)
         wait_for_all()

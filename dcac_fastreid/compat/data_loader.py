@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from fastreid.data import build
+from fastreid.utils import comm
 
 
 class DeviceLoader(DataLoader):
-    """PyTorch's own loader behind the signature of the host's DataLoaderX: batches come on the GPU, where there is one.
+    """PyTorch's own loader behind the signature of the host's DataLoaderX: batches come on the GPU, where there is one, and
+    several processes do not train on the CPU.
 
     Args:
         local_rank: the GPU of this process.
@@ -18,7 +21,7 @@ class DeviceLoader(DataLoader):
     """
 
     def __init__(self, local_rank: int, pin_memory: bool = False, **kwargs):
-        gpu = torch.cuda.is_available()
+        gpu = torch.cuda.is_available() and (comm.get_world_size() == 1 or dist.get_backend() == "nccl")
         super().__init__(pin_memory=pin_memory and gpu, **kwargs)
         self.device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
 

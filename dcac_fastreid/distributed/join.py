@@ -5,6 +5,7 @@ fast-reid's comm is how all else asks for rank and size. Of one process there is
 
 import os
 import socket
+import time
 from datetime import timedelta
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -18,10 +19,10 @@ from fastreid.utils import comm
 RANK, PROCESSES, LOCAL_RANK = "RANK", "WORLD_SIZE", "LOCAL_RANK"  # environment variables of torchrun
 ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 ENVIRONMENT = "env://"  # where PyTorch finds the address that a launcher has set
-STARTS = "TORCHELASTIC_RESTART_COUNT"  # of torchrun: how often it has started the processes again
+STARTED_BY_TORCHRUN = "TORCHELASTIC_RUN_ID"
 LIMIT = timedelta(minutes=30)  # in which all processes come to where one waits for them in a step
 PATIENCE = timedelta(days=1)  # the same where one works for all, or each on its part of an evaluation
-BEGUN = "begun"
+POLL = 0.05  # seconds
 
 _store_of_job: dist.Store | None = None  # the same in all starts of a job
 _patient_group: dist.ProcessGroup | None = None
@@ -89,12 +90,37 @@ def meet(place: Place, address: str = ENVIRONMENT) -> dist.Store:
     while isinstance(store, dist.PrefixStore):  # PyTorch < 2.14 has one for each start
         store = store.underlying_store
     _store_of_job = store
-    return of_start(store)
+    return of_start(store, _start_of_all(store, place) if address == ENVIRONMENT else 1)
 
 
-def of_start(store: dist.Store) -> dist.Store:
-    """Of a job's store the part of this start of its processes."""
-    return dist.PrefixStore(f"start {os.environ.get(STARTS, 0)}", store)
+def of_start(store: dist.Store, number: int = 1) -> dist.Store:
+    """Of a job's store the part of one start of its processes. A launcher may start them again, --num-gpus does not."""
+    return dist.PrefixStore(f"start {number}", store)
+
+
+def _start_of_all(store: dist.Store, place: Place) -> int:
+    """How often a process of rank 0 has come here, which is the same number for all that come here together.
+
+    torchrun's own counts are those of each machine. What a process of an earlier start has left is answered, too, and not heard.
+    """
+    came, answer, heard = (lambda rank: f"came {rank}"), (lambda *times: f"answer {times}"), (lambda *start: f"heard {start}")
+    times = store.add(came(place.rank), 1)
+    if place.rank:
+        number = int(store.get(answer(place.rank, times)))
+        store.set(heard(number, place.rank), "")
+        return number
+    missing, deadline = list(range(1, place.processes)), time.monotonic() + LIMIT.total_seconds()
+    while missing:
+        for rank in missing:
+            store.set(answer(rank, store.add(came(rank), 0)), str(times))
+        missing = [rank for rank in missing if not store.check([heard(times, rank)])]
+        if time.monotonic() > deadline:
+            raise InputError(
+                f"of {place.processes} processes {len(missing)} have not come within {LIMIT.total_seconds() / 60:g} minutes "
+                f"(numbers {', '.join(map(str, missing))}); start them, too"
+            )
+        time.sleep(POLL)
+    return times
 
 
 def join(place: Place, store: dist.Store, *, on_gpus: bool) -> None:
@@ -129,9 +155,9 @@ def join(place: Place, store: dist.Store, *, on_gpus: bool) -> None:
 
 def leave() -> None:
     """The counterpart of `join`, at the end of a run."""
-    global _patient_group
+    global _patient_group, _store_of_job
     dist.destroy_process_group()
-    comm._LOCAL_PROCESS_GROUP = _patient_group = None
+    comm._LOCAL_PROCESS_GROUP = _patient_group = _store_of_job = None
     comm._get_global_gloo_group.cache_clear()
 
 
@@ -140,15 +166,21 @@ def patient_group() -> dist.ProcessGroup:
     return _patient_group or comm._get_global_gloo_group()
 
 
-def has_begun() -> bool:
-    """Whether an earlier start of this job's processes has begun its run: torchrun starts them again when one has failed."""
-    return _store_of_job is not None and _store_of_job.check([BEGUN])
+def has_begun(folder: str) -> bool:
+    """Whether an earlier start of this job's processes has begun its run in this folder: torchrun starts them again when one
+    has failed.
+    """
+    return _store_of_job is not None and _store_of_job.check([_begun(folder)])
 
 
-def begin() -> None:
-    """From now on what OUTPUT_DIR holds is this job's run, also for later starts of its processes."""
+def begin(folder: str) -> None:
+    """From now on what this folder holds is this job's run, also for later starts of its processes."""
     if _store_of_job is not None:
-        _store_of_job.set(BEGUN, "")
+        _store_of_job.set(_begun(folder), "")
+
+
+def _begun(folder: str) -> str:
+    return f"begun {os.path.realpath(folder)}"
 
 
 def machines(processes: list[tuple[str, int]]) -> list[list[int]]:

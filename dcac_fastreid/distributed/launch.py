@@ -16,7 +16,7 @@ from torch.distributed import Store, TCPStore
 
 from dcac_fastreid.command_line import BAD_INPUT, one_sentence_errors, terminate
 from dcac_fastreid.distributed.failure import TELLING, Ending, one_tells
-from dcac_fastreid.distributed.join import ENVIRONMENT, LIMIT, Place, join, launched, leave, meet, of_start
+from dcac_fastreid.distributed.join import ENVIRONMENT, LIMIT, STARTED_BY_TORCHRUN, Place, join, launched, leave, meet, of_start
 from dcac_fastreid.distributed.turns import wait_for_all
 from dcac_fastreid.errors import InputError, Terminated, first_line
 from dcac_fastreid.helper_processes import end_with
@@ -91,6 +91,8 @@ def launch(
     if place := launched():
         _run(place, on_gpus, ENVIRONMENT, main, args)
     elif num_gpus * num_machines == 1:
+        if STARTED_BY_TORCHRUN in os.environ:
+            meet(Place(0, 1, 0))  # it may start this process again, to go on with its run
         main(*args)
     else:
         _start(num_gpus, num_machines, machine_rank, dist_url, (on_gpus, main, args))

@@ -84,7 +84,7 @@ class Claim:
             self._lock, self._since, self._config = before._lock, before._since, before._config
             before._lock = None
         else:
-            if has_begun():
+            if has_begun(self._place):
                 _forget_holder(self._place)
             self._lock = _acquired(self._folder, self._place)
             self._since = time.strftime("%Y-%m-%d %H:%M:%S %z")

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from dcac_fastreid.checkpoint import set_aside
@@ -60,6 +61,13 @@ def check_command(args: argparse.Namespace) -> None:
     check_model(cfg, training=not args.eval_only, processes=processes)
 
 
+def on_gpus(args: argparse.Namespace) -> bool:
+    """Whether the config's device is a GPU; of a config that cannot be read, which `check_command` will say, False."""
+    with suppress(ValueError, OSError):
+        return load_config(args.config_file, args.opts).MODEL.DEVICE != "cpu"
+    return False
+
+
 def setup(args: argparse.Namespace):
     """The config of fast-reid's command line, with its output folder and log made.
 
@@ -74,8 +82,8 @@ def setup(args: argparse.Namespace):
         cfg = changed(cfg, ["SEED", comm.all_gather(_seed_of_run(cfg.OUTPUT_DIR))[0]])
     if _begins_anew(args) and cfg.OUTPUT_DIR and comm.is_main_process():
         set_aside(cfg.OUTPUT_DIR)
-    if not args.eval_only:
-        begin()
+    if not args.eval_only and cfg.OUTPUT_DIR:
+        begin(cfg.OUTPUT_DIR)
     comm.synchronize()  # every process has read the run's seed before the first one writes config.yaml again
     if not getattr(args, "verbose", False):
         setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank())  # as default_setup, which then finds it made

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from dcac_fastreid.distributed import launch as ours
+from dcac_fastreid.engine.setup import on_gpus
 
 
 def launch(
@@ -14,4 +15,6 @@ def launch(
     args: Sequence = (),
 ) -> None:
     """fast-reid's, also without GPUs, and in a process that torchrun has started. Raises as ours.launch."""
-    ours.launch(main_func, num_gpus_per_machine, num_machines, machine_rank, dist_url, args)
+    machines = num_gpus_per_machine, num_machines, machine_rank, dist_url
+    options = [each for each in args if hasattr(each, "config_file") and hasattr(each, "opts")]
+    ours.launch(main_func, *machines, args, on_gpus=on_gpus(options[0]) if options else None)

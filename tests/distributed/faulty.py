@@ -1,4 +1,4 @@
-"""tools/train_net.py, of whose processes one fails; the environment says which fault, at which step, in how many starts.
+"""tools/train_net.py, whose last process fails; the environment says which fault, at which step, once.
 
 FAULT: of FAULTS. STEP: of the run, from 0. LIMIT: seconds in which a step's processes wait for each other. Each process writes
 its number of the system and its rank to FOLDER.
@@ -15,7 +15,6 @@ from pathlib import Path
 from torch.distributed import distributed_c10d
 
 ROOT = Path(__file__).parents[2]
-FAILS = 1  # rank
 
 sys.argv[0] = str(ROOT / "tools" / "train_net.py")
 
@@ -40,12 +39,13 @@ FAULTS = {
 
 
 def run_step(trainer) -> None:
-    # Not earlier: until here a loaded machine may need longer.
-    with warnings.catch_warnings():  # PyTorch 2.14 has another name for it
-        warnings.simplefilter("ignore")
-        distributed_c10d._set_pg_timeout(timedelta(seconds=int(os.environ["LIMIT"])))
-    first_start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
-    if first_start and comm.get_rank() == FAILS and trainer.iter == int(os.environ["STEP"]):
+    if comm.get_world_size() > 1:  # not earlier: until here a loaded machine may need longer
+        with warnings.catch_warnings():  # PyTorch 2.14 has another name for it
+            warnings.simplefilter("ignore")
+            distributed_c10d._set_pg_timeout(timedelta(seconds=int(os.environ["LIMIT"])))
+    failed, last = Path(f"{trainer.cfg.OUTPUT_DIR}.failed"), comm.get_world_size() - 1
+    if comm.get_rank() == last and trainer.iter == int(os.environ["STEP"]) and not failed.exists():
+        failed.touch()
         FAULTS[os.environ["FAULT"]]()
     host_run_step(trainer)
     Path(os.environ["FOLDER"], f"step {trainer.iter}").touch()

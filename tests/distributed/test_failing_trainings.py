@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -31,8 +32,8 @@ pytestmark = pytest.mark.slow
 class Training:
     """A training of two epochs of three steps that has been started."""
 
-    def __init__(self, words, data_root: Path, folder: Path, fault: str = "none", step: int = 4, epochs: int = 2):
-        opts = {
+    def __init__(self, words, data_root: Path, folder: Path, fault: str = "none", step: int = 4, epochs: int = 2, opts=()):
+        settings = {
             "MODEL.DEVICE": "cpu", "SOLVER.AMP.ENABLED": False, "DATASETS.ROOT": data_root, "SOLVER.IMS_PER_BATCH": 16,
             "SOLVER.CHECKPOINT_PERIOD": 1, "SOLVER.MAX_EPOCH": epochs, "TEST.EVAL_PERIOD": 0, "OUTPUT_DIR": folder / "run",
             "DATALOADER.CACHE_IMAGES": False, "DATALOADER.NUM_WORKERS": 1,
@@ -41,7 +42,7 @@ class Training:
         self.folder = folder
         with open(folder / "out", "w") as out, open(folder / "err", "w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, *map(str, (*words, *CONFIG, *(word for pair in opts.items() for word in pair)))],
+                [sys.executable, *map(str, (*words, *CONFIG, *(word for pair in settings.items() for word in pair), *opts))],
                 cwd=ROOT,
                 env=os.environ | {"PYTHONPATH": str(ROOT)} | told,
                 stdout=out,
@@ -120,6 +121,27 @@ def test_torchruns_restart_goes_on_with_the_run(step, tiny_data, tmp_path):
     assert (tmp_path / "run" / "model_final.pth").exists() and not list((tmp_path / "run").glob("earlier-*"))
 
 
+def test_restarts_of_two_machines_go_on_with_the_run(tiny_data, tmp_path):
+    """Two agents of torchrun on this machine: the one whose process is killed counts a restart, the other one need not."""
+    at = ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{free_port()}", "--rdzv-id", "job"]
+    words = ["-m", "torch.distributed.run", "--nnodes", 2, "--nproc-per-node", 1, *at, "--max-restarts", 1, FAULTY]
+    folders = tmp_path / "first", tmp_path / "second"
+    for folder in folders:
+        folder.mkdir()
+    agents = [Training(words, tiny_data, folder, "killed", opts=["OUTPUT_DIR", tmp_path / "run"]) for folder in folders]
+    assert [agent.process.wait() for agent in agents] == [0, 0], [agent.errors() for agent in agents]
+    said = "".join((folder / "out").read_text() for folder in folders)
+    assert "going on at epoch 2" in said
+    assert (tmp_path / "run" / "model_final.pth").exists() and not list((tmp_path / "run").glob("earlier-*"))
+
+
+def test_torchruns_restart_of_one_process_goes_on_with_the_run(tiny_data, tmp_path):
+    words = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", 1, "--max-restarts", 1, FAULTY]
+    training = Training(words, tiny_data, tmp_path, "killed")
+    assert training.process.wait() == 0, training.errors()
+    assert "going on at epoch 2" in (tmp_path / "out").read_text() and not list((tmp_path / "run").glob("earlier-*"))
+
+
 def test_what_a_killed_job_has_saved_goes_on(way, tiny_data, tmp_path):
     training = Training(WAYS[way], tiny_data, tmp_path, "killed")
     assert training.process.wait() != 0
@@ -127,6 +149,12 @@ def test_what_a_killed_job_has_saved_goes_on(way, tiny_data, tmp_path):
     resumed = Training(words, tiny_data, tmp_path)
     assert resumed.process.wait() == 0, resumed.errors()
     assert "going on at epoch 2" in (tmp_path / "out").read_text()
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 def descendants(pid: int) -> list[int]:

@@ -1,6 +1,8 @@
 """Who tells why a job ends, and what; whole trainings that fail are in test_failing_trainings.py."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 from torch.distributed import HashStore, TCPStore
@@ -75,21 +77,54 @@ def test_a_killed_process_is_told_by_the_one_that_has_started_it(capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_restart_knows_that_its_job_has_begun_and_takes_the_folder_over(monkeypatch, tmp_path):
+def _starts(store, processes):
+    with ThreadPoolExecutor(processes) as pool:
+        places = [Place(rank, processes, rank) for rank in range(processes)]
+        return [each.result(20) for each in [pool.submit(join._start_of_all, store, place) for place in places]]
 
-    monkeypatch.setattr(join, "_store_of_job", None)
+
+def test_all_processes_of_a_start_know_it_by_one_number_whatever_earlier_ones_have_left():
+    store = HashStore()
+    assert _starts(store, 3) == [1, 1, 1]
+    store.add("came 2", 1)  # killed before the first process has come
+    assert _starts(store, 3) == [2, 2, 2]
+    store.add("came 0", 1)  # killed before the others have come
+    assert _starts(store, 4) == [4, 4, 4, 4]
+
+
+def test_a_process_that_does_not_come_is_told(monkeypatch):
+    monkeypatch.setattr(join, "LIMIT", timedelta(seconds=0.2))
+    with pytest.raises(InputError, match=r"^of 3 processes 2 have not come within .* minutes \(numbers 1, 2\); start them, too$"):
+        join._start_of_all(HashStore(), Place(0, 3, 0))
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_restart_knows_that_its_job_has_begun_and_takes_its_folder_over_and_no_other(monkeypatch, tmp_path, processes):
+    mine, another = tmp_path / "mine", tmp_path / "another"
+    for folder in (mine, another):
+        folder.mkdir()
+        (folder / "run.lock.json").write_text('{"host": "another", "boot": "?", "process": 7, "since": "then"}')
     of_launcher = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
-    address = f"tcp://127.0.0.1:{of_launcher.port}"
-    first = meet(Place(0, 1, 0), address)
-    first.set("key", "of the first start")
-    (tmp_path / "run.lock.json").write_text('{"host": "another", "boot": "?", "process": 7, "since": "then"}')
-    assert not has_begun()
+    said = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": of_launcher.port, "TORCHELASTIC_USE_AGENT_STORE": True}
+    for name, value in said.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(join, "_store_of_job", None)
+
+    def start():
+        if processes == 1:
+            return meet(Place(0, 1, 0))
+        with ThreadPoolExecutor(2) as pool:
+            return [pool.submit(meet, Place(rank, 2, rank)) for rank in range(2)][0].result(20)
+
+    start().set("key", "of the first start")
+    assert not has_begun(str(mine))
     with pytest.raises(InputError, match="may be in use by a run on another machine"):
-        run_folder.take(str(tmp_path))
-    begin()
-    monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", "1")
-    again = meet(Place(0, 1, 0), address)
-    assert has_begun() and not again.check(["key"])
-    claim = run_folder.take(str(tmp_path))
-    assert str(os.getpid()) in (tmp_path / "run.lock.json").read_text()
+        run_folder.take(str(mine))
+    begin(str(mine))
+    again = start()
+    assert has_begun(str(mine)) and not has_begun(str(another)) and not again.check(["key"])
+    claim = run_folder.take(str(mine))
+    assert str(os.getpid()) in (mine / "run.lock.json").read_text()
     claim.release()
+    with pytest.raises(InputError, match="may be in use by a run on another machine"):
+        run_folder.take(str(another))
