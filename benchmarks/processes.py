@@ -2,8 +2,9 @@
 
     python benchmarks/processes.py --output benchmarks/processes.json
 
-Two processes of one thread each against one of two threads: what they cost beside that is the middle of the step, which every
-process computes for the whole batch, and gloo. The two take turns, each turn in new processes.
+Two processes of one thread each against one of two threads, and against two of half the batch that know nothing of each other:
+these show what the machine takes for two smaller trainings, such as reading all weights twice. What is beyond them is the middle of
+the step, which every process computes for the whole batch, and gloo. The three take turns, each turn in new processes.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 CORES = 2
+ONE, SHARING, APART = "one process", "two processes", "two trainings of half the batch"
 
 
 def main() -> None:
@@ -30,34 +32,44 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="images of a step (default: 8)")
     parser.add_argument("--size", choices=["real", "tiny"], default="real")
     args = parser.parse_args()
-    seconds: dict[int, list[float]] = {1: [], CORES: []}
+    seconds: dict[str, list[float]] = {ONE: [], SHARING: [], APART: []}
     for number in range(args.rounds):
-        for processes in sorted(seconds, reverse=number % 2 == 1):
-            seconds[processes] += _turn(processes, args)
-            print(f"round {number + 1} of {args.rounds}, {processes} of {CORES // processes} threads: "
-                  f"{', '.join(f'{each:.2f}' for each in seconds[processes][-args.steps:])} s", flush=True)  # fmt: skip
-    medians = {processes: statistics.median(times) for processes, times in seconds.items()}
-    result = {
-        "size": args.size, "batch": args.batch, "seconds": {f"{count} processes": each for count, each in seconds.items()},
-        "ratio": medians[CORES] / medians[1],
-    }  # fmt: skip
-    print(f"medians {medians[1]:.2f} s and {medians[CORES]:.2f} s, ratio {result['ratio']:.3f}")
+        for kind in sorted(seconds, reverse=number % 2 == 1):
+            turn = _turn(kind, args)
+            seconds[kind] += turn
+            print(
+                f"round {number + 1} of {args.rounds}, {kind}: {', '.join(f'{each:.2f}' for each in turn)} s",
+                flush=True,
+            )
+    medians = {kind: statistics.median(times) for kind, times in seconds.items()}
+    ratios = {kind: medians[kind] / medians[ONE] for kind in (SHARING, APART)}
+    print("medians", ", ".join(f"{kind} {median:.2f} s" for kind, median in medians.items()))
+    print("against one process:", ", ".join(f"{kind} {ratio:.3f}" for kind, ratio in ratios.items()))
     if args.output:
+        result = {"size": args.size, "batch": args.batch, "seconds": seconds, "ratios": ratios}
         args.output.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def _turn(processes: int, args: argparse.Namespace) -> list[float]:
-    """Seconds of each timed step."""
-    command = [sys.executable, __file__, str(args.steps), str(args.batch), args.size]
-    if processes > 1:
-        command[1:1] = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+def _turn(kind: str, args: argparse.Namespace) -> list[float]:
+    """Seconds of each timed step; of two trainings that run beside each other the mean of both."""
+    command = [sys.executable, __file__, str(args.steps), str(args.batch // (CORES if kind == APART else 1)), args.size]
+    if kind == SHARING:
+        command[1:1] = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(CORES)]
     environment = os.environ | {
-        "OMP_NUM_THREADS": str(CORES // processes),
+        "OMP_NUM_THREADS": str(CORES if kind == ONE else 1),
         "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
         "STEP_OF_A_TURN": "1",
     }
-    run = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(run.stdout.strip().splitlines()[-1])
+    started = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(CORES if kind == APART else 1)
+    ]
+    printed = [run.communicate()[0] for run in started]
+    if any(run.returncode for run in started):
+        sys.exit(f"{kind}: a training has failed")
+    return [
+        statistics.mean(step) for step in zip(*(json.loads(text.splitlines()[-1]) for text in printed), strict=True)
+    ]
 
 
 def _steps(steps: int, batch: int, size: str) -> None:

@@ -109,17 +109,21 @@ def _end_now(number: int, _) -> None:
 
 def terminate(*_) -> None:
     """A handler of SIGTERM."""
-    sys.unraisablehook = lambda _: (
-        None
-    )  # a launcher has ended the loader's processes too, of which the loader would complain
+    sys.unraisablehook = (
+        _say_nothing  # a launcher has ended the loader's processes too, of which the loader would complain
+    )
     raise Terminated
+
+
+def _say_nothing(_) -> None:
+    """Of an exception in a destructor."""
 
 
 def _end(sentence: str, status: int) -> None:
     with suppress(OSError):  # nobody may be reading that either
         print(sentence, file=sys.stderr, flush=True)
     if _is_command():  # what was half made when it failed, such as a loader, may fail again when it is given up
-        sys.unraisablehook = lambda _: None
+        sys.unraisablehook = _say_nothing
     sys.exit(status)
 
 

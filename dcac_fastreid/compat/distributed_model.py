@@ -24,6 +24,7 @@ def distributed(model: nn.Module, device_ids: list[int], **settings) -> Distribu
         model,
         device_ids=device_ids if on_gpu else None,
         find_unused_parameters=getattr(model, "may_leave_weights_out", False),
+        gradient_as_bucket_view=True,  # no copy of the gradients on the way to the other processes and back
         **settings,
     )
 

@@ -11,9 +11,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from typing import NoReturn
 
 from torch.distributed import PrefixStore, Store
 
@@ -21,6 +22,7 @@ from dcac_fastreid.command_line import BAD_INPUT, one_sentence_errors
 from dcac_fastreid.distributed.join import Place
 from dcac_fastreid.errors import Terminated, behind, lost_process
 
+PATIENCE = 10  # seconds in which Python has seen a signal, unless it waits in a library
 SETTLE = 5  # seconds in which all that still run have noticed that another one does not
 TELLING = 10  # seconds in which one process tells its error: a launcher stops all when the first has ended
 CLEANING = 10  # seconds for what a process does at its end
@@ -91,17 +93,36 @@ class Ending:
 
 
 def _notice_sigterm(ending: Ending, place: Place) -> None:
-    """From now on also where Python does not see the signal: while gloo waits for a process that has stopped already."""
+    """From now on also where Python does not see the signal: while gloo waits for a process that has stopped already.
+
+    Where Python does not see it within PATIENCE seconds either, as while it waits in CUDA, the process ends all the same.
+    """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    heard, handler = threading.Event(), signal.getsignal(signal.SIGTERM)
+    if callable(handler):
+        signal.signal(signal.SIGTERM, lambda *args: (heard.set(), handler(*args)))
 
     def read() -> None:
         while number := os.read(reader, 1):
             if number[0] == signal.SIGTERM:
                 ending.notice(place)
+                if not heard.wait(PATIENCE):
+                    end_for_lost(ending, place, ending.silent(place))
 
     threading.Thread(target=read, name="notice SIGTERM", daemon=True).start()
+
+
+def end_for_lost(ending: Ending, place: Place, lost: Sequence[int] = (), how: str | None = None) -> NoReturn:
+    """Ends the process, from whichever thread; tells which others are lost, where nobody has told yet why the job ends.
+
+    Args: how: it was noticed.
+    """
+    ending.notice(place)
+    if ending.claim():
+        ending.tell(_say(_sentence(lost, how)))
+    _leave_at_once(ending.told(TELLING) or FAULT)
 
 
 def _end(ending: Ending, place: Place, error: BaseException) -> None:
@@ -120,7 +141,7 @@ def _end(ending: Ending, place: Place, error: BaseException) -> None:
     _leave_at_once(status)
 
 
-def _sentence(silent: list[int], lost: str | None) -> str:
+def _sentence(silent: Sequence[int], lost: str | None) -> str:
     who = "another process of the run no longer answers"
     if len(silent) == 1:
         who = f"process {silent[0]} of the run no longer answers"
@@ -151,7 +172,7 @@ def _told(error: BaseException) -> int:
         return FAULT
 
 
-def _leave_at_once(status: int) -> None:
+def _leave_at_once(status: int) -> NoReturn:
     """Ends the process, but for the interpreter's own end: there gloo's threads, which may still wait, would abort it."""
     timer = threading.Timer(CLEANING, os._exit, [status])
     timer.daemon = True

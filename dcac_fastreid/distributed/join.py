@@ -19,7 +19,6 @@ from fastreid.utils import comm
 RANK, PROCESSES, LOCAL_RANK = "RANK", "WORLD_SIZE", "LOCAL_RANK"  # environment variables of torchrun
 ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 ENVIRONMENT = "env://"  # where PyTorch finds the address that a launcher has set
-STARTED_BY_TORCHRUN = "TORCHELASTIC_RUN_ID"
 LIMIT = timedelta(minutes=30)  # in which all processes come to where one waits for them in a step
 PATIENCE = timedelta(days=1)  # the same where one works for all, or each on its part of an evaluation
 POLL = 0.05  # seconds
@@ -103,7 +102,11 @@ def _start_of_all(store: dist.Store, place: Place) -> int:
 
     torchrun's own counts are those of each machine. What a process of an earlier start has left is answered, too, and not heard.
     """
-    came, answer, heard = (lambda rank: f"came {rank}"), (lambda *times: f"answer {times}"), (lambda *start: f"heard {start}")
+    came, answer, heard = (
+        (lambda rank: f"came {rank}"),
+        (lambda *times: f"answer {times}"),
+        (lambda *start: f"heard {start}"),
+    )
     times = store.add(came(place.rank), 1)
     if place.rank:
         number = int(store.get(answer(place.rank, times)))

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from urllib.parse import urlsplit
@@ -14,10 +15,11 @@ from urllib.parse import urlsplit
 import torch
 from torch.distributed import Store, TCPStore
 
-from dcac_fastreid.command_line import BAD_INPUT, one_sentence_errors, terminate
+from dcac_fastreid.command_line import BAD_INPUT, TORCHRUN, one_sentence_errors, terminate
 from dcac_fastreid.distributed.failure import TELLING, Ending, one_tells
-from dcac_fastreid.distributed.join import ENVIRONMENT, LIMIT, STARTED_BY_TORCHRUN, Place, join, launched, leave, meet, of_start
+from dcac_fastreid.distributed.join import ENVIRONMENT, LIMIT, Place, join, launched, leave, meet, of_start
 from dcac_fastreid.distributed.turns import wait_for_all
+from dcac_fastreid.distributed.watch import watched
 from dcac_fastreid.errors import InputError, Terminated, first_line
 from dcac_fastreid.helper_processes import end_with
 
@@ -91,7 +93,7 @@ def launch(
     if place := launched():
         _run(place, on_gpus, ENVIRONMENT, main, args)
     elif num_gpus * num_machines == 1:
-        if STARTED_BY_TORCHRUN in os.environ:
+        if TORCHRUN in os.environ:
             meet(Place(0, 1, 0))  # it may start this process again, to go on with its run
         main(*args)
     else:
@@ -205,6 +207,7 @@ def _run(place: Place, on_gpus: bool, address: str, main: Callable, args: Sequen
     store = meet(place, address)
     with one_tells(store, place):
         join(place, store, on_gpus=on_gpus)
-        main(*args)
-        wait_for_all()
+        with watched(store, place) if on_gpus else nullcontext():
+            main(*args)
+            wait_for_all()
     leave()

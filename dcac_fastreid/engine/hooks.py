@@ -9,6 +9,7 @@ import torch
 from dcac_fastreid.data.loading.progress_bar import progress_bar
 from dcac_fastreid.distributed.agreement import agree_to_rounding, check_same_bits
 from dcac_fastreid.distributed.shares import in_order
+from dcac_fastreid.distributed.turns import wait_for_all
 from dcac_fastreid.engine.average import WeightAverage
 from dcac_fastreid.engine.console import say_epoch
 from dcac_fastreid.engine.start import EncoderStart
@@ -81,6 +82,16 @@ class SameModel(HookBase):
 
     def after_epoch(self):
         check_same_bits(self._model, self._optimizer)
+
+
+class WaitForAll(HookBase):
+    """Behind a hook that one process has: the others wait for it here, however long it works."""
+
+    def before_train(self):
+        wait_for_all()
+
+    def after_epoch(self):
+        wait_for_all()
 
 
 class AverageUpdate(HookBase):

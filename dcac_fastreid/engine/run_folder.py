@@ -26,6 +26,7 @@ from fastreid.utils import comm
 LOCK = "run.lock"  # stays when a run ends: another one may be waiting for this very file
 HOLDER = "run.lock.json"  # removed when a run ends; a killed one leaves it
 WITHOUT_FILE = "run.lock.soft"  # where the drive knows no locks: a file that is there while it is held
+APPEARS = 60  # seconds until what one machine has written is seen by another one through a network drive
 PATIENCE = 0.2  # seconds; a process that has just been forked may not have let go yet
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)  # of a network drive
 BOOT = Path("/proc/sys/kernel/random/boot_id")  # of the machine, the same in all of its containers
@@ -119,6 +120,23 @@ def take(folder: str) -> Claim:
     claim = Claim(folder, place)
     claim._hold()
     return claim
+
+
+def check_seen_by_all(folder: str) -> None:
+    """Raises InputError, in every process: some do not see the folder that the first one has taken, as on another machine."""
+    if not folder or comm.get_world_size() == 1:
+        return
+    place = os.path.realpath(folder)
+    holder = comm.all_gather(_holder(place))[0]
+    deadline = time.monotonic() + APPEARS
+    while not (sees := _holder(place) == holder) and time.monotonic() < deadline:
+        time.sleep(PATIENCE)
+    blind = [rank for rank, that in enumerate(comm.all_gather(sees)) if not that]
+    if blind:
+        raise InputError(
+            f"OUTPUT_DIR {folder} of process {blind[0]} is not the folder that process 0 writes to; expected one that all machines "
+            "see, on a drive that they share"
+        )
 
 
 def evaluation_folder(folder: str) -> str:

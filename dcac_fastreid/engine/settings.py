@@ -48,10 +48,6 @@ def _check_processes(cfg, training: bool, processes: int) -> None:
             f"MODEL.DEVICE is {device}, on which {processes} processes would all compute; set MODEL.DEVICE cuda, and each takes a "
             "GPU of its own"
         )
-    if cfg.TEST.IMS_PER_BATCH < processes:
-        raise InputError(
-            f"TEST.IMS_PER_BATCH is {cfg.TEST.IMS_PER_BATCH}; expected 1 or more for each of {processes} processes"
-        )
     if training and batch % processes:
         raise InputError(
             f"SOLVER.IMS_PER_BATCH is {batch}, the batch of all processes together, which {processes} processes do not divide "

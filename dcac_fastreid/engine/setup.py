@@ -12,7 +12,7 @@ from dcac_fastreid.distributed.launch import check_processes, processes_of
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.console import say_test, show_few_lines
 from dcac_fastreid.engine.preflight import check_cache, check_inputs
-from dcac_fastreid.engine.run_folder import check_free, evaluation_folder, take
+from dcac_fastreid.engine.run_folder import check_free, check_seen_by_all, evaluation_folder, take
 from dcac_fastreid.engine.run_metadata import write_run_metadata
 from dcac_fastreid.engine.settings import check_settings
 from dcac_fastreid.engine.trial_model import check_model
@@ -78,6 +78,7 @@ def setup(args: argparse.Namespace):
     cfg = load_config(args.config_file, args.opts)
     cfg = changed(cfg, ["OUTPUT_DIR", _output_folder(cfg, args)])
     take(cfg.OUTPUT_DIR)
+    check_seen_by_all(cfg.OUTPUT_DIR)
     if args.resume and cfg.SEED < 0:
         cfg = changed(cfg, ["SEED", comm.all_gather(_seed_of_run(cfg.OUTPUT_DIR))[0]])
     if _begins_anew(args) and cfg.OUTPUT_DIR and comm.is_main_process():

@@ -35,6 +35,7 @@ from dcac_fastreid.engine.hooks import (
     SameModel,
     StepCheckpointer,
     TelemetrySampler,
+    WaitForAll,
     WeightsToTest,
     WeightsToTrain,
 )
@@ -315,8 +316,9 @@ class DCACTrainer(DefaultTrainer):
         tests = set(self.cfg.DATASETS.TESTS)
         if tests and tests <= set(self.cfg.DATASETS.NAMES) and comm.is_main_process():
             host.insert(evaluation + 3, BestCheckpointer(self.checkpointer))
-        if self.cfg.MODEL.DCAC.TELEMETRY and isinstance(self.model, DCAC) and comm.is_main_process():
-            host[evaluation + 2 : evaluation + 2] = self._condition_value(tested)  # behind the checkpoint of the epoch
+        if self.cfg.MODEL.DCAC.TELEMETRY and isinstance(self.model, DCAC):
+            measured = self._condition_value(tested) if comm.is_main_process() else []
+            host[evaluation + 2 : evaluation + 2] = [*measured, WaitForAll()]  # behind the checkpoint of the epoch
         return ours + [EpochProgress()] + host
 
     def _count_steps(self) -> None:

@@ -70,6 +70,8 @@ def runs(cache_folder, tiny_data, tmp_path_factory) -> Runs:
             "train": training(root, folder / "two"),
             "resumed": training(root, folder / "one to two", resume=True),
             "blind": training(root, folder / "blind RANK", resume=True, wrong="a folder that the second does not see"),
+            "shared folder": ["", "folder_of_all", str(folder / "shared")],
+            "own folders": ["drives of their own", "folder_of_all", str(folder / "of RANK")],
             "noise": ["noise of its own in every process", *steps["dcac"][1:]],
             "sampler": ["a sampler of its own in every process", *drawn["NaiveIdentitySampler"][1:]],
             "near": ["", "drift", 1e-6],

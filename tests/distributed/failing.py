@@ -2,9 +2,16 @@
 
 import os
 import signal
+import time
+from datetime import timedelta
 
 import torch.distributed
 
+from dcac_fastreid.distributed import join
+from dcac_fastreid.distributed.join import Place, of_start
+from dcac_fastreid.distributed.launch import launch
+from dcac_fastreid.distributed.turns import one_before_the_others
+from dcac_fastreid.distributed.watch import watched
 from dcac_fastreid.errors import InputError
 from fastreid.utils import comm
 
@@ -17,3 +24,34 @@ def one_fails(fault: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     elif fault == "input":
         raise InputError("planted is 1; expected 0")
+
+
+def one_hangs_under_watch(seconds: float) -> None:
+    """As on GPUs: what watches ends both, long before gloo would end the one that waits."""
+    place, store = Place(comm.get_rank(), 2, comm.get_rank()), of_start(join._store_of_job)
+    with watched(store, place, timedelta(seconds=seconds)):
+        torch.distributed.barrier()
+        if place.rank == 1:
+            time.sleep(100)
+        torch.distributed.barrier()
+
+
+def one_works_under_watch(seconds: float) -> None:
+    """The first for itself, the other waits for it; then both have done as much."""
+    place, store = Place(comm.get_rank(), 2, comm.get_rank()), of_start(join._store_of_job)
+    with watched(store, place, timedelta(seconds=seconds)):
+        with one_before_the_others():
+            if place.rank == 0:
+                time.sleep(2 * seconds + 2)
+        torch.distributed.barrier()
+
+
+def one_is_killed_while_the_other_is_in_a_library(seconds: float) -> None:
+    """As while it waits in CUDA: Python does not see the signal by which the launcher ends it."""
+    if comm.get_rank() == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    join._store_of_job.wait(["never"], timedelta(seconds=seconds))
+
+
+if __name__ == "__main__":
+    launch(one_is_killed_while_the_other_is_in_a_library, 1, args=(60,), on_gpus=False)

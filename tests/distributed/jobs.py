@@ -20,7 +20,7 @@ from dcac_fastreid.diffusion.feedback import DiffusionFeedback
 from dcac_fastreid.distributed.agreement import agree_to_rounding
 from dcac_fastreid.distributed.join import Place, join, leave, meet
 from dcac_fastreid.distributed.shares import in_order, is_own_batch, own_share
-from dcac_fastreid.engine import hooks
+from dcac_fastreid.engine import hooks, run_folder
 from dcac_fastreid.engine.trainer import DCACTrainer
 from dcac_fastreid.reid import baseline
 from fastreid.engine import defaults
@@ -99,7 +99,7 @@ def train(name: str, root: str, opts: list, resume: bool = False, fp16: bool = F
     trainer = DCACTrainer(cfg)
     if fp16:
         trainer._trainer.set_dtype(torch.float16)
-        trainer._trainer.grad_scaler = torch.amp.GradScaler("cpu", init_scale=2.0**30)
+        trainer._trainer.grad_scaler = torch.amp.GradScaler(cfg.MODEL.DEVICE, init_scale=2.0**30)
     trainer.resume_or_load(resume)
     losses, prototypes, scales = [], [], []
     write = trainer._trainer._write_metrics
@@ -167,6 +167,17 @@ def pass_in_order(batches: int) -> torch.Tensor:
     return in_order([batch for number, batch in enumerate(whole) if is_own_batch(number)])
 
 
+def folder_of_all(folder: str) -> str:
+    """As a run that begins asks whether all processes see its folder. "RANK" in it is this process's."""
+    folder = folder.replace("RANK", str(comm.get_rank()))
+    claim = run_folder.take(folder)
+    try:
+        run_folder.check_seen_by_all(folder)
+    finally:
+        claim.release()
+    return "seen"
+
+
 class _Calls(hooks.HookBase):
     def __init__(self, function):
         self.before_epoch = function
@@ -200,6 +211,8 @@ def fault(name: str):
             )
         elif name == "gradients that are not reduced":
             patch.setattr("fastreid.engine.defaults.DistributedDataParallel", lambda model, **_: model)
+        elif name == "drives of their own":
+            patch.setattr(run_folder, "APPEARS", 0.5)
         elif name == "prototypes of the own images":
             patch.setattr(hooks, "in_order", torch.cat)
         elif name == "no seam":

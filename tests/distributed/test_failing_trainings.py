@@ -32,7 +32,9 @@ pytestmark = pytest.mark.slow
 class Training:
     """A training of two epochs of three steps that has been started."""
 
-    def __init__(self, words, data_root: Path, folder: Path, fault: str = "none", step: int = 4, epochs: int = 2, opts=()):
+    def __init__(
+        self, words, data_root: Path, folder: Path, fault: str = "none", step: int = 4, epochs: int = 2, opts=()
+    ):
         settings = {
             "MODEL.DEVICE": "cpu", "SOLVER.AMP.ENABLED": False, "DATASETS.ROOT": data_root, "SOLVER.IMS_PER_BATCH": 16,
             "SOLVER.CHECKPOINT_PERIOD": 1, "SOLVER.MAX_EPOCH": epochs, "TEST.EVAL_PERIOD": 0, "OUTPUT_DIR": folder / "run",
@@ -42,7 +44,10 @@ class Training:
         self.folder = folder
         with open(folder / "out", "w") as out, open(folder / "err", "w") as err:
             self.process = subprocess.Popen(
-                [sys.executable, *map(str, (*words, *CONFIG, *(word for pair in settings.items() for word in pair), *opts))],
+                [
+                    sys.executable,
+                    *map(str, (*words, *CONFIG, *(word for pair in settings.items() for word in pair), *opts)),
+                ],
                 cwd=ROOT,
                 env=os.environ | {"PYTHONPATH": str(ROOT)} | told,
                 stdout=out,

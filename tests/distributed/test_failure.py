@@ -1,8 +1,12 @@
 """Who tells why a job ends, and what; whole trainings that fail are in test_failing_trainings.py."""
 
 import os
+import subprocess
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from torch.distributed import HashStore, TCPStore
@@ -14,7 +18,8 @@ from dcac_fastreid.distributed.launch import launch
 from dcac_fastreid.engine import run_folder
 from dcac_fastreid.errors import InputError, lost_process, one_sentence
 
-from .failing import one_fails
+from .failing import one_fails, one_hangs_under_watch, one_works_under_watch
+from .test_commands import TORCHRUN
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +82,32 @@ def test_a_killed_process_is_told_by_the_one_that_has_started_it(capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
+def test_a_process_that_hangs_is_told_and_ended_where_python_hears_nothing(capfd):
+    begin = time.monotonic()
+    with pytest.raises(SystemExit) as end:
+        launch(one_hangs_under_watch, 2, args=(3,), on_gpus=False)
+    assert end.value.code == 2 and time.monotonic() - begin < 60
+    assert capfd.readouterr().err.startswith(
+        "error: process 1 of the run no longer answers (for 0.05 minutes): killed, for"
+    )
+
+
+@pytest.mark.slow
+def test_a_process_that_works_for_all_does_not_hang(capfd):
+    launch(one_works_under_watch, 2, args=(3,), on_gpus=False)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
+def test_a_process_that_hears_no_signal_tells_which_other_one_was_killed():
+    words = [sys.executable, *map(str, TORCHRUN), "-m", "tests.distributed.failing"]
+    ended = subprocess.run(words, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    told = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert ended.returncode == 1 and len(told) == 1
+    assert told[0].startswith("error: process 1 of the run no longer answers: killed, for want of memory")
+
+
 def _starts(store, processes):
     with ThreadPoolExecutor(processes) as pool:
         places = [Place(rank, processes, rank) for rank in range(processes)]
@@ -94,12 +125,16 @@ def test_all_processes_of_a_start_know_it_by_one_number_whatever_earlier_ones_ha
 
 def test_a_process_that_does_not_come_is_told(monkeypatch):
     monkeypatch.setattr(join, "LIMIT", timedelta(seconds=0.2))
-    with pytest.raises(InputError, match=r"^of 3 processes 2 have not come within .* minutes \(numbers 1, 2\); start them, too$"):
+    with pytest.raises(
+        InputError, match=r"^of 3 processes 2 have not come within .* minutes \(numbers 1, 2\); start them, too$"
+    ):
         join._start_of_all(HashStore(), Place(0, 3, 0))
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_restart_knows_that_its_job_has_begun_and_takes_its_folder_over_and_no_other(monkeypatch, tmp_path, processes):
+def test_a_restart_knows_that_its_job_has_begun_and_takes_its_folder_over_and_no_other(
+    monkeypatch, tmp_path, processes
+):
     mine, another = tmp_path / "mine", tmp_path / "another"
     for folder in (mine, another):
         folder.mkdir()

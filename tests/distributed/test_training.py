@@ -79,6 +79,16 @@ def test_a_process_that_does_not_see_the_folder_ends_the_run(runs):
         assert "after 0: they do not see the same OUTPUT_DIR" in of_process["blind"]
 
 
+def test_a_run_that_begins_asks_whether_all_see_its_folder(runs):
+    for of_process in runs.two:
+        assert of_process["shared folder"] == "seen"
+        assert (
+            "of 0 of process 1 is not" in of_process["own folders"]
+            or "of 1 of process 1 is not" in of_process["own folders"]
+        )
+        assert "the folder that process 0 writes to; expected one that all machines see" in of_process["own folders"]
+
+
 def test_a_run_of_one_process_goes_on_in_two_inside_an_epoch(runs):
     for of_process in runs.two:
         assert len(of_process["resumed"]["losses"]) == 2

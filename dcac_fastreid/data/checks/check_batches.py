@@ -19,7 +19,7 @@ def check_sampler(cfg, processes: int) -> None:
         )
     if name not in SAMPLERS:
         raise InputError(f"DATALOADER.SAMPLER_TRAIN is {name!r}; known are {', '.join(SAMPLERS)}")
-    # Of ours every process sees the whole batch, where identities count; of fast-reid's architectures its own part.
+    # Our architectures see the identities of the whole batch in every process; fast-reid's see those of their own part.
     ours = cfg.MODEL.META_ARCHITECTURE in OURS
     batch = cfg.SOLVER.IMS_PER_BATCH // processes
     if batch < 1:

@@ -23,10 +23,10 @@ def build_epoch_sampler(cfg, items: list[tuple]) -> EpochSampler:
     Its seed is SEED; drawn, and shared by all processes, where that is -1. `check_sampler` and `check_batch` come before.
     """
     name, batch = cfg.DATALOADER.SAMPLER_TRAIN, cfg.SOLVER.IMS_PER_BATCH
-    length = len(items) // batch * batch
+    seed = cfg.SEED if cfg.SEED >= 0 else comm.shared_random_seed()
     if name == "RandomIdentitySampler":
-        sampler, length = RandomIdentitySampler(items, batch, cfg.DATALOADER.NUM_INSTANCE), None
-    elif name in IDENTITY_SAMPLERS:
+        return EpochSampler(RandomIdentitySampler(items, batch, cfg.DATALOADER.NUM_INSTANCE), length=None, seed=seed)
+    if name in IDENTITY_SAMPLERS:
         sampler = IDENTITY_SAMPLERS[name](items, batch, cfg.DATALOADER.NUM_INSTANCE, seed=0)
     elif name == "TrainingSampler":
         sampler = TrainingSampler(len(items), seed=0)
@@ -34,5 +34,4 @@ def build_epoch_sampler(cfg, items: list[tuple]) -> EpochSampler:
         sampler = ImbalancedDatasetSampler(items, seed=0)
     # fast-reid's would draw only this process's part of the stream, and Naive's another one than one process draws.
     sampler._rank, sampler._world_size, sampler.batch_size = 0, 1, batch
-    seed = cfg.SEED if cfg.SEED >= 0 else comm.shared_random_seed()
-    return EpochSampler(sampler, length=length, seed=seed)
+    return EpochSampler(sampler, length=len(items) // batch * batch, seed=seed)
