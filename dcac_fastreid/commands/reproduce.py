@@ -122,9 +122,12 @@ def _run_table(args: argparse.Namespace) -> None:
     signal.signal(
         signal.SIGTERM, signal.default_int_handler
     )  # as Ctrl-C: else trainings in other processes would live on
+    interrupted = False
     try:
         reproduce.train_missing(asked, jobs=args.jobs, num_gpus=args.num_gpus, command=lambda run: _words(run, args))
     except KeyboardInterrupt:
+        interrupted = True
+    if interrupted:  # not in `except`: the exit would be because of the interrupt, and tell it once more
         done = sum(run.result() is not None for run in asked)
         print(f"\nStopped; {done} of {len(asked)} runs are done. To go on: {as_typed(args)}", file=sys.stderr)
         sys.exit(130)
