@@ -7,14 +7,19 @@ from pathlib import Path
 from dcac_fastreid.experiments import runs
 from fastreid.utils import comm
 
+WATCHED = ("held", "take_over", "write_result")
+
 
 def train_and_tell(trained: Sequence[runs.Run], folder: Path) -> None:
-    """Each process leaves in RANK.json: of each run what `train` returns, and how often this process has locked and written."""
+    """Each process leaves in RANK.json: of each run what `train` returns, and which of WATCHED this process has called."""
     told = []
-    held, write_result = runs.held, runs.write_result
+    for name in WATCHED:
+        setattr(runs, name, _noted(name, getattr(runs, name), told))
     for run in trained:
-        done = []
-        runs.held = lambda *args, done=done: done.append("held") or held(*args)
-        runs.write_result = lambda *args, done=done: done.append("wrote") or write_result(*args)
-        told.append([runs.train(run), done])
+        told.append([None, []])
+        told[-1][0] = runs.train(run)
     (folder / f"{comm.get_rank()}.json").write_text(json.dumps(told))
+
+
+def _noted(name: str, function, told: list):
+    return lambda *args: told[-1][1].append(name) or function(*args)

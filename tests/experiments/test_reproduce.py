@@ -369,18 +369,18 @@ def table_scores(folder: Path) -> list[float]:
 
 @pytest.mark.slow
 def test_processes_that_share_the_trainings_make_the_table_of_one(tool, tiny_data, tmp_path):
-    tables = []
+    tables, learns = [], ["SOLVER.WARMUP_EPOCHS", "0", "SOLVER.BASE_LR", "2e-3"]
     for number in ("1", "2"):
         folder = tmp_path / number
         folder.mkdir()
-        status, written, errors = tool(command(tiny_data, folder, "--num-gpus", number))
+        status, written, errors = tool([*command(tiny_data, folder, "--num-gpus", number), *learns])
         assert status == 0, written + errors
         assert written.startswith("2 runs, 0 done, 2 to train\n") and errors == ""
         assert {file.name for file in folder.glob("*/MA/*/log.txt*")} == {"log.txt"}
         tables.append(table_scores(folder))
     one, two = ({path.relative_to(tmp_path / number) for path in tmp_path.glob(f"{number}/*/MA/*")} for number in "12")
     assert one == two and len(one) == 2
-    assert len(tables[0]) >= 4 and tables[1] == pytest.approx(tables[0], abs=0.5)
+    assert len(tables[0]) >= 4 and tables[1] == pytest.approx(tables[0], abs=0.1)
 
 
 def test_data_seeds_on_the_command_line(tool, tmp_path):
@@ -485,7 +485,7 @@ def test_a_signal_ends_all_processes_that_share_a_training(tiny_data, tmp_path, 
     while process.poll() is None and not list(tmp_path.glob("*/MA/*/metrics.json")):
         time.sleep(0.1)
     below = descendants(process.pid)
-    assert len(below) >= 3, "the training's own process, and the two that share it"
+    assert sum(b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in below) >= 2, "they share a training"
     process.send_signal(number)
     _, errors = process.communicate()
     assert process.returncode == (-9 if number == signal.SIGKILL else 130), errors
