@@ -197,7 +197,16 @@ def test_data_seeds_are_runs_on_other_data_sets(configs, tmp_path):
 def test_missing_weights_of_a_later_row_are_found_before_anything_is_trained(configs, tiny_data, tmp_path, monkeypatch):
     trained = []
     monkeypatch.setattr(reproduce, "train", trained.append)
-    opts = ["DATASETS.ROOT", str(tiny_data), "MODEL.DEVICE", "cpu", "SOLVER.IMS_PER_BATCH", 16, "SOLVER.AMP.ENABLED", False]
+    opts = [
+        "DATASETS.ROOT",
+        str(tiny_data),
+        "MODEL.DEVICE",
+        "cpu",
+        "SOLVER.IMS_PER_BATCH",
+        16,
+        "SOLVER.AMP.ENABLED",
+        False,
+    ]
     opts += ["MODEL.DCAC.DIFFUSION.WEIGHTS", str(tmp_path / "none")]
     runs = reproduce.runs_of(table_of("2"), configs / "synthetic", tmp_path, seeds=1, opts=opts)
     with pytest.raises(
@@ -485,7 +494,9 @@ def test_a_signal_ends_all_processes_that_share_a_training(tiny_data, tmp_path, 
     while process.poll() is None and not list(tmp_path.glob("*/MA/*/metrics.json")):
         time.sleep(0.1)
     below = descendants(process.pid)
-    assert sum(b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in below) >= 2, "they share a training"
+    assert sum(b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in below) >= 2, (
+        "they share a training"
+    )
     process.send_signal(number)
     _, errors = process.communicate()
     assert process.returncode == (-9 if number == signal.SIGKILL else 130), errors
