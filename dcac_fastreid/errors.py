@@ -56,6 +56,16 @@ class Terminated(KeyboardInterrupt):
     """SIGTERM, with which a cluster asks a process to end before it kills it: all is left as after Ctrl-C."""
 
 
+def each_alone(processes: int | str, otherwise: str) -> InputError:
+    """What is said where a launcher has started several processes, none of which would know of the others.
+
+    Args: otherwise: the end of the sentence, what to do.
+    """
+    return InputError(
+        f"a launcher (torchrun) has started {processes} processes, each of which would do the whole work; {otherwise}"
+    )
+
+
 def one_sentence(error: BaseException) -> str | None:
     """The sentence with which a command ends at this exception; None for a fault of the code, whose traceback is wanted.
 

@@ -6,7 +6,7 @@ import re
 
 from dcac_fastreid.arguments import as_path, shown_value
 from dcac_fastreid.deploy.encoder_files import check_name
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.errors import InputError, each_alone
 from dcac_fastreid.names import printable
 
 ENCODER = (
@@ -40,13 +40,11 @@ def check_file(path: str, option: str) -> None:
 def check_one_process(otherwise: str) -> None:
     """Raises: InputError: a launcher (torchrun) has started this command several times, and each would do the whole work.
 
-    Args: otherwise: the end of the sentence, what to do.
+    Args: otherwise: see `each_alone`.
     """
     started = os.environ.get("WORLD_SIZE", "")
     if started.isdecimal() and int(started) > 1:
-        raise InputError(
-            f"a launcher (torchrun) has started {started} processes, each of which would do the whole work; {otherwise}"
-        )
+        raise each_alone(started, otherwise)
 
 
 def add_skip_unreadable(parser: argparse.ArgumentParser) -> None:

@@ -61,6 +61,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of trainings at the same time (default: 1)",
     )
+    parser.add_argument(
+        "--num-gpus", type=whole_number(1, 1000), default=1, metavar="N",
+        help="number of GPUs that share each training, or of processes where there is no GPU (default: 1)",
+    )  # fmt: skip
     parser.add_argument("opts", nargs=argparse.REMAINDER, help=OPTS)
 
 
@@ -76,7 +80,8 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _run_one(args: argparse.Namespace) -> None:
-    """A training of --jobs, in its own process."""
+    """A training of --jobs or --num-gpus, in its own process or in those that it starts."""
+    from dcac_fastreid.distributed.launch import launch
     from dcac_fastreid.experiments.runs import make_run, train
     from dcac_fastreid.helper_processes import end_with
 
@@ -84,7 +89,8 @@ def _run_one(args: argparse.Namespace) -> None:
     if not (seed + parent).isdecimal():
         raise InputError(f"--run is {' '.join(args.run)}; expected the seed and the parent's process as whole numbers")
     end_with(int(parent))
-    train(make_run(_configs(args), as_path(args.output, "--output"), row, source, int(seed), args.opts))
+    made = make_run(_configs(args), as_path(args.output, "--output"), row, source, int(seed), args.opts)
+    launch(train, args.num_gpus, args=(made,), on_gpus=made.cfg.MODEL.DEVICE != "cpu")
 
 
 def _run_table(args: argparse.Namespace) -> None:
@@ -92,7 +98,10 @@ def _run_table(args: argparse.Namespace) -> None:
     from dcac_fastreid.experiments.protocols import table_of
     from dcac_fastreid.output_files import check_writable
 
-    check_one_process("start it without the launcher: --jobs trains several runs at a time, on one machine")
+    check_one_process(
+        "start it without the launcher: --num-gpus has each training done by several processes, --jobs several trainings at a "
+        "time, on one machine"
+    )
     output = as_path(args.output, "--output")
     check_writable(output, "--output leads to")
     results = as_path(args.results, "--results") if args.results is not None else None
@@ -110,10 +119,15 @@ def _run_table(args: argparse.Namespace) -> None:
     if args.dry_run:
         print(reproduce.describe(asked))
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: else the trainings of --jobs would live on
+    signal.signal(
+        signal.SIGTERM, signal.default_int_handler
+    )  # as Ctrl-C: else trainings in other processes would live on
+    interrupted = False
     try:
-        reproduce.train_missing(asked, jobs=args.jobs, command=lambda run: _words(run, args))
+        reproduce.train_missing(asked, jobs=args.jobs, num_gpus=args.num_gpus, command=lambda run: _words(run, args))
     except KeyboardInterrupt:
+        interrupted = True
+    if interrupted:  # not in `except`: the exit would be because of the interrupt, and tell it once more
         done = sum(run.result() is not None for run in asked)
         print(f"\nStopped; {done} of {len(asked)} runs are done. To go on: {as_typed(args)}", file=sys.stderr)
         sys.exit(130)
@@ -135,6 +149,8 @@ def _words(run, args: argparse.Namespace) -> list[str]:
         *["--synthetic"] * args.synthetic,
         "--output",
         args.output,
+        "--num-gpus",
+        str(args.num_gpus),
     ]
     return [*words, "--run", run.row, run.source, str(run.seed), str(os.getpid()), *args.opts, *root]
 

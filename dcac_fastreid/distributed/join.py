@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import torch
 import torch.distributed as dist
 
-from dcac_fastreid.errors import InputError
+from dcac_fastreid.errors import InputError, each_alone
 from fastreid.utils import comm
 
 RANK, PROCESSES, LOCAL_RANK = "RANK", "WORLD_SIZE", "LOCAL_RANK"  # environment variables of torchrun
@@ -68,10 +68,9 @@ def check_joined() -> None:
     """Raises InputError: a launcher has started this process with others, and it has not joined them: each would make the run."""
     place = launched()
     if place and comm.get_world_size() == 1:
-        raise InputError(
-            f"{PROCESSES} is {place.processes}: a launcher (torchrun) has started {place.processes} processes, each of which "
-            "would make the whole run; start one, without the launcher, or train with dcac-fastreid train, whose processes "
-            "share a run"
+        raise each_alone(
+            place.processes,
+            "start one, without the launcher, or train with dcac-fastreid train, whose processes share a run",
         )
 
 

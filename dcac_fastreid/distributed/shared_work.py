@@ -69,6 +69,10 @@ class Processes:
                 raise of_process
         return list(chain.from_iterable(parts))
 
+    def of_first(self, work: Callable[[], T]) -> T:
+        """What `work` returns in the main process, which alone does it, in every process; an InputError is raised in all."""
+        return self.together(lambda: [] if self.rank else [work()])[0]
+
 
 ALONE = Processes()
 

@@ -9,7 +9,9 @@ from typing import Any
 from dcac_fastreid.arguments import as_count
 from dcac_fastreid.data.locations import SYNTHETIC
 from dcac_fastreid.distributed.join import check_joined
+from dcac_fastreid.distributed.launch import check_processes
 from dcac_fastreid.engine.preflight import check_inputs
+from dcac_fastreid.engine.settings import check_settings
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments.fingerprint import changes_scores
 from dcac_fastreid.experiments.protocols import TableSpec
@@ -83,14 +85,18 @@ def describe(runs: Iterable[Run]) -> str:
     return "\n".join([*lines, f"{len(states)} runs: {', '.join(counts)}"])
 
 
-def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run], Sequence[str]] | None = None) -> None:
+def train_missing(
+    runs: Sequence[Run], *, jobs: int = 1, num_gpus: int = 1, command: Callable[[Run], Sequence[str]] | None = None
+) -> None:
     """Trains those of the runs that have no result, and prints how far it is.
 
     Args:
         jobs: trainings at a time; more than one are processes of their own.
-        command: the words that start such a process.
+        num_gpus: processes that share each training; more than one are started by a process of its own as well.
+        command: the words that start such a process of its own.
     Raises:
         FileNotFoundError, InputError: data or weights of any of them are missing or unfit; then nothing was trained.
+        InputError: settings with which any of them cannot be trained by so many processes; then nothing was written.
         InputError: a run that cannot be trained; what was finished before stays.
     """
     check_joined()
@@ -100,6 +106,11 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
     missing = [run for run, result in results if not result]
     # Those that go on from another's end begin when all others have ended.
     phases = [[run for run in missing if (trained_alike(run.cfg) is None) == itself] for itself in (True, False)]
+    # Of each kind one: seeds read the same.
+    kinds = list({(run.row, run.source, run.cfg.DATASETS.ROOT): run.cfg for run in missing}.values())
+    for cfg in kinds:
+        check_processes(num_gpus, on_gpus=cfg.MODEL.DEVICE != "cpu")
+        check_settings(cfg, training=True, processes=num_gpus)
     for run in runs:
         run.keep()
     print(f"{len(runs)} runs, {len(finished)} done, {len(missing)} to train", flush=True)
@@ -110,9 +121,10 @@ def train_missing(runs: Sequence[Run], *, jobs: int = 1, command: Callable[[Run]
             "without it, and are not trained again for it; another --output would train them with it",
             flush=True,
         )
-    for run in {(run.row, run.source, run.cfg.DATASETS.ROOT): run for run in missing}.values():  # seeds read the same
-        check_inputs(run.cfg, training=True)
-    trainings = (_train_here(phase) if jobs == 1 else train_side_by_side(phase, jobs, command) for phase in phases)
+    for cfg in kinds:
+        check_inputs(cfg, training=True)
+    here = jobs == num_gpus == 1
+    trainings = (_train_here(phase) if here else train_side_by_side(phase, jobs, command, num_gpus) for phase in phases)
     for run in chain.from_iterable(trainings):
         run.keep()
         result = run.result()

@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,6 +14,8 @@ from filelock import FileLock
 
 from dcac_fastreid.checkpoint import marks
 from dcac_fastreid.data.locations import SYNTHETIC, synthetic_seed
+from dcac_fastreid.distributed.shared_work import processes_of_job
+from dcac_fastreid.distributed.turns import wait_for_all
 from dcac_fastreid.engine import DCACTrainer, load_config
 from dcac_fastreid.engine.run_metadata import FILE as RUN_METADATA
 from dcac_fastreid.errors import InputError
@@ -24,6 +26,7 @@ from dcac_fastreid.experiments.rows import ROWS, check_row
 from dcac_fastreid.experiments.shared_training import take_over, trained_alike
 from dcac_fastreid.waiting import held
 from fastreid.config import CfgNode
+from fastreid.utils import comm
 
 RESULT = "result.json"
 SCORES = ("mAP", "Rank-1", "mINP")
@@ -137,43 +140,63 @@ def train(run: Run) -> dict[str, Any]:
     Where the result is there it is only read; where another process trains this run, it is waited for. Where a finished run has
     had the same training, this one goes on from its end.
 
+    Several processes that have joined train it together. The first alone holds the folder, reads and writes.
+
     Returns: the content of result.json, which is written at the very end. Its seconds are those since the last interruption.
     """
-    run.folder.mkdir(parents=True, exist_ok=True)
-    # Beside the lock of the trainer, which refuses: here a second one waits, and finds the result.
-    with held(FileLock(run.folder / "result.lock"), f"training {run}"):
-        if result := run.result():
+    processes = processes_of_job()
+    with _held_by_first(run):
+        if result := processes.of_first(run.result):
             return result
         begun = time.perf_counter()
         evaluators, tests = {}, run.cfg.DATASETS.TESTS
         found = _marks(run.cfg.MODEL.WEIGHTS, tests)  # now: the file may be gone when the training ends
         with _log_in(run.folder / "log.txt"):
-            if (alike := trained_alike(run.cfg)) and not run.begun:
-                for file in _results(run.output, _keys(run.source, run.seed, alike)):
-                    take_over(file.parent, run.folder)
+            if comm.is_main_process():
+                _take_over_alike(run)
+            wait_for_all()
             trainer = _recording(evaluators)(run.cfg)
             trainer.resume_or_load(resume=True)
             scores = trainer.train()
         if len(tests) == 1:  # then fast-reid gives its scores alone
             scores = {tests[0]: scores}
-        short = {dataset: name for name, dataset in DATASETS.items()}
-        metadata = json.loads((run.folder / RUN_METADATA).read_text())
-        result = {
-            "row": run.row,
-            "source": run.source,
-            "seed": run.seed,
-            "data_seed": (metadata["drawn_world"] or {}).get("seed"),
-            "fingerprint": run.key.rpartition("-")[2],
-            "scores": {short[test]: {name: _rounded(scores[test][name]) for name in SCORES} for test in tests},
-            "queries": {short[test]: _of_queries(evaluators[test].of_queries) for test in tests},
-            "stamp": metadata,
-            "opts": run.opts,
-            "marks": found,
-            "seconds": _rounded(time.perf_counter() - begun),
-            "telemetry": _telemetry(run.folder / "metrics.json"),
-        }
-        write_result(run.folder / RESULT, result)
-        return result
+        return processes.of_first(lambda: _written(run, scores, evaluators, found, time.perf_counter() - begun))
+
+
+def _held_by_first(run: Run) -> AbstractContextManager:
+    """Beside the lock of the trainer, which refuses: here a second one waits, and finds the result."""
+    if not comm.is_main_process():
+        return nullcontext()
+    run.folder.mkdir(parents=True, exist_ok=True)
+    return held(FileLock(run.folder / "result.lock"), f"training {run}")
+
+
+def _take_over_alike(run: Run) -> None:
+    if (alike := trained_alike(run.cfg)) and not run.begun:
+        for file in _results(run.output, _keys(run.source, run.seed, alike)):
+            take_over(file.parent, run.folder)
+
+
+def _written(run: Run, scores: Mapping, evaluators: Mapping, found: Mapping, seconds: float) -> dict[str, Any]:
+    """The content of result.json, which is written. Args: scores, evaluators: by data set."""
+    tests, short = run.cfg.DATASETS.TESTS, {dataset: name for name, dataset in DATASETS.items()}
+    metadata = json.loads((run.folder / RUN_METADATA).read_text())
+    result = {
+        "row": run.row,
+        "source": run.source,
+        "seed": run.seed,
+        "data_seed": (metadata["drawn_world"] or {}).get("seed"),
+        "fingerprint": run.key.rpartition("-")[2],
+        "scores": {short[test]: {name: _rounded(scores[test][name]) for name in SCORES} for test in tests},
+        "queries": {short[test]: _of_queries(evaluators[test].of_queries) for test in tests},
+        "stamp": metadata,
+        "opts": run.opts,
+        "marks": found,
+        "seconds": _rounded(seconds),
+        "telemetry": _telemetry(run.folder / "metrics.json"),
+    }
+    write_result(run.folder / RESULT, result)
+    return result
 
 
 def _keys(source: str, seed: int, cfg: CfgNode) -> tuple[str, ...]:
@@ -240,10 +263,10 @@ def _rounded(value: float) -> float:
 
 @contextmanager
 def _log_in(file: Path):
-    """fast-reid's log goes to a file, and not between the lines of the progress."""
+    """fast-reid's log, that of the first process, goes to a file, and not between the lines of the progress."""
     logger = logging.getLogger("fastreid")
     before = logger.level, logger.propagate, logger.handlers
-    handler = logging.FileHandler(file)
+    handler = logging.FileHandler(file) if comm.is_main_process() else logging.NullHandler()
     handler.setFormatter(logging.Formatter("[%(asctime)s] %(name)s %(levelname)s: %(message)s", "%m/%d %H:%M:%S"))
     logger.level, logger.propagate, logger.handlers = logging.INFO, False, [handler]
     try:

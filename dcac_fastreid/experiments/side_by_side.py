@@ -18,12 +18,15 @@ from dcac_fastreid.output_files import write_whole
 POLL = 0.2  # seconds between two looks at the processes
 
 
-def train_side_by_side(runs: Sequence[Run], jobs: int, command: Callable[[Run], Sequence[str]]) -> Iterator[Run]:
+def train_side_by_side(
+    runs: Sequence[Run], jobs: int, command: Callable[[Run], Sequence[str]], num_gpus: int = 1
+) -> Iterator[Run]:
     """Yields each run when its process has finished it. Whatever ends this, an interrupt for instance, ends the processes.
 
     Args:
-        jobs: processes at a time, which share the threads of this one.
+        jobs: processes at a time.
         command: the words that start a process, which trains the run.
+        num_gpus: processes that such a one starts in its turn. All together have as many threads as this one.
     Raises: InputError: a process failed; the others are ended, and go on from their checkpoints the next time.
     """
     waiting, running = list(runs), {}
@@ -33,7 +36,7 @@ def train_side_by_side(runs: Sequence[Run], jobs: int, command: Callable[[Run], 
                 run = waiting.pop(0)
                 with _interrupts_wait():  # or the process that is just being started would live on
                     errors = tempfile.TemporaryFile()  # another process may train the run: its folder is not ours yet
-                    running[_start(command(run), errors, jobs)] = run, errors
+                    running[_start(command(run), errors, jobs * num_gpus)] = run, errors
             time.sleep(POLL)
             for process in [process for process in running if process.poll() is not None]:
                 run, errors = running.pop(process)
@@ -65,8 +68,8 @@ def _interrupts_wait() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _start(words: Sequence[str], errors: BinaryIO, jobs: int) -> subprocess.Popen:
-    threads = str(max(1, torch.get_num_threads() // jobs))
+def _start(words: Sequence[str], errors: BinaryIO, processes: int) -> subprocess.Popen:
+    threads = str(max(1, torch.get_num_threads() // processes))
     return subprocess.Popen(
         words, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, "OMP_NUM_THREADS": threads}
     )

@@ -9,7 +9,7 @@ from dcac_fastreid.commands.main import main
     ("command", "sentence"),
     [
         ("features --checkpoint synthetic --input . --output new", "add --shards 100, and they share it"),
-        ("reproduce --table 1 --synthetic --output new", "--jobs trains several runs at a time"),
+        ("reproduce --table 1 --synthetic --output new", "--num-gpus has each training done by several processes"),
     ],
 )
 def test_a_launcher_is_refused(command, sentence, monkeypatch, capsys, tmp_path):

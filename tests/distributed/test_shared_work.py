@@ -19,6 +19,7 @@ def test_a_single_piece_is_the_main_processs():
 
 def test_alone_all_work_is_own():
     assert ALONE.together(lambda: ALONE.own(["first", "second"])) == ["first", "second"]
+    assert ALONE.of_first(lambda: "result") == "result"
 
 
 @pytest.mark.parametrize(

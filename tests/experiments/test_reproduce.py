@@ -1,7 +1,9 @@
 """What is trained for a table, what is shared, and how the command comes back after an interruption."""
 
+import argparse
 import json
 import os
+import re
 import runpy
 import shutil
 import signal
@@ -11,12 +13,17 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from dcac_fastreid.commands import reproduce as reproduce_command
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments import reproduce
 from dcac_fastreid.experiments.protocols import TABLES, table_of
+
+from ..distributed.test_failing_trainings import descendants, lives
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -128,6 +135,29 @@ def test_side_by_side_too_it_waits_for_the_runs_that_it_may_go_on_from(configs, 
     assert all(run.result() for run in runs)
 
 
+def test_a_training_that_processes_share_has_one_of_its_own_and_all_share_the_threads(runs_of, tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce, "check_inputs", lambda cfg, training: None)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    run = runs_of("2")[0]
+    (tmp_path / "prepared.json").write_text(json.dumps(finish(run)))
+    (run.folder / "result.json").unlink()
+    words = f"echo $OMP_NUM_THREADS > {tmp_path}/threads; cp {tmp_path}/prepared.json {run.folder}/result.json"
+    reproduce.train_missing([run], num_gpus=4, command=lambda run: ["bash", "-c", words])
+    assert (tmp_path / "threads").read_text() == "2\n"
+
+
+def test_the_process_of_a_training_is_told_how_many_share_it(tiny_data, tmp_path):
+    _, _, *words = command(tiny_data, tmp_path, "--num-gpus", "2")
+    parser = argparse.ArgumentParser()
+    reproduce_command.add_options(parser)
+    args = parser.parse_args(words)
+    run = SimpleNamespace(cfg=None, row="dcac", source="MA", seed=3)
+    _, _, package, name, *rest = reproduce_command._words(run, args)
+    again = parser.parse_args(rest)
+    assert (package, name, again.num_gpus) == ("dcac_fastreid", "reproduce", 2)
+    assert again.run[:3] == ["dcac", "MA", "3"] and again.opts == args.opts
+
+
 def test_a_queue_goes_on_on_another_machine_from_the_results_that_were_kept(configs, tmp_path, trained, capsys):
     def runs(machine):
         return reproduce.runs_of(
@@ -167,7 +197,16 @@ def test_data_seeds_are_runs_on_other_data_sets(configs, tmp_path):
 def test_missing_weights_of_a_later_row_are_found_before_anything_is_trained(configs, tiny_data, tmp_path, monkeypatch):
     trained = []
     monkeypatch.setattr(reproduce, "train", trained.append)
-    opts = ["DATASETS.ROOT", str(tiny_data), "MODEL.DEVICE", "cpu", "SOLVER.IMS_PER_BATCH", 16]
+    opts = [
+        "DATASETS.ROOT",
+        str(tiny_data),
+        "MODEL.DEVICE",
+        "cpu",
+        "SOLVER.IMS_PER_BATCH",
+        16,
+        "SOLVER.AMP.ENABLED",
+        False,
+    ]
     opts += ["MODEL.DCAC.DIFFUSION.WEIGHTS", str(tmp_path / "none")]
     runs = reproduce.runs_of(table_of("2"), configs / "synthetic", tmp_path, seeds=1, opts=opts)
     with pytest.raises(
@@ -316,6 +355,43 @@ def test_the_tool_trains_side_by_side_and_makes_the_table(tool, tiny_data, tmp_p
     assert len({next(files).read_text().partition("Made by")[0] for files in texts}) == 1
 
 
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (3, "SOLVER.IMS_PER_BATCH is 16, the batch of all processes together, which 3 processes do not divide evenly"),
+        (1000, "--num-gpus is 1000, PyTorch finds "),
+        (0, "argument --num-gpus: "),
+    ],
+)
+def test_processes_that_cannot_share_a_training_are_refused_before_anything_is_written(
+    tool, tiny_data, tmp_path, number, sentence
+):
+    status, written, errors = tool(command(tiny_data, tmp_path / "out", "--num-gpus", str(number)))
+    assert (status, written) == (2, "") and sentence in errors and "Traceback" not in errors
+    assert not (tmp_path / "out").exists()
+
+
+def table_scores(folder: Path) -> list[float]:
+    text = next((folder / "tables").glob("*.txt")).read_text().partition("Made by")[0]
+    return [float(number) for number in re.findall(r"\d+\.\d+", text)]
+
+
+@pytest.mark.slow
+def test_processes_that_share_the_trainings_make_the_table_of_one(tool, tiny_data, tmp_path):
+    tables, learns = [], ["SOLVER.WARMUP_EPOCHS", "0", "SOLVER.BASE_LR", "2e-3"]
+    for number in ("1", "2"):
+        folder = tmp_path / number
+        folder.mkdir()
+        status, written, errors = tool([*command(tiny_data, folder, "--num-gpus", number), *learns])
+        assert status == 0, written + errors
+        assert written.startswith("2 runs, 0 done, 2 to train\n") and errors == ""
+        assert {file.name for file in folder.glob("*/MA/*/log.txt*")} == {"log.txt"}
+        tables.append(table_scores(folder))
+    one, two = ({path.relative_to(tmp_path / number) for path in tmp_path.glob(f"{number}/*/MA/*")} for number in "12")
+    assert one == two and len(one) == 2
+    assert len(tables[0]) >= 4 and tables[1] == pytest.approx(tables[0], abs=0.1)
+
+
 def test_data_seeds_on_the_command_line(tool, tmp_path):
     asked = [
         sys.executable,
@@ -405,3 +481,28 @@ def test_a_kill_ends_the_trainings_too(tiny_data, tmp_path, cache_folder, number
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_all_processes_that_share_a_training(tiny_data, tmp_path, cache_folder, number):
+    words = [*command(tiny_data, tmp_path, "--num-gpus", "2"), "SOLVER.MAX_EPOCH", "50"]
+    process = subprocess.Popen(
+        words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True, preexec_fn=hear_interrupts,
+    )  # fmt: skip
+    while process.poll() is None and not list(tmp_path.glob("*/MA/*/metrics.json")):
+        time.sleep(0.1)
+    below = descendants(process.pid)
+    assert sum(b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in below) >= 2, (
+        "they share a training"
+    )
+    process.send_signal(number)
+    _, errors = process.communicate()
+    assert process.returncode == (-9 if number == signal.SIGKILL else 130), errors
+    if number != signal.SIGKILL:
+        assert errors.startswith("\nStopped; 0 of 2 runs are done. To go on: ") and errors.count("\n") == 2
+    deadline = time.monotonic() + 20
+    while any(map(lives, below)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(lives, below))

@@ -2,19 +2,24 @@
 
 import json
 from contextlib import contextmanager
+from threading import Timer
 
 import pytest
 import torch
+from filelock import FileLock
 
 from dcac_fastreid import data
+from dcac_fastreid.distributed.launch import launch
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments import runs
+from dcac_fastreid.experiments.results import write_result
 from dcac_fastreid.experiments.runs import make_run, train
 from dcac_fastreid.synthetic import data_set, parts
 from fastreid.engine.hooks import EvalHook
 
 from ..engine.same_run import differences
+from .sharing import train_and_tell
 
 SHARED = "The training is that of"  # a line of the log
 
@@ -286,6 +291,65 @@ def test_an_interpolated_row_takes_the_training_of_the_row_that_is_not(make, mon
         for of in (run, make("baseline_interpolated", output=tmp_path / "alone"))
     ]
     assert differences(*(end["model"] for end in ends)) == [] and ends[0]["interpolated"] == ends[1]["interpolated"]
+
+
+def told(trained, folder):
+    """Per run: what `train` returns in each of two processes that train it together, and what each of them has done."""
+    launch(train_and_tell, 2, args=(trained, folder), on_gpus=False)
+    of_processes = [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)]
+    return [tuple(zip(*of_run, strict=True)) for of_run in zip(*of_processes, strict=True)]
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_run_as_one_does_and_the_first_alone_holds_and_writes(make, tmp_path):
+    (tmp_path / "one").mkdir()
+    opts = ("SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1], "SOLVER.WARMUP_EPOCHS", 0, "SOLVER.BASE_LR", 2e-3)
+    rows = ("dcac", "baseline", "baseline_interpolated", "rank8")
+    runs_of_two = [make(row, "MA", 0, *opts) for row in rows]
+    *trained, again = told(runs_of_two, tmp_path)
+    for run, (results, done) in zip(runs_of_two, trained, strict=False):
+        assert results[0] == results[1] == json.loads(json.dumps(run.result()))
+        taken = ["take_over"] * (run.row == "baseline_interpolated")
+        assert done == (["held", *taken, "write_result"], [])
+        assert (run.folder / "log.txt").read_text().count("Seed 0, data sets from") == 1
+        alone = train(make(run.row, "MA", 0, *opts, output=tmp_path / "one"))
+        assert alone["fingerprint"] == results[0]["fingerprint"]
+        for target, scores in alone["scores"].items():
+            for name, score in scores.items():
+                assert results[0]["scores"][target][name] == pytest.approx(score, abs=0.01), (run.row, target, name)
+    assert SHARED in (runs_of_two[2].folder / "log.txt").read_text()
+    results, done = again
+    assert results[0] == results[1] == {**trained[0][0][0], "row": "rank8"} and done == (["held"], [])
+
+
+@pytest.mark.slow
+def test_two_processes_wait_for_another_reproduce_and_take_its_result(make, make_result, tmp_path):
+    run = make("dcac")
+    run.folder.mkdir(parents=True)
+    lock = FileLock(run.folder / "result.lock", thread_local=False)
+    lock.acquire()
+
+    def finish():
+        write_result(run.folder / "result.json", make_result("dcac", 0, 30.0))
+        lock.release()
+
+    timer = Timer(8, finish)
+    timer.start()
+    [(results, done)] = told([run], tmp_path)
+    timer.join()
+    assert results[0] == results[1] == run.result() and done == (["held"], [])
+    assert not (run.folder / "metrics.json").exists()
+
+
+@pytest.mark.slow
+def test_a_damaged_result_is_told_once_by_two_processes(make, tmp_path, capfd):
+    run = make("dcac")
+    run.folder.mkdir(parents=True)
+    (run.folder / "result.json").write_text("{")
+    with pytest.raises(SystemExit) as end:
+        told([run], tmp_path)
+    errors = capfd.readouterr().err
+    assert end.value.code == 2 and errors.count("\n") == 1 and "result.json is no result of a training" in errors
 
 
 def test_other_settings_beside_are_another_training(make):
