@@ -6,7 +6,9 @@ import time
 from datetime import timedelta
 
 import torch.distributed
+from torch.distributed import TCPStore
 
+from dcac_fastreid.command_line import terminate
 from dcac_fastreid.distributed import join
 from dcac_fastreid.distributed.join import Place, of_start
 from dcac_fastreid.distributed.launch import launch
@@ -50,8 +52,10 @@ def one_is_killed_while_the_other_is_in_a_library(seconds: float) -> None:
     """As while it waits in CUDA: Python does not see the signal by which the launcher ends it."""
     if comm.get_rank() == 1:
         os.kill(os.getpid(), signal.SIGKILL)
-    join._store_of_job.wait(["never"], timedelta(seconds=seconds))
+    at = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    TCPStore(*at, is_master=False).wait(["never"], timedelta(seconds=seconds))
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, terminate)  # as a command of this package
     launch(one_is_killed_while_the_other_is_in_a_library, 1, args=(60,), on_gpus=False)
