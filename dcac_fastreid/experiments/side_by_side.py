@@ -71,7 +71,11 @@ def _interrupts_wait() -> Iterator[None]:
 def _start(words: Sequence[str], errors: BinaryIO, processes: int) -> subprocess.Popen:
     threads = str(max(1, torch.get_num_threads() // processes))
     return subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=errors, env={**os.environ, "OMP_NUM_THREADS": threads}
+        words,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        env={**os.environ, "OMP_NUM_THREADS": threads},
+        start_new_session=True,  # the terminal's Ctrl-C goes to this process alone, which ends them, once
     )
 
 
