@@ -17,6 +17,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from dcac_fastreid.profiling.machine import ALLOCATOR
+
 ROOT = Path(__file__).parent.parent
 CORES = 2
 ONE, SHARING, APART = "one process", "two processes", "two trainings of half the batch"
@@ -55,11 +57,15 @@ def _turn(kind: str, args: argparse.Namespace) -> list[float]:
     command = [sys.executable, __file__, str(args.steps), str(args.batch // (CORES if kind == APART else 1)), args.size]
     if kind == SHARING:
         command[1:1] = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(CORES)]
-    environment = os.environ | {
-        "OMP_NUM_THREADS": str(CORES if kind == ONE else 1),
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
-        "STEP_OF_A_TURN": "1",
-    }
+    environment = (
+        os.environ
+        | ALLOCATOR
+        | {
+            "OMP_NUM_THREADS": str(CORES if kind == ONE else 1),
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
+            "STEP_OF_A_TURN": "1",
+        }
+    )
     started = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
         for _ in range(CORES if kind == APART else 1)
