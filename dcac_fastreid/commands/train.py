@@ -65,7 +65,8 @@ def main(args: argparse.Namespace):
     from dcac_fastreid.distributed.turns import wait_for_all
     from fastreid.utils import comm
 
-    args.resume = args.resume or has_begun(dcac_fastreid.load_config(args.config_file, args.opts).OUTPUT_DIR)
+    folder = dcac_fastreid.load_config(args.config_file, args.opts).OUTPUT_DIR
+    args.resume = comm.all_gather(args.resume or has_begun(folder))[0]
     if launched():  # those of --num-gpus are started behind it
         if comm.is_main_process():
             dcac_fastreid.check_command(args)

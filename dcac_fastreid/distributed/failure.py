@@ -11,9 +11,10 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from typing import NoReturn
 
 from torch.distributed import PrefixStore, Store
@@ -22,70 +23,74 @@ from dcac_fastreid.command_line import BAD_INPUT, one_sentence_errors
 from dcac_fastreid.distributed.join import Place
 from dcac_fastreid.errors import Terminated, behind, lost_process
 
-PATIENCE = 10  # seconds in which Python has seen a signal, unless it waits in a library
+PATIENCE = 20  # seconds in which Python has seen a signal, unless it is in a library; torchrun kills after 30
 SETTLE = 5  # seconds in which all that still run have noticed that another one does not
 TELLING = 10  # seconds in which one process tells its error: a launcher stops all when the first has ended
 CLEANING = 10  # seconds for what a process does at its end
 FAULT = 1  # exit status, of an exception that is no user's
 CLAIMED, TOLD = "claimed", "told"
+_leaving = threading.Lock()
 
 
 @contextmanager
-def one_tells(store: Store, place: Place) -> Iterator[None]:
+def one_tells(ending: "Ending", place: Place) -> Iterator[None]:
     """Around all that a process of a job does: an exception in it ends the process, and is told if it is the job's first.
 
     A process that has lost another one waits until the others have noticed it too, so that it can say which one is gone.
     """
     if threading.current_thread() is threading.main_thread():
-        _notice_sigterm(Ending(store), place)
+        _notice_sigterm(ending, place)
     try:
         yield
     except SystemExit as end:
         if not end.code:
             raise
-        _end(Ending(store), place, end)
+        _end(ending, place, end)
     except BaseException as error:
-        _end(Ending(store), place, error)
+        _end(ending, place, error)
 
 
 class Ending:
-    """What the processes of a job know of its end. A store that is gone is one in which nobody has said anything."""
+    """What the processes of a job know of its end. A store that is gone is one in which nobody has said anything.
+
+    Args: store: a connection of its own, since several threads use it at any time.
+    """
 
     def __init__(self, store: Store):
-        self._store = PrefixStore("ending", store)
+        self.store = PrefixStore("ending", store)
 
     def claim(self) -> bool:
         """Whether the caller is the first, which then tells why the job ends."""
         number = 1
         with suppress(RuntimeError):
-            number = self._store.add(CLAIMED, 1)
+            number = self.store.add(CLAIMED, 1)
         return number == 1
 
     def tell(self, status: int) -> None:
         """It is told, and this is the job's exit status."""
         with suppress(RuntimeError):
-            self._store.set(TOLD, str(status))
+            self.store.set(TOLD, str(status))
 
     def told(self, patience: float = 0) -> int | None:
         """The job's exit status, as soon as it is told why; None where nobody tells it in so many seconds."""
         with suppress(RuntimeError):
             if patience:
-                self._store.wait([TOLD], timedelta(seconds=patience))
-            return int(self._store.get(TOLD)) if self._store.check([TOLD]) else None
+                self.store.wait([TOLD], timedelta(seconds=patience))
+            return int(self.store.get(TOLD)) if self.store.check([TOLD]) else None
         return None
 
     def notice(self, place: Place) -> None:
         """This process knows that the job ends."""
         with suppress(RuntimeError):
-            self._store.set(f"noticed {place.rank}", "")
+            self.store.set(f"noticed {place.rank}", "")
 
     def silent(self, place: Place) -> list[int]:
         """The processes that have not noticed within SETTLE seconds that the job ends; none where another one tells why."""
         self.notice(place)
         with suppress(RuntimeError):
             deadline = time.monotonic() + SETTLE
-            while not self._store.check([CLAIMED]):
-                silent = [rank for rank in range(place.processes) if not self._store.check([f"noticed {rank}"])]
+            while not self.store.check([CLAIMED]):
+                silent = [rank for rank in range(place.processes) if not self.store.check([f"noticed {rank}"])]
                 if not silent or time.monotonic() > deadline:
                     return silent
                 time.sleep(0.05)
@@ -100,6 +105,7 @@ def _notice_sigterm(ending: Ending, place: Place) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    os.register_at_fork(after_in_child=_leave_signals_to_the_parent)
     heard, handler = threading.Event(), signal.getsignal(signal.SIGTERM)
     if callable(handler):
         signal.signal(signal.SIGTERM, lambda *args: (heard.set(), handler(*args)))
@@ -109,20 +115,30 @@ def _notice_sigterm(ending: Ending, place: Place) -> None:
             if number[0] == signal.SIGTERM:
                 ending.notice(place)
                 if not heard.wait(PATIENCE):
-                    end_for_lost(ending, place, ending.silent(place))
+                    silent = ending.silent(place)
+                    _end_beside(ending, partial(_tell_silent, silent, Terminated()))
 
     threading.Thread(target=read, name="notice SIGTERM", daemon=True).start()
 
 
 def end_for_lost(ending: Ending, place: Place, lost: Sequence[int] = (), how: str | None = None) -> NoReturn:
-    """Ends the process, from whichever thread; tells which others are lost, where nobody has told yet why the job ends.
+    """Ends the process, from a thread beside it; tells which others are lost, where nobody has told yet why the job ends.
 
     Args: how: it was noticed.
     """
     ending.notice(place)
+    _end_beside(ending, lambda: _say(_sentence(lost, how)))
+
+
+def _end_beside(ending: Ending, tell: Callable[[], int]) -> NoReturn:
     if ending.claim():
-        ending.tell(_say(_sentence(lost, how)))
+        ending.tell(tell())
     _leave_at_once(ending.told(TELLING) or FAULT)
+
+
+def _leave_signals_to_the_parent() -> None:
+    with suppress(ValueError):  # forked in a thread of Python's that is not the main one
+        signal.set_wakeup_fd(-1)
 
 
 def _end(ending: Ending, place: Place, error: BaseException) -> None:
@@ -131,14 +147,19 @@ def _end(ending: Ending, place: Place, error: BaseException) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in (signal.SIGINT, signal.SIGTERM):  # by which launchers end the others while one still tells
             signal.signal(number, signal.SIG_IGN)
-    lost = lost_process(error)
-    silent = ending.silent(place) if lost or behind(error, Terminated) else []
+    silent = ending.silent(place) if lost_process(error) or behind(error, Terminated) else []
     if ending.claim():
-        status = _say(_sentence(silent, lost)) if silent or lost else _told(error)
+        status = _tell_silent(silent, error)
         ending.tell(status)
     else:
         status = ending.told(TELLING) or FAULT
     _leave_at_once(status)
+
+
+def _tell_silent(silent: Sequence[int], error: BaseException) -> int:
+    """Tells which processes are lost, or where none is, what this one ends with; returns the exit status."""
+    lost = lost_process(error)
+    return _say(_sentence(silent, lost)) if silent or lost else _told(error)
 
 
 def _sentence(silent: Sequence[int], lost: str | None) -> str:
@@ -173,7 +194,12 @@ def _told(error: BaseException) -> int:
 
 
 def _leave_at_once(status: int) -> NoReturn:
-    """Ends the process, but for the interpreter's own end: there gloo's threads, which may still wait, would abort it."""
+    """Ends the process, but for the interpreter's own end: there gloo's threads, which may still wait, would abort it.
+
+    Once: a second thread that comes here waits for that.
+    """
+    if not _leaving.acquire(blocking=False):
+        threading.Event().wait()
     timer = threading.Timer(CLEANING, os._exit, [status])
     timer.daemon = True
     timer.start()

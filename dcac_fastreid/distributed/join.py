@@ -20,10 +20,12 @@ RANK, PROCESSES, LOCAL_RANK = "RANK", "WORLD_SIZE", "LOCAL_RANK"  # environment 
 ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 ENVIRONMENT = "env://"  # where PyTorch finds the address that a launcher has set
 LIMIT = timedelta(minutes=30)  # in which all processes come to where one waits for them in a step
+OF_NCCL = LIMIT + timedelta(minutes=5)  # behind which NCCL ends a process, with a trace: later than watch.py
 PATIENCE = timedelta(days=1)  # the same where one works for all, or each on its part of an evaluation
 POLL = 0.05  # seconds
 
-_store_of_job: dist.Store | None = None  # the same in all starts of a job
+_store_of_job: dist.TCPStore | None = None  # the same in all starts of a job
+_start = 1  # the number of this start
 _patient_group: dist.ProcessGroup | None = None
 
 
@@ -74,21 +76,29 @@ def check_joined() -> None:
         )
 
 
-def meet(place: Place, address: str = ENVIRONMENT) -> dist.Store:
+def meet(place: Place, address: str = ENVIRONMENT, limit: timedelta = LIMIT) -> dist.Store:
     """The store by which the processes of this start of a job find each other.
 
-    Args: address: that of a launcher, or tcp://HOST:PORT of a store that another process has.
+    Args:
+        address: that of a launcher, or tcp://HOST:PORT of a store that another process has.
+        limit: in which the store answers.
     """
-    global _store_of_job
+    global _store_of_job, _start
     if address == ENVIRONMENT:
-        store, _, _ = next(dist.rendezvous(address, place.rank, place.processes, timeout=LIMIT))
+        store, _, _ = next(dist.rendezvous(address, place.rank, place.processes, timeout=limit))
     else:
         at = urlsplit(address)
-        store = dist.TCPStore(at.hostname, at.port, is_master=False, timeout=LIMIT)
+        store = dist.TCPStore(at.hostname, at.port, is_master=False, timeout=limit)
     while isinstance(store, dist.PrefixStore):  # PyTorch < 2.14 has one for each start
         store = store.underlying_store
     _store_of_job = store
-    return of_start(store, _start_of_all(store, place) if address == ENVIRONMENT else 1)
+    _start = _start_of_all(store, place) if address == ENVIRONMENT else 1
+    return of_start(store, _start)
+
+
+def another_connection() -> dist.Store:
+    """To the store of this start, for other threads: on a connection one waits while another one waits for an answer."""
+    return of_start(dist.TCPStore(_store_of_job.host, _store_of_job.port, is_master=False, timeout=LIMIT), _start)
 
 
 def of_start(store: dist.Store, number: int = 1) -> dist.Store:
@@ -99,7 +109,7 @@ def of_start(store: dist.Store, number: int = 1) -> dist.Store:
 def _start_of_all(store: dist.Store, place: Place) -> int:
     """How often a process of rank 0 has come here, which is the same number for all that come here together.
 
-    torchrun's own counts are those of each machine. What a process of an earlier start has left is answered, too, and not heard.
+    torchrun's own counts are those of each machine. Counts that killed processes have left get an answer that nobody reads.
     """
     came, answer, heard = (
         (lambda rank: f"came {rank}"),
@@ -142,7 +152,7 @@ def join(place: Place, store: dist.Store, *, on_gpus: bool) -> None:
         torch.cuda.set_device(device)
     dist.init_process_group(
         "nccl" if on_gpus else "gloo",
-        timeout=LIMIT,
+        timeout=OF_NCCL if on_gpus else LIMIT,
         store=store,
         rank=place.rank,
         world_size=place.processes,
@@ -150,9 +160,8 @@ def join(place: Place, store: dist.Store, *, on_gpus: bool) -> None:
     )
     _patient_group = dist.new_group(backend="gloo", timeout=PATIENCE)
     for ranks in machines(comm.all_gather((socket.gethostname(), place.local_rank))):
-        group = dist.new_group(ranks, backend="gloo")  # every process makes each of them; asked for rank and size alone
-        if place.rank in ranks:
-            comm._LOCAL_PROCESS_GROUP = group
+        if place.rank in ranks:  # asked for rank and size alone
+            comm._LOCAL_PROCESS_GROUP = dist.new_group(ranks, backend="gloo", use_local_synchronization=True)
 
 
 def leave() -> None:

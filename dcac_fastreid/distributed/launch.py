@@ -7,7 +7,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import suppress
+from datetime import timedelta
 from multiprocessing import connection
 from multiprocessing.process import BaseProcess
 from urllib.parse import urlsplit
@@ -17,7 +18,18 @@ from torch.distributed import Store, TCPStore
 
 from dcac_fastreid.command_line import BAD_INPUT, TORCHRUN, one_sentence_errors, terminate
 from dcac_fastreid.distributed.failure import TELLING, Ending, one_tells
-from dcac_fastreid.distributed.join import ENVIRONMENT, LIMIT, Place, join, launched, leave, meet, of_start
+from dcac_fastreid.distributed.join import (
+    ADDRESS,
+    ENVIRONMENT,
+    LIMIT,
+    Place,
+    another_connection,
+    join,
+    launched,
+    leave,
+    meet,
+    of_start,
+)
 from dcac_fastreid.distributed.turns import wait_for_all
 from dcac_fastreid.distributed.watch import watched
 from dcac_fastreid.errors import InputError, Terminated, first_line
@@ -26,6 +38,7 @@ from dcac_fastreid.helper_processes import end_with
 AUTO = "auto"  # --dist-url: a free port of this machine
 THIS_MACHINE = "127.0.0.1"
 HEARS = "hears signals"  # in the store, of a process that Ctrl-C and SIGTERM do not meet in its imports any more
+ALONE = timedelta(seconds=10)  # in which the store of a launcher answers that has started one process
 END = 15  # seconds that the processes of a job have to end by themselves
 PER_CORE = 4  # processes that a machine without GPUs is asked for at most, by each of its cores
 
@@ -93,8 +106,9 @@ def launch(
     if place := launched():
         _run(place, on_gpus, ENVIRONMENT, main, args)
     elif num_gpus * num_machines == 1:
-        if TORCHRUN in os.environ:
-            meet(Place(0, 1, 0))  # it may start this process again, to go on with its run
+        if all(map(os.environ.get, (TORCHRUN, *ADDRESS))):
+            with suppress(RuntimeError):  # it may start this process again, to go on with its run; or it is no more
+                meet(Place(0, 1, 0), limit=ALONE)
         main(*args)
     else:
         _start(num_gpus, num_machines, machine_rank, dist_url, (on_gpus, main, args))
@@ -205,9 +219,9 @@ def _started(place: Place, num_gpus: int, address: str, on_gpus: bool, main: Cal
 
 def _run(place: Place, on_gpus: bool, address: str, main: Callable, args: Sequence) -> None:
     store = meet(place, address)
-    with one_tells(store, place):
+    ending = Ending(another_connection())
+    with one_tells(ending, place), watched(ending, place):
         join(place, store, on_gpus=on_gpus)
-        with watched(store, place) if on_gpus else nullcontext():
-            main(*args)
-            wait_for_all()
+        main(*args)
+        wait_for_all()
     leave()

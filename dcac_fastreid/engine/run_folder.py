@@ -26,7 +26,7 @@ from fastreid.utils import comm
 LOCK = "run.lock"  # stays when a run ends: another one may be waiting for this very file
 HOLDER = "run.lock.json"  # removed when a run ends; a killed one leaves it
 WITHOUT_FILE = "run.lock.soft"  # where the drive knows no locks: a file that is there while it is held
-APPEARS = 60  # seconds until what one machine has written is seen by another one through a network drive
+APPEARS = 120  # seconds until what one machine has written is seen by another one through a network drive
 PATIENCE = 0.2  # seconds; a process that has just been forked may not have let go yet
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)  # of a network drive
 BOOT = Path("/proc/sys/kernel/random/boot_id")  # of the machine, the same in all of its containers
@@ -131,10 +131,10 @@ def check_seen_by_all(folder: str) -> None:
     deadline = time.monotonic() + APPEARS
     while not (sees := _holder(place) == holder) and time.monotonic() < deadline:
         time.sleep(PATIENCE)
-    blind = [rank for rank, that in enumerate(comm.all_gather(sees)) if not that]
-    if blind:
+    blind = [(rank, theirs) for rank, (theirs, that) in enumerate(comm.all_gather((folder, sees))) if not that]
+    for rank, theirs in blind[:1]:
         raise InputError(
-            f"OUTPUT_DIR {folder} of process {blind[0]} is not the folder that process 0 writes to; expected one that all machines "
+            f"OUTPUT_DIR {theirs} of process {rank} is not the folder that process 0 writes to; expected one that all machines "
             "see, on a drive that they share"
         )
 

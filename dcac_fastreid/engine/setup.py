@@ -61,11 +61,11 @@ def check_command(args: argparse.Namespace) -> None:
     check_model(cfg, training=not args.eval_only, processes=processes)
 
 
-def on_gpus(args: argparse.Namespace) -> bool:
-    """Whether the config's device is a GPU; of a config that cannot be read, which `check_command` will say, False."""
+def on_gpus(args: argparse.Namespace) -> bool | None:
+    """Whether the config's device is a GPU; None of a config that cannot be read, as of a script with keys of its own."""
     with suppress(ValueError, OSError):
         return load_config(args.config_file, args.opts).MODEL.DEVICE != "cpu"
-    return False
+    return None
 
 
 def setup(args: argparse.Namespace):
@@ -78,7 +78,8 @@ def setup(args: argparse.Namespace):
     cfg = load_config(args.config_file, args.opts)
     cfg = changed(cfg, ["OUTPUT_DIR", _output_folder(cfg, args)])
     take(cfg.OUTPUT_DIR)
-    check_seen_by_all(cfg.OUTPUT_DIR)
+    if not args.eval_only:  # then process 0 alone reads and writes there
+        check_seen_by_all(cfg.OUTPUT_DIR)
     if args.resume and cfg.SEED < 0:
         cfg = changed(cfg, ["SEED", comm.all_gather(_seed_of_run(cfg.OUTPUT_DIR))[0]])
     if _begins_anew(args) and cfg.OUTPUT_DIR and comm.is_main_process():

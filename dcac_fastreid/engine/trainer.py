@@ -206,7 +206,7 @@ class DCACTrainer(DefaultTrainer):
         self.epoch = self.storage.epoch = self.start_epoch - 1
         self.storage.iter = self.iter - 1
         logger.info(f"Epoch {self.epoch} is done; its evaluation, where one is due, is made again")
-        again = [WeightsToTest, ConditionValue, hooks.EvalHook, BestCheckpointer, hooks.PeriodicWriter]
+        again = [WeightsToTest, ConditionValue, WaitForAll, hooks.EvalHook, BestCheckpointer, hooks.PeriodicWriter]
         if self.start_epoch == self.max_epoch and (self.checkpointer.interpolated or uses_interpolation(self.cfg)):
             again.append(LastEpochCheckpointer)
         for hook in self._hooks:

@@ -3,17 +3,18 @@
 import os
 import signal
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 
 import torch.distributed
 from torch.distributed import TCPStore
 
 from dcac_fastreid.command_line import terminate
-from dcac_fastreid.distributed import join
-from dcac_fastreid.distributed.join import Place, of_start
+from dcac_fastreid.distributed import join, watch
+from dcac_fastreid.distributed.failure import Ending
+from dcac_fastreid.distributed.join import Place
 from dcac_fastreid.distributed.launch import launch
 from dcac_fastreid.distributed.turns import one_before_the_others
-from dcac_fastreid.distributed.watch import watched
 from dcac_fastreid.errors import InputError
 from fastreid.utils import comm
 
@@ -28,10 +29,17 @@ def one_fails(fault: str) -> None:
         raise InputError("planted is 1; expected 0")
 
 
+@contextmanager
+def _watched(seconds: float):
+    watch.BEAT = 0.2
+    place = Place(comm.get_rank(), 2, comm.get_rank())
+    with watch.watched(Ending(join.another_connection()), place, timedelta(seconds=seconds)):
+        yield place
+
+
 def one_hangs_under_watch(seconds: float) -> None:
     """As on GPUs: what watches ends both, long before gloo would end the one that waits."""
-    place, store = Place(comm.get_rank(), 2, comm.get_rank()), of_start(join._store_of_job)
-    with watched(store, place, timedelta(seconds=seconds)):
+    with _watched(seconds) as place:
         torch.distributed.barrier()
         if place.rank == 1:
             time.sleep(100)
@@ -40,11 +48,10 @@ def one_hangs_under_watch(seconds: float) -> None:
 
 def one_works_under_watch(seconds: float) -> None:
     """The first for itself, the other waits for it; then both have done as much."""
-    place, store = Place(comm.get_rank(), 2, comm.get_rank()), of_start(join._store_of_job)
-    with watched(store, place, timedelta(seconds=seconds)):
+    with _watched(seconds) as place:
         with one_before_the_others():
             if place.rank == 0:
-                time.sleep(2 * seconds + 2)
+                time.sleep(3 * seconds)
         torch.distributed.barrier()
 
 
