@@ -333,7 +333,7 @@ def test_two_processes_wait_for_another_reproduce_and_take_its_result(make, make
         write_result(run.folder / "result.json", make_result("dcac", 0, 30.0))
         lock.release()
 
-    timer = Timer(8, finish)
+    timer = Timer(20, finish)  # by then both processes wait
     timer.start()
     [(results, done)] = told([run], tmp_path)
     timer.join()
