@@ -17,7 +17,9 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from dcac_fastreid.profiling.machine import ALLOCATOR
+import torch
+
+from dcac_fastreid.profiling.machine import ALLOCATOR, describe_machine
 
 ROOT = Path(__file__).parent.parent
 CORES = 2
@@ -48,7 +50,8 @@ def main() -> None:
     print("medians", ", ".join(f"{kind} {median:.2f} s" for kind, median in medians.items()))
     print("against one process:", ", ".join(f"{kind} {ratio:.3f}" for kind, ratio in ratios.items()))
     if args.output:
-        result = {"size": args.size, "batch": args.batch, "seconds": seconds, "ratios": ratios}
+        described = {"machine": describe_machine(), "torch": torch.__version__, "size": args.size, "batch": args.batch}
+        result = {**described, "seconds": seconds, "ratios": ratios}
         args.output.write_text(json.dumps(result, indent=1) + "\n")
 
 
@@ -80,8 +83,6 @@ def _turn(kind: str, args: argparse.Namespace) -> list[float]:
 
 def _steps(steps: int, batch: int, size: str) -> None:
     """In each process of a turn: makes steps; the first process prints their seconds."""
-    import torch
-
     from dcac_fastreid.distributed.join import join, launched, leave, meet
     from dcac_fastreid.distributed.shares import own_share
     from dcac_fastreid.engine.linear_layers import fast_linear_layers
