@@ -30,7 +30,7 @@ def build(cfg, num_classes: int, device: str = "meta", *, autocast: torch.dtype 
     with torch.device(device), _TiledDraws():
         model = build_model(cfg)
         if isinstance(model, DCAC):
-            denoiser = stable_diffusion.empty_denoiser(_architecture(cfg))
+            denoiser = stable_diffusion.empty_denoiser(architecture(cfg))
             attach_training_side(model, cfg, denoiser, autocast=autocast)
             for weight in lora_parameters(denoiser):
                 nn.init.normal_(weight, std=0.01)  # B of Eq. 9 begins at zero, where adapters have no effect
@@ -44,10 +44,10 @@ def build(cfg, num_classes: int, device: str = "meta", *, autocast: torch.dtype 
 def build_encoder(cfg, device: str = "meta") -> stable_diffusion.StableDiffusionEncoder:
     """The VAE of a config's diffusion model, with random weights."""
     with torch.device(device), _TiledDraws():
-        return stable_diffusion.empty_encoder(_architecture(cfg))
+        return stable_diffusion.empty_encoder(architecture(cfg))
 
 
-def _architecture(cfg) -> Path:
+def architecture(cfg) -> Path:
     """The folder with the diffusion model's configuration files; sizes need no download."""
     folder = Path(data.with_local_weights(cfg).MODEL.DCAC.DIFFUSION.WEIGHTS)
     return folder if folder.is_dir() else stable_diffusion.SD15_ARCHITECTURE
