@@ -2,28 +2,24 @@
 
 from collections.abc import Iterator
 
-import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from dcac_fastreid.distributed.device import device_of_batches
 from fastreid.data import build
-from fastreid.utils import comm
 
 
 class DeviceLoader(DataLoader):
-    """PyTorch's own loader behind the signature of the host's DataLoaderX: batches come on the GPU, where there is one, and
-    several processes do not train on the CPU.
+    """PyTorch's own loader behind the signature of the host's DataLoaderX: batches come on the device of this process.
 
     Args:
-        local_rank: the GPU of this process.
-        pin_memory: copies run beside the step; without a GPU unused, as PyTorch would warn.
+        local_rank: as `device_of_batches`.
+        pin_memory: copies run beside the step; on the CPU unused, as PyTorch would warn.
     """
 
     def __init__(self, local_rank: int, pin_memory: bool = False, **kwargs):
-        gpu = torch.cuda.is_available() and (comm.get_world_size() == 1 or dist.get_backend() == "nccl")
-        super().__init__(pin_memory=pin_memory and gpu, **kwargs)
-        self.device = torch.device("cuda", local_rank) if gpu else torch.device("cpu")
+        self.device = device_of_batches(local_rank)
+        super().__init__(pin_memory=pin_memory and self.device.type == "cuda", **kwargs)
 
     def __iter__(self) -> Iterator[dict]:
         for batch in super().__iter__():
@@ -38,7 +34,8 @@ def load_in_order() -> None:
 
     Any PyTorch. Without a GPU: RuntimeError (Found no NVIDIA driver), at training and at --eval-only. With one: what is
     raised in the thread, of a broken image or a sampler, ends the thread (data_utils.py:121) and leaves the run waiting
-    for ever; batches are copied on a stream that nothing keeps from overwriting them; and with NUM_WORKERS 0 the thread
-    draws from the random generators that the training draws from.
+    for ever; batches are copied on a stream that nothing keeps from overwriting them; with NUM_WORKERS 0 the thread draws
+    from the random generators that the training draws from; and batches come on the GPU of the local rank, whatever
+    MODEL.DEVICE says.
     """
     build.DataLoaderX = DeviceLoader

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import torch
 import torch.distributed as dist
 
+from dcac_fastreid.distributed.device import take_device
 from dcac_fastreid.errors import InputError, each_alone
 from fastreid.utils import comm
 
@@ -148,8 +149,7 @@ def join(place: Place, store: dist.Store, *, on_gpus: bool) -> None:
             "for each GPU, or set MODEL.DEVICE cpu"
         )
     device = torch.device("cuda", place.local_rank) if on_gpus else None
-    if device:
-        torch.cuda.set_device(device)
+    take_device(device or "cpu")
     dist.init_process_group(
         "nccl" if on_gpus else "gloo",
         timeout=OF_NCCL if on_gpus else LIMIT,

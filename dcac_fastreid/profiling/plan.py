@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from dcac_fastreid.dcac import DCAC
+from dcac_fastreid.distributed.device import take_device
 from dcac_fastreid.engine.captured_step import why_not_captured
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.optimizer import build_optimizer
@@ -46,6 +47,7 @@ def plan(cfg, num_classes: int) -> dict:
         InputError: settings with which no training can begin.
     """
     check_settings(cfg, training=True, processes=1)
+    take_device(cfg.MODEL.DEVICE)
     device = torch.device(cfg.MODEL.DEVICE)
     logger.info("a step on shapes alone")
     run, memory = _predict_memory(cfg, num_classes)

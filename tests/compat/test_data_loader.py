@@ -5,6 +5,7 @@ import queue
 import pytest
 import torch
 
+from dcac_fastreid.distributed import device
 from fastreid.data import build, data_utils
 from fastreid.data.samplers import TrainingSampler
 
@@ -23,12 +24,25 @@ def test_host_loader_needs_cuda(monkeypatch):
         train_loader()
 
 
+@pytest.fixture(autouse=True)
+def nobody_has_taken_a_device(monkeypatch):
+    monkeypatch.setattr(device, "_taken", None)
+
+
 def test_batches_come_in_order_and_without_warning(recwarn):
     batch = next(iter(train_loader()))
     assert batch["images"][:, 0, 0, 0].tolist() == [0, 1]
     assert batch["img_paths"] == ["0.jpg", "1.jpg"]
     assert batch["images"].is_cuda == torch.cuda.is_available()
     assert not recwarn.list
+
+
+def test_where_there_is_a_gpu_and_the_config_says_cpu_batches_stay_on_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert train_loader().device == torch.device("cuda", 0) and train_loader().pin_memory
+    device.take_device("cpu")
+    loader = train_loader()
+    assert not loader.pin_memory and next(iter(loader))["images"].device.type == "cpu"
 
 
 class Broken:
