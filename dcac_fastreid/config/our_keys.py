@@ -162,6 +162,11 @@ OUR_KEYS = (
     # On a GPU, without fp16: a step is recorded once as a CUDA graph and then replayed, its learning rate rounded to fp32.
     # Where that cannot be, the ordinary step runs and the log says why.
     Key("SOLVER.CUDA_GRAPH", False, flag()),
+    # True: two runs of one SEED are bit-identical on a GPU, too, as they are on the CPU, on the same kind of GPU and with the same
+    # versions of PyTorch and CUDA: torch.use_deterministic_algorithms, and no CUDNN_BENCHMARK. Slower, by how much was never
+    # measured; never run on a GPU. An operation that has no deterministic form ends the run with PyTorch's message. False: on a
+    # GPU, sums of the prototypes and of backward passes are added in another order in each run, so that their last bits differ.
+    Key("SOLVER.DETERMINISTIC", False, flag()),
     # -- which weights are tested and exported: levers beyond the paper. A checkpoint's "model" is what is tested; where the
     # weights that train are others, it has them beside it ("trained"), and --resume goes on with those. The BNNeck's running
     # statistics are then estimated again over the training images, resized as in training and not augmented. --
@@ -176,6 +181,9 @@ OUR_KEYS = (
     # "source": in place of ALPHA the best of 0.3, 0.5, 0.7, 0.85 and 1 by mAP on validation identities of the sources: the data
     # set's own, or else a tenth of the training identities, which are then not trained on. "": ALPHA.
     Key("SOLVER.INTERPOLATE.CHOOSE", "", choice("", "source")),
+    # In which precision a test computes features: "fp32"; or, faster on a GPU, by how much was never measured, "tf32" (on the
+    # CPU it is fp32) or "bf16". Scores differ slightly between them. Distances are fp32 in any case.
+    Key("TEST.PRECISION", "fp32", choice("bf16", "fp32", "tf32")),
     # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the authors' code, or "bf16". On CPU only "bf16".
     Key("SOLVER.AMP.DTYPE", "fp16", choice("bf16", "fp16")),
 )

@@ -12,6 +12,7 @@ from dcac_fastreid.diffusion.one_token import shorten_cross_attention, unused_wi
 from dcac_fastreid.diffusion.original_layout import load_original_part
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.hub import is_hub_id
+from dcac_fastreid.precision import tf32
 
 # The architecture of stable-diffusion-v1-5, where only sizes are asked for (profiling): these files hold no weights.
 SD15_ARCHITECTURE = Path(__file__).parent / "sd15"
@@ -140,9 +141,13 @@ class StableDiffusionEncoder(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, 3, H, W) in [0, 255] to moments (B, 2c, h, w), mean and log-variance, not scaled."""
+        """Images (B, 3, H, W) in [0, 255] to moments (B, 2c, h, w), mean and log-variance, not scaled.
+
+        On a GPU without TF32, so that cached latents are the same from every device, to rounding.
+        """
         images = images.to(self.vae.dtype) / 127.5 - 1  # the VAE's input range is [-1, 1]
-        return self.vae.encode(images).latent_dist.parameters
+        with tf32(False):
+            return self.vae.encode(images).latent_dist.parameters
 
 
 def load_denoiser(

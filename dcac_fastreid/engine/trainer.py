@@ -24,6 +24,7 @@ from dcac_fastreid.engine.build_tested_weights import build_average, build_start
 from dcac_fastreid.engine.captured_step import CapturedStep, forget_capture, why_not_captured
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.console import say_results, say_training
+from dcac_fastreid.engine.deterministic import compute_deterministically
 from dcac_fastreid.engine.epoch_steps import EpochSteps
 from dcac_fastreid.engine.held_out_condition import IDENTITIES, ConditionValue, why_no_condition_value
 from dcac_fastreid.engine.hooks import (
@@ -43,6 +44,7 @@ from dcac_fastreid.engine.hooks import (
 from dcac_fastreid.engine.linear_layers import fast_linear_layers
 from dcac_fastreid.engine.lost_folder import LostFolder
 from dcac_fastreid.engine.optimizer import build_optimizer
+from dcac_fastreid.engine.precision_of_test import in_test_precision
 from dcac_fastreid.engine.resume import Progress
 from dcac_fastreid.engine.run_folder import take
 from dcac_fastreid.engine.run_metadata import write_run_metadata
@@ -75,6 +77,8 @@ class DCACTrainer(DefaultTrainer):
     def __init__(self, cfg):
         check_settings(cfg, training=True, processes=comm.get_world_size())
         take_device(cfg.MODEL.DEVICE)
+        if cfg.SOLVER.DETERMINISTIC:
+            compute_deterministically()
         with one_before_the_others():  # hashes of all images, and a synthetic data set
             data.check_leakage(cfg)
         self._run_folder = take(cfg.OUTPUT_DIR)
@@ -225,7 +229,7 @@ class DCACTrainer(DefaultTrainer):
     def test(cls, cfg, model):
         """fast-reid's, with a sentence below its tables for each result that its own test metric has picked."""
         take_device(cfg.MODEL.DEVICE)
-        with fast_linear_layers(cfg.MODEL.DEVICE):
+        with fast_linear_layers(cfg.MODEL.DEVICE), in_test_precision(cfg, model):
             results = super().test(cfg, model)
         if comm.is_main_process():
             say_results(results if len(cfg.DATASETS.TESTS) != 1 else {cfg.DATASETS.TESTS[0]: results})

@@ -31,7 +31,9 @@ def test_without_a_device_a_script_has_that_of_its_local_rank(current):
     assert device.device_of_batches(1) == torch.device("cuda", 1)
 
 
-@pytest.mark.parametrize("begin", [DCACTrainer, lambda cfg: DCACTrainer.test(cfg, None)], ids=["training", "test"])
+@pytest.mark.parametrize(
+    "begin", [DCACTrainer, lambda cfg: DCACTrainer.test(cfg, torch.nn.Identity())], ids=["training", "test"]
+)
 def test_a_training_and_a_test_take_the_device_of_their_config(current, make_cfg, monkeypatch, begin):
     """Before the model is built, or a loader."""
     cfg = make_cfg()
