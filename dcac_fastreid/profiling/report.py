@@ -21,32 +21,36 @@ def _training(training: Mapping) -> str:
     header = ["training step", "s", "step / plain", "images/s", "TFLOP (64)", "share", "ops", "launches", "GiB", *PARTS]
     rows = []
     for name, figures in training.items():
-        if "step_s" not in figures:
-            rows.append([name, figures["left_out"]])
-            continue
-        parts = figures["parts_s"] or {}
-        rows.append(
-            [
-                name,
-                f"{figures['step_s']['median']:.4g}",
-                _spread(figures.get("ratio_to_plain")),
-                f"{figures['images_per_s']:.4g}",
-                f"{figures['flops_batch_64'] / 1e12:.3g}",
-                f"{figures['share_of_matrix_rate']:.0%}",
-                str(figures.get("operations", {}).get("all", "")),
-                str(figures["launches"] or ""),
-                f"{figures['peak_memory_gib']:.2f}" if figures["peak_memory_gib"] else "",
-                *(f"{parts[part]:.3g}" if part in parts else "" for part in PARTS),
-            ]
-        )
+        rows.append(_of_step(name, figures))
+        if "recorded" in figures:
+            rows.append(_of_step(f"{name}, recorded", figures["recorded"]))
     return table(header, rows) if rows else ""
+
+
+def _of_step(name: str, figures: Mapping) -> list[str]:
+    """A row; of a step that was not measured, why."""
+    if "step_s" not in figures:
+        return [name, figures["left_out"]]
+    parts = figures["parts_s"] or {}
+    return [
+        name,
+        f"{figures['step_s']['median']:.4g}",
+        _spread(figures.get("ratio_to_plain")),
+        f"{figures['images_per_s']:.4g}",
+        f"{figures['flops_batch_64'] / 1e12:.3g}" if "flops_batch_64" in figures else "",
+        f"{figures['share_of_matrix_rate']:.0%}" if "share_of_matrix_rate" in figures else "",
+        str(figures.get("operations", {}).get("all", "")),
+        str(figures["launches"] or ""),
+        f"{figures['peak_memory_gib']:.2f}" if figures["peak_memory_gib"] else "",
+        *(f"{parts[part]:.3g}" if part in parts else "" for part in PARTS),
+    ]
 
 
 def _rest(results: Mapping) -> str:
     lines = []
     if "extraction" in results:
-        extraction = results["extraction"]
-        lines.append(f"extraction: {extraction['images_per_s']:.4g} images/s at batch {extraction['batch']}")
+        for precision, figures in results["extraction"].items():
+            lines.append(f"extraction, {precision}: {figures['images_per_s']:.4g} images/s at batch {figures['batch']}")
     if "ranking" in results:
         given, features = results["ranking"]["given_distances"], results["ranking"]["features"]
         lines.append(

@@ -20,6 +20,8 @@ from dcac_fastreid.profiling.variants import CUMULATIVE, Latents, Variants
 from dcac_fastreid.profiling.workload import OTHERS, Workload
 from fastreid.solver import build_optimizer as build_host_optimizer
 
+NOT_RECORDED = "could not be recorded as a CUDA graph; the log says why"
+
 logger = logging.getLogger(__name__)
 
 
@@ -84,7 +86,7 @@ def time_variants(workload: Workload, names: Sequence[str], rounds: int) -> dict
         if name == "+compile":
             apply_solver_settings(changed(training.cfg, ["SOLVER.COMPILE", True]), training.model)
         figures[name], times[name] = _time_recorded(workload, training, rounds)
-    for name in names:
+    for name in [name for name in names if times[name]]:
         figures[name]["ratio_to_plain"] = _ratios(times[name], times.get("plain"))
     return figures
 
@@ -113,16 +115,19 @@ def time_other(workload: Workload, name: str, rounds: int) -> dict:
 
 
 def _time_recorded(workload: Workload, training: Training, rounds: int) -> tuple[dict, list]:
-    """On a GPU, the step as a CUDA graph: its figures, and its timings. The last that is done with a model."""
+    """On a GPU, the step as a CUDA graph: its figures, and its timings. The last that is done with a model.
+
+    Of a step that could not be recorded there is no figure, but why it is left out: it would be that of ordinary steps.
+    """
     step = training.step(build_optimizer(training.cfg, training.model)[0])
     release_memory(training.model.device)
-    captured = step.capture()
+    if not step.capture():
+        return {"left_out": NOT_RECORDED}, []
     times = [step.time(workload.steps, by_part=False) for _ in range(rounds)]
     figures = {
         **_figures(times, workload),
         "peak_memory_gib": peak_memory(training.model.device) / GIB,
         "launches": step.launches(),
-        "captured": captured,
     }
     return figures, times
 

@@ -35,7 +35,7 @@ def test_one_command_measures_every_section(run_tool, tmp_path):
         assert figures.get("left_out") == "GPU only" or figures["share_of_matrix_rate"] > 0, name
     table = report(results)
     assert table in written and all(f"\n{name} " in table for name in training)
-    assert results["extraction"]["images_per_s"] > 0 and results["ranking"]["given_distances"]["equal"]
+    assert results["extraction"]["fp32"]["images_per_s"] > 0 and results["ranking"]["given_distances"]["equal"]
     assert [bar["name"] for bar in results["bars"]] == [bar.name for bar in BARS]
     assert results["versions"]["torch"] and results["machine"]["cores"] and results["date"]
     assert results["command"] == "python tools/benchmark.py --rounds 1 --size tiny --device cpu"
