@@ -20,6 +20,8 @@ import json, os, shutil, sys
 words, code = sys.argv[1:], sys.stdin.read() if sys.argv[1:2] == ["-"] else ""
 with open(os.environ["NOTES"], "a") as notes:
     notes.write(json.dumps({{"words": words, "code": code}}) + "\\n")
+if words[0] == "-c" and "device_count" in words[1]:
+    print(os.environ["GPUS"])
 if "glob" in code:  # the comparison of the trainings needs no GPU
     os.execv(sys.executable, [sys.executable, "-c", code])
 if "OUTPUT_DIR" in words and "--eval-only" not in words:
@@ -31,9 +33,9 @@ if "OUTPUT_DIR" in words and "--eval-only" not in words:
 """
 
 
-@pytest.fixture(scope="module")
-def noted(tmp_path_factory) -> tuple[list[dict], Path]:
-    """What the script asks its interpreter for, in order, and the folder in which it worked."""
+@pytest.fixture(scope="module", params=[1, 2], ids=["one GPU", "two GPUs"])
+def noted(request, tmp_path_factory) -> tuple[list[dict], Path, int]:
+    """What the script asks its interpreter for, in order, the folder in which it worked, and how many trainings there are."""
     folder = tmp_path_factory.mktemp("gpu_check")
     stub = folder / "python3"
     stub.write_text(STUB.format(python=sys.executable))
@@ -41,13 +43,14 @@ def noted(tmp_path_factory) -> tuple[list[dict], Path]:
     torch.save({"model": {"weight": torch.zeros(2)}}, folder / "notes.pth")
     environment = {
         **os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "WORK": str(folder), "OUT": str(folder / "out"),
-        "NOTES": str(folder / "notes"),
+        "NOTES": str(folder / "notes"), "GPUS": str(request.param),
     }  # fmt: skip
     ended = subprocess.run(
         ["bash", "benchmarks/gpu_check.sh"], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert ended.returncode == 0, ended.stderr
-    return [json.loads(line) for line in (folder / "notes").read_text().splitlines()], folder
+    trainings = 12 if request.param == 1 else 14
+    return [json.loads(line) for line in (folder / "notes").read_text().splitlines()], folder, trainings
 
 
 def of_tool(noted, tool: str) -> list[list[str]]:
@@ -56,9 +59,10 @@ def of_tool(noted, tool: str) -> list[list[str]]:
 
 def test_every_training_and_the_evaluation_have_a_command_that_is_understood(noted):
     commands = of_tool(noted, "train_net.py")
-    assert len(commands) == 10
+    assert len(commands) == noted[2] + 3
     for words in commands:
         args = default_argument_parser().parse_args(words)
+        assert args.num_gpus == (2 if any(word.endswith("runs/two_gpus") for word in words) else 1)
         assert (ROOT / args.config_file).is_file()
         opts = [
             word if key != "MODEL.DEVICE" else "cpu" for key, word in zip(["", *args.opts], args.opts, strict=False)
@@ -68,8 +72,29 @@ def test_every_training_and_the_evaluation_have_a_command_that_is_understood(not
 
 def test_the_trainings_are_compared(noted):
     text = (noted[1] / "out" / "trainings.txt").read_text()
-    assert len(re.findall(r"^\w+ - \w+: bit-equal 1 of 1", text, re.MULTILINE)) == 7, text
-    assert "Traceback" not in text and len(re.findall(r"'total_loss': 2.0", text)) == 9
+    assert len(re.findall(r"^\w+ - \w+: bit-equal 1 of 1", text, re.MULTILINE)) == noted[2] - 1, text
+    assert "Traceback" not in text and len(re.findall(r"'total_loss': 2.0", text)) == noted[2]
+
+
+def test_the_trainings_that_are_compared_differ_in_what_is_looked_for(noted):
+    """The last of several values counts."""
+    opts = {}
+    for words in of_tool(noted, "train_net.py"):
+        pairs = words[words.index("SOLVER.MAX_EPOCH") :] if "--eval-only" not in words else words[3:]
+        settings = dict(zip(pairs[::2], pairs[1::2], strict=True))
+        opts[Path(settings.pop("OUTPUT_DIR")).name] = settings
+    bf16 = opts["bf16"]
+    assert bf16["SOLVER.AMP.DTYPE"] == "bf16" and bf16["SOLVER.CUDA_GRAPH"] == "False" and bf16 == opts["bf16_again"]
+    assert opts["graph"] == {**bf16, "SOLVER.CUDA_GRAPH": "True"}
+    assert opts["deterministic"] == opts["deterministic_again"] == {**bf16, "SOLVER.DETERMINISTIC": "True"}
+    assert not {"SOLVER.AMP.ENABLED", "SOLVER.AMP.DTYPE", "SOLVER.CUDA_GRAPH"} & opts["default"].keys()
+    assert {opts[f"test_{precision}"]["TEST.PRECISION"] for precision in ("fp32", "tf32", "bf16")} == {
+        "fp32",
+        "tf32",
+        "bf16",
+    }
+    if noted[2] == 14:
+        assert opts["two_gpus"] == bf16 and opts["second"] == {**opts["graph"], "MODEL.DEVICE": "cuda:1"}
 
 
 def test_the_benchmark_asks_for_sections_that_exist(noted):
@@ -94,5 +119,5 @@ def test_its_python_compiles_and_what_it_looks_for_is_logged(noted):
 
 def test_the_steps_are_told_with_their_status(noted):
     summary = (noted[1] / "out" / "summary.txt").read_text()
-    assert len(re.findall(r"training \w+: status 0", summary)) == 9
+    assert len(re.findall(r"training \w+: status 0", summary)) == noted[2]
     assert "gpu tests: status 0" in summary and "benchmark: status 0" in summary
