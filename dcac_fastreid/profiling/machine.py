@@ -26,8 +26,8 @@ STARTED_AGAIN = "DCAC_FASTREID_STARTED_AGAIN"
 
 
 def describe_machine() -> dict:
-    """Processor, cores, memory and GPU."""
-    gpu = torch.cuda.get_device_properties(0) if torch.cuda.is_available() else None
+    """Processor, cores, memory and the current GPU."""
+    gpu = torch.cuda.get_device_properties(torch.cuda.current_device()) if torch.cuda.is_available() else None
     return {
         "processor": _from_proc("/proc/cpuinfo", "model name") or platform.machine(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

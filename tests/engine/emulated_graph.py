@@ -108,7 +108,7 @@ def emulated_graphs() -> Iterator[list[EmulatedGraph]]:
 
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(trainer, "why_not_captured", lambda cfg: None)
+        patch.setattr(trainer, "why_not_captured", lambda *args: None)
         patch.setattr(torch.cuda, "CUDAGraph", graph)
         patch.setattr(torch.cuda, "graph", lambda graph, stream, capture_error_mode: _Recording(graph))
         patch.setattr(torch.cuda, "Stream", lambda *args: stream)
