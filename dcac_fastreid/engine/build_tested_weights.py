@@ -10,6 +10,7 @@ from dcac_fastreid.distributed.shared_work import processes_of_job
 from dcac_fastreid.engine.average import WeightAverage, decay_of, parts_of
 from dcac_fastreid.engine.bnneck import estimate_statistics
 from dcac_fastreid.engine.interpolation import GRID, Interpolation
+from dcac_fastreid.engine.precision_of_test import in_test_precision
 from dcac_fastreid.engine.start import EncoderStart
 from dcac_fastreid.engine.tested_weights import TestedWeights, check_parts, uses_average, uses_interpolation
 from fastreid.evaluation import ReidEvaluator, inference_on_dataset
@@ -60,6 +61,9 @@ def validation_score(cfg, model: nn.Module, loaders: Iterable[tuple[Iterable, in
     """The mean mAP over test loaders, in per cent; the same in every process."""
     scores = []
     for loader, num_query in loaders:
-        results = inference_on_dataset(model, loader, ReidEvaluator(cfg, num_query), flip_test=cfg.TEST.FLIP.ENABLED)
+        with in_test_precision(cfg, model):
+            results = inference_on_dataset(
+                model, loader, ReidEvaluator(cfg, num_query), flip_test=cfg.TEST.FLIP.ENABLED
+            )
         scores.append(float(results["mAP"]) if comm.is_main_process() else 0.0)
     return processes_of_job().together(lambda: [sum(scores) / len(scores)])[0]
