@@ -24,6 +24,10 @@ WAITING = (
 )  # fmt: skip
 
 
+# What a tensor of the fake GPU is to Python, where it may be asked.
+NUMBERS = {"__bool__": False, "__int__": 0, "__float__": 0.0}
+
+
 class Waits(AssertionError):
     """The host would wait for the GPU."""
 
@@ -67,6 +71,11 @@ class FakeGpu(TorchDispatchMode):
     def waits(self, what: str) -> None:
         if not self.may_wait:
             raise Waits(what)
+
+    def bincount(self, values: Tensor, minlength: int = 0) -> Tensor:
+        """torch.bincount, whose result is as long as its largest value says, where that is below `minlength`."""
+        self.waits("torch.bincount")
+        return torch.empty(minlength, dtype=torch.int64, device=values.device)
 
     def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
         kwargs = kwargs or {}
@@ -126,7 +135,8 @@ def fake_gpu() -> Iterator[FakeGpu]:
         patch.setattr(torch.Tensor, "pin_memory", lambda tensor: tensor)
         patch.setattr(torch.Tensor, "backward", _made_up_gradients)
         patch.setattr(nn.Module, "_apply", _moved)
-        for name in ("tolist", "numpy", "__bool__", "__int__", "__float__"):
+        patch.setattr(torch, "bincount", gpu.bincount)
+        for name in ("tolist", "numpy", *NUMBERS):
             patch.setattr(torch.Tensor, name, _asking(gpu, name, getattr(torch.Tensor, name)))
         stack.enter_context(FakeTensorMode())
         stack.enter_context(gpu)
@@ -138,6 +148,8 @@ def _asking(gpu: FakeGpu, name: str, method):
     def asking(tensor, *args, **kwargs):
         if tensor.is_cuda:
             gpu.waits(f"Tensor.{name}")
+            if name in NUMBERS:
+                return NUMBERS[name]
         return method(tensor, *args, **kwargs)
 
     return asking

@@ -8,10 +8,11 @@ import torch
 from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from dcac_fastreid.data.loading.batch_augmentation import BatchAugmentation
-from dcac_fastreid.data.loading.cached_loaders import CachedTrainLoader
+from dcac_fastreid.data.loading.cached_loaders import CachedPlainLoader, CachedTrainLoader
 from dcac_fastreid.data.loading.image_cache import ImageCache
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine import DCACTrainer
+from dcac_fastreid.engine.hooks import PrototypeReset
 from dcac_fastreid.engine.optimizer import build_optimizer
 from dcac_fastreid.engine.settings import autocast_dtype
 from dcac_fastreid.profiling.build import architecture
@@ -34,14 +35,13 @@ class FakeTraining:
 
     def __init__(self, cfg, num_classes: int, gpu: FakeGpu):
         self._gpu = gpu
-        cfg = cfg.clone()
+        self.cfg = cfg = cfg.clone()
         cfg.defrost()
         cfg.MODEL.DEVICE, cfg.MODEL.BACKBONE.PRETRAIN, cfg.MODEL.HEADS.NUM_CLASSES = "cuda", False, num_classes
         empty = stable_diffusion.empty_denoiser(architecture(cfg))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(stable_diffusion, "load_denoiser", lambda weights, ema: empty)
             self.model = DCACTrainer.build_model(cfg).train()
-        self.model.memory.filled = True
         self.loader = _loader(cfg, num_classes)
         if getattr(self.model, "feedback", None) is not None:
             self.model.feedback.connect_latents(_latents(cfg, self.loader.cache).lookup, 0.18215)
@@ -51,6 +51,13 @@ class FakeTraining:
         self.inner = kind(self.model, self.loader, self.optimizer, None)
         if cfg.SOLVER.AMP.ENABLED:
             self.inner.set_dtype(autocast_dtype(cfg))
+
+    def fill_prototypes(self) -> None:
+        """What comes before an epoch."""
+        plain = CachedPlainLoader(self.loader.cache, batch_size=16, device=self.loader.device)
+        hook = PrototypeReset(self.model, plain, autocast_dtype(self.cfg))
+        hook.trainer = SimpleNamespace(resumed_inside=False)
+        hook.before_epoch()
 
     def run(self) -> list[str]:
         """A step and an epoch's end for the schedule; the names of the numbers that the step has given to the storage."""

@@ -1,4 +1,4 @@
-"""A training step on a fake GPU: no mix of devices, and nothing for which the host would wait."""
+"""A training step on a fake GPU, and the prototypes before it: no mix of devices, and nothing for which the host would wait."""
 
 import functools
 
@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from dcac_fastreid.engine import load_config
+from dcac_fastreid.engine.config_file import changed
+from dcac_fastreid.engine.precision_of_test import in_test_precision
 from dcac_fastreid.profiling.build import build
 
 from .fake_gpu import Waits, WrongDevice, fake_gpu
@@ -51,6 +53,8 @@ def training(folder, gpu, name, *opts, num_classes=8, batch=8):
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_stays_on_the_gpu(configs, gpu, name):
     made = training(configs / "synthetic", gpu, *STEPS[name])
+    made.fill_prototypes()
+    assert made.model.memory.prototypes.is_cuda
     assert {"total_loss", "loss_cls", "loss_pcl"} <= set(made.run())
     weights = [weight for group in made.optimizer.param_groups for weight in group["params"]]
     assert all(weight.is_cuda and weight.grad is not None for weight in weights)
@@ -62,13 +66,26 @@ def test_a_step_stays_on_the_gpu(configs, gpu, name):
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_a_step_of_the_papers_size_stays_on_the_gpu(configs, gpu, precision):
     opts = (f"{AMP}.ENABLED", True, f"{AMP}.DTYPE", precision)
-    assert "loss_diffusion" in training(configs, gpu, "ma_ms", *opts, num_classes=751, batch=64).run()
+    made = training(configs, gpu, "ma_ms", *opts, num_classes=751, batch=64)
+    made.fill_prototypes()
+    assert "loss_diffusion" in made.run()
 
 
 @pytest.fixture(scope="module")
 def small(configs, gpu):
     """The baseline, whose step is the shortest."""
-    return training(configs / "synthetic", gpu, "baseline/ma_ms")
+    made = training(configs / "synthetic", gpu, "baseline/ma_ms")
+    made.fill_prototypes()
+    return made
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_features_of_a_test_stay_on_the_gpu(small, precision):
+    of_test = changed(small.cfg, ["TEST.PRECISION", precision])
+    with in_test_precision(of_test, small.model.eval()), torch.no_grad():
+        features = small.model({"images": torch.zeros(4, 3, *small.cfg.INPUT.SIZE_TEST)})
+    small.model.train()
+    assert features.is_cuda and features.dtype == torch.float32
 
 
 def on_the_cpu(loss, features):
@@ -151,10 +168,3 @@ def test_a_part_left_on_the_cpu_is_noticed(small, monkeypatch, place):
     monkeypatch.setattr(owner, name, torch.zeros(getattr(owner, name).shape))
     with pytest.raises((Waits, WrongDevice)):
         small.run()
-
-
-def test_noise_drawn_on_the_cpu_is_noticed(configs, gpu):
-    made = training(configs / "synthetic", gpu, "ma_ms")
-    made.model.feedback.generator = torch.Generator()
-    with pytest.raises(WrongDevice, match="generator on cpu"):
-        made.run()
