@@ -10,6 +10,7 @@ from torch._subclasses.fake_tensor import unset_fake_temporarily
 from dcac_fastreid.data.loading.batch_augmentation import BatchAugmentation
 from dcac_fastreid.data.loading.cached_loaders import CachedPlainLoader, CachedTrainLoader
 from dcac_fastreid.data.loading.image_cache import ImageCache
+from dcac_fastreid.data.loading.loaders import PLAIN_BATCH_ON_GPU
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.engine.hooks import PrototypeReset
@@ -54,7 +55,7 @@ class FakeTraining:
 
     def fill_prototypes(self) -> None:
         """What comes before an epoch."""
-        plain = CachedPlainLoader(self.loader.cache, batch_size=16, device=self.loader.device)
+        plain = CachedPlainLoader(self.loader.cache, batch_size=PLAIN_BATCH_ON_GPU, device=self.loader.device)
         hook = PrototypeReset(self.model, plain, autocast_dtype(self.cfg))
         hook.trainer = SimpleNamespace(resumed_inside=False)
         hook.before_epoch()
