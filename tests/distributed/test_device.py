@@ -49,3 +49,27 @@ def test_a_training_and_a_test_take_the_device_of_their_config(current, make_cfg
         monkeypatch.setattr(DCACTrainer, name, stop)
     with pytest.raises(KeyboardInterrupt):
         begin(cfg)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="fewer than two GPUs")
+def test_a_step_that_is_recorded_on_the_second_gpu_trains_as_on_the_first(make_trainer):
+    opts = (
+        "SOLVER.AMP.DTYPE",
+        "bf16",
+        "SOLVER.CUDA_GRAPH",
+        True,
+        "SOLVER.MAX_EPOCH",
+        3,
+        "TEST.EVAL_PERIOD",
+        0,
+        "SEED",
+        0,
+    )
+    losses = []
+    for name in ("cuda:0", "cuda:1"):
+        trainer = make_trainer("ma_ms.yml", "MODEL.DEVICE", name, "SOLVER.AMP.ENABLED", True, *opts)
+        trainer.train()
+        assert trainer._train_on_batch.recorded and torch.cuda.current_device() == torch.device(name).index
+        losses.append([value for value, _ in trainer.storage.history("loss_diffusion").values()])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-2) and len(losses[0]) == 9
