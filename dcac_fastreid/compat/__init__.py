@@ -31,6 +31,7 @@ PATCHES = (
     ("preprocessing.normalise_out_of_place", "TEST.FLIP: images are normalised once"),
     ("transforms.restore_random_affine", "INPUT.AFFINE on today's torchvision"),
     ("data_loader.load_in_order", "PyTorch's own data loader: runs without a GPU, and does not hang with one"),
+    ("device.follow_the_config", "MODEL.DEVICE is CUDA's current device, and that of the loaders"),
     ("images.read_any_image", "any image file is read as RGB, or is an error that names it"),
     ("mixed_precision.use_device_autocast", "SOLVER.AMP on CPU and GPU, bf16 or fp16, with torch.amp"),
     ("mixed_precision.read_scale_where_used", "fp16: no step but those of the warm-up waits for the loss scale"),

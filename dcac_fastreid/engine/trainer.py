@@ -17,7 +17,6 @@ from dcac_fastreid.checkpoint.stopped import diverged, interrupted
 from dcac_fastreid.data.loading.cached_loaders import CachedTrainLoader
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
-from dcac_fastreid.distributed.device import take_device
 from dcac_fastreid.distributed.turns import one_before_the_others
 from dcac_fastreid.engine.allocator import keep_freed_memory
 from dcac_fastreid.engine.build_tested_weights import build_average, build_start, build_tested_weights
@@ -76,7 +75,6 @@ class DCACTrainer(DefaultTrainer):
 
     def __init__(self, cfg):
         check_settings(cfg, training=True, processes=comm.get_world_size())
-        take_device(cfg.MODEL.DEVICE)
         if cfg.SOLVER.DETERMINISTIC:
             compute_deterministically()
         with one_before_the_others():  # hashes of all images, and a synthetic data set
@@ -228,7 +226,6 @@ class DCACTrainer(DefaultTrainer):
     @classmethod
     def test(cls, cfg, model):
         """fast-reid's, with a sentence below its tables for each result that its own test metric has picked."""
-        take_device(cfg.MODEL.DEVICE)
         with fast_linear_layers(cfg.MODEL.DEVICE), in_test_precision(cfg, model):
             results = super().test(cfg, model)
         if comm.is_main_process():

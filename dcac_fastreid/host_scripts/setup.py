@@ -1,6 +1,5 @@
-"""How a script begins: the host's default_setup, in a folder that no other run has, on the device of its config."""
+"""How a script begins: the host's default_setup, in a folder that no other run has."""
 
-from dcac_fastreid.distributed.device import take_device
 from dcac_fastreid.engine.run_folder import evaluation_folder, take
 from dcac_fastreid.training_options import with_config_path
 from fastreid.engine import defaults
@@ -18,5 +17,4 @@ def default_setup(cfg, args) -> None:
         cfg.defrost()
         cfg.OUTPUT_DIR = evaluation_folder(cfg.OUTPUT_DIR)
     take(cfg.OUTPUT_DIR)
-    take_device(cfg.MODEL.DEVICE)
     host_default_setup(cfg, with_config_path(args))

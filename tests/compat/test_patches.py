@@ -32,7 +32,7 @@ REPOSITORY = Path(compat.__file__).parents[2]
 def replaced_names():
     names = (
         (defaults, ("AMPTrainer", "build_optimizer")),
-        (defaults.DefaultTrainer, ("_last_eval_results",)),
+        (defaults.DefaultTrainer, ("_last_eval_results", "__init__")),
         (build, ("DataLoaderX",)),
         (common, ("read_image",)),
         (transforms.build, ("T",)),

@@ -31,10 +31,9 @@ def test_without_a_device_a_script_has_that_of_its_local_rank(current):
     assert device.device_of_batches(1) == torch.device("cuda", 1)
 
 
-@pytest.mark.parametrize(
-    "begin", [DCACTrainer, lambda cfg: DCACTrainer.test(cfg, torch.nn.Identity())], ids=["training", "test"]
-)
-def test_a_training_and_a_test_take_the_device_of_their_config(current, make_cfg, monkeypatch, begin):
+@pytest.mark.parametrize("trainer", [DCACTrainer, DefaultTrainer])
+@pytest.mark.parametrize("what", ["training", "test"])
+def test_a_trainer_takes_the_device_of_its_config(current, make_cfg, monkeypatch, trainer, what):
     """Before the model is built, or a loader."""
     cfg = make_cfg()
     cfg.defrost()
@@ -45,10 +44,9 @@ def test_a_training_and_a_test_take_the_device_of_their_config(current, make_cfg
         raise KeyboardInterrupt
 
     for name in ("build_model", "build_test_loader", "build_train_loader"):
-        monkeypatch.setattr(DefaultTrainer, name, stop)
-        monkeypatch.setattr(DCACTrainer, name, stop)
+        monkeypatch.setattr(trainer, name, stop)
     with pytest.raises(KeyboardInterrupt):
-        begin(cfg)
+        trainer(cfg) if what == "training" else trainer.test(cfg, torch.nn.Identity())
 
 
 @pytest.mark.gpu
