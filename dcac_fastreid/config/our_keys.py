@@ -24,7 +24,8 @@ class Key:
 
 OUR_KEYS = (
     # Seed of weights, sampler, workers, augmentation and noise. -1: drawn at every start, and logged.
-    # A resumed run goes on with the seed of the run.
+    # A resumed run goes on with the seed of the run. On the CPU two runs of one seed are bit-identical, with the same number of
+    # threads; on a GPU they begin alike, and are bit-identical with SOLVER.DETERMINISTIC alone.
     Key("SEED", -1, whole(-1, 2**32 - 1, "-1 draws one")),
     # Folder that holds the data sets. "": the environment variable FASTREID_DATASETS, as in fast-reid (else ./datasets);
     # a path; or "synthetic:SEED" (":easy", ":hard" behind it), the synthetic data set of that seed. It wins over the variable.

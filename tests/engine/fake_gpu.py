@@ -24,6 +24,8 @@ WAITING = (
 )  # fmt: skip
 
 
+# In place, and unknown to FakeTensorMode: with a learning rate in a tensor, as a recorded step has it.
+WITHOUT_SHAPES = (aten._fused_adam_.tensor_lr, aten._fused_adamw_.tensor_lr)
 # What a tensor of the fake GPU is to Python, where it may be asked.
 NUMBERS = {"__bool__": False, "__int__": 0, "__float__": 0.0}
 
@@ -90,6 +92,8 @@ class FakeGpu(TorchDispatchMode):
             self.waits(str(operation))
         if any(tensor.is_cuda and tensor.dtype == torch.bool for tensor in _indices(operation, args)):
             self.waits(f"{operation} by a mask: how many it chooses is known on the GPU alone")
+        if operation in WITHOUT_SHAPES:
+            return None
         return operation(*args, **kwargs)
 
     def _look_at_copy(self, operation, args, kwargs) -> None:

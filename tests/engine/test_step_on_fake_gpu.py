@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from dcac_fastreid.engine import load_config
+from dcac_fastreid.engine.captured_step import CapturedStep
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.precision_of_test import in_test_precision
 from dcac_fastreid.profiling.build import build
+from fastreid.utils.events import EventStorage
 
 from .fake_gpu import Waits, WrongDevice, fake_gpu
 from .fake_step import FakeTraining
@@ -60,6 +62,21 @@ def test_a_step_stays_on_the_gpu(configs, gpu, name):
     assert all(weight.is_cuda and weight.grad is not None for weight in weights)
     assert all(state["exp_avg"].is_cuda and state["step"].is_cuda for state in made.optimizer.state.values())
     assert len(made.optimizer.state) == len(weights)
+
+
+def test_a_step_to_be_recorded_stays_on_the_gpu(configs, gpu, monkeypatch):
+    """What CapturedStep records, and what it does before each replay."""
+    monkeypatch.setattr(torch.cuda, "Stream", lambda: None)
+    made = training(configs / "synthetic", gpu, "ma_ms", f"{AMP}.ENABLED", True, f"{AMP}.DTYPE", "bf16")
+    made.model.memory.filled = True
+    step, batches = CapturedStep(made.inner, torch.bfloat16), iter(made.loader)
+    with EventStorage(), gpu.no_waiting():
+        for _ in range(2):
+            step._take(next(batches))
+            step._step()
+            made.schedule["lr_sched"].step()
+    assert all(group["lr"].is_cuda and group["capturable"] for group in made.optimizer.param_groups)
+    assert step._losses.keys() == {"loss_cls", "loss_pcl", "loss_diffusion"}
 
 
 @pytest.mark.slow
