@@ -55,8 +55,7 @@ def training(folder, gpu, name, *opts, num_classes=8, batch=8):
 @pytest.mark.parametrize("name", STEPS)
 def test_a_step_stays_on_the_gpu(configs, gpu, name):
     made = training(configs / "synthetic", gpu, *STEPS[name])
-    made.fill_prototypes()
-    assert made.model.memory.prototypes.is_cuda
+    made.model.memory.filled = True
     assert {"total_loss", "loss_cls", "loss_pcl"} <= set(made.run())
     weights = [weight for group in made.optimizer.param_groups for weight in group["params"]]
     assert all(weight.is_cuda and weight.grad is not None for weight in weights)
@@ -101,6 +100,7 @@ def test_features_of_a_test_stay_on_the_gpu(small, precision):
     with in_test_precision(of_test, small.model.eval()), torch.no_grad():
         features = small.model({"images": torch.zeros(4, 3, *small.cfg.INPUT.SIZE_TEST)})
     small.model.train()
+    assert small.model.memory.filled and small.model.memory.prototypes.is_cuda
     assert features.is_cuda and features.dtype == torch.float32
 
 
