@@ -157,10 +157,15 @@ OUR_KEYS = (
     Key("SOLVER.MICRO_BATCH", 0, whole(0, note="0 for the whole batch at once")),
     # Likewise: True computes the activations inside encoder and U-Net again, layer by layer (activation checkpointing).
     Key("SOLVER.CHECKPOINT_ACTIVATIONS", False, flag()),
+    # How a training of DCAC or its baseline is computed where nobody says SOLVER.AMP.ENABLED, AMP.DTYPE or CUDA_GRAPH, each of
+    # which wins over it. "auto": on a GPU in bf16, the step recorded as a CUDA graph where that can be; a GPU without bf16
+    # (compute capability below 8) takes fp16, or with MODEL.DCAC.BALANCE fp32. "authors": on a GPU in fp16 with a loss scaler,
+    # not recorded, as the authors' code. On the CPU both are fp32. config.yaml in OUTPUT_DIR says what was chosen.
+    Key("SOLVER.SPEED", "auto", choice("auto", "authors")),
     # torch.compile for encoder and U-Net: sums in another order, so its last bits are others. Compiles for minutes.
     Key("SOLVER.COMPILE", False, flag()),
     # On a GPU, without fp16: a step is recorded once as a CUDA graph and then replayed, its learning rate rounded to fp32.
-    # Where that cannot be, the ordinary step runs and the log says why.
+    # Where that cannot be, the ordinary step runs and the log says why. (Nobody says it: SOLVER.SPEED does.)
     Key("SOLVER.CUDA_GRAPH", False, flag()),
     # -- which weights are tested and exported: levers beyond the paper. A checkpoint's "model" is what is tested; where the
     # weights that train are others, it has them beside it ("trained"), and --resume goes on with those. The BNNeck's running
@@ -177,5 +182,6 @@ OUR_KEYS = (
     # set's own, or else a tenth of the training identities, which are then not trained on. "": ALPHA.
     Key("SOLVER.INTERPOLATE.CHOOSE", "", choice("", "source")),
     # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the authors' code, or "bf16". On CPU only "bf16".
+    # (Nobody says either key: SOLVER.SPEED does.)
     Key("SOLVER.AMP.DTYPE", "fp16", choice("bf16", "fp16")),
 )
