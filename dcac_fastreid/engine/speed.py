@@ -74,7 +74,9 @@ def describe_speed(cfg: CfgNode, processes: int) -> str:
     elif cfg.SOLVER.CUDA_GRAPH or cfg.SOLVER.SPEED == AUTO:
         reason = why_not_captured(cfg, processes)
         recorded = cfg.SOLVER.CUDA_GRAPH and not reason
-        runs += ", steps recorded as a CUDA graph" if recorded else f", steps not recorded{f': {reason}' if reason else ''}"
+        runs += (
+            ", steps recorded as a CUDA graph" if recorded else f", steps not recorded{f': {reason}' if reason else ''}"
+        )
         if cfg.SOLVER.SPEED == AUTO and not _has_bf16(cfg):
             why = f" ({torch.cuda.get_device_name(cfg.MODEL.DEVICE)} has no bf16)"
     given = _given(cfg, processes)
