@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from torch import nn
 
 from dcac_fastreid.diffusion.division_by_one import FACTORS, One
-from dcac_fastreid.reid.fewer_operations import JoinedAttention, QuickGELU
+from dcac_fastreid.reid.fewer_operations import JoinedAttention, TrainedQuickGELU
 
 
 class Joined:
@@ -35,5 +35,5 @@ def _places(model: nn.Module) -> Iterator[tuple[nn.Module, str, object, object]]
             if isinstance(factor := getattr(module, name, None), One):
                 yield module, name, factor, 1.0
         for name, child in module.named_children():
-            if isinstance(child, QuickGELU):
+            if isinstance(child, TrainedQuickGELU):
                 yield module, name, child, child.ordinary

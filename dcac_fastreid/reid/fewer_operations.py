@@ -35,7 +35,7 @@ class JoinedAttention(nn.MultiheadAttention):
         return F.linear(attended, self.out_proj.weight, self.out_proj.bias), None
 
 
-class QuickGELU(nn.Module):
+class TrainedQuickGELU(nn.Module):
     """x sigmoid(a x) as silu(a x) / a, which keeps one tensor for the backward pass in the place of three."""
 
     def __init__(self, ordinary: nn.Module):
@@ -53,5 +53,5 @@ def join_operations(tower: nn.Module) -> None:
             if module.in_proj_bias is not None and module.bias_k is None and not module.add_zero_attn:
                 module.__class__ = JoinedAttention  # it has no more state than torch's
         for name, child in module.named_children():
-            if type(child).__name__ == "QuickGELU" and type(module) is not QuickGELU:
-                setattr(module, name, QuickGELU(child))
+            if type(child).__name__ == "QuickGELU" and type(module) is not TrainedQuickGELU:
+                setattr(module, name, TrainedQuickGELU(child))
