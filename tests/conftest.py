@@ -91,6 +91,7 @@ def make_cfg(configs, tiny_data, tmp_path):
             [
                 "MODEL.DEVICE", "cpu",
                 "SOLVER.AMP.ENABLED", False,
+                "SOLVER.CUDA_GRAPH", False,
                 "DATASETS.ROOT", str(tiny_data),
                 "SOLVER.IMS_PER_BATCH", 16,
                 "SOLVER.MAX_EPOCH", 1,

@@ -296,10 +296,10 @@ def test_activation_checkpointing_reaches_the_denoiser_too(assemble):
 
 
 def test_frozen_weights_kept_in_bf16_give_the_numbers_of_autocast(assemble, batch):
-    """To the bit, at half the memory; what trains stays in fp32."""
+    """To the bit, at half the memory; what trains stays in fp32. Where only adapters train: tests/diffusion/test_one_type.py."""
     results = []
     for autocast in (None, torch.bfloat16):
-        model = assemble(autocast=autocast)
+        model = assemble("MODEL.DCAC.DIFFUSION.TUNING", "partial1", autocast=autocast)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             losses = run(model, batch)
         sum(losses.values()).backward()

@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _run_one(args: argparse.Namespace) -> None:
     """A training of --jobs or --num-gpus, in its own process or in those that it starts."""
-    from dcac_fastreid.distributed.launch import launch
+    from dcac_fastreid.distributed.launch import launch, processes_of
     from dcac_fastreid.experiments.runs import make_run, train
     from dcac_fastreid.helper_processes import end_with
 
@@ -89,7 +89,8 @@ def _run_one(args: argparse.Namespace) -> None:
     if not (seed + parent).isdecimal():
         raise InputError(f"--run is {' '.join(args.run)}; expected the seed and the parent's process as whole numbers")
     end_with(int(parent))
-    made = make_run(_configs(args), as_path(args.output, "--output"), row, source, int(seed), args.opts)
+    output, processes = as_path(args.output, "--output"), processes_of(args.num_gpus, 1)
+    made = make_run(_configs(args), output, row, source, int(seed), args.opts, processes=processes)
     launch(train, args.num_gpus, args=(made,), on_gpus=made.cfg.MODEL.DEVICE != "cpu")
 
 

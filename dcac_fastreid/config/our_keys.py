@@ -158,10 +158,15 @@ OUR_KEYS = (
     Key("SOLVER.MICRO_BATCH", 0, whole(0, note="0 for the whole batch at once")),
     # Likewise: True computes the activations inside encoder and U-Net again, layer by layer (activation checkpointing).
     Key("SOLVER.CHECKPOINT_ACTIVATIONS", False, flag()),
+    # How a training of DCAC or its baseline is computed where nobody says SOLVER.AMP.ENABLED, AMP.DTYPE or CUDA_GRAPH, each of
+    # which wins over it. "auto": on a GPU in bf16, the step recorded as a CUDA graph where that can be; a GPU without bf16
+    # (compute capability below 8) takes fp16, or with MODEL.DCAC.BALANCE fp32. "authors": on a GPU in fp16 with a loss scaler,
+    # not recorded, as the authors' code. On the CPU both are fp32. config.yaml in OUTPUT_DIR says what was chosen.
+    Key("SOLVER.SPEED", "auto", choice("auto", "authors")),
     # torch.compile for encoder and U-Net: sums in another order, so its last bits are others. Compiles for minutes.
     Key("SOLVER.COMPILE", False, flag()),
     # On a GPU, without fp16: a step is recorded once as a CUDA graph and then replayed, its learning rate rounded to fp32.
-    # Where that cannot be, the ordinary step runs and the log says why.
+    # Where that cannot be, the ordinary step runs and the log says why. (Nobody says it: SOLVER.SPEED does.)
     Key("SOLVER.CUDA_GRAPH", False, flag()),
     # True: two runs of one SEED are bit-identical on a GPU, too, as they are on the CPU, on the same kind of GPU and with the same
     # versions of PyTorch and CUDA: torch.use_deterministic_algorithms, and no CUDNN_BENCHMARK. Slower, by how much was never
@@ -186,5 +191,6 @@ OUR_KEYS = (
     # CPU it is fp32) or "bf16". Scores differ slightly between them. Distances are fp32 in any case.
     Key("TEST.PRECISION", "fp32", choice("bf16", "fp32", "tf32")),
     # Mixed precision where SOLVER.AMP.ENABLED: "fp16" with a loss scaler, as the authors' code, or "bf16". On CPU only "bf16".
+    # (Nobody says either key: SOLVER.SPEED does.)
     Key("SOLVER.AMP.DTYPE", "fp16", choice("bf16", "fp16")),
 )

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from dcac_fastreid.errors import InputError
@@ -16,12 +17,16 @@ class Denoiser(nn.Module, ABC):
         num_timesteps: timesteps are integers in [0, num_timesteps).
         lora_targets: those of `lora_layers` that take an adapter by default.
         qkv_layers: those of them that make queries, keys and values.
+        can_compute_in_one_type: whether `forward` computes in the type of its weights alone, on inputs of that type.
+        computes_in: that type, where it does so without autocast: `adaptation.store_frozen_in`.
     """
 
     condition_dim: int
     num_timesteps: int
     lora_targets: Sequence[str]
     qkv_layers: Sequence[str] = ()
+    can_compute_in_one_type: bool = False
+    computes_in: torch.dtype | None = None
 
     @abstractmethod
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.diffusion.diffusers_layout import load_part, read_config
+from dcac_fastreid.diffusion.division_by_one import leave_out_divisions_by_one
 from dcac_fastreid.diffusion.hub import hub_folder
 from dcac_fastreid.diffusion.one_token import shorten_cross_attention, unused_with_one_token
 from dcac_fastreid.diffusion.original_layout import load_original_part
@@ -45,6 +46,7 @@ class StableDiffusionDenoiser(Denoiser):
     # parameter counts (Table 6) and the authors' code leave `ff.net.2` out.
     lora_targets = ("to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj")
     qkv_layers = ("to_q", "to_k", "to_v")
+    can_compute_in_one_type = True
 
     def __init__(self, unet: nn.Module, scheduler):
         super().__init__()
@@ -56,6 +58,7 @@ class StableDiffusionDenoiser(Denoiser):
             )
         _check_unet(unet)
         shorten_cross_attention(unet)
+        leave_out_divisions_by_one(unet)
         self.unet = unet
         self.condition_dim = unet.config.cross_attention_dim
         self.num_timesteps = scheduler.config.num_train_timesteps

@@ -16,11 +16,13 @@ WARM_UP = 3  # ordinary steps before the recording: they make the optimizer's st
 logger = logging.getLogger("fastreid.dcac")
 
 
-def why_not_captured(cfg) -> str | None:
-    """What stands against a CUDA graph in this config on this machine; None: nothing."""
+def why_not_captured(cfg, processes: int = 1) -> str | None:
+    """What stands against a CUDA graph in this config on this machine, with so many processes; None: nothing."""
     host_losses = set(cfg.MODEL.LOSSES.NAME) & set(HOST_LOSSES)
     reasons = {
         "there is no GPU": not torch.cuda.is_available() or cfg.MODEL.DEVICE == "cpu",
+        f"a step of {processes} processes cannot be": processes > 1,
+        "MODEL.DCAC.TELEMETRY looks into steps, and not into recorded ones": bool(cfg.MODEL.DCAC.TELEMETRY),
         f"{cfg.MODEL.META_ARCHITECTURE} is an architecture of fast-reid": cfg.MODEL.META_ARCHITECTURE not in OURS,
         f"fast-reid's {', '.join(sorted(host_losses))} may ask the GPU for numbers": bool(host_losses),
         "fp16 decides after every step whether it counts": autocast_dtype(cfg) == torch.float16,

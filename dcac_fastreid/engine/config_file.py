@@ -17,30 +17,32 @@ from dcac_fastreid.config import (
     set_values,
     shown,
 )
+from dcac_fastreid.engine.speed import UNSAID, choose_speed, leave_unsaid
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.reid import pixel_statistics
 from dcac_fastreid.shipped import config_path
 from fastreid.config import CfgNode, get_cfg
+from fastreid.utils import comm
 
-UNSAID = "unsaid"
 
-
-def load_config(config_file: str | os.PathLike, opts: Sequence = ()) -> CfgNode:
+def load_config(config_file: str | os.PathLike, opts: Sequence = (), *, processes: int | None = None) -> CfgNode:
     """fast-reid's defaults, DCAC's keys, a yaml file ("" for none) and KEY VALUE pairs, in this order; frozen.
 
     The file by its path, or a shipped one by its name, such as DCAC/ma_ms.yml.
 
     MODEL.DEVICE, where neither file nor pairs say it, is "cuda"; without a GPU it is "cpu", and SOLVER.AMP.ENABLED is off
-    where the pairs do not say it. MODEL.PIXEL_MEAN and PIXEL_STD, where neither says them or one says [], are those of the
+    where the pairs do not say it. SOLVER.AMP.ENABLED, AMP.DTYPE and CUDA_GRAPH, where nobody says them, are what SOLVER.SPEED
+    stands for on that device. MODEL.PIXEL_MEAN and PIXEL_STD, where neither says them or one says [], are those of the
     CLIP model's own training images; of fast-reid's backbones, fast-reid's defaults.
 
+    Args: processes: that a training will have; None: those that have joined by now.
     Raises:
         InputError: a file that cannot be read, a key that does not exist, a value of another type or outside of its key's
             range or choices, CUDA asked for and absent.
     """
     if not isinstance(config_file, str) or config_file:
         config_file = config_path(as_path(config_file, "the config file"))
-    return _of_contents(read_config(config_file), opts)
+    return _of_contents(read_config(config_file), opts, processes)
 
 
 def load_config_text(text: str, source: str, opts: Sequence = ()) -> CfgNode:
@@ -54,16 +56,18 @@ def load_config_text(text: str, source: str, opts: Sequence = ()) -> CfgNode:
     return _of_contents([(source, content)], opts)
 
 
-def _of_contents(contents: Sequence[tuple[str, Mapping]], opts: Sequence) -> CfgNode:
+def _of_contents(contents: Sequence[tuple[str, Mapping]], opts: Sequence, processes: int | None = None) -> CfgNode:
     cfg = get_cfg()
     add_dcac_config(cfg)
     cfg.MODEL.DEVICE = UNSAID
+    leave_unsaid(cfg)
     defaults = cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD
     cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD = [], []
     for source, content in contents:
         set_values(cfg, leaves(content), source)
     set_values(cfg, pairs(opts), COMMAND_LINE)
     choose_device(cfg, precision_asked="SOLVER.AMP.ENABLED" in opts[::2])
+    choose_speed(cfg, processes or comm.get_world_size())
     choose_pixels(cfg, *defaults)
     cfg.freeze()
     return cfg
@@ -86,7 +90,8 @@ def choose_device(cfg: CfgNode, precision_asked: bool) -> None:
     available = torch.cuda.is_available()
     if cfg.MODEL.DEVICE == UNSAID:
         cfg.MODEL.DEVICE = "cuda" if available else "cpu"
-        cfg.SOLVER.AMP.ENABLED = cfg.SOLVER.AMP.ENABLED and (available or precision_asked)
+        if not available and not precision_asked:
+            cfg.SOLVER.AMP.ENABLED = False
     try:
         device = torch.device(cfg.MODEL.DEVICE)
     except (RuntimeError, ValueError):

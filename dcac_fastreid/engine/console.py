@@ -26,13 +26,14 @@ class _Plain(logging.Formatter):
         return text if record.levelno < logging.WARNING else f"{record.levelname}: {text}"
 
 
-def say_training(cfg, dataset, steps: Sequence[int], at: tuple[int, int]) -> None:
+def say_training(cfg, dataset, steps: Sequence[int], at: tuple[int, int], speed: str) -> None:
     """The header of a training.
 
     Args:
         dataset: the training set, with `img_items`, `num_classes` and `num_cameras`.
         steps: of each epoch.
         at: epoch and step in it, from 0, where it begins or goes on.
+        speed: a line about how its steps are computed, and why so; "" for none.
     """
     names = ", ".join(cfg.DATASETS.NAMES)
     console.info(
@@ -45,6 +46,8 @@ def say_training(cfg, dataset, steps: Sequence[int], at: tuple[int, int]) -> Non
         f"{len(steps)} epochs of {each} steps of {cfg.SOLVER.IMS_PER_BATCH} images on {cfg.MODEL.DEVICE} in {precision}, "
         f"seed {cfg.SEED}; test on {', '.join(cfg.DATASETS.TESTS) or 'nothing'}"
     )
+    if speed:
+        console.info(speed)
     console.info(f"log, metrics and checkpoints: {cfg.OUTPUT_DIR}")
     if any(at):
         console.info(f"going on at epoch {at[0] + 1}" + (f", step {at[1] + 1}" if at[1] else ""))

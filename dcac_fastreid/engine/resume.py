@@ -14,12 +14,14 @@ from dcac_fastreid.checkpoint.run_state import (
     set_logged_values,
     set_random_states,
 )
+from dcac_fastreid.engine.speed import precision_of
 from dcac_fastreid.errors import InputError
 from fastreid.utils.events import EventStorage, JSONWriter
 
 # Keys of SOLVER that a resumed run may have otherwise: how long it is, what it saves, and how its steps are computed.
 FREE = {
     "MAX_EPOCH", "CHECKPOINT_PERIOD", "CHECKPOINT_STEPS", "MICRO_BATCH", "CHECKPOINT_ACTIVATIONS", "COMPILE", "CUDA_GRAPH",
+    "SPEED",
 }  # fmt: skip
 logger = logging.getLogger("fastreid.dcac")
 
@@ -60,6 +62,7 @@ class Progress:
             "random": random_states(),
             "noise": feedback.random_state() if (feedback := _feedback(trainer)) else None,
             "device": trainer.model.device.type,
+            "precision": precision_of(trainer.cfg.SOLVER),
             "scaler": trainer.grad_scaler.state_dict() if trainer.grad_scaler else None,
             "logged": logged_values(trainer.storage),
             "written": [writer._last_write for writer in _json_writers(trainer)],
@@ -138,12 +141,20 @@ class Progress:
             writer._last_write = written
         if trainer.grad_scaler and state["scaler"]:
             trainer.grad_scaler.load_state_dict(state["scaler"])
-        if state["device"] != trainer.model.device.type:
+        device, precision = trainer.model.device.type, precision_of(trainer.cfg.SOLVER)
+        of_run = state.get("precision", precision)  # an earlier version's checkpoint does not tell
+        if state["device"] != device:
             logger.warning(
-                f"The run was on {state['device']}, it goes on on {trainer.model.device.type}: with other noise, and not to the "
-                "bit as if it had never been stopped"
+                f"The run was on {state['device']}, it goes on on {device}: with other noise, and not to the bit as if it had "
+                "never been stopped"
+                + (f"; it was in {of_run}, it goes on in {precision}" if of_run != precision else "")
             )
-        elif feedback := _feedback(trainer):
+        elif of_run != precision:
+            logger.warning(
+                f"The run was in {of_run}, it goes on in {precision}: not to the bit as if it had never been stopped. It would "
+                f"keep {of_run} where this GPU has it and the command says no other SOLVER.SPEED or SOLVER.AMP"
+            )
+        if state["device"] == device and (feedback := _feedback(trainer)):
             feedback.set_random_state(state["noise"], trainer.model.device)
         set_random_states(state["random"])
 

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dcac_fastreid.engine.preflight import check_cache, check_inputs
 from dcac_fastreid.engine.run_folder import check_free, check_seen_by_all, evaluation_folder, take
 from dcac_fastreid.engine.run_metadata import write_run_metadata
 from dcac_fastreid.engine.settings import check_settings
+from dcac_fastreid.engine.speed import pairs_of_run
 from dcac_fastreid.engine.trial_model import check_model
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.output_files import check_writable, refuse_no_files
@@ -35,10 +37,10 @@ def check_command(args: argparse.Namespace) -> None:
         FileNotFoundError: what the run would read is missing.
     """
     check_options(args)
-    cfg = load_config(args.config_file, args.opts)
+    processes = processes_of(args.num_gpus, args.num_machines)
+    cfg = load_config(args.config_file, args.opts, processes=processes)
     machines = args.num_gpus, args.num_machines, args.machine_rank, args.dist_url
     check_processes(*machines, on_gpus=cfg.MODEL.DEVICE != "cpu")
-    processes = processes_of(args.num_gpus, args.num_machines)
     check_settings(cfg, training=not args.eval_only, processes=processes)
     check_cache(cfg, training=not args.eval_only)
     # The folder is the first machine's to hold; the others may look at it while that one does.
@@ -80,13 +82,13 @@ def setup(args: argparse.Namespace):
     take(cfg.OUTPUT_DIR)
     if not args.eval_only:  # then process 0 alone reads and writes there
         check_seen_by_all(cfg.OUTPUT_DIR)
-    if args.resume and cfg.SEED < 0:
-        cfg = changed(cfg, ["SEED", comm.all_gather(_seed_of_run(cfg.OUTPUT_DIR))[0]])
+    if args.resume:
+        cfg = _as_begun(cfg, args)
     if _begins_anew(args) and cfg.OUTPUT_DIR and comm.is_main_process():
         set_aside(cfg.OUTPUT_DIR)
     if not args.eval_only and cfg.OUTPUT_DIR:
         begin(cfg.OUTPUT_DIR)
-    comm.synchronize()  # every process has read the run's seed before the first one writes config.yaml again
+    comm.synchronize()  # every process has read the run's config.yaml before the first one writes it again
     if not getattr(args, "verbose", False):
         setup_logger(cfg.OUTPUT_DIR, distributed_rank=comm.get_rank())  # as default_setup, which then finds it made
         show_few_lines()
@@ -105,11 +107,19 @@ def _output_folder(cfg, args: argparse.Namespace) -> str:
     return evaluation_folder(cfg.OUTPUT_DIR) if args.eval_only else cfg.OUTPUT_DIR
 
 
-def _seed_of_run(folder: str) -> int:
-    """The seed that the run in this folder has drawn, -1 where there is none; read before its config.yaml is written again."""
+def _as_begun(cfg, args: argparse.Namespace):
+    """With the seed that the run in OUTPUT_DIR has drawn, and the precision in which it began, where the command says none."""
+    of_run = comm.all_gather(_config_of_run(cfg.OUTPUT_DIR))[0]
+    if kept := pairs_of_run(cfg, of_run, args.opts):
+        cfg = load_config(args.config_file, [*args.opts, *kept, "OUTPUT_DIR", cfg.OUTPUT_DIR])
+    seed = of_run.get("SEED")
+    drawn = type(seed) is int and seed >= 0
+    return changed(cfg, ["SEED", seed]) if cfg.SEED < 0 and drawn else cfg
+
+
+def _config_of_run(folder: str) -> Mapping:
+    """config.yaml of the run in this folder, before it is written again; {} where there is none, or a damaged one."""
     try:
-        _, settings = read_config(os.path.join(folder, "config.yaml"))[-1]
-    except InputError:  # none, or damaged: the checkpoint will tell its seed
-        return -1
-    seed = settings.get("SEED")
-    return seed if type(seed) is int and seed >= 0 else -1
+        return read_config(os.path.join(folder, "config.yaml"))[-1][1]
+    except InputError:  # the checkpoint will tell what the run needs
+        return {}

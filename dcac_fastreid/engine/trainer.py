@@ -50,6 +50,7 @@ from dcac_fastreid.engine.run_metadata import write_run_metadata
 from dcac_fastreid.engine.schedule import EPOCH_SCHEDULE, build_epoch_schedule
 from dcac_fastreid.engine.settings import OURS, autocast_dtype, check_settings
 from dcac_fastreid.engine.solver_settings import apply_solver_settings
+from dcac_fastreid.engine.speed import describe_speed
 from dcac_fastreid.engine.tested_weights import TestedWeights, uses_average, uses_interpolation
 from dcac_fastreid.errors import DivergenceError, InputError, behind, one_sentence
 from dcac_fastreid.reid import PrototypicalBaseline, parts_that_fit
@@ -147,7 +148,8 @@ class DCACTrainer(DefaultTrainer):
         self.start_epoch, first_step = self.epoch_steps.place(self.iter)
         self.data_loader.batch_sampler.sampler.begin_at(self.start_epoch, first_step * self.cfg.SOLVER.IMS_PER_BATCH)
         steps = [self.epoch_steps.of(epoch) for epoch in range(self.max_epoch)]
-        say_training(self.cfg, self.data_loader.dataset, steps, (self.start_epoch, first_step))
+        speed = describe_speed(self.cfg, comm.get_world_size())
+        say_training(self.cfg, self.data_loader.dataset, steps, (self.start_epoch, first_step), speed)
         logger.info(f"Starting training from epoch {self.start_epoch}" + (f", step {first_step}" if first_step else ""))
         with EventStorage(self.iter) as self.storage, fast_linear_layers(self.cfg.MODEL.DEVICE):
             try:
@@ -193,9 +195,7 @@ class DCACTrainer(DefaultTrainer):
         self._train_on_batch()
 
     def _capture_steps(self) -> None:
-        reason = why_not_captured(self.cfg)
-        if self.cfg.MODEL.DCAC.TELEMETRY:
-            reason = reason or "MODEL.DCAC.TELEMETRY looks into steps, and not into a recorded one"
+        reason = why_not_captured(self.cfg, comm.get_world_size())
         if reason:
             logger.warning(f"SOLVER.CUDA_GRAPH is True, but {reason}: steps are made one kernel after the other")
         else:

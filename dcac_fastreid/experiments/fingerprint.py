@@ -24,11 +24,13 @@ FIRST_SYNTHETIC = {
     "MODEL.DCAC.DIFFUSION.WEIGHTS": "synthetic:stable-diffusion",
 }
 # Where a run lies and is computed, how its images are loaded, what it saves and logs on the way: no part of its settings.
-# All but MODEL.DEVICE leave every number as it is. CPU and GPU do not compute the same bits, so that scores may differ; a
-# result is taken from either all the same, its run metadata tells the device, and a table that mixes them says so.
+# All but MODEL.DEVICE and SOLVER.CUDA_GRAPH leave every number as it is. CPU and GPU do not compute the same bits, so that
+# scores may differ; a result is taken from either all the same, its run metadata tells the device, and a table that mixes them
+# says so. A recorded step rounds the learning rate to fp32, and whether one can be recorded may depend on the number of GPUs.
+# What SOLVER.SPEED chose besides stands in SOLVER.AMP, which is a part of the settings.
 WITHOUT_EFFECT = (
     "OUTPUT_DIR", "MODEL.DEVICE", "DATALOADER.NUM_WORKERS", "DATALOADER.CACHE_IMAGES", "SOLVER.CHECKPOINT_PERIOD",
-    "SOLVER.CHECKPOINT_STEPS", "MODEL.DCAC.TELEMETRY",
+    "SOLVER.CHECKPOINT_STEPS", "MODEL.DCAC.TELEMETRY", "SOLVER.SPEED", "SOLVER.CUDA_GRAPH",
 )  # fmt: skip
 # What only the diffusion branch reads. So a baseline serves every setting of DCAC.
 OF_DCAC = ("MODEL.DCAC", "SOLVER.PROMPTS_LR_FACTOR", "SOLVER.LORA_LR_FACTOR")
@@ -54,6 +56,7 @@ def first_fingerprint(cfg: CfgNode) -> str | None:
     if any(key not in first for key in _not_at_default(settings)):
         return None
     settings = {key: value for key, value in settings.items() if key in first}
+    settings["SOLVER.CUDA_GRAPH"] = False  # which counted then, and nobody had set
     if _synthetic(settings):
         settings["synthetic"] = " ".join(data.synthetic_versions(FIRST_SYNTHETIC).values())
     return _digits(settings)

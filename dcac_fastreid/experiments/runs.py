@@ -105,13 +105,21 @@ class Run:
 
 
 def make_run(
-    configs: Path, output: Path, row: str, source: str, seed: int, opts: Sequence = (), results: Path | None = None
+    configs: Path,
+    output: Path,
+    row: str,
+    source: str,
+    seed: int,
+    opts: Sequence = (),
+    results: Path | None = None,
+    processes: int = 1,
 ) -> Run:
     """The run with its settings.
 
     Args:
         configs: the folder configs/DCAC, or configs/DCAC/synthetic.
         opts: KEY VALUE pairs, below what the row itself says; its learning rate is a factor of the one that is given here.
+        processes: that will train it.
     Raises: InputError: an unknown row, or a key that the table itself says.
     """
     check_row(row)
@@ -121,7 +129,7 @@ def make_run(
     of_row = [word for pair in ROWS[row].settings.items() for word in pair]
     tests = tuple(DATASETS[target] for target in all_targets(source))
     file = str(configs / config_file(source))
-    cfg = load_config(file, [*opts, *of_row, "DATASETS.TESTS", tests, "SEED", seed]).clone()
+    cfg = load_config(file, [*opts, *of_row, "DATASETS.TESTS", tests, "SEED", seed], processes=processes).clone()
     cfg.defrost()
     cfg.SOLVER.BASE_LR = ROWS[row].base_lr(cfg.SOLVER.BASE_LR)
     cfg.TEST.EVAL_PERIOD = cfg.SOLVER.MAX_EPOCH  # no look at a target before the last epoch

@@ -6,12 +6,17 @@ from contextlib import suppress
 from dcac_fastreid.config import COMMAND_LINE, add_dcac_config, check_values, leaves, pairs, read_config, set_values
 from dcac_fastreid.engine import config_file
 from dcac_fastreid.engine.settings import OURS
+from dcac_fastreid.engine.speed import UNSAID, choose_speed, leave_unsaid
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.shipped import config_path
 from fastreid.config import CfgNode, get_cfg
+from fastreid.utils import comm
 
 # What load_config chooses where neither file nor pairs say it.
-CHOSEN = (("MODEL", "DEVICE"), ("SOLVER", "AMP", "ENABLED"), ("MODEL", "PIXEL_MEAN"), ("MODEL", "PIXEL_STD"))
+CHOSEN = (
+    ("MODEL", "DEVICE"), ("SOLVER", "AMP", "ENABLED"), ("SOLVER", "AMP", "DTYPE"), ("SOLVER", "CUDA_GRAPH"),
+    ("MODEL", "PIXEL_MEAN"), ("MODEL", "PIXEL_STD"),
+)  # fmt: skip
 
 
 class ScriptConfig(CfgNode):
@@ -61,6 +66,7 @@ class ScriptConfig(CfgNode):
             return
         said = [self._get(key) for key in CHOSEN]
         config_file.choose_device(self, precision_asked=self._recall("precision_asked", False))
+        choose_speed(self, comm.get_world_size())
         config_file.choose_pixels(self, *self._recall("host_pixels"))
         self._remember("choices", [(key, before, self._get(key)) for key, before in zip(CHOSEN, said, strict=True)])
 
@@ -92,7 +98,8 @@ def default_config() -> ScriptConfig:
     cfg.update(get_cfg())
     add_dcac_config(cfg)
     cfg._remember("host_pixels", (cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD))
-    cfg.MODEL.DEVICE = config_file.UNSAID
+    cfg.MODEL.DEVICE = UNSAID
+    leave_unsaid(cfg)
     cfg.MODEL.PIXEL_MEAN, cfg.MODEL.PIXEL_STD = [], []
     cfg.choose()
     return cfg

@@ -6,12 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from dcac_fastreid.diffusion import store_frozen_in
+from dcac_fastreid.profiling.joined import Joined
 from dcac_fastreid.reid.class_token import ClassTokenBlock
 from dcac_fastreid.reid.open_clip_models import image_tower
 
 # Each with all that stand before it. "plain": diffusers, peft and open_clip as they come, the VAE in the loop, fast-reid's
 # optimizer with a group for every weight. "+onednn" is for the CPU and the last thing that runs there; what follows is for GPUs.
-CUMULATIVE = ("plain", "+latents", "+shortcut", "+class-token", "+optimizer", "+onednn", "+channels_last", "+bf16")
+CUMULATIVE = (
+    "plain", "+latents", "+shortcut", "+class-token", "+joined", "+optimizer", "+onednn", "+channels_last", "+bf16",
+)  # fmt: skip
+# "+joined": several of the libraries' operations as one, see profiling/joined.py.
 # "+bf16": frozen weights in bfloat16, to which mixed precision would convert them at every step. "+graph": the step replayed
 # as a CUDA graph; "+compile": encoder and U-Net compiled besides.
 ON_GPU = ("+bf16", "+graph", "+compile")
@@ -32,6 +36,7 @@ class Variants:
         self._model = model
         self._latents = {False: in_loop, True: at_hand}
         self._scaling_factor = scaling_factor
+        self._joined = Joined(model)
         self._last_blocks = {}
         blocks = _blocks(model)
         if blocks and isinstance(blocks[-1], ClassTokenBlock):
@@ -47,6 +52,7 @@ class Variants:
         chosen = CUMULATIVE[: CUMULATIVE.index(variant) + 1]
         if self._last_blocks:
             _blocks(self._model)[-1] = self._last_blocks["+class-token" in chosen]
+        self._joined.choose("+joined" in chosen)
         feedback = getattr(self._model, "feedback", None)
         if feedback is None:
             return

@@ -91,11 +91,22 @@ class PrototypicalBaseline(Baseline):
         if not torch.is_grad_enabled():
             self.heads(features, torch.zeros_like(targets))  # PreciseBN may bring identities of another data set
             return {}
-        outputs = {**self.heads(features, targets), "feature_map": features}
-        self._move_statistics_again(features)
+        outputs = self._outputs(features, targets)
         losses = self.training_losses(outputs, targets, batched_inputs)
         self.memory.update(outputs["features"], targets)  # last: this batch's losses read the prototypes before it
         return losses
+
+    def _outputs(self, features: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """What the losses and the condition are computed from, in fp32 at least: BNNeck and classifier stay out of autocast.
+
+        In bfloat16 a logit of 10 is off by up to 0.03.
+        """
+        device_type = "cpu" if features.device.type == "meta" else features.device.type  # autocast knows no meta device
+        with torch.autocast(device_type, enabled=False):
+            features = features.to(torch.promote_types(features.dtype, torch.float32))
+            outputs = {**self.heads(features, targets), "feature_map": features}
+            self._move_statistics_again(features)
+        return outputs
 
     @torch.no_grad()
     def _move_statistics_again(self, features: Tensor) -> None:

@@ -1,12 +1,18 @@
 """CLIP's image encoder as a fast-reid backbone, Section 4.1. B batch, D feature width."""
 
+import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.many_weights import converted
 from dcac_fastreid.reid.class_token import only_class_token
 from dcac_fastreid.reid.clip_weights import load_image_tower
+from dcac_fastreid.reid.fewer_operations import join_operations
 from dcac_fastreid.reid.open_clip_models import image_tower, weights_file
 from fastreid.modeling.backbones import BACKBONE_REGISTRY
+
+CONVERTED = (nn.Linear, nn.MultiheadAttention)  # autocast converts their weights
 
 
 class CLIPViT(nn.Module):
@@ -15,25 +21,49 @@ class CLIPViT(nn.Module):
     Args:
         arch: name of an open_clip model configuration; its activation is the model's ("-quickgelu": OpenAI's).
         image_size: (H, W) in pixels; the patch size must divide both.
+    Attributes:
+        converts_together: whether mixed precision converts many weights by one operation.
     Raises:
         InputError: unknown arch, a ResNet, or a size that the patches do not divide.
     """
 
     def __init__(self, arch: str, image_size: tuple[int, int]):
         super().__init__()
+        self.converts_together = True
         self.tower, self.feature_dim = image_tower(arch, image_size)
         projection = _patch_projection(self.tower)
         if projection is not None:
             projection.requires_grad_(False)  # for stability, Section 5.2
         only_class_token(self.tower)
+        join_operations(self.tower)
 
     def checkpoint_activations(self) -> None:
         """From now on the backward pass computes the blocks' activations again instead of keeping them."""
         self.tower.set_grad_checkpointing(True)
+        self.converts_together = False  # what is computed again would find the tower's own weights
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (B, 3, H, W) to (B, D, 1, 1): fast-reid's heads expect a feature map."""
-        return self.tower(images)[..., None, None]
+        return functional_call(self.tower, self._converted(images.device.type), images)[..., None, None]
+
+    def _converted(self, device: str) -> dict[str, Tensor]:
+        """In a training step of mixed precision, the weights of linear layers and attention in its type, by name; else none."""
+        if (
+            not self.training or not self.converts_together or torch.compiler.is_compiling()
+        ):  # it joins operations itself
+            return {}
+        if device == "meta" or not torch.is_autocast_enabled(device):
+            return {}
+        modules = [(name, module) for name, module in self.tower.named_modules() if isinstance(module, CONVERTED)]
+        weights = {
+            f"{prefix}.{name}": weight
+            for prefix, module in modules
+            for name, weight in module.named_parameters(recurse=False)
+            if weight.requires_grad
+        }
+        if not weights:
+            return {}
+        return dict(zip(weights, converted([*weights.values()], torch.get_autocast_dtype(device)), strict=True))
 
 
 @BACKBONE_REGISTRY.register()

@@ -35,7 +35,7 @@ def test_its_cross_view_sets_what_the_row_of_the_small_parts_sets(load, leaves):
         for key, value in ROWS["image_cross_view"].settings.items()
         if "WEIGHTS" not in key and "NAME" not in key
     }
-    assert changed == {**row, "SOLVER.AMP.DTYPE": "bf16", "OUTPUT_DIR": "logs/DCAC/plus/ma_ms/image_cross_view"}
+    assert changed == {**row, "OUTPUT_DIR": "logs/DCAC/plus/ma_ms/image_cross_view"}
     assert cfg.MODEL.DCAC.CONDITIONER.NAME == ROWS["image_cross_view"].settings["MODEL.DCAC.CONDITIONER.NAME"]
     build(cfg, num_classes=24)
 

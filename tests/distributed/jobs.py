@@ -32,7 +32,8 @@ BATCH = 16
 
 
 def config(name: str, root: str, opts: list):
-    common = ["MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", False, "SOLVER.IMS_PER_BATCH", BATCH, "SEED", 3]
+    plain = ["SOLVER.AMP.ENABLED", False, "SOLVER.CUDA_GRAPH", False]
+    common = ["MODEL.DEVICE", "cpu", *plain, "SOLVER.IMS_PER_BATCH", BATCH, "SEED", 3]
     return dcac_fastreid.load_config(str(CONFIGS / name), [*common, "DATASETS.ROOT", root, *opts])
 
 

@@ -21,7 +21,17 @@ pytestmark = [
 
 
 def test_fp16_skips_the_same_steps_on_two_gpus(cache_folder, tiny_data, tmp_path):
-    opts = [*TRAINING, "MODEL.DEVICE", "cuda", "SOLVER.AMP.ENABLED", True, "OUTPUT_DIR", str(tmp_path / "RANK")]
+    opts = [
+        *TRAINING,
+        "MODEL.DEVICE",
+        "cuda",
+        "SOLVER.AMP.ENABLED",
+        True,
+        "SOLVER.AMP.DTYPE",
+        "fp16",
+        "OUTPUT_DIR",
+        str(tmp_path / "RANK"),
+    ]
     first, second = in_processes(
         2, tmp_path / "results", "train", "ma_ms.yml", str(tiny_data), opts, False, True, on_gpus=True
     )

@@ -4,6 +4,7 @@ import argparse
 import logging
 
 import pytest
+import torch
 
 import dcac_fastreid
 from dcac_fastreid.engine.console import console, say_epoch, say_results
@@ -40,9 +41,10 @@ def run(tmp_path, tiny_data, capsys):
 
 def test_a_training_shows_a_header_a_line_per_epoch_and_the_result(run, tmp_path):
     lines, log = run(verbose=False, opts=["SOLVER.MAX_EPOCH", "2"], eval_only=False)
-    header, epochs, table = lines[:3], lines[3:5], lines[5:]
+    header, epochs, table = lines[:4], lines[4:6], lines[6:]
     assert header[0].startswith("Training PrototypicalBaseline on DG_Market1501") and "on cpu in fp32" in header[1]
-    assert header[2].endswith(str(tmp_path / "run"))
+    assert header[2] == f"SOLVER.SPEED auto: fp32 ({'on the CPU' if torch.cuda.is_available() else 'there is no GPU'})"
+    assert header[3].endswith(str(tmp_path / "run"))
     assert [line[:9] for line in epochs] == ["epoch 1/2", "epoch 2/2"]
     assert all("loss_cls" in line and "lr " in line for line in epochs) and epochs[0].endswith(" left")
     assert len(table) == 3 and "mAP" in table[0] and table[2].startswith("| DG_MSMT17")

@@ -1,5 +1,7 @@
 """Settings of SOLVER that change the model; that they change no number is in tests/test_dcac.py."""
 
+import logging
+
 import pytest
 import torch
 
@@ -54,6 +56,7 @@ GPU = ("MODEL.DEVICE", "cuda", "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "
         ),
         (("MODEL.FREEZE_LAYERS", ("backbone",)), "trains other weights later"),
         (("SOLVER.MICRO_BATCH", 8), "computed again"),
+        (("MODEL.DCAC.TELEMETRY", 2), "MODEL.DCAC.TELEMETRY looks into steps"),
         ((), None),
     ],
 )
@@ -64,8 +67,9 @@ def test_why_a_step_is_not_captured(make_cfg, monkeypatch, opts, reason):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_the_ordinary_step_runs_and_the_log_says_why(make_trainer, caplog):
+def test_without_a_gpu_the_ordinary_step_runs_and_the_log_says_why(make_trainer, caplog, monkeypatch):
     trainer = make_trainer("ma_ms.yml", "SOLVER.CUDA_GRAPH", True, "TEST.EVAL_PERIOD", 0)
+    monkeypatch.setattr(logging.getLogger("fastreid.dcac"), "handlers", [caplog.handler])
     trainer.train()
     assert "SOLVER.CUDA_GRAPH is True, but there is no GPU" in caplog.text
     assert trainer.iter == 3

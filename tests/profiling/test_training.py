@@ -43,6 +43,12 @@ def test_our_optimizer_is_one_of_few_operations(figures):
     assert figures["+class-token"]["operations"]["optimizer"] > 1000  # a group for every weight
 
 
+def test_joined_operations_are_fewer_in_all_passes(figures):
+    before, after = figures["+class-token"]["operations"], figures["+joined"]["operations"]
+    for part in ("encoder_forward", "encoder_backward", "unet_forward", "unet_backward"):
+        assert after[part] < 0.85 * before[part], part
+
+
 def test_flops_fall_from_variant_to_variant(tiny):
     flops = training_flops(tiny, ["plain", "+latents", "+shortcut", "+class-token", "+optimizer", "baseline"])
     plain, latents, shortcut, class_token, last, baseline = flops.values()
@@ -82,7 +88,7 @@ def test_under_autocast_bf16_weights_leave_the_losses(tiny):
         losses.append(step.examine()[0])
         types.append(training.model.feedback.denoiser.unet.conv_in.weight.dtype)
     assert types == [torch.float32, torch.bfloat16]
-    assert losses[0] == losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-2)  # the U-Net in bfloat16 throughout
 
 
 @pytest.mark.parametrize("name", OTHERS)

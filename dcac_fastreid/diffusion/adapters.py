@@ -1,0 +1,99 @@
+"""LoRA's adapters in a training step, Eq. 9, in few operations: y = W x + s B A x. T tokens, k and n widths, r rank."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from dcac_fastreid.many_weights import converted
+
+
+class Adapters:
+    """The adapters of a denoiser: their weights for a forward pass, made together, and the layers that compute with them.
+
+    peft's layers cast every A and B, and each layer's input twice, and scale and add the products by operations of their own.
+
+    Args:
+        layers: peft's, each with a frozen `base_layer` and one adapter; `adapted_linear` is their forward.
+        denoiser: whose forward passes begin by making the weights.
+    """
+
+    def __init__(self, denoiser: nn.Module, layers: Sequence[nn.Module]):
+        self._layers = list(layers)
+        self._made: dict[nn.Module, tuple[Tensor, Tensor, tuple[int, int]]] = {}
+        for layer in self._layers:
+            layer.adapters = self
+        denoiser.register_forward_pre_hook(self._make)
+
+    def __getstate__(self) -> dict:
+        return {**self.__dict__, "_made": {}}  # what belongs to a step cannot be copied with the model
+
+    def of(self, layer: nn.Module) -> tuple[Tensor, Tensor]:
+        """A (r, k) and s B (n, r), in the type in which the layer computes."""
+        a, b, versions = self._made.get(layer, (None, None, None))
+        if versions != _versions(layer):  # the layer is called by itself
+            (scale,) = layer.scaling.values()
+            weights = _weight(layer, "lora_A"), _weight(layer, "lora_B")
+            a, b = converted(weights, _computed_in(layer), scale=scale, first_scaled=1)
+        return a, b
+
+    def _make(self, denoiser: nn.Module, inputs: Sequence) -> None:
+        weights = [_weight(layer, part) for part in ("lora_A", "lora_B") for layer in self._layers]
+        (scale,) = self._layers[0].scaling.values()
+        count = len(self._layers)
+        made = converted(weights, _computed_in(self._layers[0]), scale=scale, first_scaled=count)
+        self._made = {
+            layer: (a, b, _versions(layer))
+            for layer, a, b in zip(self._layers, made[:count], made[count:], strict=True)
+        }
+
+
+def adapted_linear(layer: nn.Module, x: Tensor) -> Tensor:
+    """(..., k) -> (..., n)."""
+    a, b = layer.adapters.of(layer)
+    base = layer.base_layer
+    tokens = x.reshape(-1, x.shape[-1]).to(a.dtype)
+    return _AdaptedLinear.apply(tokens, base.weight, base.bias, a, b).view(*x.shape[:-1], -1)
+
+
+class _AdaptedLinear(torch.autograd.Function):
+    """(T, k) -> (T, n); both passes add the adapter's product in the operation that computes it."""
+
+    @staticmethod
+    def forward(ctx, tokens: Tensor, weight: Tensor, bias: Tensor | None, a: Tensor, b: Tensor) -> Tensor:
+        weight, bias = weight.to(a.dtype), bias if bias is None else bias.to(a.dtype)
+        low = F.linear(tokens, a)
+        ctx.save_for_backward(tokens, weight, a, b, low)
+        return _add_product(F.linear(tokens, weight, bias), low, b.t())
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        tokens, weight, a, b, low = ctx.saved_tensors
+        at_low = gradient @ b
+        at_tokens = None
+        if ctx.needs_input_grad[0]:
+            at_tokens = _add_product(F.linear(gradient, weight.t()), at_low, a)
+        return at_tokens, None, None, at_low.t() @ tokens, gradient.t() @ low
+
+
+def _add_product(output: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    """In place. Not by `addmm_`, whose FLOPs PyTorch's counter does not know."""
+    return torch.addmm(output, left, right, out=output)
+
+
+def _computed_in(layer: nn.Module) -> torch.dtype:
+    weight = layer.base_layer.weight
+    device = weight.device.type
+    under_autocast = device != "meta" and torch.is_autocast_enabled(device)
+    return torch.get_autocast_dtype(device) if under_autocast else weight.dtype
+
+
+def _weight(layer: nn.Module, part: str) -> Tensor:
+    (adapter,) = getattr(layer, part).values()
+    return adapter.weight
+
+
+def _versions(layer: nn.Module) -> tuple[int, int]:
+    """That change when an optimizer or a checkpoint writes A and B."""
+    return _weight(layer, "lora_A")._version, _weight(layer, "lora_B")._version
