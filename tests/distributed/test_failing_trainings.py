@@ -53,6 +53,7 @@ class Training:
                 stdout=out,
                 stderr=err,
                 start_new_session=True,
+                preexec_fn=hear_interrupts,
             )
 
     def reaches(self, step: int) -> None:
@@ -160,6 +161,11 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+def hear_interrupts() -> None:
+    """A shell starts what it puts in the background deaf to them, this suite too; a user's terminal does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def descendants(pid: int) -> list[int]:

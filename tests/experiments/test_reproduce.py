@@ -23,7 +23,7 @@ from dcac_fastreid.errors import InputError
 from dcac_fastreid.experiments import reproduce
 from dcac_fastreid.experiments.protocols import TABLES, table_of
 
-from ..distributed.test_failing_trainings import descendants, lives
+from ..distributed.test_failing_trainings import descendants, hear_interrupts, lives
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -430,11 +430,6 @@ def test_a_training_that_fails_ends_the_others_with_its_sentence(tool, tiny_data
     status, _, errors = tool(command(data_root, tmp_path, "--jobs", "2"))
     assert status == 2 and "Traceback" not in errors
     assert "on MA, seed 0 ended with status 2: " in errors and "nowhere" in errors
-
-
-def hear_interrupts() -> None:
-    """A shell starts what it puts in the background deaf to them, this suite too; a user's terminal does not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def group_lives(group: int) -> bool:

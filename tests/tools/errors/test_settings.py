@@ -157,13 +157,13 @@ CASES = [
         "multiple of the patch size 16",
         "INPUT.SIZE_TRAIN [100,64] INPUT.SIZE_TEST [100,64]",
     ),
-    Case("several GPUs", "PrototypicalBaseline runs on one GPU for now", "--num-gpus 2"),
     Case(
-        "several GPUs for fast-reid's own",
-        "--num-gpus is 2, PyTorch finds 0",
-        "--num-gpus 2 MODEL.META_ARCHITECTURE Baseline MODEL.LOSSES.NAME ('TripletLoss',)",
+        "more processes than cores can share",
+        "--num-gpus is 999, PyTorch finds no GPU",
+        "--num-gpus 999",
         without_gpu=True,
     ),
+    Case("processes that do not divide the batch", "which 3 processes do not divide evenly", "--num-gpus 3"),
     Case(
         "CUDA asked for and absent",
         "MODEL.DEVICE is cuda, but PyTorch finds no GPU",
