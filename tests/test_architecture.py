@@ -37,6 +37,7 @@ ALLOWED = {
     "command_line": {"helper_processes"},
     "config": {"conditioners", "diffusion"},  # their lists of names
     "compat": {"checkpoint", "data", "evaluation"},
+    "disk_room": set(),
     "distributed": {"command_line"},  # how a process ends
     "balance": set(),
     "dcac": {"balance", "reid", "conditioners", "diffusion"},
@@ -72,6 +73,7 @@ ALLOWED = {
     "lazy_names": set(),
     "experiments": {"checkpoint", "config", "data", "engine", "pages"},
     "pages": set(),
+    "quantities": set(),
     "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
     "host_scripts": {"checkpoint", "compat", "config", "data", "engine", "reid", "shipped", "training_options"},
     "telemetry": {"conditioners"},
@@ -83,6 +85,7 @@ ALLOWED = {
 }
 ANYWHERE = {
     "arguments",
+    "disk_room",
     "distributed",
     "errors",
     "helper_processes",
@@ -92,6 +95,7 @@ ANYWHERE = {
     "micro_batches",
     "names",
     "output_files",
+    "quantities",
     "tensor_files",
     "waiting",
     "warn_once",

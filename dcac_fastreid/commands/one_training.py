@@ -32,7 +32,8 @@ def words_for(run, args: argparse.Namespace) -> list[str]:
 def run_one(args: argparse.Namespace) -> None:
     """A training of --jobs or --num-gpus, in this process or in those that it starts."""
     from dcac_fastreid.distributed.launch import launch
-    from dcac_fastreid.experiments.runs import make_run, train
+    from dcac_fastreid.experiments.runs import make_run
+    from dcac_fastreid.experiments.training import train
     from dcac_fastreid.helper_processes import end_with
 
     row, source, seed, parent = args.run

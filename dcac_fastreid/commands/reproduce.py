@@ -140,11 +140,12 @@ def _plan_and_train(args: argparse.Namespace, runs: list, output) -> None:
 
     if args.dry_run:
         print(reproduce.describe(runs))
-    print(reproduce.count(runs), flush=True)
     check_runs(reproduce.split(runs)[1], num_gpus=args.num_gpus, dry_run=args.dry_run)
+    print(reproduce.count(runs), flush=True)
     estimates, groups = RunEstimates(args.num_gpus), groups_of_gpus(args.num_gpus, runs[0].cfg.MODEL.DEVICE)
     where = {"jobs": args.jobs or max(1, len(groups)), "num_gpus": args.num_gpus, "groups": groups}
-    if plan := describe_plan(runs, estimates, output, **where):
+    # To predict takes the better part of a minute, as a training on the synthetic data set does.
+    if (args.dry_run or not args.synthetic) and (plan := describe_plan(runs, estimates, output, **where)):
         print(plan, flush=True)
     if not args.dry_run:
         words = {run.key: words_for(run, args) for run in runs}

@@ -6,9 +6,10 @@ from typing import Any
 
 from dcac_fastreid.arguments import as_count
 from dcac_fastreid.experiments.cost import Pace
-from dcac_fastreid.experiments.runs import Run, train
+from dcac_fastreid.experiments.runs import Run
 from dcac_fastreid.experiments.shared_training import trained_alike
 from dcac_fastreid.experiments.side_by_side import train_side_by_side
+from dcac_fastreid.experiments.training import train
 from dcac_fastreid.quantities import duration
 
 

@@ -12,9 +12,10 @@ from dcac_fastreid import data
 from dcac_fastreid.distributed.launch import launch
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.experiments import runs
+from dcac_fastreid.experiments import training
 from dcac_fastreid.experiments.results import write_result
-from dcac_fastreid.experiments.runs import make_run, train
+from dcac_fastreid.experiments.runs import make_run
+from dcac_fastreid.experiments.training import train
 from dcac_fastreid.synthetic import data_set, parts
 from fastreid.engine.hooks import EvalHook
 
@@ -169,7 +170,7 @@ def test_a_run_knows_the_given_settings_that_can_change_its_scores(make):
 
 def test_a_mark_stands_at_its_own_target(tmp_path):
     torch.save({"model": {}, "selected_on": ["DG_DukeMTMC"]}, tmp_path / "some.pth")
-    found = runs._marks(str(tmp_path / "some.pth"), ("DG_Market1501", "DG_DukeMTMC"))
+    found = training._marks(str(tmp_path / "some.pth"), ("DG_Market1501", "DG_DukeMTMC"))
     assert found.keys() == {"D"} and len(found["D"]) == 1
 
 
@@ -271,7 +272,7 @@ def test_telemetry_is_the_mean_over_the_second_half_of_the_samples(tmp_path):
         {"iteration": 61, "loss": 1.0},
     ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert runs._telemetry(file) == {"telemetry/a": 2e-5, "telemetry/b": 3.5, "telemetry/once": -3.0}
+    assert training._telemetry(file) == {"telemetry/a": 2e-5, "telemetry/b": 3.5, "telemetry/once": -3.0}
 
 
 def test_an_interpolated_row_takes_the_training_of_the_row_that_is_not(make, monkeypatch, tmp_path):
