@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import functools
 import json
 import multiprocessing
 import os
@@ -16,7 +17,9 @@ from pathlib import Path
 import pytest
 
 import dcac_fastreid
-from dcac_fastreid.engine.run_folder import HOLDER, LOCK, check_free, take
+from dcac_fastreid.engine import folder_holder, heartbeat
+from dcac_fastreid.engine.folder_holder import HOLDER, LOCK
+from dcac_fastreid.engine.run_folder import FolderInUse, check_free, take
 from dcac_fastreid.errors import InputError
 from fastreid.engine import default_argument_parser
 from fastreid.engine.train_loop import HookBase
@@ -228,10 +231,60 @@ def test_the_holder_on_another_machine_of_a_lock_that_is_seen_is_named_with_the_
             take(str(tmp_path))
 
 
-def test_a_drive_without_locks_is_held_by_a_file(tmp_path, monkeypatch):
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
+def take_as_another_machine(folder: Path, *, drive_has_locks: bool) -> object:
+    """In a process of its own; its lock is then no hindrance to this one, as on a drive whose locks end at the machine."""
+    socket.gethostname, folder_holder._boot = lambda: "gpu7", lambda: "another"
+    if not drive_has_locks:
+        fcntl.flock = no_locks
+    claim = take(str(folder))
+    if drive_has_locks:
+        (folder / LOCK).unlink()
+    return claim
 
+
+def no_locks(*_):
+    raise OSError(errno.ENOLCK, "No locks available")
+
+
+@pytest.fixture
+def quick_beats(monkeypatch):
+    monkeypatch.setattr(heartbeat, "BEAT", 0.1)
+    monkeypatch.setattr(heartbeat, "SILENCE", 2.0)
+    monkeypatch.setattr(heartbeat, "LOOK", 0.05)
+
+
+@pytest.mark.parametrize("drive_has_locks", [True, False])
+def test_a_run_of_another_machine_has_the_folder_as_long_as_it_gives_signs_of_life(
+    tmp_path, quick_beats, monkeypatch, caplog, drive_has_locks
+):
+    if not drive_has_locks:
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+    take_there = functools.partial(take_as_another_machine, drive_has_locks=drive_has_locks)
+    with another_process(take_there, tmp_path) as other:
+        with pytest.raises(FolderInUse, match=f"process {other.pid} on gpu7"):
+            take(str(tmp_path))
+        other.kill()
+        other.join()
+        with caplog.at_level("WARNING", "fastreid.dcac"):
+            claim = take(str(tmp_path))
+        assert "the run on gpu7 has given no sign of life; this one goes on with it" in caplog.text
+        assert json.loads((tmp_path / HOLDER).read_text())["process"] == os.getpid()
+        claim.release()
+    assert not (tmp_path / HOLDER).exists()
+
+
+def test_the_signs_of_life_end_with_the_run_and_not_with_a_claim_that_another_one_takes_over(tmp_path, quick_beats):
+    setup = take(str(tmp_path))
+    trainer = take(str(tmp_path))
+    setup.release()
+    assert not heartbeat.falls_silent(tmp_path / HOLDER)
+    trainer.release()
+    (tmp_path / HOLDER).touch()
+    assert heartbeat.falls_silent(tmp_path / HOLDER)
+    assert not heartbeat.falls_silent(tmp_path / "nothing")
+
+
+def test_a_drive_without_locks_is_held_by_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", no_locks)
     with another_process(take, str(tmp_path)) as first:
         with pytest.raises(InputError, match=f"in use by another run .process {first.pid} "):
