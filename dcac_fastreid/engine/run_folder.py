@@ -175,7 +175,7 @@ def _acquired(folder: str, place: str) -> FileLock:
     check_writable(folder, "the run is to be written to")
     os.makedirs(place, exist_ok=True)
     try:
-        return _locked(FileLock(os.path.join(place, LOCK), thread_local=False), folder, place)
+        return _locked(FileLock(os.path.join(place, LOCK), thread_local=False, fallback_to_soft=False), folder, place)
     except OSError as error:
         if error.errno in NO_LOCKS:
             return _locked(SoftFileLock(os.path.join(place, WITHOUT_FILE), thread_local=False), folder, place)

@@ -4,7 +4,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from dcac_fastreid.checkpoint import marks
 from dcac_fastreid.distributed.shared_work import processes_of_job
 from dcac_fastreid.distributed.turns import wait_for_all
 from dcac_fastreid.engine import DCACTrainer
-from dcac_fastreid.engine.run_folder import Claim, FolderInUse, take
+from dcac_fastreid.engine.run_folder import NO_LOCKS, Claim, FolderInUse, take
 from dcac_fastreid.engine.run_metadata import FILE as RUN_METADATA
 from dcac_fastreid.experiments.protocols import DATASETS
 from dcac_fastreid.experiments.results import rounded_ap, write_result
@@ -68,13 +68,23 @@ def _held_by_first(run: Run) -> Iterator[None]:
         yield
         return
     run.folder.mkdir(parents=True, exist_ok=True)
-    with held(FileLock(run.folder / "result.lock"), f"training {run}"):
+    with _one_at_a_time(run):
         claim = _taken_when_free(run)
         try:
             yield
         finally:
             if claim:  # the trainer has it from here, unless it was never made
                 claim.release()
+
+
+def _one_at_a_time(run: Run) -> AbstractContextManager:
+    lock = FileLock(run.folder / "result.lock", fallback_to_soft=False)
+    try:
+        return held(lock, f"training {run}")
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        return nullcontext()
 
 
 def _taken_when_free(run: Run) -> Claim | None:

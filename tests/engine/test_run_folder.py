@@ -1,51 +1,29 @@
 """One run, one folder: real processes that hold a folder, and what others get."""
 
-import errno
 import fcntl
 import functools
 import json
-import multiprocessing
 import os
 import re
 import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import dcac_fastreid
-from dcac_fastreid.engine import folder_holder, heartbeat
+from dcac_fastreid.engine import heartbeat
 from dcac_fastreid.engine.folder_holder import HOLDER, LOCK
 from dcac_fastreid.engine.run_folder import FolderInUse, check_free, take
 from dcac_fastreid.errors import InputError
 from fastreid.engine import default_argument_parser
 from fastreid.engine.train_loop import HookBase
 
-CONTEXT = multiprocessing.get_context("fork")
+from .other_machine import CONTEXT, another_process, no_locks, take_as_another_machine
+
 ELSEWHERE = {"host": "gpu7", "boot": "another", "process": 77, "since": "2026-01-02 03:04:05 +0000"}
-
-
-@contextmanager
-def another_process(hold, *arguments):
-    """A process that has done `hold(*arguments)` and sleeps; killed at the end."""
-    ready = CONTEXT.Event()
-
-    def work():
-        kept = hold(*arguments)  # noqa: F841  a claim
-        ready.set()
-        time.sleep(600)
-
-    process = CONTEXT.Process(target=work)
-    process.start()
-    try:
-        assert ready.wait(60)
-        yield process
-    finally:
-        process.kill()
-        process.join()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -229,28 +207,6 @@ def test_the_holder_on_another_machine_of_a_lock_that_is_seen_is_named_with_the_
         (tmp_path / HOLDER).write_text(json.dumps(ELSEWHERE))
         with pytest.raises(InputError, match=r"process 77 on gpu7.*if that one has ended, remove its lock \(rm "):
             take(str(tmp_path))
-
-
-def take_as_another_machine(folder: Path, *, drive_has_locks: bool) -> object:
-    """In a process of its own; its lock is then no hindrance to this one, as on a drive whose locks end at the machine."""
-    socket.gethostname, folder_holder._boot = lambda: "gpu7", lambda: "another"
-    if not drive_has_locks:
-        fcntl.flock = no_locks
-    claim = take(str(folder))
-    if drive_has_locks:
-        (folder / LOCK).unlink()
-    return claim
-
-
-def no_locks(*_):
-    raise OSError(errno.ENOLCK, "No locks available")
-
-
-@pytest.fixture
-def quick_beats(monkeypatch):
-    monkeypatch.setattr(heartbeat, "BEAT", 0.1)
-    monkeypatch.setattr(heartbeat, "SILENCE", 2.0)
-    monkeypatch.setattr(heartbeat, "LOOK", 0.05)
 
 
 @pytest.mark.parametrize("drive_has_locks", [True, False])

@@ -1,7 +1,9 @@
 """One training: what makes it another one, what it leaves, and how it goes on."""
 
+import fcntl
 import json
 from contextlib import contextmanager
+from functools import partial
 from threading import Timer
 
 import pytest
@@ -19,6 +21,7 @@ from dcac_fastreid.experiments.training import train
 from dcac_fastreid.synthetic import data_set, parts
 from fastreid.engine.hooks import EvalHook
 
+from ..engine.other_machine import another_process, no_locks, take_as_another_machine
 from ..engine.same_run import differences
 from .sharing import train_and_tell
 
@@ -321,6 +324,33 @@ def test_two_processes_train_a_run_as_one_does_and_the_first_alone_holds_and_wri
     assert SHARED in (runs_of_two[2].folder / "log.txt").read_text()
     results, done = again
     assert results[0] == results[1] == {**trained[0][0][0], "row": "rank8"} and done == (["held"], [])
+
+
+@pytest.mark.parametrize("drive_has_locks", [True, False])
+def test_a_run_that_another_machine_trains_is_waited_for_and_its_result_taken(
+    make, make_result, monkeypatch, quick_beats, drive_has_locks
+):
+    run = make("dcac")
+    run.folder.mkdir(parents=True)
+    monkeypatch.setattr(training, "LOOK", 0.1)
+    monkeypatch.setattr(training, "DCACTrainer", lambda *_: pytest.fail("trained here"))
+    if not drive_has_locks:
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+    with another_process(partial(take_as_another_machine, drive_has_locks=drive_has_locks), run.folder):
+        timer = Timer(1.0, lambda: write_result(run.folder / "result.json", make_result("dcac", 0, 30.0)))
+        timer.start()
+        assert train(run)["scores"] == make_result("dcac", 0, 30.0)["scores"]
+        timer.join()
+
+
+def test_a_run_that_a_dead_machine_has_left_is_trained(make, quick_beats):
+    run = make("baseline")
+    run.folder.mkdir(parents=True)
+    with another_process(partial(take_as_another_machine, drive_has_locks=True), run.folder) as other:
+        other.kill()
+        other.join()
+    assert train(run)["seed"] == 0
+    assert not (run.folder / "run.lock.json").exists()
 
 
 @pytest.mark.slow
