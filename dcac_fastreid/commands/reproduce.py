@@ -83,9 +83,7 @@ def run(args: argparse.Namespace) -> None:
 
 def _run_tables(args: argparse.Namespace) -> None:
     from dcac_fastreid.commands.main import as_typed
-    from dcac_fastreid.experiments import table_files
     from dcac_fastreid.experiments.protocols import tables_of
-    from dcac_fastreid.experiments.table_runs import restrict, runs_of
 
     check_one_process(
         "start it without the launcher: --num-gpus has each training done by several processes, --jobs several trainings at a "
@@ -95,6 +93,9 @@ def _run_tables(args: argparse.Namespace) -> None:
     if args.data_seeds and not args.synthetic:
         raise InputError("--data-seeds names synthetic data sets; add --synthetic, or leave it out")
     specs = tables_of(args.table, synthetic=args.synthetic)
+    from dcac_fastreid.experiments import table_files
+    from dcac_fastreid.experiments.table_runs import restrict, runs_of
+
     of_table = {"seeds": args.seeds, "data_seeds": args.data_seeds, "opts": args.opts, "results": results}
     runs = [runs_of(spec, configs_of(args), output, **of_table) for spec in specs]
     asked = restrict(runs, specs, args.rows, args.sources)
