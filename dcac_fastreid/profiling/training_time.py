@@ -12,6 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.settings import OURS
 from dcac_fastreid.profiling.build import build_encoder
+from dcac_fastreid.profiling.machine import release_memory
 from dcac_fastreid.profiling.plan import predict
 from dcac_fastreid.profiling.replay import replay
 from dcac_fastreid.profiling.shape_run import Recorder, move_to
@@ -89,6 +90,7 @@ def _predicted(cfg, num_classes: int, processes: int) -> StepPrediction:
         return StepPrediction(*memory)
     image = result["predicted"]["parts_s"]["encoder_forward"] / part.SOLVER.IMS_PER_BATCH
     latent = _latent_seconds(cfg) if cfg.MODEL.META_ARCHITECTURE == "DCAC" else 0.0
+    release_memory(torch.device(cfg.MODEL.DEVICE))  # trainings in other processes may follow, on the same GPU
     return StepPrediction(*memory, result["predicted"]["step_s"], image, latent)
 
 

@@ -21,8 +21,10 @@ import torch
 from dcac_fastreid.commands import one_training
 from dcac_fastreid.commands import reproduce as reproduce_command
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.experiments import reproduce, table_files, table_runs
+from dcac_fastreid.experiments import gpus, reproduce, table_files, table_runs
 from dcac_fastreid.experiments.protocols import OF_PAPER, TABLES, table_of, tables_of
+from dcac_fastreid.profiling import training_time
+from dcac_fastreid.profiling.training_time import StepPrediction
 
 from ..distributed.test_failing_trainings import descendants, lives
 
@@ -319,6 +321,39 @@ def test_the_tool_trains_side_by_side_and_makes_the_table(tool, tiny_data, tmp_p
     assert status == 0 and written.startswith("2 runs: 2 done, 0 begun, 0 to train\n")
     texts = [(folder / "tables").glob("*.txt") for folder in (tmp_path, tmp_path / "elsewhere")]
     assert len({next(files).read_text().partition("Made by")[0] for files in texts}) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "jobs", "groups", "shown"),
+    [
+        ([], 2, ["4", "6"], "GPUs: 2 trainings at a time, on GPU 4, GPU 6"),
+        (["--num-gpus", "2"], 1, ["4,6"], "GPUs: 1 training at a time, on GPUs 4,6"),
+        (["--jobs", "3"], 3, ["4", "6"], "GPUs: 3 trainings at a time, on GPU 4, GPU 6"),
+    ],
+)
+def test_the_command_tells_its_plan_and_has_a_training_on_each_gpu(
+    tool, tiny_data, tmp_path, monkeypatch, options, jobs, groups, shown
+):
+    seen = []
+    monkeypatch.setattr(gpus, "groups_of_gpus", lambda num_gpus, device: {1: ["4", "6"], 2: ["4,6"]}[num_gpus])
+    monkeypatch.setattr(reproduce, "train_missing", lambda runs, **where: seen.append((runs, where)))
+    predicted = StepPrediction(1.0, 4.0, 2.0, 0.1, 0.5)
+    monkeypatch.setattr(training_time, "_predicted", lambda cfg, num_classes, processes: predicted)
+    small = {
+        "MODEL.BACKBONE.FEAT_DIM": 128, "MODEL.BACKBONE.PRETRAIN_PATH": "synthetic:clip", "MODEL.CLIP.ARCH": "synthetic-ViT-16",
+        "MODEL.DCAC.DIFFUSION.WEIGHTS": "synthetic:stable-diffusion",
+    }  # fmt: skip
+    pairs = [str(word) for pair in small.items() for word in pair]
+    words = [word for word in command(tiny_data, tmp_path / "out", *options) if word != "--synthetic"]
+    status, written, errors = tool([*words, *pairs])
+    assert status == 0, written + errors
+    [(runs, where)] = seen
+    assert (where["jobs"], where["groups"]) == (jobs, groups) and len(runs) == 2
+    lines = written.splitlines()
+    assert lines[0] == "2 runs: 0 done, 0 begun, 2 to train" and lines[2] == shown
+    assert re.match(r"time: [\d.e-]+ GPU-hours, by the planner; with 2 GPUs about \d+ s$", lines[1])
+    assert lines[3].startswith("disk: ")
+    assert len(where["command"](runs[0])) > 10 and where["images_of"](runs[0]) == 48
 
 
 @pytest.mark.parametrize(
