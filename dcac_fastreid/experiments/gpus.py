@@ -22,7 +22,9 @@ def groups_of_gpus(num_gpus: int, device: str) -> list[str]:
         return []
     count, names = torch.cuda.device_count(), os.environ.get(VARIABLE)
     visible = names.split(",") if names is not None else list(map(str, range(count)))
-    visible = [name.strip() for name in visible]  # CUDA stops at the first name that it does not know: `count` are there
+    visible = [
+        name.strip() for name in visible
+    ]  # CUDA stops at the first name that it does not know: `count` are there
     return [",".join(visible[first : first + num_gpus]) for first in range(0, count - num_gpus + 1, num_gpus)]
 
 
