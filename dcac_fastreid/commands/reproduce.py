@@ -1,6 +1,7 @@
 """dcac-fastreid reproduce: the paper's tables, and those beyond it."""
 
 import argparse
+import functools
 import signal
 import sys
 
@@ -138,6 +139,7 @@ def _plan_and_train(args: argparse.Namespace, runs: list, output) -> None:
     from dcac_fastreid.experiments.gpus import groups_of_gpus
     from dcac_fastreid.experiments.readiness import check_runs
     from dcac_fastreid.experiments.run_plan import describe_plan
+    from dcac_fastreid.helper_processes import alone
 
     if args.dry_run:
         print(reproduce.describe(runs))
@@ -146,8 +148,10 @@ def _plan_and_train(args: argparse.Namespace, runs: list, output) -> None:
     estimates, groups = RunEstimates(args.num_gpus), groups_of_gpus(args.num_gpus, runs[0].cfg.MODEL.DEVICE)
     where = {"jobs": args.jobs or max(1, len(groups)), "num_gpus": args.num_gpus, "groups": groups}
     # To predict takes the better part of a minute, as a training on the synthetic data set does.
-    if (args.dry_run or not args.synthetic) and (plan := describe_plan(runs, estimates, output, **where)):
-        print(plan, flush=True)
+    if args.dry_run or not args.synthetic:
+        ask = functools.partial(alone, describe_plan) if groups else describe_plan  # else this process would keep a GPU
+        if plan := ask(runs, estimates, output, **where):
+            print(plan, flush=True)
     if not args.dry_run:
         words = {run.key: words_for(run, args) for run in runs}
         reproduce.train_missing(runs, **where, command=lambda run: words[run.key], images_of=estimates.images)

@@ -32,7 +32,7 @@ def describe_plan(
 
 def _time(cost: Cost, runs: int, jobs: int, num_gpus: int, groups: Sequence[str]) -> str:
     known = runs - cost.unknown
-    unknown = f"of {cost.unknown} runs it is not known" if cost.unknown else ""
+    unknown = f"of {cost.unknown} {'run' if cost.unknown == 1 else 'runs'} it is not known" if cost.unknown else ""
     if not known:
         return "time: not known: a step does not fit into this machine's memory, or the data sets are not made yet"
     whose = "by finished runs and the planner" if 0 < cost.by_finished < cost.seconds else "by the planner"

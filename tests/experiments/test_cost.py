@@ -78,7 +78,7 @@ def test_the_plan_tells_hours_gpus_and_disk(run, tmp_path):
         "GPUs: 1 training at a time, on GPUs 0,1",
     ]
     on_cpu = plan([*runs, run("full", "MA")], tmp_path, jobs=2)
-    assert on_cpu[0] == "time: 40 min of this machine, by the planner; of 1 runs it is not known"
+    assert on_cpu[0] == "time: 40 min of this machine, by the planner; of 1 run it is not known"
     assert plan([run("full", "MA")], tmp_path)[0].startswith("time: not known: a step does not fit")
     assert (
         plan([run("dcac", "MA", 400.0), run("dcac", "MS")], tmp_path)[0]

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from dcac_fastreid import helper_processes
 from dcac_fastreid.commands import one_training
 from dcac_fastreid.commands import reproduce as reproduce_command
 from dcac_fastreid.errors import InputError
@@ -339,6 +340,7 @@ def test_the_command_tells_its_plan_and_has_a_training_on_each_gpu(
     monkeypatch.setattr(reproduce, "train_missing", lambda runs, **where: seen.append((runs, where)))
     predicted = StepPrediction(1.0, 4.0, 2.0, 0.1, 0.5)
     monkeypatch.setattr(training_time, "_predicted", lambda cfg, num_classes, processes: predicted)
+    monkeypatch.setattr(helper_processes, "alone", lambda function, *args, **named: function(*args, **named))
     small = {
         "MODEL.BACKBONE.FEAT_DIM": 128, "MODEL.BACKBONE.PRETRAIN_PATH": "synthetic:clip", "MODEL.CLIP.ARCH": "synthetic-ViT-16",
         "MODEL.DCAC.DIFFUSION.WEIGHTS": "synthetic:stable-diffusion",
