@@ -106,6 +106,7 @@ class Rehearsal:
             **os.environ,
             "DCAC_FASTREID_CACHE": str(self._folder / "cache"),
             "FASTREID_DATASETS": str(self._folder / "datasets"),
+            "OMP_NUM_THREADS": "1",  # in parts so small a second thread only waits
         }
         with open(self._log(name), "w") as stream:
             words = [sys.executable, str(ROOT / "tools" / "reproduce.py"), *asked, *pairs]

@@ -57,7 +57,7 @@ def restrict(
     """The runs of some rows and sources, each training once; of all where none are named. The first seed of all tables first.
 
     Args: runs: of each of the tables.
-    Raises: InputError: a row or a source that no table has.
+    Raises: InputError: a row or a source that no table has, or rows that none of them trains on these sources.
     """
     all_rows = list(dict.fromkeys(row for spec in specs for row in spec.rows))
     all_sources = list(dict.fromkeys(source for spec in specs for source in spec.sources))
@@ -70,5 +70,7 @@ def restrict(
     for run in chain.from_iterable(runs):
         if run.row in (rows or all_rows) and run.source in (sources or all_sources):
             chosen.setdefault(run.key, run)
+    if not chosen:
+        raise InputError(f"no table trains {', '.join(rows)} on {', '.join(sources)}; leave out --rows or --sources")
     roots = list(dict.fromkeys(run.cfg.DATASETS.ROOT for run in chosen.values()))
     return sorted(chosen.values(), key=lambda run: (roots.index(run.cfg.DATASETS.ROOT), run.seed))

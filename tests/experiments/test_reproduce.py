@@ -101,6 +101,8 @@ def test_the_tables_of_the_paper_need_each_training_once_and_the_first_seed_of_a
     assert [run.seed for run in asked] == 40 * [0] + 40 * [1]
     assert {run.key for of_table in runs for run in of_table} == {run.key for run in asked}
     assert len(table_runs.restrict(runs, specs, ["dcac"], ["MA"])) == 2
+    with pytest.raises(InputError, match="no table trains rank16 on D, C3; leave out --rows or --sources"):
+        table_runs.restrict(runs, specs, ["rank16"], ["D", "C3"])
     with pytest.raises(InputError, match="--rows asks for 'pretrained'; these tables have baseline, dcac"):
         table_runs.restrict(runs, specs, ["pretrained"])
 
