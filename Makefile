@@ -43,6 +43,7 @@ slow-others: setup
 
 dry-run: setup
 	$(VENV)/python tools/dry_run.py
+	$(VENV)/python tools/dry_run_reproduce.py
 
 lint: setup
 	$(VENV)/ruff check .

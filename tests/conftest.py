@@ -8,6 +8,7 @@ import torch
 from torchvision.models import get_model
 
 import dcac_fastreid
+from dcac_fastreid.engine import heartbeat
 from dcac_fastreid.synthetic.data_set import make_data_set
 from dcac_fastreid.synthetic.domains import Counts
 from dcac_fastreid.synthetic.parts import part
@@ -159,3 +160,11 @@ def detector_weights(tmp_path_factory) -> Path:
     file = tmp_path_factory.mktemp("detector") / "ssdlite320_mobilenet_v3_large_made.pth"
     torch.save(model.state_dict(), file)
     return file
+
+
+@pytest.fixture
+def quick_beats(monkeypatch):
+    """Signs of life between machines, and their absence, in a second or two."""
+    monkeypatch.setattr(heartbeat, "BEAT", 0.1)
+    monkeypatch.setattr(heartbeat, "SILENCE", 2.0)
+    monkeypatch.setattr(heartbeat, "LOOK", 0.05)

@@ -37,6 +37,7 @@ ALLOWED = {
     "command_line": {"helper_processes"},
     "config": {"conditioners", "diffusion"},  # their lists of names
     "compat": {"checkpoint", "data", "evaluation"},
+    "disk_room": set(),
     "distributed": {"command_line"},  # how a process ends
     "balance": set(),
     "dcac": {"balance", "reid", "conditioners", "diffusion"},
@@ -74,6 +75,7 @@ ALLOWED = {
     "experiments": {"checkpoint", "config", "data", "engine", "pages"},
     "pages": set(),
     "precision": set(),
+    "quantities": set(),
     "profiling": {"data", "dcac", "diffusion", "engine", "evaluation", "reid"},
     "host_scripts": {"checkpoint", "compat", "config", "data", "engine", "reid", "shipped", "training_options"},
     "telemetry": {"conditioners"},
@@ -85,6 +87,7 @@ ALLOWED = {
 }
 ANYWHERE = {
     "arguments",
+    "disk_room",
     "distributed",
     "errors",
     "helper_processes",
@@ -96,6 +99,7 @@ ANYWHERE = {
     "names",
     "output_files",
     "precision",
+    "quantities",
     "tensor_files",
     "waiting",
     "warn_once",

@@ -20,7 +20,7 @@ from PIL import UnidentifiedImageError
 from torch.utils.data import DataLoader
 
 from dcac_fastreid import command_line, one_sentence_errors
-from dcac_fastreid.engine.run_folder import HOLDER
+from dcac_fastreid.engine.folder_holder import HOLDER
 from dcac_fastreid.errors import DivergenceError, InputError, Terminated
 from fastreid.engine.train_loop import HookBase
 

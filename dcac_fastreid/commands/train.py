@@ -2,7 +2,8 @@
 
 import argparse
 
-from dcac_fastreid.commands.options import add_verbose
+from dcac_fastreid.commands.options import add_verbose, check_one_process
+from dcac_fastreid.errors import InputError
 from dcac_fastreid.training_options import check_options
 
 DESCRIPTION = (
@@ -16,6 +17,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="go on with the run in OUTPUT_DIR")
     parser.add_argument(
         "--eval-only", action="store_true", help="test the checkpoint MODEL.WEIGHTS, as `dcac-fastreid test` does"
+    )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would be read, made and written, and how long it would take; write nothing",
     )
     add_common_options(parser)
 
@@ -47,6 +53,9 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     check_options(args)
+    if getattr(args, "dry_run", False):
+        dry_run(args)
+        return
     import dcac_fastreid
     from dcac_fastreid.distributed.join import launched
     from dcac_fastreid.distributed.launch import launch
@@ -56,6 +65,19 @@ def run(args: argparse.Namespace) -> None:
         dcac_fastreid.check_command(args)
     machines = args.num_gpus, args.num_machines, args.machine_rank, args.dist_url
     launch(main, *machines, args=(args,), on_gpus=on_gpus(args))
+
+
+def dry_run(args: argparse.Namespace) -> None:
+    """The checks of a training, and what it would cost."""
+    check_one_process("start --dry-run without the launcher; --num-gpus says how many processes there would be")
+    if args.eval_only:
+        raise InputError("--dry-run is for a training, --eval-only tests a checkpoint; leave one of them out")
+    from dcac_fastreid.engine import load_config
+    from dcac_fastreid.engine.setup import check_command
+    from dcac_fastreid.profiling import describe_training
+
+    check_command(args, dry_run=True)
+    print(describe_training(load_config(args.config_file, args.opts), args.num_gpus * args.num_machines))
 
 
 def main(args: argparse.Namespace):

@@ -67,7 +67,7 @@ class LatentCache:
             InputError: the file cannot be read or written; the batches that were finished before are kept.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder / f"{_fingerprint(encoder)}-{size[0]}x{size[1]}-bicubic-v{VERSION}.sqlite"
+        file = self._file(encoder, size)
         keys = {path: self._key(path) for path in paths}
         try:
             # One at a time: a second run must not set aside what the first has made again.
@@ -123,6 +123,20 @@ class LatentCache:
                 f"no latent for {error.args[0]}: it was no training image when the latent cache was filled"
             ) from None
         return self._moments.index_select(0, rows.to(self._moments.device, non_blocking=True))
+
+    def count_kept(self, paths: Sequence[str], encoder: torch.nn.Module, *, size: Sequence[int]) -> int:
+        """Of how many of these images the file has latents, whole or not; makes and writes nothing. Arguments as of `fill`."""
+        if not (file := self._file(encoder, size)).is_file():
+            return 0
+        query = "SELECT 1 FROM latents WHERE path = ? AND bytes = ? AND changed = ?"
+        try:
+            with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=WAIT)) as connection:
+                return sum(connection.execute(query, self._key(path)).fetchone() is not None for path in paths)
+        except sqlite3.Error:  # damaged: made again by `fill`
+            return 0
+
+    def _file(self, encoder: torch.nn.Module, size: Sequence[int]) -> Path:
+        return self.folder / f"{_fingerprint(encoder)}-{size[0]}x{size[1]}-bicubic-v{VERSION}.sqlite"
 
     def _key(self, path: str) -> tuple[str | bytes, int, int]:
         status = os.stat(path)

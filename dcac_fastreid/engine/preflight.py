@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from dcac_fastreid import data
@@ -35,18 +36,57 @@ def check_inputs(cfg, *, training: bool) -> None:
             tested on, or a training image that is a test image.
         MissingInputs: with one message that lists ALL that is missing: what, the path expected, where to get it.
     """
-    _check_market_root(cfg, training)
+    check_there([cfg], training=training)
+    check_data([cfg], training=training)
+
+
+def check_there(configs: Sequence, *, training: bool) -> None:
+    """The first part of `check_inputs`, for all runs of one command at once: reads no list of a data set and writes nothing.
+
+    Raises: InputError, MissingInputs: as that; the latter lists what any of them lacks, each thing once.
+    """
+    missing = {}
+    for cfg in configs:
+        _check_market_root(cfg, training)
+        missing |= dict.fromkeys([*_missing(cfg, training)])
+    if missing:
+        how_many = "1 thing is" if len(missing) == 1 else f"{len(missing)} things are"
+        raise MissingInputs(f"nothing was started, {how_many} missing:", missing, _without_downloads(configs[0]))
+
+
+def check_data(configs: Sequence, *, training: bool, compare: bool = True) -> None:
+    """The second part: each choice of data sets once, whatever else the configs say.
+
+    Args: compare: whether training images are compared with those of the tests, which keeps hashes in the cache folder.
+    Raises: InputError: as `check_inputs`; of several faults one that lists them all.
+    """
+    faults = {}
+    for cfg in {_what_data(cfg): cfg for cfg in configs}.values():
+        try:
+            data.check_datasets(cfg, training=training)
+            if training and compare:
+                data.check_leakage(cfg)
+        except InputError as error:
+            faults[str(error)] = error
+    if len(faults) == 1:
+        raise next(iter(faults.values()))
+    if faults:
+        raise InputError(f"nothing was started, {len(faults)} things are wrong with the data:", faults)
+
+
+def _what_data(cfg) -> tuple:
+    """Equal for configs of which `check_data` says the same."""
+    nodes = cfg.DATASETS, cfg.DATALOADER, cfg.TEST
+    return (*(node.dump() for node in nodes), cfg.SOLVER.IMS_PER_BATCH, bool(cfg.SOLVER.INTERPOLATE.CHOOSE))
+
+
+def _missing(cfg, training: bool) -> list[str]:
     missing = _missing_datasets(cfg, training) + (_missing_pretrained(cfg) if training else [])
     if cfg.MODEL.WEIGHTS and not Path(cfg.MODEL.WEIGHTS).is_file():
         missing.append(f"the checkpoint: no file {cfg.MODEL.WEIGHTS} (MODEL.WEIGHTS)")
     if not training and not cfg.MODEL.WEIGHTS:
         missing.append("the checkpoint to evaluate: add MODEL.WEIGHTS path/to/model_final.pth to the command")
-    if missing:
-        how_many = "1 thing is" if len(missing) == 1 else f"{len(missing)} things are"
-        raise MissingInputs(f"nothing was started, {how_many} missing:", missing, _without_downloads(cfg))
-    data.check_datasets(cfg, training=training)
-    if training:
-        data.check_leakage(cfg)
+    return missing
 
 
 def check_cache(cfg, *, training: bool) -> None:
@@ -71,10 +111,11 @@ def _without_downloads(cfg) -> str:
 
 def _check_market_root(cfg, training: bool) -> None:
     """fast-reid's own classes look for "PERSON_cCAMERA" in the whole path: such a folder would give every image one person."""
-    root = data.data_root(cfg.DATASETS.ROOT)
-    found = re.search(r"[-\d]+_c\d", root)
     for name in _dataset_names(cfg, training):
-        if found and name in ("Market1501", "DukeMTMC"):
+        if name not in ("Market1501", "DukeMTMC"):
+            continue
+        root = data.data_root(cfg.DATASETS.ROOT)
+        if found := re.search(r"[-\d]+_c\d", root):
             raise InputError(
                 f"the data root {root} contains {found[0]!r}, which fast-reid's {name} would take for person and camera of "
                 f"every image; use DG_{name}, which reads the file names alone"
@@ -86,6 +127,8 @@ def _dataset_names(cfg, training: bool) -> list[str]:
 
 
 def _missing_datasets(cfg, training: bool) -> list[str]:
+    if not data.synthetic_data_is_there(cfg.DATASETS.ROOT):  # made on first use, complete
+        return []
     root = Path(data.data_root(cfg.DATASETS.ROOT))
     where = "DATASETS.ROOT" if cfg.DATASETS.ROOT else "the environment variable FASTREID_DATASETS, or DATASETS.ROOT"
     missing = []

@@ -1,15 +1,13 @@
 """One run, one folder: who holds a folder reads, moves and writes what is in it, and nobody else does.
 
 The lock is the operating system's: that of a killed run is free at once, and forked processes do not inherit it. Beside it
-lies who holds it, for the sentence that another one gets.
+lies who holds it (see folder_holder.py), for the sentence that another one gets.
 """
 
 import atexit
 import errno
 import json
 import os
-import shlex
-import socket
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,20 +16,31 @@ from filelock import FileLock, SoftFileLock, Timeout
 
 from dcac_fastreid.checkpoint.earlier_run import CONFIG
 from dcac_fastreid.distributed.join import check_joined, has_begun
+from dcac_fastreid.engine.folder_holder import (
+    HOLDER,
+    LOCK,
+    has_died,
+    holder_of,
+    of_another_machine,
+    own_note,
+    removal,
+    who,
+)
+from dcac_fastreid.engine.heartbeat import Heartbeat
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.json_files import read_object
 from dcac_fastreid.output_files import check_writable, write_whole
 from fastreid.utils import comm
 
-LOCK = "run.lock"  # stays when a run ends: another one may be waiting for this very file
-HOLDER = "run.lock.json"  # removed when a run ends; a killed one leaves it
 WITHOUT_FILE = "run.lock.soft"  # where the drive knows no locks: a file that is there while it is held
 APPEARS = 120  # seconds until what one machine has written is seen by another one through a network drive
 PATIENCE = 0.2  # seconds; a process that has just been forked may not have let go yet
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)  # of a network drive
-BOOT = Path("/proc/sys/kernel/random/boot_id")  # of the machine, the same in all of its containers
 
 _claims: dict[str, "Claim"] = {}  # of this process, by real path
+
+
+class FolderInUse(InputError):
+    """Another run has the folder, or may have it."""
 
 
 class Claim:
@@ -45,6 +54,7 @@ class Claim:
         self._folder, self._place = folder, place
         self._lock: FileLock | SoftFileLock | None = None
         self._since = ""
+        self._heartbeat: Heartbeat | None = None
         self._config: bytes | None = None  # config.yaml, as it was when the folder was taken
         self.under_way = False
 
@@ -66,7 +76,8 @@ class Claim:
         if self._lock is None or _claims.get(self._place) is not self:
             return
         del _claims[self._place]
-        if _holder(self._place) == _me(self._since):
+        self._heartbeat.stop()
+        if holder_of(self._place) == own_note(self._since):
             with suppress(OSError):
                 os.remove(os.path.join(self._place, HOLDER))
         self._lock.release()
@@ -83,7 +94,7 @@ class Claim:
         before = _claims.get(self._place)
         if before:
             self._lock, self._since, self._config = before._lock, before._since, before._config
-            before._lock = None
+            self._heartbeat, before._lock = before._heartbeat, None
         else:
             if has_begun(self._place):
                 _forget_holder(self._place)
@@ -92,13 +103,14 @@ class Claim:
             try:
                 _check_other_machine(self._folder, self._place)
                 write_whole(
-                    Path(self._place, HOLDER), lambda stream: stream.write(json.dumps(_me(self._since)).encode())
+                    Path(self._place, HOLDER), lambda stream: stream.write(json.dumps(own_note(self._since)).encode())
                 )
             except BaseException:
                 self._lock.release()
                 raise
             with suppress(OSError):  # there is none
                 self._config = Path(self._place, CONFIG).read_bytes()
+            self._heartbeat = Heartbeat(Path(self._place, HOLDER))
         _claims[self._place] = self
 
 
@@ -127,9 +139,9 @@ def check_seen_by_all(folder: str) -> None:
     if not folder or comm.get_world_size() == 1:
         return
     place = os.path.realpath(folder)
-    holder = comm.all_gather(_holder(place))[0]
+    holder = comm.all_gather(holder_of(place))[0]
     deadline = time.monotonic() + APPEARS
-    while not (sees := _holder(place) == holder) and time.monotonic() < deadline:
+    while not (sees := holder_of(place) == holder) and time.monotonic() < deadline:
         time.sleep(PATIENCE)
     blind = [(rank, theirs) for rank, (theirs, that) in enumerate(comm.all_gather((folder, sees))) if not that]
     for rank, theirs in blind[:1]:
@@ -163,7 +175,7 @@ def _acquired(folder: str, place: str) -> FileLock:
     check_writable(folder, "the run is to be written to")
     os.makedirs(place, exist_ok=True)
     try:
-        return _locked(FileLock(os.path.join(place, LOCK), thread_local=False), folder, place)
+        return _locked(FileLock(os.path.join(place, LOCK), thread_local=False, fallback_to_soft=False), folder, place)
     except OSError as error:
         if error.errno in NO_LOCKS:
             return _locked(SoftFileLock(os.path.join(place, WITHOUT_FILE), thread_local=False), folder, place)
@@ -177,21 +189,29 @@ def _locked(lock: FileLock, folder: str, place: str) -> FileLock:
     try:
         lock.acquire(timeout=PATIENCE)
     except Timeout:
-        holder = _holder(place)
-        elsewhere = f"; if that one has ended, {_removal(folder)}" if _of_another_machine(holder) else ""
-        raise InputError(
-            f"{folder} is in use by another run{_who(holder)}; wait until it ends, or give this one another folder{elsewhere}"
+        holder = holder_of(place)
+        if has_died(folder, place, holder):
+            with suppress(
+                OSError
+            ):  # the lock of a drive without locks; another one ends with its machine, or soon after
+                os.remove(os.path.join(place, WITHOUT_FILE))
+            with suppress(Timeout):
+                lock.acquire(timeout=PATIENCE)
+                return lock
+        elsewhere = f"; if that one has ended, {removal(folder)}" if of_another_machine(holder) else ""
+        raise FolderInUse(
+            f"{folder} is in use by another run{who(holder)}; wait until it ends, or give this one another folder{elsewhere}"
         ) from None
     return lock
 
 
 def _check_other_machine(folder: str, place: str) -> None:
     """Locks of some network drives end at the machine: what another one has left may be a killed run, or one at work."""
-    holder = _holder(place)
-    if _of_another_machine(holder):
-        raise InputError(
-            f"{folder} may be in use by a run on another machine{_who(holder)}, which cannot be seen from here; if it has ended, "
-            f"{_removal(folder)}, else give this run another folder"
+    holder = holder_of(place)
+    if of_another_machine(holder) and not has_died(folder, place, holder):
+        raise FolderInUse(
+            f"{folder} may be in use by a run on another machine{who(holder)}, which cannot be seen from here; if it has ended, "
+            f"{removal(folder)}, else give this run another folder"
         )
 
 
@@ -204,39 +224,3 @@ def _forget_holder(place: str) -> None:
 
 def _by_this_process(folder: str) -> str:
     return f"{folder} is in use by another run of this process ({os.getpid()}); wait until it ends, or give this one another folder"
-
-
-def _removal(folder: str) -> str:
-    return f"remove its lock (rm {shlex.quote(str(folder))}/{LOCK}*) and start again"
-
-
-def _me(since: str) -> dict:
-    return {"host": socket.gethostname(), "boot": _boot(), "process": os.getpid(), "since": since}
-
-
-def _holder(place: str) -> dict:
-    """Who holds the folder, or has held it until it was killed; {} where that is not told, or damaged."""
-    try:
-        return read_object(Path(place, HOLDER)) or {}
-    except OSError:
-        return {}
-
-
-def _of_another_machine(holder: dict) -> bool:
-    if "host" not in holder or holder["host"] == socket.gethostname():
-        return False
-    return not _boot() or holder.get("boot") != _boot()  # each container of a machine has a name of its own
-
-
-def _who(holder: dict) -> str:
-    if not holder:
-        return ""
-    process, host, since = (str(holder.get(key, "?"))[:64] for key in ("process", "host", "since"))
-    return f" (process {process} on {host}, since {since})"
-
-
-def _boot() -> str:
-    try:
-        return BOOT.read_text().strip()
-    except OSError:  # not Linux
-        return ""

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from dcac_fastreid import data
 from dcac_fastreid.checkpoint import set_aside
 from dcac_fastreid.config import read_config
 from dcac_fastreid.distributed.join import begin
 from dcac_fastreid.distributed.launch import check_processes, processes_of
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.console import say_test, show_few_lines
-from dcac_fastreid.engine.preflight import check_cache, check_inputs
+from dcac_fastreid.engine.preflight import check_cache, check_data, check_there
 from dcac_fastreid.engine.run_folder import check_free, check_seen_by_all, evaluation_folder, take
 from dcac_fastreid.engine.run_metadata import write_run_metadata
 from dcac_fastreid.engine.settings import check_settings
@@ -28,9 +29,12 @@ from fastreid.utils.logger import setup_logger
 STAYING = ("config.yaml", "log.txt")  # what a run writes and does not move out of the way of another one that begins
 
 
-def check_command(args: argparse.Namespace) -> None:
+def check_command(args: argparse.Namespace, *, dry_run: bool = False) -> None:
     """Checks what fast-reid's command line asks for before any process is started and any file written.
 
+    Args:
+        dry_run: nothing at all is written: no synthetic data set is made, and neither is the folder tried to be held nor are
+            training images compared with those of the tests, which keeps hashes in the cache folder.
     Raises:
         InputError: settings that cannot work, data that cannot be read, an output folder that cannot be written or in which
             another run is, processes that could not work together.
@@ -45,8 +49,11 @@ def check_command(args: argparse.Namespace) -> None:
     check_cache(cfg, training=not args.eval_only)
     # The folder is the first machine's to hold; the others may look at it while that one does.
     if folder := _output_folder(cfg, args) if args.machine_rank == 0 else "":
-        check_free(folder)  # asked again when the run begins; here it is told before minutes of preprocessing
-    check_inputs(cfg, training=not args.eval_only)
+        if not dry_run:
+            check_free(folder)  # asked again when the run begins; here it is told before minutes of preprocessing
+    check_there([cfg], training=not args.eval_only)
+    if not dry_run or data.synthetic_data_is_there(cfg.DATASETS.ROOT):
+        check_data([cfg], training=not args.eval_only, compare=not dry_run)
     if folder:
         check_writable(folder, "OUTPUT_DIR leads to")
         written = STAYING if _begins_anew(args) else (*STAYING, "metrics.json", "stamp.json")

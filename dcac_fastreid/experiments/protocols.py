@@ -14,6 +14,9 @@ Column = tuple[str, str]  # source and target by the paper's short names: ("MA",
 CONTROLS = ("baseline_interpolated", "baseline_no_erasing")
 CONTROLS_ON_SOURCE = ("baseline_no_erasing",)
 
+ALL = "all"  # --table: the tables of the paper for which something is trained
+OF_PAPER = ("2", "3", "4", "5", "7", "8", "9", "10")
+
 DATASETS = {"MA": "DG_Market1501", "D": "DG_DukeMTMC", "MS": "DG_MSMT17", "C3": "DG_CUHK03NP"}
 
 
@@ -61,6 +64,11 @@ def config_file(source: str) -> str:
     return f"{source}_{all_targets(source)[0]}.yml".lower()
 
 
+def tables_of(name: str, *, synthetic: bool = False) -> tuple[TableSpec, ...]:
+    """The table of this name, or ALL of the paper's. Arguments and errors as of `table_of`."""
+    return tuple(table_of(number, synthetic=synthetic) for number in (OF_PAPER if name == ALL else (name,)))
+
+
 def table_of(name: str, *, synthetic: bool = False) -> TableSpec:
     """The table of this name.
 
@@ -71,7 +79,7 @@ def table_of(name: str, *, synthetic: bool = False) -> TableSpec:
     Raises: InputError: no table has this name; it compares synthetic rows alone, and not synthetic.
     """
     if name not in TABLES:
-        known = ", ".join(TABLES)
+        known = ", ".join([*TABLES, ALL])
         raise InputError(
             f"there is no table {name!r} to train; known are {known} (Table 6 is cost: dcac-fastreid model-stats)"
         )
@@ -211,4 +219,5 @@ def list_tables() -> str:
         f"{spec.name:<{width}} {spec.title}; rows {', '.join(row + '*' * ROWS[row].synthetic_only for row in spec.rows)}"
         for spec in TABLES.values()
     ]
-    return "\n".join([*lines, f"{'6':<{width}} {COST}", "* with --synthetic alone"])
+    of_paper = f"Tables {', '.join(OF_PAPER)}, each training once"
+    return "\n".join([*lines, f"{ALL:<{width}} {of_paper}", f"{'6':<{width}} {COST}", "* with --synthetic alone"])

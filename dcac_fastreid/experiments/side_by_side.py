@@ -5,13 +5,14 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import BinaryIO
 
 import torch
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.experiments.gpus import Places
 from dcac_fastreid.experiments.runs import Run
 from dcac_fastreid.output_files import write_whole
 
@@ -19,7 +20,11 @@ POLL = 0.2  # seconds between two looks at the processes
 
 
 def train_side_by_side(
-    runs: Sequence[Run], jobs: int, command: Callable[[Run], Sequence[str]], num_gpus: int = 1
+    runs: Sequence[Run],
+    jobs: int,
+    command: Callable[[Run], Sequence[str]],
+    num_gpus: int = 1,
+    groups: Sequence[str] = (),
 ) -> Iterator[Run]:
     """Yields each run when its process has finished it. Whatever ends this, an interrupt for instance, ends the processes.
 
@@ -27,19 +32,22 @@ def train_side_by_side(
         jobs: processes at a time.
         command: the words that start a process, which trains the run.
         num_gpus: processes that such a one starts in its turn. All together have as many threads as this one.
+        groups: of GPUs, see `groups_of_gpus`.
     Raises: InputError: a process failed; the others are ended, and go on from their checkpoints the next time.
     """
-    waiting, running = list(runs), {}
+    waiting, running, places = list(runs), {}, Places(jobs, groups)
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
                 run = waiting.pop(0)
                 with _interrupts_wait():  # or the process that is just being started would live on
                     errors = tempfile.TemporaryFile()  # another process may train the run: its folder is not ours yet
-                    running[_start(command(run), errors, jobs * num_gpus)] = run, errors
+                    place, environment = places.take()
+                    running[_start(command(run), errors, jobs * num_gpus, environment)] = run, errors, place
             time.sleep(POLL)
             for process in [process for process in running if process.poll() is not None]:
-                run, errors = running.pop(process)
+                run, errors, place = running.pop(process)
+                places.give_back(place)
                 with errors:
                     if process.returncode:
                         raise InputError(f"{run} ended with status {process.returncode}: {_last_words(run, errors)}")
@@ -68,13 +76,13 @@ def _interrupts_wait() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _start(words: Sequence[str], errors: BinaryIO, processes: int) -> subprocess.Popen:
+def _start(words: Sequence[str], errors: BinaryIO, processes: int, environment: Mapping[str, str]) -> subprocess.Popen:
     threads = str(max(1, torch.get_num_threads() // processes))
     return subprocess.Popen(
         words,
         stdout=subprocess.DEVNULL,
         stderr=errors,
-        env={**os.environ, "OMP_NUM_THREADS": threads},
+        env={**os.environ, "OMP_NUM_THREADS": threads, **environment},
         start_new_session=True,  # the terminal's Ctrl-C goes to this process alone, which ends them, once
     )
 

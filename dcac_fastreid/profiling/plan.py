@@ -46,29 +46,32 @@ def plan(cfg, num_classes: int) -> dict:
     Raises:
         InputError: settings with which no training can begin.
     """
+    result = predict(cfg, num_classes)
+    if not result["fits"]:
+        return {**result, "instead": _alternatives(cfg, num_classes, result["available_gib"])}
+    logger.info("some real steps")
+    result["measured"] = _measure(cfg, num_classes)
+    result["error"] = {
+        "memory": result["predicted"]["memory_gib"]["total"] / result["measured"]["memory_gib"] - 1,
+        "step": result["predicted"]["step_s"] / result["measured"]["step_s"] - 1,
+    }
+    return result
+
+
+def predict(cfg, num_classes: int) -> dict:
+    """The first part of `plan`, without a step: available_gib, fits and predicted. Raises as that."""
     check_settings(cfg, training=True, processes=1)
     take_device(cfg.MODEL.DEVICE)
     device = torch.device(cfg.MODEL.DEVICE)
     logger.info("a step on shapes alone")
     run, memory = _predict_memory(cfg, num_classes)
     available = room(device) / GIB
-    result = {
-        "available_gib": available,
-        "fits": memory["total"] <= available,
-        "predicted": {"memory_gib": memory},
-    }
-    if not result["fits"]:
-        return {**result, "instead": _alternatives(cfg, num_classes, available)}
-    logger.info("every distinct operation alone")
-    by_part = _predict_time(cfg, run, device)
-    result["predicted"].update(step_s=sum(by_part.values()), parts_s=by_part)
-    logger.info("some real steps")
-    result["measured"] = _measure(cfg, num_classes)
-    result["error"] = {
-        "memory": memory["total"] / result["measured"]["memory_gib"] - 1,
-        "step": result["predicted"]["step_s"] / result["measured"]["step_s"] - 1,
-    }
-    return result
+    predicted = {"memory_gib": memory}
+    if fits := memory["total"] <= available:
+        logger.info("every distinct operation alone")
+        by_part = _predict_time(cfg, run, device)
+        predicted.update(step_s=sum(by_part.values()), parts_s=by_part)
+    return {"available_gib": available, "fits": fits, "predicted": predicted}
 
 
 def _predict_memory(cfg, num_classes: int) -> tuple[ShapeRun, dict[str, float]]:
@@ -78,7 +81,7 @@ def _predict_memory(cfg, num_classes: int) -> tuple[ShapeRun, dict[str, float]]:
     memory = {
         "process": 0 if cfg.MODEL.DEVICE.startswith("cuda") else memory_now(),
         "weights": run.weights,
-        "optimizer": _states_per_weight(cfg) * run.updated,
+        "optimizer": states_per_weight(cfg) * run.updated,
         "step": run.highest,
     }
     memory["total"] = sum(memory.values())
@@ -86,7 +89,7 @@ def _predict_memory(cfg, num_classes: int) -> tuple[ShapeRun, dict[str, float]]:
     return run, {name: size / GIB for name, size in {**memory, **parts_of_step}.items()}
 
 
-def _states_per_weight(cfg) -> float:
+def states_per_weight(cfg) -> float:
     """Numbers that the optimizer keeps for each weight, counted on a small layer; two for Adam."""
     layer = nn.Linear(64, 64)
     optimizer = build_optimizer(cfg, layer)[0]
@@ -106,7 +109,7 @@ def _predict_time(cfg, run: ShapeRun, device: torch.device) -> dict[str, float]:
     around = seconds_around_an_operation(device)
     for operation in run.operations:
         by_part[operation.part] += operation.count * around
-    moved = (3 + 2 * _states_per_weight(cfg)) * run.updated  # weight and states read and written, gradient read
+    moved = (3 + 2 * states_per_weight(cfg)) * run.updated  # weight and states read and written, gradient read
     by_part["optimizer"] = moved / copied_bytes_per_second(device)
     return {part: by_part[part] for part in PARTS if by_part[part]}
 

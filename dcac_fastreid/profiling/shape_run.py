@@ -77,7 +77,7 @@ def _run_on_shapes(cfg, num_classes: int) -> ShapeRun:
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     updated = _bytes(parameter for parameter in trained if parameter not in unused)
     with FakeTensorMode(), NoEvents(), fast_linear_layers(device):
-        _move(model, device)
+        move_to(model, device)
         if moments:
             at_hand = torch.empty(moments, device=device)
             model.feedback.connect_latents(lambda paths: at_hand, scaling_factor=1.0)
@@ -151,7 +151,7 @@ def _bytes(tensors) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _move(model: nn.Module, device: torch.device) -> None:
+def move_to(model: nn.Module, device: torch.device) -> None:
     """The weights of a model on the meta device become fake tensors of a device."""
 
     def fake(tensor: Tensor) -> Tensor:

@@ -1,48 +1,29 @@
 """One run, one folder: real processes that hold a folder, and what others get."""
 
-import errno
 import fcntl
+import functools
 import json
-import multiprocessing
 import os
 import re
 import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import dcac_fastreid
-from dcac_fastreid.engine.run_folder import HOLDER, LOCK, check_free, take
+from dcac_fastreid.engine import heartbeat
+from dcac_fastreid.engine.folder_holder import HOLDER, LOCK
+from dcac_fastreid.engine.run_folder import FolderInUse, check_free, take
 from dcac_fastreid.errors import InputError
 from fastreid.engine import default_argument_parser
 from fastreid.engine.train_loop import HookBase
 
-CONTEXT = multiprocessing.get_context("fork")
+from .other_machine import CONTEXT, another_process, no_locks, take_as_another_machine
+
 ELSEWHERE = {"host": "gpu7", "boot": "another", "process": 77, "since": "2026-01-02 03:04:05 +0000"}
-
-
-@contextmanager
-def another_process(hold, *arguments):
-    """A process that has done `hold(*arguments)` and sleeps; killed at the end."""
-    ready = CONTEXT.Event()
-
-    def work():
-        kept = hold(*arguments)  # noqa: F841  a claim
-        ready.set()
-        time.sleep(600)
-
-    process = CONTEXT.Process(target=work)
-    process.start()
-    try:
-        assert ready.wait(60)
-        yield process
-    finally:
-        process.kill()
-        process.join()
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -228,10 +209,38 @@ def test_the_holder_on_another_machine_of_a_lock_that_is_seen_is_named_with_the_
             take(str(tmp_path))
 
 
-def test_a_drive_without_locks_is_held_by_a_file(tmp_path, monkeypatch):
-    def no_locks(*_):
-        raise OSError(errno.ENOLCK, "No locks available")
+@pytest.mark.parametrize("drive_has_locks", [True, False])
+def test_a_run_of_another_machine_has_the_folder_as_long_as_it_gives_signs_of_life(
+    tmp_path, quick_beats, monkeypatch, caplog, drive_has_locks
+):
+    if not drive_has_locks:
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+    take_there = functools.partial(take_as_another_machine, drive_has_locks=drive_has_locks)
+    with another_process(take_there, tmp_path) as other:
+        with pytest.raises(FolderInUse, match=f"process {other.pid} on gpu7"):
+            take(str(tmp_path))
+        other.kill()
+        other.join()
+        with caplog.at_level("WARNING", "fastreid.dcac"):
+            claim = take(str(tmp_path))
+        assert "the run on gpu7 has given no sign of life; this one goes on with it" in caplog.text
+        assert json.loads((tmp_path / HOLDER).read_text())["process"] == os.getpid()
+        claim.release()
+    assert not (tmp_path / HOLDER).exists()
 
+
+def test_the_signs_of_life_end_with_the_run_and_not_with_a_claim_that_another_one_takes_over(tmp_path, quick_beats):
+    setup = take(str(tmp_path))
+    trainer = take(str(tmp_path))
+    setup.release()
+    assert not heartbeat.falls_silent(tmp_path / HOLDER)
+    trainer.release()
+    (tmp_path / HOLDER).touch()
+    assert heartbeat.falls_silent(tmp_path / HOLDER)
+    assert not heartbeat.falls_silent(tmp_path / "nothing")
+
+
+def test_a_drive_without_locks_is_held_by_a_file(tmp_path, monkeypatch):
     monkeypatch.setattr(fcntl, "flock", no_locks)
     with another_process(take, str(tmp_path)) as first:
         with pytest.raises(InputError, match=f"in use by another run .process {first.pid} "):

@@ -4,20 +4,21 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcac_fastreid.experiments import runs
+from dcac_fastreid.experiments import training
+from dcac_fastreid.experiments.runs import Run
 from fastreid.utils import comm
 
 WATCHED = ("held", "take_over", "write_result")
 
 
-def train_and_tell(trained: Sequence[runs.Run], folder: Path) -> None:
+def train_and_tell(trained: Sequence[Run], folder: Path) -> None:
     """Each process leaves in RANK.json: of each run what `train` returns, and which of WATCHED this process has called."""
     told = []
     for name in WATCHED:
-        setattr(runs, name, _noted(name, getattr(runs, name), told))
+        setattr(training, name, _noted(name, getattr(training, name), told))
     for run in trained:
         told.append([None, []])
-        told[-1][0] = runs.train(run)
+        told[-1][0] = training.train(run)
     (folder / f"{comm.get_rank()}.json").write_text(json.dumps(told))
 
 

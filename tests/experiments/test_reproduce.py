@@ -18,10 +18,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from dcac_fastreid import helper_processes
+from dcac_fastreid.commands import one_training
 from dcac_fastreid.commands import reproduce as reproduce_command
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.experiments import reproduce
-from dcac_fastreid.experiments.protocols import TABLES, table_of
+from dcac_fastreid.experiments import gpus, reproduce, table_files, table_runs
+from dcac_fastreid.experiments.protocols import OF_PAPER, TABLES, table_of, tables_of
+from dcac_fastreid.profiling import training_time
+from dcac_fastreid.profiling.training_time import StepPrediction
 
 from ..distributed.test_failing_trainings import descendants, hear_interrupts, lives
 
@@ -31,7 +35,7 @@ ROOT = Path(__file__).parent.parent.parent
 @pytest.fixture
 def runs_of(configs, tmp_path):
     """The runs of a table with synthetic parts and without the synthetic tables' controls, none of them trained."""
-    return lambda name, seeds=1: reproduce.runs_of(table_of(name), configs / "synthetic", tmp_path, seeds=seeds)
+    return lambda name, seeds=1: table_runs.runs_of(table_of(name), configs / "synthetic", tmp_path, seeds=seeds)
 
 
 def finish(run, seconds: float = 10.0) -> dict:
@@ -56,7 +60,6 @@ def finish(run, seconds: float = 10.0) -> dict:
 def trained(monkeypatch):
     """The runs that would have been trained, in order."""
     seen = []
-    monkeypatch.setattr(reproduce, "check_inputs", lambda cfg, training: None)
     monkeypatch.setattr(reproduce, "train", lambda run: seen.append(run) or finish(run))
     return seen
 
@@ -82,20 +85,36 @@ def test_tables_share_their_runs(runs_of):
 
 def test_runs_that_are_the_same_training_are_asked_for_once(configs, tmp_path):
     spec = replace(TABLES["9"], rows=("dcac", "rank8", "rank32"))
-    runs = reproduce.runs_of(spec, configs / "synthetic", tmp_path, seeds=1)
-    asked = reproduce.restrict(runs, spec)
+    runs = table_runs.runs_of(spec, configs / "synthetic", tmp_path, seeds=1)
+    asked = table_runs.restrict([runs], [spec])
     names = ["dcac on MA, seed 0", "rank32 on MA, seed 0", "dcac on MS, seed 0", "rank8 on MS, seed 0"]
     assert [str(run) for run in asked] == names
 
 
+def test_the_tables_of_the_paper_need_each_training_once_and_the_first_seed_of_all_first(configs, tmp_path):
+    specs = tables_of("all")
+    assert [spec.name for spec in specs] == list(OF_PAPER)
+    runs = [table_runs.runs_of(spec, configs, tmp_path, seeds=2) for spec in specs]
+    asked = table_runs.restrict(runs, specs)
+    # 8 of the pairs, 4 leave-one-out, 10 more in Table 5, 6 in 7, 6 in 9, 6 in 10
+    assert len(asked) == len({run.key for run in asked}) == 2 * 40
+    assert [run.seed for run in asked] == 40 * [0] + 40 * [1]
+    assert {run.key for of_table in runs for run in of_table} == {run.key for run in asked}
+    assert len(table_runs.restrict(runs, specs, ["dcac"], ["MA"])) == 2
+    with pytest.raises(InputError, match="no table trains rank16 on D, C3; leave out --rows or --sources"):
+        table_runs.restrict(runs, specs, ["rank16"], ["D", "C3"])
+    with pytest.raises(InputError, match="--rows asks for 'pretrained'; these tables have baseline, dcac"):
+        table_runs.restrict(runs, specs, ["pretrained"])
+
+
 def test_rows_and_sources_restrict_what_is_trained(runs_of):
     spec, runs = table_of("controls"), runs_of("controls")
-    asked = reproduce.restrict(runs, spec, ["shuffled", "baseline"], ["MS"])
+    asked = table_runs.restrict([runs], [spec], ["shuffled", "baseline"], ["MS"])
     assert [str(run) for run in asked] == ["baseline on MS, seed 0", "shuffled on MS, seed 0"]
     with pytest.raises(InputError, match="--rows asks for 'frozen'; table controls has baseline, dcac"):
-        reproduce.restrict(runs, spec, ["frozen"])
+        table_runs.restrict([runs], [spec], ["frozen"])
     with pytest.raises(InputError, match="--sources asks for 'ma'; table controls has MA, D, MS, C3"):
-        reproduce.restrict(runs, spec, [], ["ma"])
+        table_runs.restrict([runs], [spec], [], ["ma"])
 
 
 def test_only_what_has_no_result_is_trained(runs_of, trained, capsys):
@@ -104,23 +123,22 @@ def test_only_what_has_no_result_is_trained(runs_of, trained, capsys):
     reproduce.train_missing(runs)
     assert trained == [runs[0], *runs[2:]]
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "4 runs, 1 done, 3 to train"
+    assert len(lines) == 3 and lines[0].startswith("[2/4] baseline on MA, seed 0: ")
     assert lines[-1] == "[4/4] dcac on D, seed 0: mAP MA 50.0; 10 s, 0 s left"
     reproduce.train_missing(runs)
-    assert len(trained) == 3 and capsys.readouterr().out == "4 runs, 4 done, 0 to train\n"
+    assert len(trained) == 3 and capsys.readouterr().out == ""
 
 
 @pytest.mark.parametrize("rows", [("baseline", "baseline_interpolated"), ("baseline_interpolated", "baseline")])
 def test_what_goes_on_from_another_runs_end_is_trained_behind_it(configs, tmp_path, trained, rows):
     spec = replace(table_of("2"), rows=rows)
-    reproduce.train_missing(reproduce.runs_of(spec, configs / "synthetic", tmp_path, seeds=1))
+    reproduce.train_missing(table_runs.runs_of(spec, configs / "synthetic", tmp_path, seeds=1))
     assert [run.row for run in trained] == 2 * ["baseline"] + 2 * ["baseline_interpolated"]
 
 
 def test_side_by_side_too_it_waits_for_the_runs_that_it_may_go_on_from(configs, tmp_path, monkeypatch):
-    monkeypatch.setattr(reproduce, "check_inputs", lambda cfg, training: None)
     spec = replace(table_of("2"), rows=("baseline", "baseline_interpolated"))
-    runs = reproduce.runs_of(spec, configs / "synthetic", tmp_path, seeds=1)
+    runs = table_runs.runs_of(spec, configs / "synthetic", tmp_path, seeds=1)
 
     def command(run):
         if run.row == "baseline_interpolated":
@@ -136,7 +154,6 @@ def test_side_by_side_too_it_waits_for_the_runs_that_it_may_go_on_from(configs, 
 
 
 def test_a_training_that_processes_share_has_one_of_its_own_and_all_share_the_threads(runs_of, tmp_path, monkeypatch):
-    monkeypatch.setattr(reproduce, "check_inputs", lambda cfg, training: None)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
     run = runs_of("2")[0]
     (tmp_path / "prepared.json").write_text(json.dumps(finish(run)))
@@ -152,7 +169,7 @@ def test_the_process_of_a_training_is_told_how_many_share_it(tiny_data, tmp_path
     reproduce_command.add_options(parser)
     args = parser.parse_args(words)
     run = SimpleNamespace(cfg=None, row="dcac", source="MA", seed=3)
-    _, _, package, name, *rest = reproduce_command._words(run, args)
+    _, _, package, name, *rest = one_training.words_for(run, args)
     again = parser.parse_args(rest)
     assert (package, name, again.num_gpus) == ("dcac_fastreid", "reproduce", 2)
     assert again.run[:3] == ["dcac", "MA", "3"] and again.opts == args.opts
@@ -160,7 +177,7 @@ def test_the_process_of_a_training_is_told_how_many_share_it(tiny_data, tmp_path
 
 def test_a_queue_goes_on_on_another_machine_from_the_results_that_were_kept(configs, tmp_path, trained, capsys):
     def runs(machine):
-        return reproduce.runs_of(
+        return table_runs.runs_of(
             table_of("2"), configs / "synthetic", tmp_path / machine, seeds=1, results=tmp_path / "kept"
         )
 
@@ -171,13 +188,13 @@ def test_a_queue_goes_on_on_another_machine_from_the_results_that_were_kept(conf
     assert len(trained) == 1
     reproduce.train_missing(runs("second"))
     assert [run.output.name for run in trained] == ["first", "second", "second"]
-    assert "4 runs, 2 done, 2 to train" in capsys.readouterr().out
+    assert capsys.readouterr().out.count("[4/4]") == 1
     assert [run.result() for run in runs("third")] == [run.result() for run in runs("second")]
 
 
 def test_data_seeds_are_runs_on_other_data_sets(configs, tmp_path):
     def runs(data_seeds, *opts):
-        return reproduce.runs_of(
+        return table_runs.runs_of(
             table_of("2"), configs / "synthetic", tmp_path, seeds=2, data_seeds=data_seeds, opts=opts
         )
 
@@ -190,50 +207,13 @@ def test_data_seeds_are_runs_on_other_data_sets(configs, tmp_path):
         runs([1], "DATASETS.ROOT", "synthetic:3")
     with pytest.raises(InputError, match="--data-seeds has one twice: 1, 1"):
         runs([1, 1])
-    stems = {reproduce.stem(table_of("2"), synthetic=True, data_seeds=seeds) for seeds in ([], [0], [0, 3])}
+    stems = {table_files.stem(table_of("2"), synthetic=True, data_seeds=seeds) for seeds in ([], [0], [0, 3])}
     assert stems == {"table-2-synthetic", "table-2-synthetic-0", "table-2-synthetic-0-3"}
-
-
-def test_missing_weights_of_a_later_row_are_found_before_anything_is_trained(configs, tiny_data, tmp_path, monkeypatch):
-    trained = []
-    monkeypatch.setattr(reproduce, "train", trained.append)
-    opts = [
-        "DATASETS.ROOT",
-        str(tiny_data),
-        "MODEL.DEVICE",
-        "cpu",
-        "SOLVER.IMS_PER_BATCH",
-        16,
-        "SOLVER.AMP.ENABLED",
-        False,
-    ]
-    opts += ["MODEL.DCAC.DIFFUSION.WEIGHTS", str(tmp_path / "none")]
-    runs = reproduce.runs_of(table_of("2"), configs / "synthetic", tmp_path, seeds=1, opts=opts)
-    with pytest.raises(
-        FileNotFoundError, match="nothing was started, 1 thing is missing:\n  - Stable Diffusion 1.5: no"
-    ):
-        reproduce.train_missing(runs)
-    assert trained == []
-
-
-def test_each_kind_of_run_that_is_left_is_checked_once(runs_of, trained, monkeypatch):
-    checked = []
-    monkeypatch.setattr(reproduce, "check_inputs", lambda cfg, training: checked.append(cfg))
-    runs = runs_of("2", seeds=2)
-    for run in runs[:3]:
-        finish(run)
-    reproduce.train_missing(runs)
-    assert [(cfg.MODEL.META_ARCHITECTURE, *cfg.DATASETS.NAMES) for cfg in checked] == [
-        ("DCAC", "DG_DukeMTMC"),
-        ("PrototypicalBaseline", "DG_Market1501"),
-        ("DCAC", "DG_Market1501"),
-        ("PrototypicalBaseline", "DG_DukeMTMC"),
-    ]
 
 
 def test_telemetry_that_is_asked_for_later_is_said_to_be_absent(configs, tmp_path, trained, capsys):
     def runs(*opts):
-        return reproduce.runs_of(
+        return table_runs.runs_of(
             table_of("2"),
             configs / "synthetic",
             tmp_path,
@@ -247,25 +227,16 @@ def test_telemetry_that_is_asked_for_later_is_said_to_be_absent(configs, tmp_pat
     assert "telemetry" not in capsys.readouterr().out
     reproduce.train_missing(runs(50))
     sentence = "4 of the runs that are done have no telemetry, although MODEL.DCAC.TELEMETRY is set: "
-    assert capsys.readouterr().out.splitlines()[1].startswith(sentence) and len(trained) == 1
+    assert capsys.readouterr().out.startswith(sentence) and len(trained) == 1
 
 
 def test_a_table_has_a_name_for_each_set_of_settings_that_can_change_a_score():
     spec, rank = table_of("2"), ["MODEL.DCAC.LORA.RANK", "4"]
-    named = reproduce.stem(spec, rank, synthetic=True)
-    assert reproduce.stem(spec, synthetic=True) == "table-2-synthetic" != named
-    assert reproduce.stem(spec, [*rank, "MODEL.DCAC.TELEMETRY", "50"], synthetic=True) == named
-    assert reproduce.stem(spec, ["MODEL.DEVICE", "cpu"], synthetic=False) == "table-2"
-    assert reproduce.stem(spec, ["MODEL.DCAC.LORA.RANK", "8"], synthetic=True) != named
-
-
-def test_the_time_left_is_that_of_the_rows_finished_runs(runs_of):
-    baseline, dcac, *_ = runs_of("single-source")
-    finished = [finish(baseline, 10.0), finish(baseline, 20.0), finish(dcac, 60.0)]
-    assert reproduce.seconds_left(["baseline", "baseline", "dcac"], finished, jobs=1) == 15 + 15 + 60
-    assert reproduce.seconds_left(["frozen"], finished, jobs=1) == 30, "the mean of all"
-    assert reproduce.seconds_left(["dcac", "dcac"], finished, jobs=2) == 60
-    assert [reproduce.in_words(seconds) for seconds in (59.6, 3000, 9000)] == ["60 s", "50 min", "2.5 h"]
+    named = table_files.stem(spec, rank, synthetic=True)
+    assert table_files.stem(spec, synthetic=True) == "table-2-synthetic" != named
+    assert table_files.stem(spec, [*rank, "MODEL.DCAC.TELEMETRY", "50"], synthetic=True) == named
+    assert table_files.stem(spec, ["MODEL.DEVICE", "cpu"], synthetic=False) == "table-2"
+    assert table_files.stem(spec, ["MODEL.DCAC.LORA.RANK", "8"], synthetic=True) != named
 
 
 def test_a_dry_run_tells_what_is_done(runs_of, trained):
@@ -280,7 +251,7 @@ def test_a_dry_run_tells_what_is_done(runs_of, trained):
         "begun",
         "to train",
     ]
-    assert lines[4] == "4 runs: 1 done, 1 begun, 2 to train" and not trained
+    assert reproduce.count(runs) == "4 runs: 1 done, 1 begun, 2 to train" and not trained
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"row": 1}', "[" * 100_000, "\0"])
@@ -342,7 +313,7 @@ def test_the_tool_trains_side_by_side_and_makes_the_table(tool, tiny_data, tmp_p
     status, written, errors = tool(words)
     assert status == 0, written + errors
     lines = written.splitlines()
-    assert lines[0] == "2 runs, 0 done, 2 to train" and lines[2].startswith("[2/2] ")
+    assert lines[0] == "2 runs: 0 done, 0 begun, 2 to train" and lines[2].startswith("[2/2] ")
     assert len(list(tmp_path.glob("*/MA/seed0-*/result.json"))) == 2
     assert "not run" in written, "D was not trained on"
     suffixes = {file.suffix for file in (tmp_path / "tables").iterdir()}
@@ -350,9 +321,43 @@ def test_the_tool_trains_side_by_side_and_makes_the_table(tool, tiny_data, tmp_p
     assert len(list((tmp_path / "kept").glob("*/MA/seed0-*.json"))) == 2
     (tmp_path / "elsewhere").mkdir()
     status, written, _ = tool(command(tiny_data, tmp_path / "elsewhere", *asked))
-    assert status == 0 and written.startswith("2 runs, 2 done, 0 to train\n")
+    assert status == 0 and written.startswith("2 runs: 2 done, 0 begun, 0 to train\n")
     texts = [(folder / "tables").glob("*.txt") for folder in (tmp_path, tmp_path / "elsewhere")]
     assert len({next(files).read_text().partition("Made by")[0] for files in texts}) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "jobs", "groups", "shown"),
+    [
+        ([], 2, ["4", "6"], "GPUs: 2 trainings at a time, on GPU 4, GPU 6"),
+        (["--num-gpus", "2"], 1, ["4,6"], "GPUs: 1 training at a time, on GPUs 4,6"),
+        (["--jobs", "3"], 3, ["4", "6"], "GPUs: 3 trainings at a time, on GPU 4, GPU 6"),
+    ],
+)
+def test_the_command_tells_its_plan_and_has_a_training_on_each_gpu(
+    tool, tiny_data, tmp_path, monkeypatch, options, jobs, groups, shown
+):
+    seen = []
+    monkeypatch.setattr(gpus, "groups_of_gpus", lambda num_gpus, device: {1: ["4", "6"], 2: ["4,6"]}[num_gpus])
+    monkeypatch.setattr(reproduce, "train_missing", lambda runs, **where: seen.append((runs, where)))
+    predicted = StepPrediction(1.0, 4.0, 2.0, 0.1, 0.5)
+    monkeypatch.setattr(training_time, "_predicted", lambda cfg, num_classes, processes: predicted)
+    monkeypatch.setattr(helper_processes, "alone", lambda function, *args, **named: function(*args, **named))
+    small = {
+        "MODEL.BACKBONE.FEAT_DIM": 128, "MODEL.BACKBONE.PRETRAIN_PATH": "synthetic:clip", "MODEL.CLIP.ARCH": "synthetic-ViT-16",
+        "MODEL.DCAC.DIFFUSION.WEIGHTS": "synthetic:stable-diffusion",
+    }  # fmt: skip
+    pairs = [str(word) for pair in small.items() for word in pair]
+    words = [word for word in command(tiny_data, tmp_path / "out", *options) if word != "--synthetic"]
+    status, written, errors = tool([*words, *pairs])
+    assert status == 0, written + errors
+    [(runs, where)] = seen
+    assert (where["jobs"], where["groups"]) == (jobs, groups) and len(runs) == 2
+    lines = written.splitlines()
+    assert lines[0] == "2 runs: 0 done, 0 begun, 2 to train" and lines[2] == shown
+    assert re.match(r"time: [\d.e-]+ GPU-hours, by the planner; with 2 GPUs about \d+ s$", lines[1])
+    assert lines[3].startswith("disk: ")
+    assert len(where["command"](runs[0])) > 10 and where["images_of"](runs[0]) == 48
 
 
 @pytest.mark.parametrize(
@@ -384,7 +389,7 @@ def test_processes_that_share_the_trainings_make_the_table_of_one(tool, tiny_dat
         folder.mkdir()
         status, written, errors = tool([*command(tiny_data, folder, "--num-gpus", number), *learns])
         assert status == 0, written + errors
-        assert written.startswith("2 runs, 0 done, 2 to train\n") and errors == ""
+        assert written.startswith("2 runs: 0 done, 0 begun, 2 to train\n") and errors == ""
         assert {file.name for file in folder.glob("*/MA/*/log.txt*")} == {"log.txt"}
         tables.append(table_scores(folder))
     one, two = ({path.relative_to(tmp_path / number) for path in tmp_path.glob(f"{number}/*/MA/*")} for number in "12")
@@ -406,13 +411,12 @@ def test_data_seeds_on_the_command_line(tool, tmp_path):
     ]
     lines = tool([*asked, "--synthetic", "--data-seeds", "4,7"])[1].splitlines()
     assert lines[8].startswith("to train baseline on MA, seed 0, synthetic:7: ")
-    assert lines[-1].startswith("16 runs: 0 done"), "two rows and two controls"
+    assert lines[16].startswith("16 runs: 0 done"), "two rows and two controls"
     status, _, errors = tool([*asked, "--data-seeds", "4"])
     assert status == 2 and "--data-seeds names synthetic data sets; add --synthetic, or leave it out" in errors
 
 
 def test_a_process_that_fails_ends_the_others_with_its_sentence(runs_of, monkeypatch):
-    monkeypatch.setattr(reproduce, "check_inputs", lambda cfg, training: None)
     runs = runs_of("2")[:2]
     fails = "echo reading; echo 'error: image 5 cannot be read' >&2; exit 2"
     words = {"baseline": "exec sleep 60", "dcac": f"sleep 0.2; {fails}"}
@@ -447,7 +451,7 @@ def test_an_interrupt_says_how_to_go_on(tiny_data, tmp_path, cache_folder, jobs)
         words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=hear_interrupts,
     )  # fmt: skip
-    assert process.stdout.readline() == "2 runs, 0 done, 2 to train\n"
+    assert process.stdout.readline() == "2 runs: 0 done, 0 begun, 2 to train\n"
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate()
     assert process.returncode == 130, errors

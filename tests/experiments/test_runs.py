@@ -1,7 +1,9 @@
 """One training: what makes it another one, what it leaves, and how it goes on."""
 
+import fcntl
 import json
 from contextlib import contextmanager
+from functools import partial
 from threading import Timer
 
 import pytest
@@ -12,12 +14,14 @@ from dcac_fastreid import data
 from dcac_fastreid.distributed.launch import launch
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.experiments import runs
+from dcac_fastreid.experiments import training
 from dcac_fastreid.experiments.results import write_result
-from dcac_fastreid.experiments.runs import make_run, train
+from dcac_fastreid.experiments.runs import make_run
+from dcac_fastreid.experiments.training import train
 from dcac_fastreid.synthetic import data_set, parts
 from fastreid.engine.hooks import EvalHook
 
+from ..engine.other_machine import another_process, no_locks, take_as_another_machine
 from ..engine.same_run import differences
 from .sharing import train_and_tell
 
@@ -169,7 +173,7 @@ def test_a_run_knows_the_given_settings_that_can_change_its_scores(make):
 
 def test_a_mark_stands_at_its_own_target(tmp_path):
     torch.save({"model": {}, "selected_on": ["DG_DukeMTMC"]}, tmp_path / "some.pth")
-    found = runs._marks(str(tmp_path / "some.pth"), ("DG_Market1501", "DG_DukeMTMC"))
+    found = training._marks(str(tmp_path / "some.pth"), ("DG_Market1501", "DG_DukeMTMC"))
     assert found.keys() == {"D"} and len(found["D"]) == 1
 
 
@@ -271,7 +275,7 @@ def test_telemetry_is_the_mean_over_the_second_half_of_the_samples(tmp_path):
         {"iteration": 61, "loss": 1.0},
     ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    assert runs._telemetry(file) == {"telemetry/a": 2e-5, "telemetry/b": 3.5, "telemetry/once": -3.0}
+    assert training._telemetry(file) == {"telemetry/a": 2e-5, "telemetry/b": 3.5, "telemetry/once": -3.0}
 
 
 def test_an_interpolated_row_takes_the_training_of_the_row_that_is_not(make, monkeypatch, tmp_path):
@@ -320,6 +324,33 @@ def test_two_processes_train_a_run_as_one_does_and_the_first_alone_holds_and_wri
     assert SHARED in (runs_of_two[2].folder / "log.txt").read_text()
     results, done = again
     assert results[0] == results[1] == {**trained[0][0][0], "row": "rank8"} and done == (["held"], [])
+
+
+@pytest.mark.parametrize("drive_has_locks", [True, False])
+def test_a_run_that_another_machine_trains_is_waited_for_and_its_result_taken(
+    make, make_result, monkeypatch, quick_beats, drive_has_locks
+):
+    run = make("dcac")
+    run.folder.mkdir(parents=True)
+    monkeypatch.setattr(training, "LOOK", 0.1)
+    monkeypatch.setattr(training, "DCACTrainer", lambda *_: pytest.fail("trained here"))
+    if not drive_has_locks:
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+    with another_process(partial(take_as_another_machine, drive_has_locks=drive_has_locks), run.folder):
+        timer = Timer(1.0, lambda: write_result(run.folder / "result.json", make_result("dcac", 0, 30.0)))
+        timer.start()
+        assert train(run)["scores"] == make_result("dcac", 0, 30.0)["scores"]
+        timer.join()
+
+
+def test_a_run_that_a_dead_machine_has_left_is_trained(make, quick_beats):
+    run = make("baseline")
+    run.folder.mkdir(parents=True)
+    with another_process(partial(take_as_another_machine, drive_has_locks=True), run.folder) as other:
+        other.kill()
+        other.join()
+    assert train(run)["seed"] == 0
+    assert not (run.folder / "run.lock.json").exists()
 
 
 @pytest.mark.slow

@@ -91,7 +91,7 @@ def test_the_prediction_is_near_what_is_measured(configs):
 
 def test_adam_keeps_two_numbers_for_each_weight_that_it_updates(configs, whole):
     cfg = small(configs)
-    assert plan_module._states_per_weight(cfg) == 2
+    assert plan_module.states_per_weight(cfg) == 2
     model = build(cfg, NUM_CLASSES)
     unused = sum(weight.numel() * 4 for weight in model.unused_parameters() if weight.requires_grad)
     assert whole.gradients == sum(weight.numel() * 4 for weight in model.parameters() if weight.requires_grad)

@@ -202,3 +202,34 @@ def test_a_run_is_resumed(trained, tiny, tmp_path):
     assert scores(trained("synthetic/baseline/ma_ms.yml", *tiny))
     (earlier,) = (tmp_path / "out").glob("earlier-*")
     assert (earlier / "model_final.pth").is_file() and (earlier / "metrics.json").is_file()
+
+
+def test_a_dry_run_tells_the_cost_of_a_training_and_writes_nothing(train_net, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("DCAC_FASTREID_CACHE", str(tmp_path / "cache"))
+    config = ROOT / "configs" / "DCAC" / "synthetic" / "baseline" / "ma_ms.yml"
+    status, written = train_net("--dry-run", "--config-file", config, *tiny)
+    assert status == 0, written
+    words = (
+        "training images of DG_Market1501",
+        "checkpoints (model_final.pth)",
+        "disk: ",
+        "time: ",
+        "Nothing was written.",
+    )
+    assert all(word in written for word in words)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_checks_what_a_training_checks(train_net, tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("DCAC_FASTREID_CACHE", str(tmp_path / "cache"))
+    config = ROOT / "configs" / "DCAC" / "synthetic" / "ma_ms.yml"
+    for words, sentence in (
+        (["DATASETS.ROOT", tmp_path / "none"], "nothing was started, 2 things are missing:"),
+        (["SOLVER.MAX_EPOCH", "0"], "SOLVER.MAX_EPOCH is 0"),
+        (["MODEL.BACKBONE.FEAT_DIM", "7"], "MODEL.BACKBONE.FEAT_DIM is 7"),
+    ):
+        status, written = train_net("--dry-run", "--config-file", config, *tiny, *words)
+        assert status == 2 and sentence in written and "Traceback" not in written
+    status, written = train_net("--dry-run", "--eval-only", "--config-file", config, *tiny)
+    assert status == 2 and "--dry-run is for a training" in written
+    assert list(tmp_path.iterdir()) == []
