@@ -107,7 +107,9 @@ def launch(
         _run(place, on_gpus, ENVIRONMENT, main, args)
     elif num_gpus * num_machines == 1:
         if all(map(os.environ.get, (TORCHRUN, *ADDRESS))):
-            with suppress(RuntimeError):  # it may start this process again, to go on with its run; or it is no more
+            # torchrun may start this process again, which then goes on with its run. Where no launcher answers, the variables
+            # are left over from an earlier one.
+            with suppress(RuntimeError):
                 meet(Place(0, 1, 0), limit=ALONE)
         main(*args)
     else:
