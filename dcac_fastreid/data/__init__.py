@@ -5,7 +5,7 @@ from dcac_fastreid.lazy_names import lazy_names
 # Public name -> the module that has it, imported when it is first used: to look at a data set needs no PyTorch.
 _PUBLIC = {
     "EpochSampler": "loading.epoch_sampler",
-    "available_memory": "loading.pixel_storage",
+    "available_memory": "memory",
     "brings_pairs": "checks.check_batches",
     "build_plain_train_loader": "loading.loaders",
     "build_test_loader": "loading.loaders",
@@ -18,8 +18,10 @@ _PUBLIC = {
     "check_test_split": "checks.test_split",
     "data_root": "locations",
     "decode_image": "images",
+    "delete_diffusion_views": "loading.kept_pixels",
     "describe_dataset": "readers.description",
     "describe_synthetic": "readers.description",
+    "diffusion_views": "loading.kept_pixels",
     "file_hashes": "hashes",
     "file_sha256": "hashes",
     "held_out": "loading.held_out",
@@ -31,6 +33,7 @@ _PUBLIC = {
     "test_size": "loading.transforms",
     "test_transforms": "loading.transforms",
     "train_transforms": "loading.transforms",
+    "training_pixels": "loading.kept_pixels",
     "unreadable_images": "checks.corrupt",
     "upright_rgb": "images",
     "use_data_root": "locations",

@@ -4,12 +4,15 @@ import hashlib
 import os
 import re
 import sqlite3
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 import PIL
+from PIL import Image
 from tqdm import tqdm
 
 from dcac_fastreid.data.images import read_image
@@ -23,9 +26,25 @@ BYTES = "hashes"  # the table in it
 PIXELS = f"pixels by Pillow {PIL.__version__}"  # another version may decode a JPEG to other pixels
 CHUNK = 2**20  # bytes that are read at a time
 WAIT = 5  # seconds for another process that writes, which takes milliseconds
+SAVED = 5  # seconds after which what is computed is saved: an interrupted pass goes on from there
 
 # Absolute path as SQLite takes it, size in bytes, time of the last change in nanoseconds.
 Key = tuple[str | bytes, int, int]
+
+
+class Making(Protocol):
+    """What is made of decoded images, beside their hashes.
+
+    Attributes: lacking: images that are opened for it, as the paths are given.
+    """
+
+    lacking: Collection[str]
+
+    def take(self, path: str, image: Image.Image) -> None:
+        """Called for each image that has been opened and can be read, in any order, by several threads."""
+
+    def save(self) -> None:
+        """Keeps what has been made of the images taken so far."""
 
 
 def file_hashes(paths: Iterable[str | Path], *, keep: bool = True) -> dict[str, str]:
@@ -38,36 +57,66 @@ def file_hashes(paths: Iterable[str | Path], *, keep: bool = True) -> dict[str, 
         keep: else the cache folder is neither read nor made.
     Raises: FileNotFoundError and other OSError: a file that cannot be read. InputError: a folder, a device or a pipe.
     """
-    return kept_hashes(paths, BYTES, file_sha256) if keep else _computed(map(str, paths), file_sha256)
+    if keep:
+        return kept_hashes(paths, BYTES, file_sha256)
+    computed = {}
+    _compute(map(str, paths), file_sha256, computed.update)
+    return computed
 
 
-def pixel_hashes(paths: Iterable[str | Path]) -> dict[str, str]:
+def pixel_hashes(paths: Iterable[str | Path], making: Making | None = None) -> dict[str, str]:
     """Path as given -> SHA-256 of the image's size and pixels, as `read_image` gives them; kept as by `file_hashes`.
 
     An image that cannot be read is left out. The first time, an image of 64x128 takes 0.15 to 0.25 ms of a processor.
 
-    Raises: FileNotFoundError: a file is not there.
+    Args: making: gets every image that is opened; those that it lacks are opened whether their hash is known or not.
+    Raises: FileNotFoundError: a file is not there; what `making` raises.
     """
-    return kept_hashes(paths, PIXELS, _of_pixels)
+    if making is None:
+        return kept_hashes(paths, PIXELS, _of_pixels)
+    return kept_hashes(
+        paths, PIXELS, lambda path: _of_pixels(path, making), lacking=making.lacking, save_also=making.save
+    )
 
 
-def kept_hashes(paths: Iterable[str | Path], table: str, compute: Callable[[str], str | None]) -> dict[str, str]:
+def kept_hashes(
+    paths: Iterable[str | Path],
+    table: str,
+    compute: Callable[[str], str | None],
+    *,
+    lacking: Collection[str] = (),
+    save_also: Callable[[], None] = lambda: None,
+) -> dict[str, str]:
     """Path as given -> what `compute` makes of it, kept in the table of that name as by `file_hashes`; None is left out.
 
+    A pass that is interrupted keeps what it has computed.
+
+    Args:
+        lacking: of the paths, those that are computed though a hash is kept.
+        save_also: called whenever hashes are saved, after them.
     Raises: FileNotFoundError: a file is not there; what `compute` raises.
     """
-    keys = {str(path): _key(path) for path in paths}
+    keys = {str(path): file_key(path) for path in paths}
     file = cache_folder() / FILE
+    kept, computed, can_be_kept = {}, {}, True
     try:
         kept = _kept(file, table, keys)
     except (sqlite3.Error, OSError) as error:
         _say_not_kept(file, error)
-        return _computed(keys, compute)
-    computed = _computed([path for path in keys if path not in kept], compute)
-    try:
-        _keep(file, table, {keys[path]: sha256 for path, sha256 in computed.items()})
-    except (sqlite3.Error, OSError) as error:
-        _say_not_kept(file, error)
+        can_be_kept = False
+
+    def save(hashes: dict[str, str]) -> None:
+        nonlocal can_be_kept
+        computed.update(hashes)
+        try:
+            if can_be_kept:
+                _keep(file, table, {keys[path]: sha256 for path, sha256 in hashes.items()})
+        except (sqlite3.Error, OSError) as error:
+            _say_not_kept(file, error)
+            can_be_kept = False
+        save_also()
+
+    _compute([path for path in keys if path not in kept or path in lacking], compute, save)
     return kept | computed
 
 
@@ -101,11 +150,24 @@ def _say_not_kept(file: Path, error: Exception) -> None:
     )
 
 
-def _computed(paths: Iterable[str], compute: Callable[[str], str | None]) -> dict[str, str]:
-    paths = list(paths)
+def _compute(
+    paths: Iterable[str], compute: Callable[[str], str | None], save: Callable[[dict[str, str]], object]
+) -> None:
+    """Gives `save` the hashes, a portion every few seconds and the last one at the end, however that comes."""
+    paths, portion, saved = list(paths), {}, time.monotonic()
     with ThreadPoolExecutor() as pool:  # a network drive answers many readers as fast as one
-        hashes = tqdm(pool.map(compute, paths), desc="hashes", total=len(paths), unit="file", disable=None, leave=False)
-        return {path: sha256 for path, sha256 in zip(paths, hashes, strict=True) if sha256}
+        hashes = pool.map(compute, paths)
+        bar = tqdm(hashes, desc="hashes", total=len(paths), unit="file", disable=None, leave=False)
+        try:
+            for path, sha256 in zip(paths, bar, strict=True):
+                if sha256:
+                    portion[path] = sha256
+                if time.monotonic() - saved > SAVED:
+                    save(portion)
+                    portion, saved = {}, time.monotonic()
+        finally:
+            hashes.close()  # those that have not begun are left
+            save(portion)
 
 
 def file_sha256(path: str | Path) -> str:
@@ -122,16 +184,18 @@ def file_sha256(path: str | Path) -> str:
     return digest.hexdigest()
 
 
-def _of_pixels(path: str) -> str | None:
+def _of_pixels(path: str, making: Making | None = None) -> str | None:
     try:
         image = read_image(path)
     except (InputError, OSError):  # whoever trains or tests on it reports it, or leaves it out
         return None
+    if making:
+        making.take(path, image)
     digest = hashlib.sha256(repr(image.size).encode())
     digest.update(image.tobytes())
     return digest.hexdigest()
 
 
-def _key(path: str | Path) -> Key:
+def file_key(path: str | Path) -> Key:
     status = os.stat(path)
     return for_sqlite(os.path.abspath(path)), status.st_size, status.st_mtime_ns

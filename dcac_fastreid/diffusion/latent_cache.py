@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from dcac_fastreid.data.pixel_file import KeptPixels, PixelFile
 from dcac_fastreid.diffusion.latents import read_view
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import for_sqlite
@@ -57,12 +58,14 @@ class LatentCache:
         device: str | torch.device = "cpu",
         batch_size: int = 64,
         num_workers: int = 0,
+        views: PixelFile | None = None,
     ) -> int:
         """Makes `lookup` ready for these images. Encodes those that the file lacks; returns how many.
 
         Args:
             encoder: images (B, 3, H, W) in [0, 255] to moments (B, 2c, h, w); its weights name the file.
             size: (H, W) of the view in pixels.
+            views: of that size; where it has all images that are encoded now, they are not decoded again.
         Raises:
             InputError: the file cannot be read or written; the batches that were finished before are kept.
         """
@@ -73,14 +76,16 @@ class LatentCache:
             # One at a time: a second run must not set aside what the first has made again.
             with held(FileLock(f"{file}.lock"), f"looking at the latents in {file}"):
                 _set_aside_if_damaged(file)
-            return self._fill(file, keys, encoder, size, device, batch_size, num_workers)
+            return self._fill(
+                file, keys, encoder, lambda todo: _views(todo, size, views, batch_size, num_workers), device, batch_size
+            )
         except sqlite3.Error as error:
             raise InputError(
                 f"the latents in {file} cannot be read or written ({error}); end the run that has it open, free some "
                 "space, or delete the file: it is made again"
             ) from error
 
-    def _fill(self, file, keys, encoder, size, device, batch_size, num_workers) -> int:
+    def _fill(self, file, keys, encoder, views, device, batch_size) -> int:
         with closing(sqlite3.connect(file, timeout=WAIT)) as connection:
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS latents (path TEXT, bytes INTEGER, changed INTEGER, shape TEXT, moments BLOB, "
@@ -95,7 +100,7 @@ class LatentCache:
             # Whole batches of the same images as in an unbroken pass: the last bits of a batch depend on its size.
             batches = [list(found)[start : start + batch_size] for start in range(0, len(found), batch_size)]
             todo = [path for batch in batches if any(found[path] is None for path in batch) for path in batch]
-            for batch_paths, moments in _encode(todo, encoder, size, device, batch_size, num_workers):
+            for batch_paths, moments in _encode(views(todo), encoder, device):
                 shape = "x".join(map(str, moments.shape[1:]))
                 blobs = [row.tobytes() for row in moments]
                 rows = [
@@ -182,18 +187,38 @@ class _Views(Dataset):
         return self.paths[index], read_view(self.paths[index], self.size)
 
 
-def _encode(paths, encoder, size, device, batch_size, num_workers):
-    """Yields (paths, moments as a NumPy array) batch by batch."""
-    if not paths:
-        return
-    encoder = encoder.to(device)
-    loader = DataLoader(
-        _Views(paths, size),
+class _KeptViews(Dataset):
+    def __init__(self, paths: Sequence[str], kept: KeptPixels):
+        self.paths, self.kept = paths, kept
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> tuple[str, Tensor]:
+        path = self.paths[index]
+        return path, torch.from_numpy(self.kept.images[self.kept.places[path]])
+
+
+def _views(
+    paths: Sequence[str], size: Sequence[int], file: PixelFile | None, batch_size: int, num_workers: int
+) -> DataLoader:
+    """Batches of paths and views (B, 3, H, W), uint8."""
+    kept = file.read(paths) if file else None
+    all_kept = kept is not None and len(kept.places) == len(paths)
+    return DataLoader(
+        _KeptViews(paths, kept) if all_kept else _Views(paths, size),
         batch_size=batch_size,
-        num_workers=num_workers,
+        num_workers=0 if all_kept else num_workers,
         generator=torch.Generator(),  # of its own: a filled cache and an empty one give the same training
     )
-    for batch_paths, images in tqdm(loader, desc="latents", unit="batch", disable=None):
+
+
+def _encode(views: DataLoader, encoder, device):
+    """Yields (paths, moments as a NumPy array) batch by batch."""
+    if not len(views):
+        return
+    encoder = encoder.to(device)
+    for batch_paths, images in tqdm(views, desc="latents", unit="batch", disable=None):
         yield batch_paths, encoder(images.to(device)).float().cpu().numpy()
 
 

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dcac_fastreid import data
@@ -38,6 +38,8 @@ def check_inputs(cfg, *, training: bool) -> None:
     """
     check_there([cfg], training=training)
     check_data([cfg], training=training)
+    if training:
+        check_images([cfg])
 
 
 def check_there(configs: Sequence, *, training: bool) -> None:
@@ -54,18 +56,32 @@ def check_there(configs: Sequence, *, training: bool) -> None:
         raise MissingInputs(f"nothing was started, {how_many} missing:", missing, _without_downloads(configs[0]))
 
 
-def check_data(configs: Sequence, *, training: bool, compare: bool = True) -> None:
-    """The second part: each choice of data sets once, whatever else the configs say.
+def check_data(configs: Sequence, *, training: bool) -> None:
+    """The second part: lists of the data sets, without a look at an image, and nothing is written.
 
-    Args: compare: whether training images are compared with those of the tests, which keeps hashes in the cache folder.
     Raises: InputError: as `check_inputs`; of several faults one that lists them all.
     """
+    _check_each(configs, lambda cfg: data.check_datasets(cfg, training=training))
+
+
+def check_images(configs: Sequence) -> None:
+    """The third part, of trainings: no training image is a test image.
+
+    Every image is decoded, which takes minutes the first time; what the trainings make of it is kept in the cache folder.
+
+    Raises: InputError: as `check_inputs`; of several faults one that lists them all.
+    """
+    _check_each(configs, data.check_leakage)
+
+
+def _check_each(configs: Sequence, check: Callable) -> None:
+    """Each choice of data sets once, whatever else the configs say."""
     faults = {}
-    for cfg in {_what_data(cfg): cfg for cfg in configs}.values():
+    # Of equal ones the last counts: DCAC keeps more of the images that are decoded than its baseline.
+    in_order = sorted(configs, key=lambda cfg: cfg.MODEL.META_ARCHITECTURE == "DCAC")
+    for cfg in {_what_data(cfg): cfg for cfg in in_order}.values():
         try:
-            data.check_datasets(cfg, training=training)
-            if training and compare:
-                data.check_leakage(cfg)
+            check(cfg)
         except InputError as error:
             faults[str(error)] = error
     if len(faults) == 1:
@@ -75,8 +91,8 @@ def check_data(configs: Sequence, *, training: bool, compare: bool = True) -> No
 
 
 def _what_data(cfg) -> tuple:
-    """Equal for configs of which `check_data` says the same."""
-    nodes = cfg.DATASETS, cfg.DATALOADER, cfg.TEST
+    """Equal for configs of which these checks say the same."""
+    nodes = cfg.DATASETS, cfg.DATALOADER, cfg.TEST, cfg.INPUT
     return (*(node.dump() for node in nodes), cfg.SOLVER.IMS_PER_BATCH, bool(cfg.SOLVER.INTERPOLATE.CHOOSE))
 
 
@@ -90,11 +106,12 @@ def _missing(cfg, training: bool) -> list[str]:
 
 
 def check_cache(cfg, *, training: bool) -> None:
-    """Asks whether the cache folder can be written, where a run of cfg writes there: latents, and a synthetic data set.
+    """Asks whether the cache folder can be written, where a run of cfg writes there: latents, pixels, a synthetic data set.
 
     Raises: InputError: it cannot; the sentence names the environment variable that chooses another one.
     """
-    if (training and cfg.MODEL.META_ARCHITECTURE == "DCAC") or not data.synthetic_data_is_there(cfg.DATASETS.ROOT):
+    keeps = training and (cfg.MODEL.META_ARCHITECTURE == "DCAC" or data.training_pixels(cfg) is not None)
+    if keeps or not data.synthetic_data_is_there(cfg.DATASETS.ROOT):
         check_writable(
             data.cache_folder(),
             "the cache folder is",

@@ -13,7 +13,7 @@ from dcac_fastreid.distributed.join import begin
 from dcac_fastreid.distributed.launch import check_processes, processes_of
 from dcac_fastreid.engine.config_file import changed, load_config
 from dcac_fastreid.engine.console import say_test, show_few_lines
-from dcac_fastreid.engine.preflight import check_cache, check_data, check_there
+from dcac_fastreid.engine.preflight import check_cache, check_data, check_images, check_there
 from dcac_fastreid.engine.run_folder import check_free, check_seen_by_all, evaluation_folder, take
 from dcac_fastreid.engine.run_metadata import write_run_metadata
 from dcac_fastreid.engine.settings import check_settings
@@ -33,8 +33,8 @@ def check_command(args: argparse.Namespace, *, dry_run: bool = False) -> None:
     """Checks what fast-reid's command line asks for before any process is started and any file written.
 
     Args:
-        dry_run: nothing at all is written: no synthetic data set is made, and neither is the folder tried to be held nor are
-            training images compared with those of the tests, which keeps hashes in the cache folder.
+        dry_run: nothing at all is written: no synthetic data set is made, the folder is not tried to be held, and no image is
+            decoded, which keeps hashes and pixels in the cache folder.
     Raises:
         InputError: settings that cannot work, data that cannot be read, an output folder that cannot be written or in which
             another run is, processes that could not work together.
@@ -53,7 +53,7 @@ def check_command(args: argparse.Namespace, *, dry_run: bool = False) -> None:
             check_free(folder)  # asked again when the run begins; here it is told before minutes of preprocessing
     check_there([cfg], training=not args.eval_only)
     if not dry_run or data.synthetic_data_is_there(cfg.DATASETS.ROOT):
-        check_data([cfg], training=not args.eval_only, compare=not dry_run)
+        check_data([cfg], training=not args.eval_only)
     if folder:
         check_writable(folder, "OUTPUT_DIR leads to")
         written = STAYING if _begins_anew(args) else (*STAYING, "metrics.json", "stamp.json")
@@ -68,6 +68,8 @@ def check_command(args: argparse.Namespace, *, dry_run: bool = False) -> None:
             "choose another OUTPUT_DIR, or go on with the run by --resume"
         )
     check_model(cfg, training=not args.eval_only, processes=processes)
+    if not args.eval_only and not dry_run:  # last, as it may take minutes
+        check_images([cfg])
 
 
 def on_gpus(args: argparse.Namespace) -> bool | None:

@@ -14,7 +14,6 @@ from dcac_fastreid import data
 from dcac_fastreid.checkpoint import StrictCheckpointer, encoder_config, marks
 from dcac_fastreid.checkpoint.resuming import AVERAGE
 from dcac_fastreid.checkpoint.stopped import diverged, interrupted
-from dcac_fastreid.data.loading.cached_loaders import CachedTrainLoader
 from dcac_fastreid.dcac import DCAC, attach_training_side
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.distributed.turns import one_before_the_others
@@ -78,7 +77,7 @@ class DCACTrainer(DefaultTrainer):
         check_settings(cfg, training=True, processes=comm.get_world_size())
         if cfg.SOLVER.DETERMINISTIC:
             compute_deterministically()
-        with one_before_the_others():  # hashes of all images, and a synthetic data set
+        with one_before_the_others():  # hashes and pixels of all images, and a synthetic data set
             data.check_leakage(cfg)
         self._run_folder = take(cfg.OUTPUT_DIR)
         weakref.finalize(self, self._run_folder.release)  # of a trainer that never trains
@@ -296,8 +295,6 @@ class DCACTrainer(DefaultTrainer):
             ours.append(SameModel(self.model, self.optimizer))
         if average:
             ours.append(AverageUpdate(average))
-        if comm.get_world_size() > 1 and isinstance(self.data_loader, CachedTrainLoader):
-            ours.append(BeforeTrain(self.data_loader.cache.make))
         if isinstance(self.model, DCAC):
             ours.append(BeforeTrain(self._fill_latent_cache))
         if isinstance(self.model, PrototypicalBaseline):
@@ -366,6 +363,7 @@ class DCACTrainer(DefaultTrainer):
     def _fill_latent_cache(self) -> None:
         with one_before_the_others():
             latents, encoder, encoded = self._latents([item[0] for item in self.data_loader.dataset.img_items])
+            data.delete_diffusion_views(self.cfg)
         logger.info(
             f"Latents of {len(self.data_loader.dataset)} training images at hand, {encoded} of them computed now"
         )
@@ -383,6 +381,7 @@ class DCACTrainer(DefaultTrainer):
             device=self.model.device,
             batch_size=cfg.TEST.IMS_PER_BATCH,
             num_workers=cfg.DATALOADER.NUM_WORKERS,
+            views=data.diffusion_views(cfg),
         )
         return latents, encoder, encoded
 

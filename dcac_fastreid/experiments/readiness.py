@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dcac_fastreid import data
 from dcac_fastreid.distributed.join import check_joined
 from dcac_fastreid.distributed.launch import check_processes
-from dcac_fastreid.engine.preflight import check_cache, check_data, check_there
+from dcac_fastreid.engine.preflight import check_cache, check_data, check_images, check_there
 from dcac_fastreid.engine.settings import check_settings
 from dcac_fastreid.experiments.runs import Run
 from fastreid.config import CfgNode
 
 
 def check_runs(runs: Sequence[Run], *, num_gpus: int = 1, dry_run: bool = False) -> None:
-    """Settings first, then what is missing of all runs together, then the data sets.
+    """Settings first, then what is missing of all runs together, then the data sets, then their images.
 
     Args:
         runs: that are to be trained. num_gpus: processes that share each training.
@@ -30,7 +30,9 @@ def check_runs(runs: Sequence[Run], *, num_gpus: int = 1, dry_run: bool = False)
     if configs:
         check_there(configs, training=True)
     readable = [cfg for cfg in configs if not dry_run or data.synthetic_data_is_there(cfg.DATASETS.ROOT)]
-    check_data(readable, training=True, compare=not dry_run)
+    check_data(readable, training=True)
+    if not dry_run:
+        check_images(configs)
 
 
 def kinds(runs: Sequence[Run]) -> list[CfgNode]:

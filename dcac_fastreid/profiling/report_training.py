@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dcac_fastreid import data
 from dcac_fastreid.disk_room import disk_room
 from dcac_fastreid.profiling.report import table
-from dcac_fastreid.profiling.training_files import LATENTS, MEMORY, WRITTEN, Files, training_files
+from dcac_fastreid.profiling.training_files import LATENTS, WRITTEN, Files, training_files
 from dcac_fastreid.profiling.training_images import training_images
 from dcac_fastreid.profiling.training_time import Planner, StepPrediction
 from dcac_fastreid.quantities import duration, size
@@ -34,8 +34,7 @@ def describe_training(cfg, processes: int) -> str:
 def _room(cfg, files: Sequence[Files]) -> list[str]:
     needed = {cfg.OUTPUT_DIR: 0, str(data.cache_folder()): 0}
     for line in files:
-        if line.where != MEMORY:
-            needed[cfg.OUTPUT_DIR if line.verb == WRITTEN else str(data.cache_folder())] += line.missing
+        needed[cfg.OUTPUT_DIR if line.verb == WRITTEN else str(data.cache_folder())] += line.missing
     return disk_room(needed)
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from dcac_fastreid import data
 from dcac_fastreid.data.hashes import FILE as HASHES
-from dcac_fastreid.data.loading.pixel_storage import SHARE_OF_MEMORY
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.diffusion.weight_files import PARTS, choose_files
 from dcac_fastreid.profiling.checkpoint_size import checkpoint_bytes, checkpoint_names
@@ -16,7 +15,7 @@ from dcac_fastreid.profiling.training_images import TrainingImages
 from dcac_fastreid.profiling.training_time import steps_per_epoch
 
 READ, MADE, WRITTEN = "read", "made", "written"
-LATENTS, MEMORY = "latents", "memory"
+LATENTS = "latents"
 OF_A_HASH = 300  # bytes in the table of hashes, path included
 FLOAT = 4  # bytes
 
@@ -26,8 +25,8 @@ class Files:
     """One line of the list.
 
     Attributes:
-        verb: READ, MADE (kept for other runs, or in memory) or WRITTEN (to OUTPUT_DIR).
-        where: a path, or MEMORY.
+        verb: READ, MADE (kept for other runs) or WRITTEN (to OUTPUT_DIR).
+        where: a path.
         number: of files; of images where many share a file.
         bytes: of all of them.
         there: of `number`, made already by an earlier run.
@@ -103,12 +102,15 @@ def _made(cfg, images: TrainingImages) -> list[Files]:
         encoder = stable_diffusion.load_encoder(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
         there = LatentCache(folder, data.data_root(cfg.DATASETS.ROOT)).count_kept(paths, encoder, size=size)
         files.append(Files(MADE, LATENTS, str(folder), len(paths), len(paths) * latent_bytes(cfg), there))
-    if cfg.DATALOADER.CACHE_IMAGES:
-        height, width = cfg.INPUT.SIZE_TRAIN
-        pixels = 3 * height * width * len(paths)
-        in_memory = pixels <= SHARE_OF_MEMORY * data.available_memory()
-        where = MEMORY if in_memory else str(cache)
-        files.append(Files(MADE, "decoded training images", where, len(paths), pixels))
+    if pixels := data.training_pixels(cfg):
+        there, where = len(pixels.places(path for path in paths if os.path.exists(path))), str(pixels.folder)
+        files.append(Files(MADE, "decoded training images", where, len(paths), pixels.bytes * len(paths), there))
+        views = data.diffusion_views(cfg)
+        if views and views.shape != pixels.shape and there < len(paths):
+            number = len(paths) - there
+            files.append(
+                Files(MADE, "images for the VAE, until their latents are made", where, number, views.bytes * number)
+            )
     return files
 
 

@@ -14,7 +14,7 @@ import torch
 
 import dcac_fastreid
 from dcac_fastreid import dcac
-from dcac_fastreid.data.loading import pixel_storage
+from dcac_fastreid.data import images
 from dcac_fastreid.diffusion import feedback
 from dcac_fastreid.diffusion.feedback import DiffusionFeedback
 from dcac_fastreid.distributed.agreement import agree_to_rounding
@@ -128,17 +128,11 @@ def train(name: str, root: str, opts: list, resume: bool = False, fp16: bool = F
     }
 
 
-def made_before_training(root: str, opts: list, free: int | None = None) -> dict:
-    """How many latents and images of the cache this process has made, and the pixels that it sees.
-
-    Args: free: bytes of memory.
-    """
-    if free is not None:
-        pixel_storage.available_memory = lambda: free
+def made_before_training(root: str, opts: list) -> dict:
+    """How many latents this process has made, which images it has decoded, and the pixels that it trains on."""
+    counted, decode = [], images.decode_image
+    images.decode_image = lambda file, name: counted.append(name) or decode(file, name)
     trainer = DCACTrainer(config("ma_ms.yml", root, opts))
-    cache, counted = trainer.data_loader.cache, []
-    decode = cache._decode
-    cache._decode = lambda *which: counted.append(decode(*which))
     latents = trainer._latents
     encoded = []
 
@@ -151,7 +145,9 @@ def made_before_training(root: str, opts: list, free: int | None = None) -> dict
     for hook in trainer._hooks:
         if isinstance(hook, hooks.BeforeTrain):
             hook.before_train()
-    return {"encoded": encoded, "decoded": len(counted), "pixels": cache.images.clone()}
+    pixels = trainer.data_loader.cache.batch(range(48), torch.device("cpu"))["images"]
+    images.decode_image = decode
+    return {"encoded": encoded, "decoded": counted, "pixels": pixels}
 
 
 def drift(far: float) -> torch.Tensor:

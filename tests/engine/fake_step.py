@@ -11,6 +11,7 @@ from dcac_fastreid.data.loading.batch_augmentation import BatchAugmentation
 from dcac_fastreid.data.loading.cached_loaders import CachedPlainLoader, CachedTrainLoader
 from dcac_fastreid.data.loading.image_cache import ImageCache
 from dcac_fastreid.data.loading.loaders import PLAIN_BATCH_ON_GPU
+from dcac_fastreid.data.pixel_file import PixelFile
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.engine.hooks import PrototypeReset
@@ -74,8 +75,8 @@ def _loader(cfg, num_classes: int) -> CachedTrainLoader:
     items = [(f"{index}.jpg", index // IMAGES, index % IMAGES) for index in range(count)]
     numbers = {index: index for index in range(max(num_classes, IMAGES))}
     train_set = SimpleNamespace(img_items=items, pid_dict=numbers, cam_dict=numbers)
-    cache = ImageCache(train_set, resize=None, size=size)
-    cache.images = torch.empty((count, 3, *size), dtype=torch.uint8)
+    cache = ImageCache(train_set, PixelFile(size))
+    cache.kept = torch.empty((count, 3, *size), dtype=torch.uint8), torch.arange(count)
     return CachedTrainLoader(
         train_set,
         _Batches(count, cfg.SOLVER.IMS_PER_BATCH),

@@ -1,9 +1,11 @@
 """Is an image of a test among the training images?"""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
-from dcac_fastreid.data.hashes import pixel_hashes
+from dcac_fastreid.data.hashes import Making, pixel_hashes
 from dcac_fastreid.data.locations import data_root
 from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
@@ -15,12 +17,16 @@ SHOWN = 3
 def check_leakage(cfg) -> None:
     """Compares the training images of all sources with query and gallery of DATASETS.TESTS and of the sources themselves.
 
+    All of them are decoded for that, each once: what the training makes of its images is made meanwhile (`making_pixels`).
+
     TEST.PRECISE_BN.DATASET, where enabled, is a source too: its training images set the statistics that the test uses.
     DATASETS.COMBINEALL asks for a source's own query and gallery in so many words: they are then training images, and
     only those of DATASETS.TESTS must not be among them.
 
     Raises: InputError: a training image is a query or gallery image, as `same_images` tells, and with its limits.
     """
+    from dcac_fastreid.data.loading.kept_pixels import making_pixels  # late: with PyTorch
+
     root, combineall = data_root(cfg.DATASETS.ROOT), cfg.DATASETS.COMBINEALL
     sources, tests = list(cfg.DATASETS.NAMES), cfg.DATASETS.TESTS
     if cfg.TEST.PRECISE_BN.ENABLED:
@@ -33,7 +39,7 @@ def check_leakage(cfg) -> None:
         for split in ("query", "gallery")
         for item in getattr(datasets[name], split)
     }
-    leaks = same_images(train, of_test)
+    leaks = same_images(train, of_test, partial(making_pixels, cfg))
     if not leaks:
         return
     pairs = [f"{path} = {found} ({of_test[found]})" for path, found in leaks.items()]
@@ -46,17 +52,24 @@ def check_leakage(cfg) -> None:
     )
 
 
-def same_images(train: Iterable[str], test: Iterable[str]) -> dict[str, str]:
+def same_images(
+    train: Iterable[str],
+    test: Iterable[str],
+    making: Callable[[Collection[str]], AbstractContextManager[Making | None]] = lambda paths: nullcontext(),
+) -> dict[str, str]:
     """Training image -> the test image that it is: the same file, by whatever path or link, or one of the same pixels.
 
     That finds copies, also without or with other metadata, or stored as PNG. It does not find an image that was encoded
     again with loss, resized, or cropped otherwise: it has other pixels. One that cannot be read is compared as a file alone.
+
+    Args: making: of training images, while they are decoded, what a training makes of them; nothing.
     """
     train, test = _status(train), _status(test)
     of_file = {_file(status): path for path, status in test.items()}
     found = {path: of_file[_file(status)] for path, status in train.items() if _file(status) in of_file}
     others = [path for path in train if path not in found]
-    hashes = pixel_hashes([*others, *test])
+    with making(others) as made:
+        hashes = pixel_hashes([*others, *test], made)
     of_pixels = {hashes[path]: path for path in test if path in hashes}
     return found | {path: of_pixels[hashes[path]] for path in others if hashes.get(path) in of_pixels}
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dcac_fastreid.data.loading.augmentation_draws import Draw, draw_augmentation
-from dcac_fastreid.data.loading.image_cache import to_device
+from dcac_fastreid.data.loading.to_device import to_device
 from dcac_fastreid.data.loading.transforms import ERASING
 
 ON_IMAGES_ALONE = ("AUTOAUG", "CROP", "CJ", "AFFINE", "AUGMIX", "RPT")  # of INPUT

@@ -10,8 +10,8 @@ from dcac_fastreid.data.checks.corrupt import without_corrupt
 from dcac_fastreid.data.checks.test_split import check_test_split, warn_of_lonely_queries, warn_of_one_identity
 from dcac_fastreid.data.loading.batch_augmentation import BatchAugmentation, why_not_on_batches
 from dcac_fastreid.data.loading.cached_loaders import CachedPlainLoader, CachedTrainLoader
-from dcac_fastreid.data.loading.epoch_sampler import EpochSampler
 from dcac_fastreid.data.loading.image_cache import ImageCache
+from dcac_fastreid.data.loading.kept_pixels import training_pixels
 from dcac_fastreid.data.loading.progress_bar import progress_bar
 from dcac_fastreid.data.loading.samplers import build_epoch_sampler
 from dcac_fastreid.data.loading.train_set import TrainSet
@@ -95,9 +95,16 @@ def build_train_loader(cfg) -> DataLoader | CachedTrainLoader:
     check_batch(cfg, items)
     train_set = TrainSet(items, train_transforms(cfg), relabel=True)
     sampler = build_epoch_sampler(cfg, items)
+    if pixels := training_pixels(cfg):
+        return CachedTrainLoader(
+            train_set,
+            BatchSampler(sampler, cfg.SOLVER.IMS_PER_BATCH, drop_last=True),
+            cache=ImageCache(train_set, pixels),
+            augmentation=BatchAugmentation.from_config(cfg),
+            device=torch.device(cfg.MODEL.DEVICE),
+        )
     if cfg.DATALOADER.CACHE_IMAGES:
-        if not (reason := why_not_on_batches(cfg)):
-            return _cached_train_loader(cfg, train_set, sampler)
+        reason = why_not_on_batches(cfg)
         logger.info(f"Images are decoded again in every epoch, DATALOADER.CACHE_IMAGES is of no effect: {reason}")
     if comm.get_world_size() > 1:
         logger.warning(
@@ -115,17 +122,6 @@ def build_train_loader(cfg) -> DataLoader | CachedTrainLoader:
     # It draws a seed for its workers: from the global generator, a resumed run would draw it at another place.
     loader.generator = torch.Generator()
     return loader
-
-
-def _cached_train_loader(cfg, train_set: TrainSet, sampler: EpochSampler) -> CachedTrainLoader:
-    resize = train_set.transform.transforms[0]  # the first of fast-reid's, for a SIZE_TRAIN of two sides
-    return CachedTrainLoader(
-        train_set,
-        BatchSampler(sampler, cfg.SOLVER.IMS_PER_BATCH, drop_last=True),
-        cache=ImageCache(train_set, resize, tuple(cfg.INPUT.SIZE_TRAIN)),
-        augmentation=BatchAugmentation.from_config(cfg),
-        device=torch.device(cfg.MODEL.DEVICE),
-    )
 
 
 def build_test_loader(cfg, dataset_name: str):
