@@ -57,14 +57,16 @@ def run(args: argparse.Namespace) -> None:
         dry_run(args)
         return
     import dcac_fastreid
+    from dcac_fastreid import data
     from dcac_fastreid.distributed.join import launched
     from dcac_fastreid.distributed.launch import launch
     from dcac_fastreid.engine.setup import on_gpus
 
-    if not launched():
-        dcac_fastreid.check_command(args)
     machines = args.num_gpus, args.num_machines, args.machine_rank, args.dist_url
-    launch(main, *machines, args=(args,), on_gpus=on_gpus(args))
+    with data.read_once():
+        if not launched():
+            dcac_fastreid.check_command(args)
+        launch(main, *machines, args=(args,), on_gpus=on_gpus(args))
 
 
 def dry_run(args: argparse.Namespace) -> None:

@@ -26,6 +26,7 @@ _PUBLIC = {
     "file_sha256": "hashes",
     "held_out": "loading.held_out",
     "read_image": "images",
+    "read_once": "readers.read_dataset",
     "point_to_check_data": "checks.point_to_check_data",
     "shipped_weights": "locations",
     "synthetic_data_is_there": "locations",

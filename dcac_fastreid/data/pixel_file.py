@@ -7,7 +7,6 @@ import sqlite3
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np

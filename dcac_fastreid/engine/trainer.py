@@ -73,6 +73,7 @@ class DCACTrainer(DefaultTrainer):
             before anything is built.
     """
 
+    @data.read_once()
     def __init__(self, cfg):
         check_settings(cfg, training=True, processes=comm.get_world_size())
         if cfg.SOLVER.DETERMINISTIC:

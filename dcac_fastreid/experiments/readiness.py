@@ -11,6 +11,7 @@ from dcac_fastreid.experiments.runs import Run
 from fastreid.config import CfgNode
 
 
+@data.read_once()
 def check_runs(runs: Sequence[Run], *, num_gpus: int = 1, dry_run: bool = False) -> None:
     """Settings first, then what is missing of all runs together, then the data sets, then their images.
 

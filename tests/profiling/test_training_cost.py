@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dcac_fastreid.profiling import checkpoint_bytes, checkpoint_names, describe_training, training_images
-from dcac_fastreid.profiling.training_files import LATENTS, MEMORY, READ, training_files
+from dcac_fastreid.profiling.training_files import LATENTS, READ, training_files
 from dcac_fastreid.profiling.training_time import Planner, StepPrediction
 
 planner_module = sys.modules[Planner.__module__]
@@ -71,7 +71,8 @@ def test_a_dry_run_writes_nothing_and_tells_what_is_read_and_made(make_cfg, cach
     assert files["query and gallery of DG_MSMT17"].number == len(tested) > 0
     assert files["Stable Diffusion"].number == 2 and files["encoder"].bytes > 1e6
     assert files["decoded training images"].bytes == len(of_sources) * 3 * 128 * 64
-    assert files["decoded training images"].where == MEMORY
+    views = files["images for the VAE, until their latents are made"]
+    assert (views.number, views.bytes) == (len(of_sources), len(of_sources) * 3 * 64 * 64)
     for word in (
         "model_final.pth",
         f"{len(of_sources)}",
@@ -90,6 +91,9 @@ def test_latents_that_are_there_are_counted_and_cost_no_time(make_trainer, make_
     images = training_images(cfg)
     assert latents().there == 0 and latents().missing == latents().bytes
     make_trainer().train()
+    pixels = next(line for line in training_files(cfg, images) if line.what == "decoded training images")
+    assert pixels.there == images.number and pixels.missing == 0
+    assert not any("for the VAE" in line.what for line in training_files(cfg, images))
     assert latents().there == latents().number == images.number and latents().missing == 0
     assert latents().bytes < sum(file.stat().st_size for file in (cache / "latents").glob("*.sqlite"))
     times = Planner().training(cfg, images, latents=0)

@@ -1,6 +1,6 @@
 """What this package reads, as data sets of fast-reid."""
 
-from dcac_fastreid.data.readers.read_dataset import READERS
+from dcac_fastreid.data.readers.read_dataset import READERS, read_with
 from fastreid.data.datasets import DATASET_REGISTRY
 from fastreid.data.datasets.bases import ImageDataset
 
@@ -11,7 +11,7 @@ class _OfReader(ImageDataset):
     reader: type
 
     def __init__(self, root="datasets", verbose=True, **kwargs):
-        read = self.reader(root, verbose)
+        read = read_with(self.reader, root, verbose=verbose)
         self.validation = read.validation
         super().__init__(read.train, read.query, read.gallery, verbose=verbose, **kwargs)
 

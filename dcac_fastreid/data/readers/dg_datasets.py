@@ -26,7 +26,7 @@ class NamedFilesDataset:
 
     Args:
         root: the data root; the folder below it is the first complete one in KNOWN_DATASETS.
-        verbose: log the folder, and a warning where the counts are not those of the literature.
+        verbose: whether it tells what it has read.
     Raises:
         InputError: folder, part or image missing, or a file name that does not fit; names the path.
     """
@@ -41,15 +41,22 @@ class NamedFilesDataset:
         located = known.locate(root)
         if located.lacking:
             raise InputError(f"{name} is not complete: {located.what_lacks()}; get it from {known.source}")
-        splits = dict(zip(SPLITS, self.read(located), strict=True))
-        synthetic = (Path(root) / SYNTHETIC_MARK).exists()
-        if verbose:
-            logger.info(f"{name} is read from {located.folder}")
-            if not synthetic:
-                compare_counts(name, splits)
+        train, self.query, self.gallery = self.read(located)
+        self._folder, self._synthetic = located.folder, (Path(root) / SYNTHETIC_MARK).exists()
         folder = located.folder / VALIDATION
-        self.validation = self._labelled(read_folder(folder, self.naming) if synthetic and folder.is_dir() else [])
-        self.train, self.query, self.gallery = self._labelled(splits["train"]), splits["query"], splits["gallery"]
+        self.validation = self._labelled(
+            read_folder(folder, self.naming) if self._synthetic and folder.is_dir() else []
+        )
+        self.train = self._labelled(train)
+        if verbose:
+            self.tell()
+
+    def tell(self) -> None:
+        """Logs the folder, and a warning where the counts are not those of the literature."""
+        name = type(self).__name__
+        logger.info(f"{name} is read from {self._folder}")
+        if not self._synthetic:
+            compare_counts(name, {split: getattr(self, split) for split in SPLITS})
 
     def _labelled(self, items: list[tuple[str, int, int]]) -> list[tuple[str, str, str]]:
         return [

@@ -4,6 +4,7 @@ import codecs
 import functools
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +29,12 @@ class FileNaming:
     identities: range
     cameras: range
 
-    def read(self, path: Path) -> tuple[int, int]:
+    def read(self, path: str | Path) -> tuple[int, int]:
         """Person, or JUNK, and camera from 0. Reads the name alone: folders may be called as they like.
 
         Raises: InputError: a name of another form, a person or camera out of range.
         """
-        found = re.match(self.pattern, path.name)
+        found = re.match(self.pattern, os.path.basename(path))
         if not found:
             raise InputError(
                 f"{path} has a name that tells no person and camera, expected one such as {self.example}; "
@@ -80,17 +81,18 @@ def read_list(file: Path, folder: Path, naming: FileNaming) -> list[tuple[str, i
         if not line.strip():
             continue
         name, person = _entry(line, f"{file}, line {number},", naming)
-        path = folder / name
-        if path.name not in present(path.parent) and "\\" in name:
-            path = folder / name.replace("\\", "/")
-        if path.name not in present(path.parent):
+        path = _below(folder, name)
+        if not _is_in(path, present) and "\\" in name:
+            path = _below(folder, name.replace("\\", "/"))
+        if not _is_in(path, present):
             absent.append(path)
         before, listed_as = first.setdefault(path, (number, person))
         if listed_as != person:
             raise InputError(
-                f"{file} lists {path.name} as person {listed_as} in line {before} and as {person} in line {number}; take one out"
+                f"{file} lists {os.path.basename(path)} as person {listed_as} in line {before} and as {person} in line {number}; "
+                "take one out"
             )
-        items.append((str(path), person, naming.read(path)[1]))
+        items.append((path, person, naming.read(path)[1]))
     if absent:
         raise InputError(f"{file} lists {len(absent)} images that are not there, first {absent[0]}; copy them again")
     if not items:
@@ -131,5 +133,15 @@ def _text(file: Path) -> str:
     return text
 
 
-def _names_in(folder: Path) -> frozenset[str]:
-    return frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
+def _below(folder: Path, name: str) -> str:
+    """str(folder / name), which of a hundred thousand names takes seconds, and is needed for few: ./a.jpg, a//b.jpg."""
+    return str(folder / name) if re.search(r"(?:^|/)\.?(?:/|$)", name) else f"{folder}{os.sep}{name}"
+
+
+def _is_in(path: str, present: Callable[[str], frozenset[str]]) -> bool:
+    folder, name = os.path.split(path)
+    return name in present(folder)
+
+
+def _names_in(folder: str) -> frozenset[str]:
+    return frozenset(os.listdir(folder)) if os.path.isdir(folder) else frozenset()

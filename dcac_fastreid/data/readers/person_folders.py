@@ -68,20 +68,25 @@ class PersonFolders:
         folder = folder_below(root)
         self.splits = read_splits(folder)
         self.variant = _in_words(folder, self.splits)
-        if verbose:
-            logger.info(f"PersonFolders is read from {folder}: {self.variant}")
-            warn_of_passed_over(self.splits.notes)
-            if self.splits.query and not self.splits.cameras:
-                logger.warning(
-                    "PersonFolders: cameras are unknown, so a match may be by the query's own camera and of the same moment; "
-                    "its score is higher than under the usual protocol, and compares with none but its own"
-                )
+        self._folder = folder
         self.train = [
             (photo.path, f"own_{photo.person}", f"own_{photo.camera or 'unknown'}") for photo in self.splits.train
         ]
         numbers = _numbers({photo.person for photo in (*self.splits.query, *self.splits.gallery)})
         self.person_names = {number: name for name, number in numbers.items()}
         self.query, self.gallery = _tested(self.splits, numbers)
+        if verbose:
+            self.tell()
+
+    def tell(self) -> None:
+        """Logs the folder and how it was split, and warnings of what was passed over, and of cameras that are unknown."""
+        logger.info(f"PersonFolders is read from {self._folder}: {self.variant}")
+        warn_of_passed_over(self.splits.notes)
+        if self.splits.query and not self.splits.cameras:
+            logger.warning(
+                "PersonFolders: cameras are unknown, so a match may be by the query's own camera and of the same moment; "
+                "its score is higher than under the usual protocol, and compares with none but its own"
+            )
 
     def has_cameras(self, split: str) -> bool:
         """Are the cameras of train, query or gallery known? Where not, fast-reid gets other labels in their place.

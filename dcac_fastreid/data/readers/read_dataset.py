@@ -1,5 +1,10 @@
 """One data set by its name, read as a run reads it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
 from dcac_fastreid.data.readers import dg_datasets
 from dcac_fastreid.data.readers.person_folders import PersonFolders
 from dcac_fastreid.errors import InputError
@@ -18,6 +23,34 @@ READERS = {
 }
 
 
+# Reader and data root -> what was read, inside of `read_once`.
+_read: ContextVar[dict | None] = ContextVar("read", default=None)
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Inside, the lists of a data set of READERS are read when they are first needed, and not again; as of a run, from its start."""
+    token = _read.set({}) if _read.get() is None else None
+    try:
+        yield
+    finally:
+        if token:
+            _read.reset(token)
+
+
+def read_with(reader: type, root: str | Path, *, verbose: bool):
+    """As reader(root, verbose), of READERS."""
+    read = _read.get()
+    if read is None:
+        return reader(root, verbose)
+    if (reader, str(root)) not in read:
+        read[reader, str(root)] = reader(root, verbose=False)
+    dataset = read[reader, str(root)]
+    if verbose:
+        dataset.tell()
+    return dataset
+
+
 def read_dataset(name: str, root: str, *, combineall: bool = False):
     """The data set with its lists `train`, `query` and `gallery` of (path, person, camera); no image is opened.
 
@@ -28,7 +61,7 @@ def read_dataset(name: str, root: str, *, combineall: bool = False):
     Raises: InputError: it is not complete, or has a file name that does not fit.
     """
     if name in READERS and not combineall:
-        return READERS[name](root, verbose=False)
+        return read_with(READERS[name], root, verbose=False)
     from fastreid.data.datasets import DATASET_REGISTRY  # late: with PyTorch
 
     dataset_class = DATASET_REGISTRY.get(name)

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from dcac_fastreid import data
 from dcac_fastreid.data.readers import dg_datasets
 from dcac_fastreid.data.readers.dg_datasets import (
     DG_CUHK03NP,
@@ -12,6 +13,7 @@ from dcac_fastreid.data.readers.dg_datasets import (
     DG_Market1501,
 )
 from dcac_fastreid.data.readers.known_datasets import BOXES, KNOWN_DATASETS
+from dcac_fastreid.data.readers.read_dataset import read_dataset
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.synthetic import data_set
 from dcac_fastreid.warn_once import warn_once
@@ -164,3 +166,19 @@ def test_a_silent_look_logs_nothing(lay_out, tmp_path, logged):
 
 def test_the_mark_of_a_synthetic_data_set_is_the_generators():
     assert dg_datasets.SYNTHETIC_MARK == data_set.MARK
+
+
+def test_inside_of_read_once_lists_are_read_once_and_told_whenever_someone_asks(tiny_data, monkeypatch, logged):
+    read, walk = [], dg_datasets.read_folder
+    monkeypatch.setattr(dg_datasets, "read_folder", lambda folder, naming: read.append(folder) or walk(folder, naming))
+    with data.read_once():
+        first = read_dataset("DG_Market1501", str(tiny_data))
+        with data.read_once():
+            for _ in range(2):
+                registered = DATASET_REGISTRY.get("DG_Market1501")(root=str(tiny_data))
+        assert len(read) == len(set(read)) and registered.train == first.train
+    assert [line for line in logged() if "is read from" in line] == [
+        f"DG_Market1501 is read from {tiny_data / 'Market-1501-v15.09.15'}"
+    ] * 2
+    read_dataset("DG_Market1501", str(tiny_data))
+    assert len(read) == 2 * len(set(read))
