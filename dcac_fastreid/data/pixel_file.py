@@ -17,6 +17,7 @@ from PIL import Image
 from dcac_fastreid.data.hashes import Key, file_key
 from dcac_fastreid.data.locations import cache_folder
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.quantities import size as readable
 from dcac_fastreid.waiting import held
 
 WAIT = 30  # seconds for another process that saves what it has decoded, which takes far less
@@ -173,7 +174,7 @@ class PixelFile:
                     os.ftruncate(descriptor, size)
         except OSError as error:
             os.close(descriptor)
-            raise self._no_room(error, f" {size / 1e9:.1f} GB") from error
+            raise self._no_room(error, f" {readable(size)}") from error
         return descriptor
 
     def _no_room(self, error: Exception, size: str = "") -> InputError:

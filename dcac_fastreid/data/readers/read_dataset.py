@@ -29,7 +29,7 @@ _read: ContextVar[dict | None] = ContextVar("read", default=None)
 
 @contextmanager
 def read_once() -> Iterator[None]:
-    """Inside, the lists of a data set of READERS are read when they are first needed, and not again; as of a run, from its start."""
+    """Inside, the lists of a data set of READERS are read when they are first needed, and not again."""
     token = _read.set({}) if _read.get() is None else None
     try:
         yield

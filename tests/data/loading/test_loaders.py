@@ -5,10 +5,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from dcac_fastreid import data
-from dcac_fastreid.data import EpochSampler
+from dcac_fastreid.data import EpochSampler, images
 from dcac_fastreid.data.loading.cached_loaders import CachedTrainLoader
 from dcac_fastreid.errors import InputError
-from fastreid.data import common
 
 MARKET, DUKE = "Market-1501-v15.09.15", "DukeMTMC-reID"
 
@@ -43,8 +42,8 @@ def paths(loader, batches):
 @pytest.fixture
 def decoded(monkeypatch):
     """The paths of the images that are decoded."""
-    paths, host = [], common.read_image
-    monkeypatch.setattr(common, "read_image", lambda path: paths.append(path) or host(path))
+    paths, decode = [], images.decode_image
+    monkeypatch.setattr(images, "decode_image", lambda file, name: paths.append(name) or decode(file, name))
     return paths
 
 

@@ -2,6 +2,7 @@
 
 import re
 import resource
+from pathlib import Path
 
 import pytest
 import torch
@@ -40,7 +41,9 @@ def test_a_full_disk_at_a_save_leaves_nothing_half_written(train_net, data_root,
     limit = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limit[1]))  # no file above 2 MB, as on a disk that is full
     try:
-        status, written = train_net(*command(Case("full disk", ""), tmp_path, data_root))
+        status, written = train_net(
+            *command(Case("full disk", "", "DATALOADER.CACHE_IMAGES False"), tmp_path, data_root)
+        )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert status == 2 and "Traceback" not in written
@@ -66,7 +69,7 @@ def test_a_cache_folder_that_cannot_be_written_is_told_before_all_else(
 
 
 def test_an_output_folder_that_may_not_be_written(train_net, data_root, tmp_path, monkeypatch):
-    monkeypatch.setattr("os.access", lambda path, mode: False)  # as root, every folder may
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path) != tmp_path)  # as root, every folder may
     status, written = train_net(*command(Case("no access", ""), tmp_path, data_root))
     assert status == 2 and "Traceback" not in written
     assert f"OUTPUT_DIR leads to {tmp_path}/out, but {tmp_path} cannot be written" in written
