@@ -120,6 +120,15 @@ def kept_hashes(
     return kept | computed
 
 
+def count_pixel_hashes(paths: Iterable[str]) -> int:
+    """Of how many of these images `pixel_hashes` needs no decoding; makes and writes nothing. The images are there."""
+    file = cache_folder() / FILE
+    try:
+        return len(_kept(file, PIXELS, {path: file_key(path) for path in paths})) if file.is_file() else 0
+    except sqlite3.Error:  # computed again
+        return 0
+
+
 def _kept(file: Path, table: str, keys: dict[str, Key]) -> dict[str, str]:
     """What the table has of these files as they are now."""
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from dcac_fastreid import data
 from dcac_fastreid.disk_room import disk_room
+from dcac_fastreid.profiling.decoding_time import decoding_seconds
 from dcac_fastreid.profiling.report import table
 from dcac_fastreid.profiling.training_files import LATENTS, WRITTEN, Files, training_files
 from dcac_fastreid.profiling.training_images import training_images
@@ -27,6 +28,8 @@ def describe_training(cfg, processes: int) -> str:
     files, planner = training_files(cfg, images), Planner(processes)
     latents = sum(line.number - line.there for line in files if line.what == LATENTS)
     passes = planner.training(cfg, images, latents)
+    if passes is not None:
+        passes = {"decoding": decoding_seconds(cfg, images), **passes}
     lines = [table(HEADER, [_row(line) for line in files]), *_room(cfg, files)]
     return "\n".join([*lines, *_time(cfg, planner.step(cfg, images.identities), passes), "Nothing was written."])
 
@@ -48,8 +51,8 @@ def _time(cfg, step: StepPrediction, passes: Mapping[str, float] | None) -> list
     parts = ", ".join(f"{name} {duration(seconds)}" for name, seconds in passes.items() if seconds)
     return [
         memory,
-        f"time: {duration(sum(passes.values()))} ({parts}), by the planner, a step {step.step:.3g} s; not in it: reading and "
-        "decoding of images, ranking, checkpoints",
+        f"time: {duration(sum(passes.values()))} ({parts}), by the planner, a step {step.step:.3g} s; not in it: a slow "
+        "drive, ranking, checkpoints",
     ]
 
 

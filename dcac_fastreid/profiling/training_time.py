@@ -1,7 +1,7 @@
 """How long does a training of a config take on this machine? By the planner, before anything is trained.
 
 Seconds = steps x the planner's step + the encoder's share of it for every image of a prototype pass or a test + the VAE for every
-latent. Not in it: reading and decoding of images, checks, ranking, checkpoints.
+latent. Not in it: reading and decoding of images (decoding_time.py), checks, ranking, checkpoints.
 """
 
 from dataclasses import dataclass

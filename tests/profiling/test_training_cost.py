@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dcac_fastreid.profiling import checkpoint_bytes, checkpoint_names, describe_training, training_images
+from dcac_fastreid.profiling.decoding_time import decoding_seconds
 from dcac_fastreid.profiling.training_files import LATENTS, READ, training_files
 from dcac_fastreid.profiling.training_time import Planner, StepPrediction
 
@@ -79,6 +80,7 @@ def test_a_dry_run_writes_nothing_and_tells_what_is_read_and_made(make_cfg, cach
         "disk: ",
         "memory: 1.0 GiB needed, 4.0 GiB there (cpu)",
         "Nothing was",
+        "decoding 0 s, ",
     ):
         assert word in text
 
@@ -94,6 +96,7 @@ def test_latents_that_are_there_are_counted_and_cost_no_time(make_trainer, make_
     pixels = next(line for line in training_files(cfg, images) if line.what == "decoded training images")
     assert pixels.there == images.number and pixels.missing == 0
     assert not any("for the VAE" in line.what for line in training_files(cfg, images))
+    assert decoding_seconds(cfg, images) == 0
     assert latents().there == latents().number == images.number and latents().missing == 0
     assert latents().bytes < sum(file.stat().st_size for file in (cache / "latents").glob("*.sqlite"))
     times = Planner().training(cfg, images, latents=0)
