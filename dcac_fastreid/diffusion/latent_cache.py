@@ -8,7 +8,7 @@ import logging
 import os
 import sqlite3
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -91,18 +91,19 @@ class LatentCache:
                 "CREATE TABLE IF NOT EXISTS latents (path TEXT, bytes INTEGER, changed INTEGER, shape TEXT, moments BLOB, "
                 "checksum INTEGER, PRIMARY KEY (path, bytes, changed))"
             )
-            found = {path: _whole_row(connection, key) for path, key in keys.items()}
-            missing = [path for path, row in found.items() if row is None]
+            moments = _Table(keys)
+            missing = [path for path, key in keys.items() if not moments.take(path, _whole_row(connection, key))]
             connection.executemany(
                 "DELETE FROM latents WHERE path = ? AND bytes = ? AND changed = ?", [keys[path] for path in missing]
             )  # the damaged ones
             connection.commit()
             # Whole batches of the same images as in an unbroken pass: the last bits of a batch depend on its size.
-            batches = [list(found)[start : start + batch_size] for start in range(0, len(found), batch_size)]
-            todo = [path for batch in batches if any(found[path] is None for path in batch) for path in batch]
-            for batch_paths, moments in _encode(views(todo), encoder, device):
-                shape = "x".join(map(str, moments.shape[1:]))
-                blobs = [row.tobytes() for row in moments]
+            paths, lacking = list(keys), set(missing)
+            batches = [paths[start : start + batch_size] for start in range(0, len(paths), batch_size)]
+            todo = [path for batch in batches if not lacking.isdisjoint(batch) for path in batch]
+            for batch_paths, encoded in _encode(views(todo), encoder, device):
+                shape = "x".join(map(str, encoded.shape[1:]))
+                blobs = [row.tobytes() for row in encoded]
                 rows = [
                     (*keys[path], shape, blob, zlib.crc32(blob)) for path, blob in zip(batch_paths, blobs, strict=True)
                 ]
@@ -110,9 +111,11 @@ class LatentCache:
                 connection.executemany("INSERT OR IGNORE INTO latents VALUES (?, ?, ?, ?, ?, ?)", rows)
                 connection.commit()  # a killed pass keeps its finished batches
             # Read back: a first run and the next ones sum numbers of the same layout in memory, to the same last bit.
-            found |= {path: _whole_row(connection, keys[path]) for path in missing}
-        self._moments = torch.from_numpy(np.stack(list(found.values()))).to(device)  # of MSMT17, 267 MB
-        self._rows = {path: row for row, path in enumerate(found)}
+            for path in missing:
+                if not moments.take(path, _whole_row(connection, keys[path])):
+                    raise sqlite3.DatabaseError(f"the latent of {path} was not kept")
+        self._moments = torch.from_numpy(moments.values).to(device)  # of MSMT17, 267 MB
+        self._rows = moments.rows
         return len(missing)
 
     def lookup(self, paths: Sequence[str]) -> Tensor:
@@ -146,6 +149,23 @@ class LatentCache:
     def _key(self, path: str) -> tuple[str | bytes, int, int]:
         status = os.stat(path)
         return for_sqlite(os.path.relpath(path, self.root)), status.st_size, status.st_mtime_ns
+
+
+class _Table:
+    """The moments of all images, each taken once, so that no second copy of them is in memory."""
+
+    def __init__(self, paths: Iterable[str]):
+        self.rows = {path: row for row, path in enumerate(paths)}
+        self.values = np.empty(0, dtype=np.float32)
+
+    def take(self, path: str, moments: np.ndarray | None) -> bool:
+        """Returns whether there are any."""
+        if moments is None:
+            return False
+        if not self.values.size:  # the first
+            self.values = np.empty((len(self.rows), *moments.shape), dtype=np.float32)
+        self.values[self.rows[path]] = moments
+        return True
 
 
 def _whole_row(connection: sqlite3.Connection, key: tuple[str, int, int]) -> np.ndarray | None:
