@@ -21,7 +21,9 @@ def decoding_seconds(cfg, images: TrainingImages) -> float:
     pixels = data.training_pixels(cfg)
     lacking = len(train) - len(pixels.places(train)) if pixels else 0
     missing = max(lacking, len(compared) - count_pixel_hashes(compared))
-    return missing * _seconds(compared[:: max(1, len(compared) // SAMPLE)], cfg.INPUT.SIZE_TRAIN) / (os.cpu_count() or 1)
+    return (
+        missing * _seconds(compared[:: max(1, len(compared) // SAMPLE)], cfg.INPUT.SIZE_TRAIN) / (os.cpu_count() or 1)
+    )
 
 
 def _there(by_name: dict[str, list[str]]) -> list[str]:

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 
 from dcac_fastreid.data.hashes import Making, pixel_hashes
 from dcac_fastreid.data.locations import data_root
-from dcac_fastreid.data.readers.read_dataset import read_dataset
+from dcac_fastreid.data.readers.read_dataset import once, read_dataset
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 
@@ -25,6 +25,10 @@ def check_leakage(cfg) -> None:
 
     Raises: InputError: a training image is a query or gallery image, as `same_images` tells, and with its limits.
     """
+    once(("leakage", cfg.DATASETS.dump(), cfg.TEST.dump(), cfg.INPUT.dump()), lambda: _check(cfg))
+
+
+def _check(cfg) -> None:
     from dcac_fastreid.data.loading.kept_pixels import making_pixels  # late: with PyTorch
 
     root, combineall = data_root(cfg.DATASETS.ROOT), cfg.DATASETS.COMBINEALL
@@ -75,8 +79,12 @@ def same_images(
 
 
 def _status(paths: Iterable[str]) -> dict[str, os.stat_result]:
-    # Not there, a link to nowhere for instance: nothing to train or test on; DATALOADER.SKIP_CORRUPT leaves it out.
-    return {path: os.stat(path) for path in paths if os.path.exists(path)}
+    found = {}
+    for path in paths:
+        # Not there, a link to nowhere for instance: nothing to train or test on; DATALOADER.SKIP_CORRUPT leaves it out.
+        with suppress(OSError, ValueError):
+            found[path] = os.stat(path)
+    return found
 
 
 def _file(status: os.stat_result) -> tuple[int, int]:

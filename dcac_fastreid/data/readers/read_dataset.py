@@ -1,13 +1,16 @@
 """One data set by its name, read as a run reads it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import TypeVar
 
 from dcac_fastreid.data.readers import dg_datasets
 from dcac_fastreid.data.readers.person_folders import PersonFolders
 from dcac_fastreid.errors import InputError
+
+T = TypeVar("T")
 
 # Registered with fast-reid by their names, in data/loading/registered.py; fast-reid's own data sets stay beside them.
 READERS = {
@@ -23,29 +26,33 @@ READERS = {
 }
 
 
-# Reader and data root -> what was read, inside of `read_once`.
-_read: ContextVar[dict | None] = ContextVar("read", default=None)
+_done: ContextVar[dict | None] = ContextVar("done", default=None)  # inside of `read_once`
 
 
 @contextmanager
 def read_once() -> Iterator[None]:
-    """Inside, the lists of a data set of READERS are read when they are first needed, and not again."""
-    token = _read.set({}) if _read.get() is None else None
+    """Inside, lists of a data set of READERS are read when they are first needed, and not again; `once` says what else."""
+    token = _done.set({}) if _done.get() is None else None
     try:
         yield
     finally:
         if token:
-            _read.reset(token)
+            _done.reset(token)
+
+
+def once(what: Hashable, do: Callable[[], T]) -> T:
+    """What `do` returns; inside of `read_once` it is called once for each `what`."""
+    done = _done.get()
+    if done is None:
+        return do()
+    if what not in done:
+        done[what] = do()
+    return done[what]
 
 
 def read_with(reader: type, root: str | Path, *, verbose: bool):
     """As reader(root, verbose), of READERS."""
-    read = _read.get()
-    if read is None:
-        return reader(root, verbose)
-    if (reader, str(root)) not in read:
-        read[reader, str(root)] = reader(root, verbose=False)
-    dataset = read[reader, str(root)]
+    dataset = once((reader, str(root)), lambda: reader(root, verbose=False))
     if verbose:
         dataset.tell()
     return dataset
