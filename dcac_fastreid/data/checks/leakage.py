@@ -25,7 +25,8 @@ def check_leakage(cfg) -> None:
 
     Raises: InputError: a training image is a query or gallery image, as `same_images` tells, and with its limits.
     """
-    once(("leakage", cfg.DATASETS.dump(), cfg.TEST.dump(), cfg.INPUT.dump()), lambda: _check(cfg))
+    nodes = cfg.DATASETS, cfg.DATALOADER, cfg.TEST, cfg.INPUT
+    once(("leakage", cfg.MODEL.META_ARCHITECTURE, *(node.dump() for node in nodes)), lambda: _check(cfg))
 
 
 def _check(cfg) -> None:
