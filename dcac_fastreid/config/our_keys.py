@@ -30,8 +30,8 @@ OUR_KEYS = (
     # Folder that holds the data sets. "": the environment variable FASTREID_DATASETS, as in fast-reid (else ./datasets);
     # a path; or "synthetic:SEED" (":easy", ":hard" behind it), the synthetic data set of that seed. It wins over the variable.
     Key("DATASETS.ROOT", "", path()),
-    # True: every image is decoded before the run, and those that cannot be read are left out of training, query and
-    # gallery, with a warning that counts them. False: the first one that is met ends the run.
+    # True: images that cannot be read are left out of training, query and gallery, with a warning that counts them; every
+    # image that has not been decoded by an earlier run is decoded for it. False: the first one that is met ends the run.
     Key("DATALOADER.SKIP_CORRUPT", False, flag()),
     # True: the training images are decoded and resized once, at the start of a run, and augmented in batches on the model's
     # device; 3 bytes a pixel, in memory, or in a file of the cache folder where half of what is free does not hold them.

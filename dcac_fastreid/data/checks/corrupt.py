@@ -1,11 +1,13 @@
 """Which images cannot be read; DATALOADER.SKIP_CORRUPT: lists without them."""
 
 import logging
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tqdm import tqdm
 
+from dcac_fastreid.data.hashes import pixel_hashes
 from dcac_fastreid.data.images import read_image
 from dcac_fastreid.distributed.shared_work import processes_of_job
 from dcac_fastreid.errors import InputError
@@ -18,8 +20,8 @@ logger = logging.getLogger("fastreid.dcac")
 def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
     """The items whose image can be read, in order; logs how many cannot, and the first paths.
 
-    Decodes every image, again at each call: a file may be damaged or repaired between two runs. Processes of a job share that;
-    each one comes here.
+    An image that was read before, and has not changed since, is not decoded again. Processes of a job share the work; each one
+    comes here.
 
     Args:
         items: tuples that begin with a path.
@@ -27,7 +29,7 @@ def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
     Raises: InputError: not one image can be read.
     """
     paths, processes = [item[0] for item in items], processes_of_job()
-    corrupt = processes.together(lambda: unreadable_images(processes.own(paths), what))
+    corrupt = processes.together(lambda: _unreadable(processes.own(paths), what))
     if corrupt and len(corrupt) == len(items):
         raise InputError(f"{what}: not one of {len(items)} images can be read, first {corrupt[0]}; copy them again")
     if corrupt:
@@ -36,6 +38,11 @@ def without_corrupt(items: list[tuple], what: str) -> list[tuple]:
         )
     left_out = set(corrupt)
     return [item for item in items if item[0] not in left_out]
+
+
+def _unreadable(paths: Sequence[str], what: str) -> list[str]:
+    read = pixel_hashes(path for path in paths if os.path.exists(path))
+    return unreadable_images([path for path in paths if path not in read], what)
 
 
 def unreadable_images(paths: Sequence[str], what: str) -> list[str]:

@@ -1,5 +1,6 @@
 import pytest
 
+from dcac_fastreid.data import images
 from dcac_fastreid.data.checks.corrupt import without_corrupt
 from dcac_fastreid.errors import InputError
 
@@ -36,6 +37,16 @@ def test_a_repaired_image_comes_back(draw, tmp_path):
     assert len(without_corrupt(items, "own")) == 9
     draw(tmp_path, "1.jpg")
     assert len(without_corrupt(items, "own")) == 10
+
+
+def test_an_image_is_decoded_once_for_all_calls(draw, tmp_path, monkeypatch):
+    items, decoded, decode = make_items(draw, tmp_path, broken=(1,)), [], images.decode_image
+    monkeypatch.setattr(images, "decode_image", lambda file, name: decoded.append(name) or decode(file, name))
+    without_corrupt(items, "own")
+    assert {path for path, *_ in items} == set(decoded)
+    decoded.clear()
+    without_corrupt(items, "own")
+    assert set(decoded) == {items[1][0]}
 
 
 def test_nothing_readable_is_an_error(draw, tmp_path):
