@@ -33,8 +33,8 @@ OUR_KEYS = (
     # True: images that cannot be read are left out of training, query and gallery, with a warning that counts them; every
     # image that has not been decoded by an earlier run is decoded for it. False: the first one that is met ends the run.
     Key("DATALOADER.SKIP_CORRUPT", False, flag()),
-    # True: the training images are decoded and resized once, at the start of a run, and augmented in batches on the model's
-    # device; 3 bytes a pixel, in memory, or in a file of the cache folder where half of what is free does not hold them.
+    # True: the training images are decoded and resized once, at the start of the first run on them, and augmented in batches on
+    # the model's device; 3 bytes a pixel in a file of the cache folder, which is read as it is needed.
     # False: fast-reid's loader, with DATALOADER.NUM_WORKERS processes. The batches are the same, to the bit. (An
     # augmentation that is not made on batches, such as INPUT.AUTOAUG, takes fast-reid's loader in any case.)
     Key("DATALOADER.CACHE_IMAGES", True, flag()),
