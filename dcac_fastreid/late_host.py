@@ -16,7 +16,7 @@ LIGHT = (
     "__main__", "analysis.options", "arguments", "command_line", "commands", "compat", "data",
     "deploy.encoder_files", "deploy.extractor", "deploy.without_torch", "errors", "experiments.paper",
     "experiments.protocols", "experiments.rows", "helper_processes", "hub", "json_files", "late_host", "lazy_names",
-    "names", "output_files", "plugin", "shipped", "training_options", "waiting", "warn_once", "wrong_files",
+    "names", "output_files", "plugin", "quantities", "shipped", "training_options", "waiting", "warn_once", "wrong_files",
 )  # fmt: skip
 HEAVY = ("data.loading",)  # what of it does
 

@@ -4,7 +4,9 @@ import argparse
 import functools
 import signal
 import sys
+from contextlib import nullcontext
 
+from dcac_fastreid import data
 from dcac_fastreid.arguments import SEEDS, as_path, comma_separated, whole_number
 from dcac_fastreid.commands.one_training import configs_of, run_one, words_for
 from dcac_fastreid.commands.options import check_one_process
@@ -106,7 +108,8 @@ def _run_tables(args: argparse.Namespace) -> None:
     )  # as Ctrl-C: else trainings in other processes would live on
     interrupted = False
     try:
-        _plan_and_train(args, asked, output)
+        with data.saving_no_hashes() if args.dry_run else nullcontext():
+            _plan_and_train(args, asked, output)
     except KeyboardInterrupt:
         interrupted = True
     if interrupted:  # not in `except`: the exit would be because of the interrupt, and tell it once more

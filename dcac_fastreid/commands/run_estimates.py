@@ -1,5 +1,6 @@
 """What does a run of a table cost on this machine? Asked of the planner, each kind of it once."""
 
+import os
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -43,12 +44,19 @@ class RunEstimates:
         steps = profiling.steps_per_epoch(run.cfg, images) if images else ONE
         return len(profiling.checkpoint_names(run.cfg, steps)) * self._checkpoints[kind]
 
-    def latents(self, run: Run) -> Mapping[str, int]:
+    def kept(self, run: Run) -> Mapping[str, int]:
+        """Latents, and the pixels that are not there yet; for the VAE as well, until the latents are made."""
         if not _there(run):
             return {}
-        each = profiling.latent_bytes(run.cfg)
-        weights = run.cfg.MODEL.DCAC.DIFFUSION.WEIGHTS
-        return {f"{weights} {name}": each * len(paths) for name, paths in self._of(run).train.items()} if each else {}
+        latent, weights = profiling.latent_bytes(run.cfg), run.cfg.MODEL.DCAC.DIFFUSION.WEIGHTS
+        pixels, views = data.training_pixels(run.cfg), data.diffusion_views(run.cfg)
+        kept = {}
+        for name, paths in self._of(run).train.items():
+            kept |= {f"{weights} {name}": latent * len(paths)} if latent else {}
+            if pixels:
+                missing = len(paths) - len(pixels.read(filter(os.path.exists, paths)).places)
+                kept |= {f"{use.shape} {name}": use.bytes * missing for use in (pixels, views) if use}
+        return kept
 
     def _of(self, run: Run) -> profiling.TrainingImages:
         cfg = run.cfg

@@ -74,12 +74,14 @@ def dry_run(args: argparse.Namespace) -> None:
     check_one_process("start --dry-run without the launcher; --num-gpus says how many processes there would be")
     if args.eval_only:
         raise InputError("--dry-run is for a training, --eval-only tests a checkpoint; leave one of them out")
+    from dcac_fastreid import data
     from dcac_fastreid.engine import load_config
     from dcac_fastreid.engine.setup import check_command
     from dcac_fastreid.profiling import describe_training
 
-    check_command(args, dry_run=True)
-    print(describe_training(load_config(args.config_file, args.opts), args.num_gpus * args.num_machines))
+    with data.read_once(), data.saving_no_hashes():
+        check_command(args, dry_run=True)
+        print(describe_training(load_config(args.config_file, args.opts), args.num_gpus * args.num_machines))
 
 
 def main(args: argparse.Namespace):

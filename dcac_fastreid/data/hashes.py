@@ -5,9 +5,10 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Protocol
 
@@ -28,14 +29,26 @@ CHUNK = 2**20  # bytes that are read at a time
 WAIT = 5  # seconds for another process that writes, which takes milliseconds
 SAVED = 5  # seconds after which what is computed is saved: an interrupted pass goes on from there
 
+_saving: ContextVar[bool] = ContextVar("saving", default=True)
+
 # Absolute path as SQLite takes it, size in bytes, time of the last change in nanoseconds.
 Key = tuple[str | bytes, int, int]
+
+
+@contextmanager
+def saving_no_hashes() -> Iterator[None]:
+    """Inside, hashes that are kept are used, and no others are kept: for what must write nothing, as a dry run."""
+    token = _saving.set(False)
+    try:
+        yield
+    finally:
+        _saving.reset(token)
 
 
 class Making(Protocol):
     """What is made of decoded images, beside their hashes.
 
-    Attributes: lacking: images that are opened for it, as the paths are given.
+    Attributes: lacking: paths of the images that it still needs.
     """
 
     lacking: Collection[str]
@@ -98,7 +111,7 @@ def kept_hashes(
     """
     keys = {str(path): file_key(path) for path in paths}
     file = cache_folder() / FILE
-    kept, computed, can_be_kept = {}, {}, True
+    kept, computed, can_be_kept = {}, {}, _saving.get()
     try:
         kept = _kept(file, table, keys)
     except (sqlite3.Error, OSError) as error:
@@ -124,25 +137,29 @@ def count_pixel_hashes(paths: Iterable[str]) -> int:
     """Of how many of these images `pixel_hashes` needs no decoding; makes and writes nothing. The images are there."""
     file = cache_folder() / FILE
     try:
-        return len(_kept(file, PIXELS, {path: file_key(path) for path in paths})) if file.is_file() else 0
+        return len(_kept(file, PIXELS, {path: file_key(path) for path in paths}))
     except sqlite3.Error:  # computed again
         return 0
 
 
 def _kept(file: Path, table: str, keys: dict[str, Key]) -> dict[str, str]:
-    """What the table has of these files as they are now."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    """What the table has of these files as they are now; makes nothing."""
+    if not file.is_file():
+        return {}
     with closing(sqlite3.connect(file, timeout=WAIT)) as connection:
-        connection.execute(
-            f'CREATE TABLE IF NOT EXISTS "{table}" (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, sha256 TEXT)'
-        )
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
+            return {}
         query = f'SELECT sha256 FROM "{table}" WHERE path = ? AND bytes = ? AND changed = ?'
         rows = {path: connection.execute(query, key).fetchone() for path, key in keys.items()}
     return {path: row[0] for path, row in rows.items() if row and _is_hash(row[0])}
 
 
 def _keep(file: Path, table: str, computed: dict[Key, str]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(file, timeout=WAIT)) as connection:
+        connection.execute(
+            f'CREATE TABLE IF NOT EXISTS "{table}" (path TEXT PRIMARY KEY, bytes INTEGER, changed INTEGER, sha256 TEXT)'
+        )
         rows = [(*key, sha256) for key, sha256 in computed.items()]
         connection.executemany(f'INSERT OR REPLACE INTO "{table}" VALUES (?, ?, ?, ?)', rows)
         connection.commit()

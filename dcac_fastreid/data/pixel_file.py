@@ -4,9 +4,12 @@ import logging
 import mmap
 import os
 import sqlite3
+import zlib
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager, suppress
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +25,9 @@ from dcac_fastreid.waiting import held
 
 WAIT = 30  # seconds for another process that saves what it has decoded, which takes far less
 CHANNELS = 3
+# What images are kept for: to be trained on; to be encoded by the VAE, until their latents are made.
+TRAIN, VIEWS = "train", "views"
+PORTION = 256  # images whose checksums a thread computes at a time
 logger = logging.getLogger("fastreid.dcac")
 
 
@@ -30,7 +36,7 @@ class KeptPixels(NamedTuple):
 
     Attributes:
         places: path -> number of the image, of those images that are there.
-        images: (N, 3, H, W), all images of the file, read from it as they are needed; writing there would change the file.
+        images: (N, 3, H, W), uint8, all images of the file, read from it as they are needed; cannot be written to.
     """
 
     places: dict[str, int]
@@ -38,19 +44,22 @@ class KeptPixels(NamedTuple):
 
 
 class PixelFile:
-    """RGB pixels (3, H, W), uint8, of images that PIL has resized by bicubic interpolation, and which image lies where.
+    """RGB pixels (3, H, W), uint8, of images that PIL has resized by bicubic interpolation, and an index: which lies where.
 
     Kept by an image's path, size in bytes and time of the last change, so one that has changed is decoded again. Several runs
-    may share the file: they read at the same time, and one at a time adds to it. Pixels are on the disk before the index says
-    that they are there, so a killed run leaves what it has finished, and no half image.
+    may share the file: they read at the same time, and one at a time adds to it (`adding`). What is there is never written
+    over. Pixels are on the disk before the index says that they are there, with their checksums, so a killed run leaves what it
+    has finished, and no half image.
 
-    Args: size: (H, W).
+    Args:
+        use: TRAIN or VIEWS, what the images are kept for.
+        size: (H, W).
     """
 
-    def __init__(self, size: Iterable[int]):
+    def __init__(self, use: str, size: Iterable[int]):
         self.height, self.width = size
-        name = f"{self.height}x{self.width}-bicubic-pillow{PIL.__version__}"
-        self.folder = cache_folder() / "pixels"
+        name = f"{use}-{self.height}x{self.width}-bicubic-pillow{PIL.__version__}"
+        self.folder = _folder()
         self._file, self._index = self.folder / f"{name}.pixels", self.folder / f"{name}.sqlite"
 
     @property
@@ -62,143 +71,148 @@ class PixelFile:
         """Of an image."""
         return CHANNELS * self.height * self.width
 
-    def places(self, paths: Iterable[str]) -> dict[str, int]:
-        """Path -> number of the image in the file, of those that it has, as they are now. Makes nothing.
+    def read(self, paths: Iterable[str], *, check: bool = False) -> KeptPixels:
+        """What the file has of these images as they are now. Makes nothing.
 
+        Args: check: leaves out images whose pixels are not those that were written, and reads all for that.
         Raises: FileNotFoundError: an image is not there.
         """
-        if not self._index.is_file() or not self._file.is_file():
-            return {}
-        images = os.path.getsize(self._file) // self.bytes
-        query = "SELECT place FROM images WHERE path = ? AND bytes = ? AND changed = ?"
-        try:
-            with closing(
-                sqlite3.connect(f"{self._index.absolute().as_uri()}?mode=rw", uri=True, timeout=WAIT)
-            ) as index:
-                found = {path: index.execute(query, file_key(path)).fetchone() for path in paths}
-        except sqlite3.DatabaseError as error:
-            logger.warning(f"{self._index} cannot be read ({error}): its images are decoded again")
-            return {}
-        return {path: row[0] for path, row in found.items() if row and row[0] < images}
-
-    def read(self, paths: Iterable[str]) -> KeptPixels:
-        """Raises: FileNotFoundError: an image is not there."""
+        keys = {path: file_key(path) for path in paths}
         nothing = KeptPixels({}, np.empty((0, *self.shape), dtype=np.uint8))
         try:
-            file = open(self._file, "r+b")
-        except FileNotFoundError:
+            with open(self._file, "rb") as file, closing(self._connected("rw")) as index:
+                query = "SELECT place, checksum FROM images WHERE path = ? AND bytes = ? AND changed = ?"
+                found = {path: index.execute(query, key).fetchone() for path, key in keys.items()}
+                images = os.fstat(file.fileno()).st_size // self.bytes
+                rows = {path: row for path, row in found.items() if row and row[0] < images}
+                if not rows or not os.path.samestat(os.fstat(file.fileno()), os.stat(self._file)):
+                    return nothing  # the file was deleted meanwhile, and perhaps begun anew
+                pixels = np.frombuffer(mmap.mmap(file.fileno(), images * self.bytes, access=mmap.ACCESS_READ), np.uint8)
+        except (FileNotFoundError, NotADirectoryError):
             return nothing
-        with file:
-            places = self.places(paths)
-            if not places or not self._is_still(file.fileno()):  # deleted meanwhile, and perhaps begun anew
-                return nothing
-            images = os.fstat(file.fileno()).st_size // self.bytes
-            pixels = np.frombuffer(mmap.mmap(file.fileno(), images * self.bytes), dtype=np.uint8)
-            return KeptPixels(places, pixels.reshape(images, *self.shape))
+        except sqlite3.Error as error:
+            if self._index.exists():
+                logger.warning(f"{self._index} cannot be read ({error}): its images are decoded again")
+            return nothing
+        pixels = pixels.reshape(images, *self.shape)
+        if check and (damaged := _damaged(pixels, rows)):
+            logger.warning(f"{self._file}: {len(damaged)} images are damaged and are decoded again")
+            rows = {path: row for path, row in rows.items() if path not in damaged}
+        return KeptPixels({path: place for path, (place, _) in rows.items()}, pixels)
 
-    def _is_still(self, descriptor: int) -> bool:
-        try:
-            return os.path.samestat(os.fstat(descriptor), os.stat(self._file))
-        except FileNotFoundError:
-            return False
+    def forget(self, paths: Iterable[str]) -> None:
+        """Of these images; without any image the file is deleted. Does nothing while somebody adds to the files.
 
-    def delete(self) -> None:
-        """Unless another process adds to it. Who has read it keeps its pixels."""
-        with suppress(Timeout), self._lock().acquire(timeout=0):
-            self._delete()
+        Who has read the file keeps its pixels.
+        """
+        if not self._file.exists():
+            return
+        with suppress(OSError, Timeout, sqlite3.Error), _lock().acquire(timeout=0), closing(self.open_index()) as index:
+            index.executemany(
+                "DELETE FROM images WHERE path = ? AND bytes = ? AND changed = ?", [file_key(path) for path in paths]
+            )
+            index.commit()
+            if index.execute("SELECT 1 FROM images LIMIT 1").fetchone() is None:
+                self._delete()
 
     def _delete(self) -> None:
         self._file.unlink(missing_ok=True)
         self._index.unlink(missing_ok=True)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Nobody else adds to the file meanwhile. Raises InputError: its folder cannot be made or written."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = held(self._lock(), f"decoding images into {self._file}")
-        except OSError as error:
-            raise self._no_room(error) from error
-        with lock:
-            yield
-
-    def _lock(self) -> FileLock:
-        return FileLock(self._index.with_suffix(".lock"))
-
     def open_index(self) -> sqlite3.Connection:
-        """To add to it, while it is `locked`; of images that the file has, all of them.
+        """To add to it, inside of `adding`; of images that the file has, all of them.
 
-        A file whose index is lost or damaged is deleted and begins anew: pixels are never written over, as another run may
-        read them.
+        A file whose index is lost or damaged is deleted and begins anew: another run may read what it has.
         """
         try:
-            index = self._opened()
+            return self._sound_index()
+        except sqlite3.OperationalError:  # locked, no access, a full disk: not the file's fault
+            raise
+        except sqlite3.DatabaseError as error:
+            logger.warning(f"{self._index} is damaged ({error}): its images are decoded again")
+            self._delete()
+            return self._sound_index()
+
+    def _sound_index(self) -> sqlite3.Connection:
+        with ExitStack() as stack:
+            index = stack.enter_context(closing(self._connected("rwc")))
+            index.execute(
+                "CREATE TABLE IF NOT EXISTS images (path TEXT, bytes INTEGER, changed INTEGER, place INTEGER UNIQUE, "
+                "checksum INTEGER, PRIMARY KEY (path, bytes, changed))"
+            )
+            if (found := index.execute("PRAGMA quick_check(1)").fetchone()) != ("ok",):
+                raise sqlite3.DatabaseError(found[0])
             images = os.path.getsize(self._file) // self.bytes if self._file.is_file() else 0
             index.execute("DELETE FROM images WHERE place >= ?", (images,))  # of a file that was cut off, or lost
             index.commit()
             if index.execute("SELECT 1 FROM images LIMIT 1").fetchone() is None:
                 self._file.unlink(missing_ok=True)
+            stack.pop_all()
             return index
-        except sqlite3.OperationalError as error:  # locked, no access, a full disk: not the file's fault
-            raise self._no_room(error) from error
-        except sqlite3.DatabaseError as error:
-            logger.warning(f"{self._index} is damaged ({error}): its images are decoded again")
-            self._delete()
-            return self._opened()
 
-    def _opened(self) -> sqlite3.Connection:
-        index = sqlite3.connect(self._index, timeout=WAIT)
-        try:
-            index.execute(
-                "CREATE TABLE IF NOT EXISTS images (path TEXT, bytes INTEGER, changed INTEGER, place INTEGER UNIQUE, "
-                "PRIMARY KEY (path, bytes, changed))"
-            )
-        except BaseException:
-            index.close()
-            raise
-        return index
+    def _connected(self, mode: str) -> sqlite3.Connection:
+        return sqlite3.connect(f"{self._index.absolute().as_uri()}?mode={mode}", uri=True, timeout=WAIT)
 
     def open_with_room(self, images: int) -> int:
-        """A file descriptor of the file, made as long as so many images. Raises InputError: the disk has no room for them."""
+        """A file descriptor of the file, made as long as so many images. Raises OSError: the disk has no room for them."""
+        descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666)
+        before, size = os.fstat(descriptor).st_size, images * self.bytes
         try:
-            descriptor = os.open(self._file, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise self._no_room(error) from error
-        try:
-            size = images * self.bytes
-            if size > os.fstat(descriptor).st_size:
+            if size > before:
                 # A full disk is an error here; met while a mapped file is read, it would end the process (SIGBUS).
                 if hasattr(os, "posix_fallocate"):
-                    os.posix_fallocate(descriptor, 0, size)
+                    os.posix_fallocate(descriptor, before, size - before)
                 else:  # macOS
                     os.ftruncate(descriptor, size)
-        except OSError as error:
+        except OSError:
+            os.ftruncate(descriptor, before)
             os.close(descriptor)
-            raise self._no_room(error, f" {readable(size)}") from error
+            raise
         return descriptor
 
-    def _no_room(self, error: Exception, size: str = "") -> InputError:
-        return InputError(
-            f"the training images need{size or ' a file'} in {self.folder} ({getattr(error, 'strerror', None) or error}); make "
-            "room, set DCAC_FASTREID_CACHE to another folder, or DATALOADER.CACHE_IMAGES False to decode them again in every epoch"
-        )
+
+@contextmanager
+def adding(size: int) -> Iterator[None]:
+    """Nobody else adds to the pixel files meanwhile; what fails becomes one sentence.
+
+    Args: size: of what is to be added, in bytes, for the sentence.
+    Raises: InputError: the folder cannot be made or written, or has no room.
+    """
+    try:
+        _folder().mkdir(parents=True, exist_ok=True)
+        lock = held(_lock(), f"decoding images into {_folder()}")
+        with lock:
+            yield
+    except (OSError, sqlite3.Error) as error:
+        if (
+            isinstance(error, FileNotFoundError)
+            and error.filename is not None
+            and _folder() not in Path(error.filename).parents
+        ):
+            raise  # an image
+        raise InputError(
+            f"the training images need {readable(size)} in {_folder()}, which cannot be written "
+            f"({getattr(error, 'strerror', None) or error}); make room, set DCAC_FASTREID_CACHE to another folder, or "
+            "DATALOADER.CACHE_IMAGES False to decode them again in every epoch"
+        ) from error
 
 
 class MissingPixels:
-    """Those of some images that a PixelFile lacks, while it is locked for them; `data.hashes.Making`, of one file.
+    """Those of some images that a PixelFile lacks, inside of `adding`; `data.hashes.Making`, of one file.
 
-    Args: paths: of the images, each of which is there.
+    Args:
+        paths: of the images, each of which is there.
+        check: as of PixelFile.read.
     """
 
-    def __init__(self, file: PixelFile, paths: Collection[str]):
-        self._file, self._taken, self._exit = file, deque(), ExitStack()
-        self._paths = paths
+    def __init__(self, file: PixelFile, paths: Collection[str], *, check: bool = False):
+        self._file, self._paths, self._check = file, paths, check
+        self._taken: deque[tuple[str, int]] = deque()  # path, checksum
 
     def __enter__(self) -> "MissingPixels":
         with ExitStack() as stack:
-            stack.enter_context(self._file.locked())
             self._index = stack.enter_context(closing(self._file.open_index()))
-            there = self._file.places(self._paths)
+            there = self._file.read(self._paths, check=self._check).places
             missing = [path for path in dict.fromkeys(self._paths) if path not in there]
             (used,) = self._index.execute("SELECT COALESCE(MAX(place) + 1, 0) FROM images").fetchone()
             self._places = {path: place for place, path in enumerate(missing, used)}
@@ -221,13 +235,35 @@ class MissingPixels:
             return
         resized = image.resize((self._file.width, self._file.height), Image.Resampling.BICUBIC)
         pixels = np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1))
-        os.pwrite(self._descriptor, pixels, self._places[path] * self._file.bytes)
-        self._taken.append(path)
+        written = os.pwrite(self._descriptor, pixels, self._places[path] * self._file.bytes)
+        if written != self._file.bytes:
+            raise OSError(f"{written} of {self._file.bytes} bytes written, as on a full disk")
+        self._taken.append((path, zlib.crc32(pixels)))
 
     def save(self) -> None:
         """Notes which images have been taken since the last time, when their pixels are on the disk."""
         done = [self._taken.popleft() for _ in range(len(self._taken))]  # threads go on meanwhile
         os.fsync(self._descriptor)
-        rows = [(*self._keys[path], self._places[path]) for path in done]
-        self._index.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?)", rows)
+        rows = [(*self._keys[path], self._places[path], checksum) for path, checksum in done]
+        self._index.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?)", rows)
         self._index.commit()
+
+
+def _folder() -> Path:
+    return cache_folder() / "pixels"
+
+
+def _lock() -> FileLock:
+    return FileLock(_folder() / "lock")
+
+
+def _damaged(pixels: np.ndarray, rows: dict[str, tuple[int, int]]) -> set[str]:
+    """The paths whose pixels have another checksum."""
+    paths = sorted(rows, key=lambda path: rows[path][0])  # as they lie on the disk
+
+    def check(part: Sequence[str]) -> list[str]:
+        return [path for path in part if zlib.crc32(pixels[rows[path][0]]) != rows[path][1]]
+
+    with ThreadPoolExecutor() as pool:
+        parts = [paths[first : first + PORTION] for first in range(0, len(paths), PORTION)]
+        return {path for found in pool.map(check, parts) for path in found}

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from dcac_fastreid.data.pixel_file import KeptPixels, PixelFile
+from dcac_fastreid.data.pixel_file import VIEWS, KeptPixels, PixelFile
 from dcac_fastreid.diffusion.latents import read_view
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import for_sqlite
@@ -58,14 +58,12 @@ class LatentCache:
         device: str | torch.device = "cpu",
         batch_size: int = 64,
         num_workers: int = 0,
-        views: PixelFile | None = None,
     ) -> int:
         """Makes `lookup` ready for these images. Encodes those that the file lacks; returns how many.
 
         Args:
             encoder: images (B, 3, H, W) in [0, 255] to moments (B, 2c, h, w); its weights name the file.
             size: (H, W) of the view in pixels.
-            views: of that size; where it has all images that are encoded now, they are not decoded again.
         Raises:
             InputError: the file cannot be read or written; the batches that were finished before are kept.
         """
@@ -76,14 +74,16 @@ class LatentCache:
             # One at a time: a second run must not set aside what the first has made again.
             with held(FileLock(f"{file}.lock"), f"looking at the latents in {file}"):
                 _set_aside_if_damaged(file)
-            return self._fill(
-                file, keys, encoder, lambda todo: _views(todo, size, views, batch_size, num_workers), device, batch_size
+            encoded = self._fill(
+                file, keys, encoder, lambda todo: _views(todo, size, batch_size, num_workers), device, batch_size
             )
         except sqlite3.Error as error:
             raise InputError(
                 f"the latents in {file} cannot be read or written ({error}); end the run that has it open, free some "
                 "space, or delete the file: it is made again"
             ) from error
+        PixelFile(VIEWS, size).forget(keys)  # nobody needs them any more
+        return encoded
 
     def _fill(self, file, keys, encoder, views, device, batch_size) -> int:
         with closing(sqlite3.connect(file, timeout=WAIT)) as connection:
@@ -197,38 +197,28 @@ def _set_aside_if_damaged(file: Path) -> None:
 
 
 class _Views(Dataset):
-    def __init__(self, paths: Sequence[str], size: Sequence[int]):
-        self.paths, self.size = paths, size
+    """Path and view (3, H, W), uint8, of each image."""
 
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> tuple[str, Tensor]:
-        return self.paths[index], read_view(self.paths[index], self.size)
-
-
-class _KeptViews(Dataset):
-    def __init__(self, paths: Sequence[str], kept: KeptPixels):
-        self.paths, self.kept = paths, kept
+    def __init__(self, paths: Sequence[str], size: Sequence[int], kept: KeptPixels):
+        self.paths, self.size, self.kept = paths, size, kept
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[str, Tensor]:
         path = self.paths[index]
-        return path, torch.from_numpy(self.kept.images[self.kept.places[path]])
+        if (place := self.kept.places.get(path)) is None:
+            return path, read_view(path, self.size)
+        return path, torch.from_numpy(self.kept.images[place].copy())
 
 
-def _views(
-    paths: Sequence[str], size: Sequence[int], file: PixelFile | None, batch_size: int, num_workers: int
-) -> DataLoader:
-    """Batches of paths and views (B, 3, H, W), uint8."""
-    kept = file.read(paths) if file else None
-    all_kept = kept is not None and len(kept.places) == len(paths)
+def _views(paths: Sequence[str], size: Sequence[int], batch_size: int, num_workers: int) -> DataLoader:
+    """Batches of paths and views (B, 3, H, W), uint8; those that are kept are not decoded again."""
+    kept = PixelFile(VIEWS, size).read(paths)
     return DataLoader(
-        _KeptViews(paths, kept) if all_kept else _Views(paths, size),
+        _Views(paths, size, kept),
         batch_size=batch_size,
-        num_workers=0 if all_kept else num_workers,
+        num_workers=0 if len(kept.places) == len(paths) else num_workers,
         generator=torch.Generator(),  # of its own: a filled cache and an empty one give the same training
     )
 

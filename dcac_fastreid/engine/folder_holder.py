@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dcac_fastreid.engine.heartbeat import BEAT, SILENCE, falls_silent
 from dcac_fastreid.json_files import read_object
+from dcac_fastreid.warn_once import warn_once
 
 LOCK = "run.lock"  # stays when a run ends: another one may be waiting for this very file
 HOLDER = "run.lock.json"  # removed when a run ends; a killed one leaves it
@@ -48,8 +49,8 @@ def has_died(folder: str, place: str, holder: dict) -> bool:
     """Whether a run of another machine touches its file no more; one of an earlier version never has, and may live."""
     if not of_another_machine(holder) or "beat" not in holder:
         return False
-    logger.warning(
-        f"{folder} was held by a run on another machine{who(holder)}; watching for {SILENCE:.0f} seconds whether it lives"
+    warn_once(
+        f"{folder} is held by a run on another machine{who(holder)}; watching for {SILENCE:.0f} seconds whether it lives"
     )
     if not falls_silent(Path(place, HOLDER)):
         return False

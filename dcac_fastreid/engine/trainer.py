@@ -364,7 +364,6 @@ class DCACTrainer(DefaultTrainer):
     def _fill_latent_cache(self) -> None:
         with one_before_the_others():
             latents, encoder, encoded = self._latents([item[0] for item in self.data_loader.dataset.img_items])
-            data.delete_diffusion_views(self.cfg)
         logger.info(
             f"Latents of {len(self.data_loader.dataset)} training images at hand, {encoded} of them computed now"
         )
@@ -382,7 +381,6 @@ class DCACTrainer(DefaultTrainer):
             device=self.model.device,
             batch_size=cfg.TEST.IMS_PER_BATCH,
             num_workers=cfg.DATALOADER.NUM_WORKERS,
-            views=data.diffusion_views(cfg),
         )
         return latents, encoder, encoded
 

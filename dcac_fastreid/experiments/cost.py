@@ -21,8 +21,8 @@ class Estimates(Protocol):
     def checkpoints(self, run: Run) -> int:
         """Bytes that it leaves behind."""
 
-    def latents(self, run: Run) -> Mapping[str, int]:
-        """Bytes by what they are of; runs on one source share them."""
+    def kept(self, run: Run) -> Mapping[str, int]:
+        """Bytes that it adds to the cache folder, by what they are of; runs on one source share them."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ def cost_of(runs: Sequence[Run], finished: Finished, estimates: Estimates) -> Co
     pace = Pace(finished, estimates.images)
     by_finished = [pace.of_row(run) for run in runs]
     planned = [estimates.seconds(run) for run, known in zip(runs, by_finished, strict=True) if known is None]
-    latents = {name: size for run in runs for name, size in estimates.latents(run).items()}
+    kept = {name: size for run in runs for name, size in estimates.kept(run).items()}
     known = sum(seconds for seconds in by_finished if seconds is not None)
     return Cost(
         seconds=known + sum(seconds for seconds in planned if seconds is not None),
         by_finished=known,
         unknown=planned.count(None),
         output=sum(max(0, estimates.checkpoints(run) - _there(run)) for run in runs),
-        cache=sum(latents.values()),
+        cache=sum(kept.values()),
     )
 
 

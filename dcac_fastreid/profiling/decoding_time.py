@@ -19,15 +19,20 @@ def decoding_seconds(cfg, images: TrainingImages) -> float:
     train = _there(images.train)
     compared = list(dict.fromkeys([*train, *_there(images.tested)]))
     pixels = data.training_pixels(cfg)
-    lacking = len(train) - len(pixels.places(train)) if pixels else 0
+    lacking = len(train) - len(pixels.read(train).places) if pixels else 0
     missing = max(lacking, len(compared) - count_pixel_hashes(compared))
-    return (
-        missing * _seconds(compared[:: max(1, len(compared) // SAMPLE)], cfg.INPUT.SIZE_TRAIN) / (os.cpu_count() or 1)
-    )
+    if not missing:
+        return 0.0
+    return missing * _seconds(compared[:: -(-len(compared) // SAMPLE)], cfg.INPUT.SIZE_TRAIN) / _processors()
 
 
 def _there(by_name: dict[str, list[str]]) -> list[str]:
-    return [path for paths in by_name.values() for path in paths if os.path.exists(path)]
+    paths = dict.fromkeys(path for of_set in by_name.values() for path in of_set)
+    return [path for path in paths if os.path.exists(path)]
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _seconds(paths: Sequence[str], size: Sequence[int]) -> float:
@@ -36,6 +41,6 @@ def _seconds(paths: Sequence[str], size: Sequence[int]) -> float:
     for path in paths:
         try:
             data.read_image(path).resize((size[-1], size[0]), Image.Resampling.BICUBIC).tobytes()
-        except InputError:  # the run reports it, or leaves it out
+        except (InputError, OSError):  # the run reports it, or leaves it out
             continue
     return (time.process_time() - begin) / max(1, len(paths))

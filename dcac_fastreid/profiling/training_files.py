@@ -94,7 +94,8 @@ def _diffusion_files(diffusion) -> list[str]:
 
 
 def _made(cfg, images: TrainingImages) -> list[Files]:
-    cache, paths = data.cache_folder(), [path for of_source in images.train.values() for path in of_source]
+    cache = data.cache_folder()
+    paths = list(dict.fromkeys(path for of_source in images.train.values() for path in of_source))
     compared = {*paths, *(path for tested in images.tested.values() for path in tested)}
     files = [Files(MADE, "hashes of images, at most", str(cache / HASHES), len(compared), OF_A_HASH * len(compared))]
     if cfg.MODEL.META_ARCHITECTURE == "DCAC":
@@ -103,10 +104,9 @@ def _made(cfg, images: TrainingImages) -> list[Files]:
         there = LatentCache(folder, data.data_root(cfg.DATASETS.ROOT)).count_kept(paths, encoder, size=size)
         files.append(Files(MADE, LATENTS, str(folder), len(paths), len(paths) * latent_bytes(cfg), there))
     if pixels := data.training_pixels(cfg):
-        there, where = len(pixels.places(path for path in paths if os.path.exists(path))), str(pixels.folder)
+        there, where = len(pixels.read(path for path in paths if os.path.exists(path)).places), str(pixels.folder)
         files.append(Files(MADE, "decoded training images", where, len(paths), pixels.bytes * len(paths), there))
-        views = data.diffusion_views(cfg)
-        if views and views.shape != pixels.shape and there < len(paths):
+        if (views := data.diffusion_views(cfg)) and there < len(paths):
             number = len(paths) - there
             files.append(
                 Files(MADE, "images for the VAE, until their latents are made", where, number, views.bytes * number)

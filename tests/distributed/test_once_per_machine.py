@@ -20,4 +20,4 @@ def test_latents_and_pixels_are_made_by_the_first_process_which_decodes_each_ima
     assert alone["decoded"] == []
     assert torch.equal(first["pixels"], second["pixels"]) and torch.equal(first["pixels"], alone["pixels"])
     kept = sorted(path.name for path in (tmp_path / "cache").rglob("*.pixels"))
-    assert len(kept) == 1 and kept[0].startswith("128x64-")  # the views are gone when their latents are made
+    assert len(kept) == 1 and kept[0].startswith("train-128x64-")  # the views are gone when their latents are made

@@ -11,7 +11,7 @@ from dcac_fastreid.data.loading.batch_augmentation import BatchAugmentation
 from dcac_fastreid.data.loading.cached_loaders import CachedPlainLoader, CachedTrainLoader
 from dcac_fastreid.data.loading.image_cache import ImageCache
 from dcac_fastreid.data.loading.loaders import PLAIN_BATCH_ON_GPU
-from dcac_fastreid.data.pixel_file import PixelFile
+from dcac_fastreid.data.pixel_file import TRAIN, PixelFile
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.engine.hooks import PrototypeReset
@@ -75,7 +75,7 @@ def _loader(cfg, num_classes: int) -> CachedTrainLoader:
     items = [(f"{index}.jpg", index // IMAGES, index % IMAGES) for index in range(count)]
     numbers = {index: index for index in range(max(num_classes, IMAGES))}
     train_set = SimpleNamespace(img_items=items, pid_dict=numbers, cam_dict=numbers)
-    cache = ImageCache(train_set, PixelFile(size))
+    cache = ImageCache(train_set, PixelFile(TRAIN, size))
     cache.kept = torch.empty((count, 3, *size), dtype=torch.uint8), torch.arange(count)
     return CachedTrainLoader(
         train_set,

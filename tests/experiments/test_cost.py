@@ -22,7 +22,7 @@ class Estimates:
     def checkpoints(self, run) -> int:
         return 1000
 
-    def latents(self, run) -> dict[str, int]:
+    def kept(self, run) -> dict[str, int]:
         return {run.source: 10 * IMAGES[run.source]} if run.row != "baseline" else {}
 
 

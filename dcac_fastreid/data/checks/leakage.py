@@ -26,7 +26,8 @@ def check_leakage(cfg) -> None:
     Raises: InputError: a training image is a query or gallery image, as `same_images` tells, and with its limits.
     """
     nodes = cfg.DATASETS, cfg.DATALOADER, cfg.TEST, cfg.INPUT
-    once(("leakage", cfg.MODEL.META_ARCHITECTURE, *(node.dump() for node in nodes)), lambda: _check(cfg))
+    dcac = cfg.MODEL.META_ARCHITECTURE, tuple(cfg.MODEL.DCAC.DIFFUSION.SIZE)
+    once(("leakage", *dcac, *(node.dump() for node in nodes)), lambda: _check(cfg))
 
 
 def _check(cfg) -> None:
@@ -67,14 +68,15 @@ def same_images(
     That finds copies, also without or with other metadata, or stored as PNG. It does not find an image that was encoded
     again with loss, resized, or cropped otherwise: it has other pixels. One that cannot be read is compared as a file alone.
 
-    Args: making: of training images, while they are decoded, what a training makes of them; nothing.
+    Args: making: given the training images that are compared, what takes them while they are decoded, or None.
     """
     train, test = _status(train), _status(test)
     of_file = {_file(status): path for path, status in test.items()}
     found = {path: of_file[_file(status)] for path, status in train.items() if _file(status) in of_file}
     others = [path for path in train if path not in found]
     with making(others) as made:
-        hashes = pixel_hashes([*others, *test], made)
+        hashes = pixel_hashes(others, made)
+    hashes |= pixel_hashes(test)
     of_pixels = {hashes[path]: path for path in test if path in hashes}
     return found | {path: of_pixels[hashes[path]] for path in others if hashes.get(path) in of_pixels}
 

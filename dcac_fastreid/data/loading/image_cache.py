@@ -1,6 +1,7 @@
 """The training images, decoded and resized once. M images, B of them in a batch, (H, W) pixels each."""
 
 import functools
+import warnings
 from collections.abc import Sequence
 
 import torch
@@ -42,9 +43,11 @@ class ImageCache:
             InputError: an image cannot be read, or there is no room for them all.
             OSError: a file cannot be opened.
         """
-        make_pixels(self._pixels, self._paths)
-        places, images = self._pixels.read(self._paths)
-        return torch.from_numpy(images), torch.tensor([places[path] for path in self._paths])
+        places, images = make_pixels(self._pixels, self._paths)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch's, that nobody must write there: `batch` copies
+            kept = torch.from_numpy(images)
+        return kept, torch.tensor([places[path] for path in self._paths])
 
     def batch(self, indices: Sequence[int], device: torch.device) -> dict[str, Tensor | list[str]]:
         """fast-reid's batch of these images on a device, without augmentation; waits for no GPU.

@@ -5,7 +5,7 @@ from PIL import Image
 
 from dcac_fastreid.data import images
 from dcac_fastreid.data.loading.image_cache import ImageCache
-from dcac_fastreid.data.pixel_file import PixelFile
+from dcac_fastreid.data.pixel_file import TRAIN, PixelFile
 from dcac_fastreid.errors import InputError
 from fastreid.data.build import fast_batch_collator
 from fastreid.data.common import CommDataset
@@ -28,7 +28,7 @@ def make(make_cfg, tmp_path, monkeypatch):
             items.append((str(path), f"person_{number % 3}", f"camera_{number % 2}"))
         items.append(items[1])  # an image may be in a list twice
         plain = CommDataset(items, build_transforms(make_cfg(), is_train=False), relabel=True)
-        return plain, ImageCache(plain, PixelFile(SIZE))
+        return plain, ImageCache(plain, PixelFile(TRAIN, SIZE))
 
     return make
 
@@ -57,7 +57,7 @@ def test_images_are_decoded_when_they_are_first_asked_for_and_once(make, monkeyp
     monkeypatch.setattr(images, "decode_image", lambda file, name: decoded.append(name) or decode(file, name))
     plain, cache = make()
     assert len(cache) == 7 and decoded == []
-    for again in (cache, cache, ImageCache(plain, PixelFile(SIZE))):
+    for again in (cache, cache, ImageCache(plain, PixelFile(TRAIN, SIZE))):
         again.batch([0], torch.device("cpu"))
     assert sorted(decoded) == sorted({item[0] for item in plain.img_items})
 
@@ -79,5 +79,5 @@ def test_a_broken_image_is_named_and_the_others_are_kept(make, tmp_path, monkeyp
     with pytest.raises(InputError, match=f"{broken} cannot be read.*DATALOADER.SKIP_CORRUPT"):
         cache.batch([0], torch.device("cpu"))
     broken.write_bytes(sound)
-    assert len(PixelFile(SIZE).places(item[0] for item in plain.img_items)) == 5
+    assert len(PixelFile(TRAIN, SIZE).read(item[0] for item in plain.img_items).places) == 5
     assert torch.equal(cache.batch([3], torch.device("cpu"))["images"][0].float(), plain[3]["images"])
