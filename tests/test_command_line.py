@@ -24,7 +24,7 @@ from dcac_fastreid.engine.folder_holder import HOLDER
 from dcac_fastreid.errors import DivergenceError, InputError, Terminated
 from fastreid.engine.train_loop import HookBase
 
-from .distributed.test_failing_trainings import hear_interrupts
+from .signals import hear_interrupts
 
 ROOT = Path(__file__).parent.parent
 COMMAND = str(Path(sys.executable).parent / "dcac-fastreid")

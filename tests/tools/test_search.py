@@ -19,7 +19,7 @@ from dcac_fastreid.deploy.search.calibration_file import read_calibration
 from dcac_fastreid.deploy.search.feature_folder import extract_folder
 from fastreid.modeling import build_model
 
-from ..distributed.test_failing_trainings import hear_interrupts
+from ..signals import hear_interrupts
 
 
 @pytest.fixture(scope="module")

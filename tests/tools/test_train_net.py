@@ -158,7 +158,10 @@ def blocked(tmp_path):
     """The environment of a process that has neither diffusers nor peft nor the small parts; the cache folder is not there."""
     (tmp_path / "blocked").mkdir()
     (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER)
-    return {"PYTHONPATH": os.pathsep.join([str(tmp_path / "blocked"), str(ROOT)]), "DCAC_FASTREID_CACHE": str(tmp_path / "empty-cache")}
+    return {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "blocked"), str(ROOT)]),
+        "DCAC_FASTREID_CACHE": str(tmp_path / "empty-cache"),
+    }
 
 
 def test_a_checkpoint_is_tested_without_diffusers_peft_and_pretrained_weights(

@@ -54,7 +54,9 @@ def start(index: Path, folder: Path, **options) -> Page:
     search, listening = Search(index, device="cpu"), listen(0)
     threading.Thread(target=serve, args=(listening, search), kwargs=options, daemon=True).start()
     page = Page(address_of(listening), search, search.gallery.images, folder)
-    page.json("/about")  # then all is imported whose loggers pytest, which goes through them at each test, might meet half made
+    page.json(
+        "/about"
+    )  # then all is imported whose loggers pytest, which goes through them at each test, might meet half made
     return page
 
 
