@@ -43,6 +43,10 @@ class InputError(ValueError):
             text = "\n".join(map(printable, (text, *(f"  - {line}" for line in listed), *([then] if then else []))))
         super().__init__(text)
 
+    def __reduce__(self):
+        """Pickled, as by a worker process, it keeps its lines, whose ends the constructor would take for a part of a name."""
+        return _with_args, (type(self), self.args), self.__dict__
+
 
 class MissingInputs(InputError, FileNotFoundError):
     """Files and folders that are not there, a line each."""
@@ -54,6 +58,12 @@ class DivergenceError(InputError, FloatingPointError):
 
 class Terminated(KeyboardInterrupt):
     """SIGTERM, with which a cluster asks a process to end before it kills it: all is left as after Ctrl-C."""
+
+
+def _with_args(kind: type[InputError], args: tuple) -> InputError:
+    error = kind()
+    error.args = args
+    return error
 
 
 def each_alone(processes: int | str, otherwise: str) -> InputError:

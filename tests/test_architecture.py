@@ -1,6 +1,7 @@
 """Who may import whom (DESIGN, "Who may import whom"), and what the import of the package costs."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -147,6 +148,7 @@ def room(path: Path) -> str:
     return path.parts[0].removesuffix(".py")
 
 
+@functools.cache
 def imported(path: Path) -> set[str]:
     """Full names of what a module imports, at any depth of its code."""
     names = set()

@@ -24,6 +24,8 @@ from dcac_fastreid.engine.folder_holder import HOLDER
 from dcac_fastreid.errors import DivergenceError, InputError, Terminated
 from fastreid.engine.train_loop import HookBase
 
+from .signals import hear_interrupts
+
 ROOT = Path(__file__).parent.parent
 COMMAND = str(Path(sys.executable).parent / "dcac-fastreid")
 
@@ -193,6 +195,7 @@ def run(*words, stdout=subprocess.PIPE) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, *map(str, words)],
         stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT, start_new_session=True,
+        preexec_fn=hear_interrupts,
     )  # fmt: skip
 
 

@@ -39,9 +39,9 @@ def test_a_conditioner_of_15_lines_trains(tiny_data, tmp_path):
 
 
 def _linked_copy(folder: Path, copy: Path) -> Path:
-    """The folder's files as links: fast, and without its compiled modules."""
+    """The folder's files as links, which is fast; its compiled modules too, which Python looks for beside them."""
     for path in folder.rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file():
             to = copy / path.relative_to(folder)
             to.parent.mkdir(parents=True, exist_ok=True)
             to.symlink_to(path)

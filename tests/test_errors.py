@@ -1,4 +1,7 @@
 import os
+import pickle
+
+import pytest
 
 from dcac_fastreid.errors import InputError, MissingInputs, one_sentence
 
@@ -27,3 +30,12 @@ def test_missing_files_are_told_a_line_each():
 def test_what_the_system_refuses_is_printed_as_well():
     name = os.fsdecode(b"caf\xe9\x1b[2J")
     assert one_sentence(OSError(f"no room for {name}")) == "no room for caf\\xe9\\x1b[2J"
+
+
+@pytest.mark.parametrize("kind", [InputError, MissingInputs])
+def test_what_comes_from_another_process_keeps_its_lines(kind):
+    error = kind("missing:", ["a\nb", "c"], "get them")
+    error.by = "a worker"
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is kind and again.args == error.args == ("missing:\n  - a\\nb\n  - c\nget them",)
+    assert str(again) == str(error) and again.by == "a worker"

@@ -21,7 +21,7 @@ FIRST = [
     pytest.param("import dcac_fastreid, fastreid", marks=pytest.mark.slow),  # as other tests of this file do it
     "import fastreid, dcac_fastreid",
     pytest.param("from dcac_fastreid import *", marks=pytest.mark.slow),
-    "from dcac_fastreid.reid.clip_vit import build_clip_vit_backbone",
+    pytest.param("from dcac_fastreid.reid.clip_vit import build_clip_vit_backbone", marks=pytest.mark.slow),
 ]
 
 
@@ -44,7 +44,7 @@ def test_all_is_registered_whatever_comes_first(first):
 def test_every_module_is_executed_once():
     code = "import sys; from dcac_fastreid.engine.trainer import DCACTrainer as one; import dcac_fastreid, fastreid;"
     code += "print(one is dcac_fastreid.DCACTrainer, sys.modules['fastreid'].__spec__.origin == fastreid.__file__)"
-    assert run(code) == "True True"
+    assert run(code + REGISTERED) == "True True"
 
 
 def test_without_fast_reid_the_sentence_comes_each_time_it_is_needed():

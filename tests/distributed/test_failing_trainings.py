@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ..signals import descendants, hear_interrupts, lives
 from .test_commands import CONFIG, ROOT, TORCHRUN
 
 FAULTY = ROOT / "tests" / "distributed" / "faulty.py"
@@ -161,23 +162,3 @@ def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
-
-
-def hear_interrupts() -> None:
-    """A shell starts what it puts in the background deaf to them, this suite too; a user's terminal does not."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def descendants(pid: int) -> list[int]:
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in map(int, (task / "children").read_text().split()):
-            found += [child, *descendants(child)]
-    return found
-
-
-def lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False

@@ -143,8 +143,8 @@ def latents_looked_up_in_the_step(monkeypatch):
     ("fault", "first"),
     [
         (a_learning_rate_that_is_a_number, 7),  # the second step of the next epoch: the first one's losses are before its update
-        (a_batch_in_other_memory, 4),  # the second one that is replayed
-        (prototypes_in_other_memory, 6),  # the first of the next epoch
+        pytest.param(a_batch_in_other_memory, 4, marks=pytest.mark.slow),  # the second one that is replayed
+        pytest.param(prototypes_in_other_memory, 6, marks=pytest.mark.slow),  # the first of the next epoch
         pytest.param(noise_of_the_host, 4, marks=pytest.mark.slow),
         pytest.param(latents_looked_up_in_the_step, 4, marks=pytest.mark.slow),
     ],

@@ -13,7 +13,7 @@ import torch
 import dcac_fastreid
 from dcac_fastreid.engine.resume import cut_lines
 from dcac_fastreid.engine.run_metadata import write_run_metadata
-from dcac_fastreid.engine.setup import _seed_of_run
+from dcac_fastreid.engine.setup import _as_begun
 from dcac_fastreid.errors import InputError
 from fastreid.engine import default_argument_parser
 from fastreid.utils.events import EventStorage
@@ -256,11 +256,13 @@ def test_damaged_run_metadata_is_written_again(make_cfg, tmp_path, caplog, conte
     ["", "- a", "null", "SEED: [", "SEED: many", "SEED: true", "SEED: -7", "\0", "[" * 5000],
     ids=lambda text: text[:9],
 )
-def test_a_damaged_config_tells_no_seed(tmp_path, content):
+def test_a_damaged_config_tells_no_seed(make_cfg, tmp_path, content):
+    cfg = make_cfg("baseline/ma_ms.yml", "SEED", -1, "OUTPUT_DIR", str(tmp_path))
+    resume = default_argument_parser().parse_args(["--resume"])
     (tmp_path / "config.yaml").write_text(content)
-    assert _seed_of_run(str(tmp_path)) == -1
+    assert _as_begun(cfg, resume).SEED == -1
     (tmp_path / "config.yaml").write_text("SEED: 7")
-    assert _seed_of_run(str(tmp_path)) == 7
+    assert _as_begun(cfg, resume).SEED == 7
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A training process killed with SIGKILL at random moments, and resumed, ends as one that was never stopped."""
 
+import logging
 import os
 import random
 import subprocess
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from dcac_fastreid.engine.run_folder import take
 
@@ -19,11 +21,6 @@ ROOT = Path(__file__).parent.parent.parent
 
 def command(tiny_data: Path, folder: Path, resume: bool, epochs: int) -> list[str]:
     """A training of DCAC on its own source: epochs of 3 steps, each with checkpoints, an evaluation and model_best."""
-    settings = {
-        "DATASETS.ROOT": tiny_data, "OUTPUT_DIR": folder, "MODEL.DEVICE": "cpu", "SOLVER.IMS_PER_BATCH": 16,
-        "SOLVER.AMP.ENABLED": False, "SOLVER.MAX_EPOCH": epochs, "SOLVER.STEPS": f"[{epochs // 2}]", "SOLVER.CHECKPOINT_PERIOD": 1,
-        "SOLVER.CHECKPOINT_STEPS": 1, "TEST.EVAL_PERIOD": 1,
-    }  # fmt: skip
     words = [
         "tools/train_net.py",
         "--verbose",
@@ -31,7 +28,19 @@ def command(tiny_data: Path, folder: Path, resume: bool, epochs: int) -> list[st
         "configs/DCAC/synthetic/ma_ma.yml",
         *(["--resume"] if resume else []),
     ]
-    return [sys.executable, *words, *(str(word) for pair in settings.items() for word in pair)]
+    return [
+        sys.executable,
+        *words,
+        *(str(word) for pair in settings(tiny_data, folder, epochs).items() for word in pair),
+    ]
+
+
+def settings(tiny_data: Path, folder: Path, epochs: int) -> dict:
+    return {
+        "DATASETS.ROOT": str(tiny_data), "OUTPUT_DIR": str(folder), "MODEL.DEVICE": "cpu", "SOLVER.IMS_PER_BATCH": 16,
+        "SOLVER.AMP.ENABLED": False, "SOLVER.MAX_EPOCH": epochs, "SOLVER.STEPS": f"[{epochs // 2}]", "SOLVER.CHECKPOINT_PERIOD": 1,
+        "SOLVER.CHECKPOINT_STEPS": 1, "TEST.EVAL_PERIOD": 1,
+    }  # fmt: skip
 
 
 def environment(cache: Path) -> dict[str, str]:
@@ -78,14 +87,39 @@ def survive(kills: int, whole: Path, tiny_data: Path, tmp_path: Path, rounds: in
             met += not run(words, cache, draw.uniform(0.0, longest), line)
         assert run(words, cache)
         same_run.assert_same(folder, whole)
-        left = [*folder.rglob("*.unfinished"), *folder.rglob("run.lock.json")]
-        assert left == [], "temporary files of killed processes, or a note of who holds the folder"
+        assert nothing_is_left(folder)
     return met
 
 
-def test_a_kill(tiny_data, tmp_path):
-    assert run(command(tiny_data, tmp_path / "whole", False, 2), tmp_path / "cache-whole")
-    assert survive(1, tmp_path / "whole", tiny_data, tmp_path, epochs=2) == 1
+def nothing_is_left(folder: Path) -> bool:
+    """No temporary file of a killed process, and no note of who holds the folder."""
+    return not [*folder.rglob("*.unfinished"), *folder.rglob("run.lock.json")]
+
+
+def test_a_kill(make_trainer, tiny_data, tmp_path, monkeypatch):
+    """Behind the first checkpoint. The whole run, and the resumed one, are in this process."""
+    words, folder = command(tiny_data, tmp_path / "killed", False, 2), tmp_path / "killed"
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.DEVNULL, env=environment(tmp_path / "cache"))
+    while process.poll() is None and not (folder / "model_steps.pth").exists():
+        time.sleep(0.01)
+    process.kill()
+    assert process.wait() == -9
+    monkeypatch.setenv("DCAC_FASTREID_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(logging.getLogger("fastreid"), "handlers", [])
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as that process has
+    try:
+        for of_run in (folder, tmp_path / "whole"):
+            trainer = make_trainer(
+                "ma_ma.yml", *(word for pair in settings(tiny_data, of_run, 2).items() for word in pair)
+            )
+            trainer.resume_or_load(resume=of_run == folder)
+            assert (trainer.progress.steps > 0) == (of_run == folder)
+            trainer.train()
+    finally:
+        torch.set_num_threads(threads)
+    same_run.assert_same(folder, tmp_path / "whole")
+    assert nothing_is_left(folder)
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ def test_a_folder_that_is_deleted_is_made_again(make_trainer, tmp_path):
     folder, root = Path(trainer.cfg.OUTPUT_DIR), logging.getLogger("fastreid")
     before = list(root.handlers)
     try:
+        root.handlers.clear()  # those of another test may write to what it has closed
         setup_logger(str(folder))
         trainer.resume_or_load(resume=False)
         delete = Delete()

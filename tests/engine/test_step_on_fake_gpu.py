@@ -17,6 +17,8 @@ from .fake_step import FakeTraining
 
 CONDITIONER, AMP = "MODEL.DCAC.CONDITIONER", "SOLVER.AMP"
 # Every conditioner, transform, kind of probabilities, view and precision, and a batch in parts; each in one config at least.
+# Those of SLOW are in make test-slow: the correlation-aware conditioner is also in the step to be recorded, below.
+SLOW = ("fp32", "bf16 in parts, silu, both", "fp32, image embedding, prototypes")
 STEPS = {
     "fp32": ("ma_ms",),
     "bf16, class-wise, batchnorm, camera": (
@@ -52,7 +54,7 @@ def training(folder, gpu, name, *opts, num_classes=8, batch=8):
     return FakeTraining(load_config(str(folder / f"{name}.yml"), [*on_cpu, *opts]), num_classes, gpu)
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in STEPS])
 def test_a_step_stays_on_the_gpu(configs, gpu, name):
     made = training(configs / "synthetic", gpu, *STEPS[name])
     made.model.memory.filled = True

@@ -1,35 +1,15 @@
-"""What is trained for a table, what is shared, and how the command comes back after an interruption."""
+"""What is trained for a table, what is shared between tables, and what is still to train when it is asked for again."""
 
-import argparse
 import json
-import os
-import re
-import runpy
-import shutil
-import signal
-import subprocess
-import sys
 import time
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 
-from dcac_fastreid import helper_processes
-from dcac_fastreid.commands import one_training
-from dcac_fastreid.commands import reproduce as reproduce_command
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.experiments import gpus, reproduce, table_files, table_runs
+from dcac_fastreid.experiments import reproduce, table_files, table_runs
 from dcac_fastreid.experiments.protocols import OF_PAPER, TABLES, table_of, tables_of
-from dcac_fastreid.profiling import training_time
-from dcac_fastreid.profiling.training_time import StepPrediction
-
-from ..distributed.test_failing_trainings import descendants, hear_interrupts, lives
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture
@@ -163,18 +143,6 @@ def test_a_training_that_processes_share_has_one_of_its_own_and_all_share_the_th
     assert (tmp_path / "threads").read_text() == "2\n"
 
 
-def test_the_process_of_a_training_is_told_how_many_share_it(tiny_data, tmp_path):
-    _, _, *words = command(tiny_data, tmp_path, "--num-gpus", "2")
-    parser = argparse.ArgumentParser()
-    reproduce_command.add_options(parser)
-    args = parser.parse_args(words)
-    run = SimpleNamespace(cfg=None, row="dcac", source="MA", seed=3)
-    _, _, package, name, *rest = one_training.words_for(run, args)
-    again = parser.parse_args(rest)
-    assert (package, name, again.num_gpus) == ("dcac_fastreid", "reproduce", 2)
-    assert again.run[:3] == ["dcac", "MA", "3"] and again.opts == args.opts
-
-
 def test_a_queue_goes_on_on_another_machine_from_the_results_that_were_kept(configs, tmp_path, trained, capsys):
     def runs(machine):
         return table_runs.runs_of(
@@ -273,149 +241,6 @@ def test_nothing_of_nothing_is_refused(runs_of, option, sentence):
         runs_of("2", seeds=0) if option == "seeds" else reproduce.train_missing(runs_of("2"), jobs=0)
 
 
-def command(tiny_data, output: Path, *words) -> list[str]:
-    """Words that train baseline and DCAC on MA, tiny."""
-    tiny = {
-        "DATASETS.ROOT": tiny_data, "MODEL.DEVICE": "cpu", "SOLVER.AMP.ENABLED": False, "SOLVER.IMS_PER_BATCH": 16,
-        "SOLVER.MAX_EPOCH": 1,
-    }  # fmt: skip
-    pairs = [str(word) for pair in tiny.items() for word in pair]
-    asked = ("--table", "2", "--rows", "baseline,dcac", "--sources", "MA", "--seeds", "1", *words)
-    return [sys.executable, "tools/reproduce.py", "--synthetic", "--output", str(output), *asked, *pairs]
-
-
-def environment(cache) -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "DCAC_FASTREID_CACHE": str(cache)}
-
-
-@pytest.fixture
-def tool(monkeypatch, capfd):
-    """Runs such words in this process; returns the exit status, and what was written to each stream."""
-
-    def tool(words) -> tuple[int, str, str]:
-        monkeypatch.chdir(ROOT)
-        monkeypatch.setattr(sys, "argv", words[1:])
-        status, heard = 0, signal.getsignal(signal.SIGTERM)
-        try:
-            runpy.run_path(words[1], run_name="__main__")
-        except SystemExit as stopped:
-            status = stopped.code or 0
-        finally:
-            signal.signal(signal.SIGTERM, heard)
-        return status, *capfd.readouterr()
-
-    return tool
-
-
-def test_the_tool_trains_side_by_side_and_makes_the_table(tool, tiny_data, tmp_path):
-    asked = ("--jobs", "2", "--results", str(tmp_path / "kept"))
-    words = command(tiny_data, tmp_path, *asked)
-    status, written, errors = tool(words)
-    assert status == 0, written + errors
-    lines = written.splitlines()
-    assert lines[0] == "2 runs: 0 done, 0 begun, 2 to train" and lines[2].startswith("[2/2] ")
-    assert len(list(tmp_path.glob("*/MA/seed0-*/result.json"))) == 2
-    assert "not run" in written, "D was not trained on"
-    suffixes = {file.suffix for file in (tmp_path / "tables").iterdir()}
-    assert suffixes == {".svg", ".txt", ".md", ".json", ".html"}
-    assert len(list((tmp_path / "kept").glob("*/MA/seed0-*.json"))) == 2
-    (tmp_path / "elsewhere").mkdir()
-    status, written, _ = tool(command(tiny_data, tmp_path / "elsewhere", *asked))
-    assert status == 0 and written.startswith("2 runs: 2 done, 0 begun, 0 to train\n")
-    texts = [(folder / "tables").glob("*.txt") for folder in (tmp_path, tmp_path / "elsewhere")]
-    assert len({next(files).read_text().partition("Made by")[0] for files in texts}) == 1
-
-
-@pytest.mark.parametrize(
-    ("options", "jobs", "groups", "shown"),
-    [
-        ([], 2, ["4", "6"], "GPUs: 2 trainings at a time, on GPU 4, GPU 6"),
-        (["--num-gpus", "2"], 1, ["4,6"], "GPUs: 1 training at a time, on GPUs 4,6"),
-        (["--jobs", "3"], 3, ["4", "6"], "GPUs: 3 trainings at a time, on GPU 4, GPU 6"),
-    ],
-)
-def test_the_command_tells_its_plan_and_has_a_training_on_each_gpu(
-    tool, tiny_data, tmp_path, monkeypatch, options, jobs, groups, shown
-):
-    seen = []
-    monkeypatch.setattr(gpus, "groups_of_gpus", lambda num_gpus, device: {1: ["4", "6"], 2: ["4,6"]}[num_gpus])
-    monkeypatch.setattr(reproduce, "train_missing", lambda runs, **where: seen.append((runs, where)))
-    predicted = StepPrediction(1.0, 4.0, 2.0, 0.1, 0.5)
-    monkeypatch.setattr(training_time, "_predicted", lambda cfg, num_classes, processes: predicted)
-    monkeypatch.setattr(helper_processes, "alone", lambda function, *args, **named: function(*args, **named))
-    small = {
-        "MODEL.BACKBONE.FEAT_DIM": 128, "MODEL.BACKBONE.PRETRAIN_PATH": "synthetic:clip", "MODEL.CLIP.ARCH": "synthetic-ViT-16",
-        "MODEL.DCAC.DIFFUSION.WEIGHTS": "synthetic:stable-diffusion",
-    }  # fmt: skip
-    pairs = [str(word) for pair in small.items() for word in pair]
-    words = [word for word in command(tiny_data, tmp_path / "out", *options) if word != "--synthetic"]
-    status, written, errors = tool([*words, *pairs])
-    assert status == 0, written + errors
-    [(runs, where)] = seen
-    assert (where["jobs"], where["groups"]) == (jobs, groups) and len(runs) == 2
-    lines = written.splitlines()
-    assert lines[0] == "2 runs: 0 done, 0 begun, 2 to train" and lines[2] == shown
-    assert re.match(r"time: [\d.e-]+ GPU-hours, by the planner; with 2 GPUs about \d+ s$", lines[1])
-    assert lines[3].startswith("disk: ")
-    assert len(where["command"](runs[0])) > 10 and where["images_of"](runs[0]) == 48
-
-
-@pytest.mark.parametrize(
-    ("number", "sentence"),
-    [
-        (3, "SOLVER.IMS_PER_BATCH is 16, the batch of all processes together, which 3 processes do not divide evenly"),
-        (1000, "--num-gpus is 1000, PyTorch finds "),
-        (0, "argument --num-gpus: "),
-    ],
-)
-def test_processes_that_cannot_share_a_training_are_refused_before_anything_is_written(
-    tool, tiny_data, tmp_path, number, sentence
-):
-    status, written, errors = tool(command(tiny_data, tmp_path / "out", "--num-gpus", str(number)))
-    assert (status, written) == (2, "") and sentence in errors and "Traceback" not in errors
-    assert not (tmp_path / "out").exists()
-
-
-def table_scores(folder: Path) -> list[float]:
-    text = next((folder / "tables").glob("*.txt")).read_text().partition("Made by")[0]
-    return [float(number) for number in re.findall(r"\d+\.\d+", text)]
-
-
-@pytest.mark.slow
-def test_processes_that_share_the_trainings_make_the_table_of_one(tool, tiny_data, tmp_path):
-    tables, learns = [], ["SOLVER.WARMUP_EPOCHS", "0", "SOLVER.BASE_LR", "2e-3"]
-    for number in ("1", "2"):
-        folder = tmp_path / number
-        folder.mkdir()
-        status, written, errors = tool([*command(tiny_data, folder, "--num-gpus", number), *learns])
-        assert status == 0, written + errors
-        assert written.startswith("2 runs: 0 done, 0 begun, 2 to train\n") and errors == ""
-        assert {file.name for file in folder.glob("*/MA/*/log.txt*")} == {"log.txt"}
-        tables.append(table_scores(folder))
-    one, two = ({path.relative_to(tmp_path / number) for path in tmp_path.glob(f"{number}/*/MA/*")} for number in "12")
-    assert one == two and len(one) == 2
-    assert len(tables[0]) >= 4 and tables[1] == pytest.approx(tables[0], abs=0.1)
-
-
-def test_data_seeds_on_the_command_line(tool, tmp_path):
-    asked = [
-        sys.executable,
-        "tools/reproduce.py",
-        "--table",
-        "2",
-        "--seeds",
-        "1",
-        "--output",
-        str(tmp_path),
-        "--dry-run",
-    ]
-    lines = tool([*asked, "--synthetic", "--data-seeds", "4,7"])[1].splitlines()
-    assert lines[8].startswith("to train baseline on MA, seed 0, synthetic:7: ")
-    assert lines[16].startswith("16 runs: 0 done"), "two rows and two controls"
-    status, _, errors = tool([*asked, "--data-seeds", "4"])
-    assert status == 2 and "--data-seeds names synthetic data sets; add --synthetic, or leave it out" in errors
-
-
 def test_a_process_that_fails_ends_the_others_with_its_sentence(runs_of, monkeypatch):
     runs = runs_of("2")[:2]
     fails = "echo reading; echo 'error: image 5 cannot be read' >&2; exit 2"
@@ -424,89 +249,3 @@ def test_a_process_that_fails_ends_the_others_with_its_sentence(runs_of, monkeyp
     with pytest.raises(InputError, match="dcac on MA, seed 0 ended with status 2: .*image 5 cannot be read"):
         reproduce.train_missing(runs, jobs=2, command=lambda run: ["bash", "-c", words[run.row]])
     assert time.monotonic() - begin < 30, "the other one was ended"
-
-
-@pytest.mark.slow
-def test_a_training_that_fails_ends_the_others_with_its_sentence(tool, tiny_data, tmp_path):
-    data_root = shutil.copytree(tiny_data, tmp_path / "nowhere")
-    for number, image in enumerate((data_root / "Market-1501-v15.09.15" / "bounding_box_train").iterdir()):
-        image.write_bytes(b"no image %d" % number)  # which no check before the training sees
-    status, _, errors = tool(command(data_root, tmp_path, "--jobs", "2"))
-    assert status == 2 and "Traceback" not in errors
-    assert "on MA, seed 0 ended with status 2: " in errors and "nowhere" in errors
-
-
-def group_lives(group: int) -> bool:
-    try:
-        os.killpg(group, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("jobs", [pytest.param("1", marks=pytest.mark.slow), "2"])
-def test_an_interrupt_says_how_to_go_on(tiny_data, tmp_path, cache_folder, jobs):
-    words = command(tiny_data, tmp_path, "--jobs", jobs)
-    process = subprocess.Popen(
-        words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        preexec_fn=hear_interrupts,
-    )  # fmt: skip
-    assert process.stdout.readline() == "2 runs: 0 done, 0 begun, 2 to train\n"
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate()
-    assert process.returncode == 130, errors
-    assert "Stopped; 0 of 2 runs are done. To go on: python tools/reproduce.py --synthetic" in errors
-    assert "Traceback" not in errors
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
-def test_a_kill_ends_the_trainings_too(tiny_data, tmp_path, cache_folder, number):
-    words = command(tiny_data, tmp_path, "--jobs", "2")
-    process = subprocess.Popen(
-        words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True,
-    )  # fmt: skip
-    try:
-        while process.poll() is None and len(list(tmp_path.glob("*/MA/*/result.lock"))) < 2:  # each training runs
-            time.sleep(0.1)
-        process.send_signal(number)
-        _, errors = process.communicate()
-        if number == signal.SIGTERM:
-            assert process.returncode == 130 and "Stopped; 0 of 2 runs are done. To go on: " in errors, errors
-        deadline = time.monotonic() + 20  # the last of them may still be on its way out
-        while group_lives(process.pid) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not group_lives(process.pid)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-
-
-def words_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:  # it has just ended
-        return ""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_ends_all_processes_that_share_a_training(tiny_data, tmp_path, cache_folder, number):
-    words = [*command(tiny_data, tmp_path, "--num-gpus", "2"), "SOLVER.MAX_EPOCH", "50"]
-    process = subprocess.Popen(
-        words, cwd=ROOT, env=environment(cache_folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True, preexec_fn=hear_interrupts,
-    )  # fmt: skip
-    while process.poll() is None and not list(tmp_path.glob("*/MA/*/metrics.json")):
-        time.sleep(0.1)
-    below = descendants(process.pid)
-    assert sum("spawn_main" in words_of(pid) for pid in below) >= 2, "they share a training"
-    process.send_signal(number)
-    _, errors = process.communicate()
-    assert process.returncode == (-9 if number == signal.SIGKILL else 130), errors
-    if number != signal.SIGKILL:
-        assert errors.startswith("\nStopped; 0 of 2 runs are done. To go on: ") and errors.count("\n") == 2
-    deadline = time.monotonic() + 20
-    while any(map(lives, below)) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert not any(map(lives, below))

@@ -91,25 +91,32 @@ def test_known_parts_are_found(part):
         assert np.mean(estimates) == pytest.approx(value, abs=4 * deviation + 0.12 * value), name
 
 
+SIZES = {
+    "seeds prevail": {"training": 1.0, "person": 1.0, "query": 1.0, "pair": 1.0},
+    "people prevail": {"training": 0.1, "person": 5.0, "query": 3.0, "pair": 3.0},
+    "a mixture": {"training": 1.0, "person": 8.0, "query": 8.0, "pair": 20.0},
+}
+SHAPES = {
+    "equal seeds": {"seeds": 3},
+    "two data sets": {"seeds": 5, "sources": ("MA", "MS"), "data": (1, 2)},
+    "one seed on two sources": {"seeds": (5, 3, 1, 1)},
+}
+TOGETHER = list(zip(SIZES, SHAPES, strict=True))  # each of both once; the others in make test-slow
+
+
 @pytest.mark.parametrize(
-    "size",
+    ("size", "shape"),
     [
-        {"training": 1.0, "person": 1.0, "query": 1.0, "pair": 1.0},
-        {"training": 0.1, "person": 5.0, "query": 3.0, "pair": 3.0},
-        {"training": 1.0, "person": 8.0, "query": 8.0, "pair": 20.0},
+        pytest.param(size, shape, marks=() if (size, shape) in TOGETHER else pytest.mark.slow)
+        for size in SIZES
+        for shape in SHAPES
     ],
-    ids=["seeds prevail", "people prevail", "a mixture"],
-)
-@pytest.mark.parametrize(
-    "shape",
-    [{"seeds": 3}, {"seeds": 5, "sources": ("MA", "MS"), "data": (1, 2)}, {"seeds": (5, 3, 1, 1)}],
-    ids=["equal seeds", "two data sets", "one seed on two sources"],
 )
 def test_95_per_cent_of_the_intervals_cover_the_truth(size, shape):
     """Of 300 tables 285; three standard deviations of that number are 11."""
     rng, covered = np.random.default_rng(0), 0
     for _ in range(300):
-        differences, people = simulated(rng, people=30, queries=3, **size, **shape)
+        differences, people = simulated(rng, people=30, queries=3, **SIZES[size], **SHAPES[shape])
         found = variance_of_mean(differences, people)
         mean = np.mean([values.mean() for values in differences.values()])
         covered += abs(mean) <= stdtrit(found.freedom, 0.975) * found.total**0.5

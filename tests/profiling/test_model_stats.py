@@ -34,12 +34,12 @@ def stats_of(configs):
     ("config", "trainable", "forward_tera"),
     [
         ("baseline/ma_ms", 85_935_616, 1.4515),
-        ("ablation/ma_ms/frozen", 86_512_384, 8.523),
         ("ma_ms", 89_005_312, 8.539),
         # Their numbers of weights: tests/configs/test_ablations.py.
+        pytest.param("ablation/ma_ms/frozen", 86_512_384, 8.523, marks=pytest.mark.slow),
         pytest.param("ablation/ma_ms/partial1", 599_370_948, 8.523, marks=pytest.mark.slow),
         pytest.param("ablation/ma_ms/partial2", 696_409_028, 8.523, marks=pytest.mark.slow),
-        ("ablation/ma_ms/full", 946_033_348, 8.523),
+        pytest.param("ablation/ma_ms/full", 946_033_348, 8.523, marks=pytest.mark.slow),
     ],
 )
 def test_parameters_and_flops_are_the_papers(stats_of, config, trainable, forward_tera):

@@ -71,7 +71,7 @@ def test_what_is_written_in_place_or_only_viewed_is_held_once():
     del second
 
 
-@pytest.mark.parametrize("opts", [CHECKPOINT, PIECES], ids=str)
+@pytest.mark.parametrize("opts", [pytest.param(CHECKPOINT, marks=pytest.mark.slow), PIECES], ids=str)
 def test_settings_for_little_memory_hold_less(configs, whole, opts):
     cfg = small(configs, *opts)
     predicted = run_on_shapes(cfg, NUM_CLASSES)

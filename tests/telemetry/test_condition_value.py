@@ -129,38 +129,50 @@ def trained(make_trainer, *opts):
     return trainer, {line["iteration"] // 3: line for line in lines if "telemetry/condition_value" in line}
 
 
+EVERY = ("SOLVER.BASE_LR", 0.01, "TEST.EVAL_PERIOD", 1, "OUTPUT_DIR")
+
+
+@pytest.fixture(scope="module")
+def kept():
+    """What `plain` has made."""
+    return {}
+
+
+@pytest.fixture
+def plain(kept, few_draws, make_trainer, tmp_path_factory):
+    """`trained` with an evaluation after each of both epochs, once for the tests of this file."""
+    if not kept:
+        kept["plain"] = trained(make_trainer, *EVERY, str(tmp_path_factory.mktemp("plain")))
+    return kept["plain"]
+
+
 @pytest.mark.usefixtures("few_draws")
-def test_it_is_measured_after_the_epochs_that_are_evaluated_and_the_last_one(make_trainer):
+def test_it_is_measured_after_the_epochs_that_are_evaluated_and_the_last_one(make_trainer, plain):
     trainer, found = trained(make_trainer, "TEST.EVAL_PERIOD", 0)
     assert list(found) == [1]
     hook = next(hook for hook in trainer._hooks if isinstance(hook, ConditionValue))
     again = hook.numbers()  # the same draws: the same numbers
     assert again["condition_value"].item() == found[1]["telemetry/condition_value"]
     assert trainer.model.training and trainer.model.feedback.denoiser.training
-    assert list(trained(make_trainer, "TEST.EVAL_PERIOD", 1, "OUTPUT_DIR", trainer.cfg.OUTPUT_DIR + "2")[1]) == [0, 1]
+    assert list(plain[1]) == [0, 1]
 
 
 @pytest.mark.usefixtures("few_draws")
-def test_measuring_between_epochs_leaves_the_training_as_it_is(make_trainer, tmp_path):
-    every = ("SOLVER.BASE_LR", 0.01, "TEST.EVAL_PERIOD", 1, "OUTPUT_DIR")
-    runs = [trained(make_trainer, *every, str(tmp_path / f"{period}"), TELEMETRY, period)[0] for period in (0, 9)]
-    weights = [run.model.state_dict() for run in runs]
+def test_measuring_between_epochs_leaves_the_training_as_it_is(make_trainer, plain, tmp_path):
+    without, _ = trained(make_trainer, *EVERY, str(tmp_path / "without"), TELEMETRY, 0)
+    weights = [run.model.state_dict() for run in (without, plain[0])]
     assert [name for name in weights[0] if not torch.equal(weights[0][name], weights[1][name])] == []
 
 
 @pytest.mark.usefixtures("few_draws")
-def test_it_is_of_the_weights_that_train_whatever_is_tested(make_trainer, tmp_path):
+def test_it_is_of_the_weights_that_train_whatever_is_tested(make_trainer, plain, tmp_path):
     """After the first epoch an average is tested, after the last one an interpolated one; a resumed run measures that again."""
-    every = ("SOLVER.BASE_LR", 0.01, "TEST.EVAL_PERIOD", 1, "OUTPUT_DIR")
-    opts = {"plain": (), "tested": ("SOLVER.EMA.EPOCHS", 1.0, "SOLVER.INTERPOLATE.ALPHA", 0.3)}
-    found = {}
-    for name, of_run in opts.items():
-        trainer, lines = trained(make_trainer, *every, str(tmp_path / name), *of_run)
+    of_run = (*EVERY, str(tmp_path / "tested"), "SOLVER.EMA.EPOCHS", 1.0, "SOLVER.INTERPOLATE.ALPHA", 0.3)
+    runs, found = {"plain": plain, "tested": trained(make_trainer, *of_run)}, {}
+    for name, (_, lines) in runs.items():
         found[name] = [{key: line[key] for key in line if key.startswith("telemetry/")} for line in lines.values()]
     assert len(found["plain"]) == 2 and found["tested"] == found["plain"]
-    again = make_trainer(
-        "ma_ms.yml", TELEMETRY, 2, "SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1], *every, str(tmp_path / name), *of_run
-    )
+    again = make_trainer("ma_ms.yml", TELEMETRY, 2, "SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1], *of_run)
     again.resume_or_load(resume=True)
     again.train()
     assert again.storage.latest()["telemetry/condition_value"][0] == found["plain"][1]["telemetry/condition_value"]

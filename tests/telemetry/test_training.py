@@ -45,7 +45,7 @@ def logged(trainer) -> dict[str, list]:
 @pytest.mark.parametrize(
     "config, opts",
     [
-        ("ma_ms.yml", ()),
+        pytest.param("ma_ms.yml", (), marks=pytest.mark.slow),  # as in parts, below
         pytest.param("ma_ms.yml", (CONDITIONER + "PROBS", "both"), marks=pytest.mark.slow),
         pytest.param("ma_ms.yml", (CONDITIONER + "NAME", "InstanceWiseConditioner"), marks=pytest.mark.slow),
         ("ma_ms.yml", ("SOLVER.MICRO_BATCH", 5)),

@@ -48,6 +48,7 @@ def test_only_some_sections(run_tool, tmp_path):
     assert status == 0 and list(json.loads(output.read_text())["training"]) == ["baseline"]
 
 
+@pytest.mark.slow
 def test_a_plan_of_a_config(run_tool, tmp_path):
     output = tmp_path / "plan.json"
     status, written = run_tool(

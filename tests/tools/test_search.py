@@ -19,6 +19,8 @@ from dcac_fastreid.deploy.search.calibration_file import read_calibration
 from dcac_fastreid.deploy.search.feature_folder import extract_folder
 from fastreid.modeling import build_model
 
+from ..signals import hear_interrupts
+
 
 @pytest.fixture(scope="module")
 def checkpoint(configs, tmp_path_factory):
@@ -273,7 +275,8 @@ def test_wrong_input_is_one_sentence(arguments, sentence, checkpoint, photos, ma
 
 def test_the_page_is_served_until_it_is_interrupted(made_index, photos):
     command = [sys.executable, "-m", "dcac_fastreid", "search", "serve", "--index", made_index, "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=hear_interrupts, **pipes) as server:
         said = server.stdout.readline()
         address = re.search(r"search page: (http://127\.0\.0\.1:\d+) ", said)[1]
         with urllib.request.urlopen(f"{address}/about") as answer:

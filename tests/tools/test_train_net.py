@@ -127,9 +127,10 @@ def test_an_evaluation_asks_for_its_checkpoint_and_its_targets_alone(refused):
 
 
 def test_an_evaluation_does_not_mind_settings_of_the_training(refused):
-    """The paper's config trains in fp16, which the CPU cannot; testing there is no such thing."""
-    assert "fp16 training needs a GPU" in refused("ma_ms.yml", "MODEL.DEVICE", "cpu")
-    assert "fp16" not in refused("ma_ms.yml", "--eval-only", "MODEL.DEVICE", "cpu")
+    """A training in fp16 needs a GPU; a test does not."""
+    fp16 = ("MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", "True", "SOLVER.AMP.DTYPE", "fp16")
+    assert "fp16 training needs a GPU" in refused("ma_ms.yml", *fp16)
+    assert "fp16" not in refused("ma_ms.yml", "--eval-only", *fp16)
 
 
 # Refuses the libraries of the training side, as on a machine that has none of them.
@@ -157,7 +158,10 @@ def blocked(tmp_path):
     """The environment of a process that has neither diffusers nor peft nor the small parts; the cache folder is not there."""
     (tmp_path / "blocked").mkdir()
     (tmp_path / "blocked" / "sitecustomize.py").write_text(BLOCKER)
-    return {"PYTHONPATH": str(tmp_path / "blocked"), "DCAC_FASTREID_CACHE": str(tmp_path / "empty-cache")}
+    return {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "blocked"), str(ROOT)]),
+        "DCAC_FASTREID_CACHE": str(tmp_path / "empty-cache"),
+    }
 
 
 def test_a_checkpoint_is_tested_without_diffusers_peft_and_pretrained_weights(

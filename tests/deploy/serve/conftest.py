@@ -53,7 +53,11 @@ class Page(NamedTuple):
 def start(index: Path, folder: Path, **options) -> Page:
     search, listening = Search(index, device="cpu"), listen(0)
     threading.Thread(target=serve, args=(listening, search), kwargs=options, daemon=True).start()
-    return Page(address_of(listening), search, search.gallery.images, folder)
+    page = Page(address_of(listening), search, search.gallery.images, folder)
+    page.json(
+        "/about"
+    )  # then all is imported whose loggers pytest, which goes through them at each test, might meet half made
+    return page
 
 
 @pytest.fixture(scope="module")
