@@ -26,6 +26,7 @@ _PUBLIC = {
     "held_out": "loading.held_out",
     "read_image": "images",
     "read_once": "readers.read_dataset",
+    "making_pixels": "loading.kept_pixels",
     "point_to_check_data": "checks.point_to_check_data",
     "saving_no_hashes": "hashes",
     "shipped_weights": "locations",

@@ -8,9 +8,10 @@ import logging
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,7 +20,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from dcac_fastreid.data.pixel_file import VIEWS, KeptPixels, PixelFile
 from dcac_fastreid.diffusion.latents import read_view
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import for_sqlite
@@ -28,6 +28,16 @@ from dcac_fastreid.waiting import held
 WAIT = 30  # seconds for another run that writes a batch, which takes far less than one
 VERSION = 2  # of the table, and of how an image is read
 logger = logging.getLogger("fastreid.dcac")
+
+
+class KeptViews(Protocol):
+    """Images that were decoded and resized before, as `read_view` does it."""
+
+    def read(self, paths: Sequence[str]) -> tuple[Mapping[str, int], np.ndarray]:
+        """Of the images that it has, path -> place in an array (N, 3, H, W), uint8; the array."""
+
+    def forget(self, paths: Iterable[str]) -> None:
+        """Nobody needs these any more."""
 
 
 class LatentCache:
@@ -58,12 +68,14 @@ class LatentCache:
         device: str | torch.device = "cpu",
         batch_size: int = 64,
         num_workers: int = 0,
+        views: KeptViews | None = None,
     ) -> int:
         """Makes `lookup` ready for these images. Encodes those that the file lacks; returns how many.
 
         Args:
             encoder: images (B, 3, H, W) in [0, 255] to moments (B, 2c, h, w); its weights name the file.
             size: (H, W) of the view in pixels.
+            views: of that size: images that it has are not decoded again; it forgets them when their latents are made.
         Raises:
             InputError: the file cannot be read or written; the batches that were finished before are kept.
         """
@@ -75,14 +87,15 @@ class LatentCache:
             with held(FileLock(f"{file}.lock"), f"looking at the latents in {file}"):
                 _set_aside_if_damaged(file)
             encoded = self._fill(
-                file, keys, encoder, lambda todo: _views(todo, size, batch_size, num_workers), device, batch_size
+                file, keys, encoder, lambda todo: _views(todo, size, views, batch_size, num_workers), device, batch_size
             )
         except sqlite3.Error as error:
             raise InputError(
                 f"the latents in {file} cannot be read or written ({error}); end the run that has it open, free some "
                 "space, or delete the file: it is made again"
             ) from error
-        PixelFile(VIEWS, size).forget(keys)  # nobody needs them any more
+        if views:
+            views.forget(keys)
         return encoded
 
     def _fill(self, file, keys, encoder, views, device, batch_size) -> int:
@@ -199,26 +212,28 @@ def _set_aside_if_damaged(file: Path) -> None:
 class _Views(Dataset):
     """Path and view (3, H, W), uint8, of each image."""
 
-    def __init__(self, paths: Sequence[str], size: Sequence[int], kept: KeptPixels):
-        self.paths, self.size, self.kept = paths, size, kept
+    def __init__(self, paths: Sequence[str], size: Sequence[int], places: Mapping[str, int], images: np.ndarray):
+        self.paths, self.size, self.places, self.images = paths, size, places, images
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> tuple[str, Tensor]:
         path = self.paths[index]
-        if (place := self.kept.places.get(path)) is None:
+        if (place := self.places.get(path)) is None:
             return path, read_view(path, self.size)
-        return path, torch.from_numpy(self.kept.images[place].copy())
+        return path, torch.from_numpy(self.images[place].copy())
 
 
-def _views(paths: Sequence[str], size: Sequence[int], batch_size: int, num_workers: int) -> DataLoader:
-    """Batches of paths and views (B, 3, H, W), uint8; those that are kept are not decoded again."""
-    kept = PixelFile(VIEWS, size).read(paths)
+def _views(
+    paths: Sequence[str], size: Sequence[int], kept: KeptViews | None, batch_size: int, num_workers: int
+) -> DataLoader:
+    """Batches of paths and views (B, 3, H, W), uint8."""
+    places, images = kept.read(paths) if kept else ({}, np.empty(0))
     return DataLoader(
-        _Views(paths, size, kept),
+        _Views(paths, size, places, images),
         batch_size=batch_size,
-        num_workers=0 if len(kept.places) == len(paths) else num_workers,
+        num_workers=0 if len(places) == len(paths) else num_workers,
         generator=torch.Generator(),  # of its own: a filled cache and an empty one give the same training
     )
 

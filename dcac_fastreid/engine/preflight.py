@@ -71,7 +71,7 @@ def check_images(configs: Sequence) -> None:
 
     Raises: InputError: as `check_inputs`; of several faults one that lists them all.
     """
-    _check_each(configs, data.check_leakage)
+    _check_each(configs, lambda cfg: data.check_leakage(cfg, data.making_pixels))
 
 
 def _check_each(configs: Sequence, check: Callable) -> None:

@@ -79,7 +79,7 @@ class DCACTrainer(DefaultTrainer):
         if cfg.SOLVER.DETERMINISTIC:
             compute_deterministically()
         with one_before_the_others():  # hashes and pixels of all images, and a synthetic data set
-            data.check_leakage(cfg)
+            data.check_leakage(cfg, data.making_pixels)
         self._run_folder = take(cfg.OUTPUT_DIR)
         weakref.finalize(self, self._run_folder.release)  # of a trainer that never trains
         cfg = _with_seed(cfg)
@@ -381,6 +381,7 @@ class DCACTrainer(DefaultTrainer):
             device=self.model.device,
             batch_size=cfg.TEST.IMS_PER_BATCH,
             num_workers=cfg.DATALOADER.NUM_WORKERS,
+            views=data.diffusion_views(cfg),
         )
         return latents, encoder, encoded
 

@@ -14,25 +14,24 @@ from dcac_fastreid.names import shown
 SHOWN = 3
 
 
-def check_leakage(cfg) -> None:
+def check_leakage(cfg, making: Callable = lambda cfg, paths: nullcontext()) -> None:
     """Compares the training images of all sources with query and gallery of DATASETS.TESTS and of the sources themselves.
-
-    All of them are decoded for that, each once: what the training makes of its images is made meanwhile (`making_pixels`).
 
     TEST.PRECISE_BN.DATASET, where enabled, is a source too: its training images set the statistics that the test uses.
     DATASETS.COMBINEALL asks for a source's own query and gallery in so many words: they are then training images, and
     only those of DATASETS.TESTS must not be among them.
 
+    Args:
+        making: what else is made of the training images while they are decoded: given cfg and their paths, as `same_images`
+            takes it; `making_pixels` makes what the training reads.
     Raises: InputError: a training image is a query or gallery image, as `same_images` tells, and with its limits.
     """
     nodes = cfg.DATASETS, cfg.DATALOADER, cfg.TEST, cfg.INPUT
     dcac = cfg.MODEL.META_ARCHITECTURE, tuple(cfg.MODEL.DCAC.DIFFUSION.SIZE)
-    once(("leakage", *dcac, *(node.dump() for node in nodes)), lambda: _check(cfg))
+    once(("leakage", *dcac, *(node.dump() for node in nodes)), lambda: _check(cfg, making))
 
 
-def _check(cfg) -> None:
-    from dcac_fastreid.data.loading.kept_pixels import making_pixels  # late: with PyTorch
-
+def _check(cfg, making: Callable) -> None:
     root, combineall = data_root(cfg.DATASETS.ROOT), cfg.DATASETS.COMBINEALL
     sources, tests = list(cfg.DATASETS.NAMES), cfg.DATASETS.TESTS
     if cfg.TEST.PRECISE_BN.ENABLED:
@@ -45,7 +44,7 @@ def _check(cfg) -> None:
         for split in ("query", "gallery")
         for item in getattr(datasets[name], split)
     }
-    leaks = same_images(train, of_test, partial(making_pixels, cfg))
+    leaks = same_images(train, of_test, partial(making, cfg))
     if not leaks:
         return
     pairs = [f"{path} = {found} ({of_test[found]})" for path, found in leaks.items()]

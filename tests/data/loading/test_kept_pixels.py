@@ -60,14 +60,16 @@ def train(cfg, name="DG_Market1501"):
 def encode(cfg, paths):
     """The views that the VAE is given of images, by path."""
     encoder = Encoder()
-    LatentCache(data.cache_folder() / "latents", cfg.DATASETS.ROOT).fill(paths, encoder, size=SIZE)
+    LatentCache(data.cache_folder() / "latents", cfg.DATASETS.ROOT).fill(
+        paths, encoder, size=SIZE, views=data.diffusion_views(cfg)
+    )
     return dict(zip(paths, encoder.seen, strict=True))
 
 
 def test_views_are_those_that_are_read_and_go_when_their_latents_are_made(make, decoded):
     cfg = make()
     paths = train(cfg)
-    data.check_leakage(cfg)
+    data.check_leakage(cfg, data.making_pixels)
     decoded.clear()
     views = encode(cfg, paths)
     assert decoded == [] and not list(data.cache_folder().rglob("views-*"))
@@ -76,7 +78,7 @@ def test_views_are_those_that_are_read_and_go_when_their_latents_are_made(make, 
 
 def test_a_run_leaves_the_views_of_other_sources(make, decoded):
     cfg = make("DATASETS.NAMES", ("DG_Market1501", "DG_DukeMTMC"))
-    data.check_leakage(cfg)
+    data.check_leakage(cfg, data.making_pixels)
     decoded.clear()
     for name in cfg.DATASETS.NAMES:
         encode(cfg, train(cfg, name))
@@ -86,7 +88,7 @@ def test_a_run_leaves_the_views_of_other_sources(make, decoded):
 def test_images_without_a_view_are_decoded(make, decoded):
     cfg = make()
     paths = train(cfg)
-    data.check_leakage(cfg)
+    data.check_leakage(cfg, data.making_pixels)
     PixelFile(VIEWS, SIZE).forget(paths[:5])
     decoded.clear()
     views = encode(cfg, paths)
@@ -104,7 +106,7 @@ def test_whoever_is_killed_between_the_files_leaves_no_pixels_without_a_view(mak
 
     monkeypatch.setattr(MissingPixels, "save", once)
     with pytest.raises(KeyboardInterrupt):
-        data.check_leakage(make())
+        data.check_leakage(make(), data.making_pixels)
     paths = train(make())
     assert (
         data.training_pixels(make()).read(paths).places == {} and len(PixelFile(VIEWS, SIZE).read(paths).places) == 48
@@ -114,12 +116,12 @@ def test_whoever_is_killed_between_the_files_leaves_no_pixels_without_a_view(mak
 def test_damaged_pixels_are_found_when_a_run_begins(make, decoded):
     cfg = make()
     paths = train(cfg)
-    data.check_leakage(cfg)
+    data.check_leakage(cfg, data.making_pixels)
     (pixels,) = data.cache_folder().rglob("train-*.pixels")
     with open(pixels, "r+b") as stream:
         stream.write(b"damaged")
     decoded.clear()
-    data.check_leakage(cfg)
+    data.check_leakage(cfg, data.making_pixels)
     assert len(decoded) == 1 and len(data.training_pixels(cfg).read(paths, check=True).places) == 48
 
 
@@ -128,6 +130,6 @@ def test_an_image_that_cannot_be_read_is_left_out_if_asked(make, root):
     broken.write_bytes(b"")
     cfg = make("DATALOADER.SKIP_CORRUPT", True)
     for _ in range(2):
-        data.check_leakage(cfg)
+        data.check_leakage(cfg, data.making_pixels)
         loader = data.build_train_loader(cfg)
         assert len(loader.cache) == 47 and next(iter(loader))["images"].shape[0] == cfg.SOLVER.IMS_PER_BATCH
