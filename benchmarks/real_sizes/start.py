@@ -66,8 +66,8 @@ def _measured(folder: Path, begun: float, command: Sequence[str]) -> None:
     """In the process of a start: the command, up to its first step; then the report, and the process ends as it is."""
     cache = folder / "cache"
     ledger = Ledger(begun, IMPORTS, cache)
+    import dcac_fastreid.engine.trainer  # noqa: F401  with it, what a training imports
     from dcac_fastreid.commands.main import main
-    from dcac_fastreid.engine import trainer  # noqa: F401  with it, all that a training imports
 
     lacking, lists, numbers = missing(), Counter(), [IMPORTS, REST, *PASSES]
     decoded = Decoded(folder / "decoded", lambda: numbers.index(ledger.now))

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from real_sizes.data_sets import REAL, image_size, shots
 from tqdm import tqdm
 
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.json_files import read_object
+from real_sizes.data_sets import REAL, image_size, shots
 
-MARK = "real-size.json"  # in a data set's folder: of which scale and seed it is, and, once all is there, how many images
+MARK = (
+    "real-size.json"  # in a data set's folder: of which scale and seed it is, and, once all is there, how many images
+)
 BLOCK, COLUMNS, LINES = 8, 7, 3  # an image's number, black and white, in blocks of so many pixels
 COARSE, GRAIN = 12, 20  # pixels of the random field's step; grey levels of the noise on it
 QUALITY = 80  # of JPEG
@@ -34,7 +36,9 @@ def write(folder: Path, names: Iterable[str], *, scale: float = 1, seed: int = 0
         mark, made = at / MARK, {"scale": scale, "seed": seed}
         found = read_object(mark) if mark.exists() else made
         if found is None or {key: found.get(key) for key in made} != made:
-            raise InputError(f"{at} holds images of another scale or seed, {found}; delete it, or choose another folder")
+            raise InputError(
+                f"{at} holds images of another scale or seed, {found}; delete it, or choose another folder"
+            )
         if "images" not in found:
             at.mkdir(parents=True, exist_ok=True)
             mark.write_text(json.dumps(made))
