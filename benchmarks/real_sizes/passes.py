@@ -1,12 +1,11 @@
 """The one table of what a start consists of: pass -> the functions that do it. What is not in it is the rest.
 
-A function is MODULE:NAME, or MODULE:CLASS.NAME. Of a pass, one at least must be there; `missing` tells the names that are not.
+A function is MODULE:NAME, or MODULE:CLASS.NAME. A function that is no more there is not measured, which the report says.
 """
 
 import functools
 import importlib
 import sys
-import threading
 from collections.abc import Callable, Iterable
 
 PASSES = {
@@ -29,7 +28,10 @@ PASSES = {
     "prototypes": ("dcac_fastreid.engine.hooks:PrototypeReset.before_epoch",),
     "first step": ("dcac_fastreid.engine.trainer:DCACTrainer.run_step",),
 }
-IMPORTS, REST = "imports", "rest"  # the former before the passes' functions are known
+IMPORTS, REST = (
+    "imports",
+    "rest",
+)  # of Python's modules, those that a training imports when it begins; what is in no pass
 READ_LISTS = "dcac_fastreid.data.readers.dg_datasets:NamedFilesDataset.__init__"  # once for each reading of a data set
 FIRST_STEP = "first step"
 
@@ -51,10 +53,6 @@ def replace(name: str, wrap: Callable[[Callable], Callable]) -> None:
         for alias, value in list(vars(module).items()):
             if value is bare:
                 setattr(module, alias, wrapped)
-
-
-def in_main_thread() -> bool:
-    return threading.current_thread() is threading.main_thread()
 
 
 def _found(name: str) -> tuple[object, str, Callable] | None:

@@ -10,10 +10,11 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from real_sizes.data_path import data_path
+from dcac_fastreid.errors import InputError
 from real_sizes.decoded import Decoded
 from real_sizes.ledger import Ledger, folder_size
 from real_sizes.passes import FIRST_STEP, IMPORTS, PASSES, READ_LISTS, REST, missing, replace
@@ -30,9 +31,6 @@ def measure(data: Path, config: str, opts: Sequence[str], work: Path | None = No
 
     Args: work: folder of the cache, which is kept and must be empty; None: a temporary one.
     """
-    from dcac_fastreid.errors import InputError
-    from dcac_fastreid.profiling.machine import describe_machine
-
     if work and work.exists() and any(work.iterdir()):
         raise InputError(f"{work} is not empty, so that a cold start cannot be measured there; name a new folder")
     given = [*FULL_SIZE, "DATASETS.ROOT", str(data.absolute()), *opts]
@@ -40,6 +38,8 @@ def measure(data: Path, config: str, opts: Sequence[str], work: Path | None = No
         folder = work or Path(temporary)
         (folder / "cache").mkdir(parents=True)
         started = {kind: _start(folder, config, given) for kind in ("cold", "warm")}
+    from dcac_fastreid.profiling.machine import describe_machine  # with PyTorch, whose memory the starts need
+
     return {"machine": describe_machine(), "config": config, "opts": [*FULL_SIZE, *opts], **started}
 
 
@@ -64,45 +64,51 @@ def _start(folder: Path, config: str, opts: Sequence[str]) -> dict:
 
 def _measured(folder: Path, begun: float, command: Sequence[str]) -> None:
     """In the process of a start: the command, up to its first step; then the report, and the process ends as it is."""
-    cache = folder / "cache"
-    ledger = Ledger(begun, IMPORTS, cache)
+    ledger = Ledger(begun, IMPORTS, folder / "cache")
     import dcac_fastreid.engine.trainer  # noqa: F401  with it, what a training imports
     from dcac_fastreid.commands.main import main
+    from real_sizes.data_path import data_path
 
-    lacking, lists, numbers = missing(), Counter(), [IMPORTS, REST, *PASSES]
+    numbers, lists, lacking = [IMPORTS, REST, *PASSES], Counter(), missing()
     decoded = Decoded(folder / "decoded", lambda: numbers.index(ledger.now))
-    replace(READ_LISTS, lambda function: lambda data_set, *args, **options: (
-        lists.update([type(data_set).__name__]), function(data_set, *args, **options))[1])  # fmt: skip
+
+    def end(trainer) -> None:
+        passes = ledger.close()
+        times, by_pass = decoded.counts()
+        report = {
+            "total_s": round(sum(figures["wall_s"] for figures in passes.values()), 3),
+            "total_cpu_s": round(sum(figures["cpu_s"] for figures in passes.values()), 3),
+            "passes": passes,
+            "images_decoded_so_often": times,
+            "decoded_in_pass": {numbers[number]: count for number, count in by_pass.items()},
+            "lists_read": lists,
+            "training_images": len(trainer.data_loader.dataset),
+            "cache_mib": round(folder_size(folder / "cache") / 2**20, 1),
+            "functions_not_found": lacking,
+            "data_path": data_path(trainer),
+        }
+        (folder / REPORT).write_text(json.dumps(report))
+        sys.stdout.flush()
+        os._exit(0)
+
+    replace(READ_LISTS, partial(_behind, lambda data_set, *_: lists.update([type(data_set).__name__])))
     for name, functions in PASSES.items():
         for function in functions:
             replace(function, ledger.wrap(name))
-
-    def end_behind(step):
-        def first_step(trainer):
-            step(trainer)
-            passes = ledger.close()
-            times, by_pass = decoded.counts()
-            report = {
-                "total_s": round(sum(figures["wall_s"] for figures in passes.values()), 3),
-                "total_cpu_s": round(sum(figures["cpu_s"] for figures in passes.values()), 3),
-                "passes": passes,
-                "images_decoded_so_often": times,
-                "decoded_in_pass": {numbers[number]: count for number, count in by_pass.items()},
-                "lists_read": lists,
-                "training_images": len(trainer.data_loader.dataset),
-                "cache_mib": round(folder_size(cache) / 2**20, 1),
-                "functions_not_found": lacking,
-                "data_path": data_path(trainer),
-            }
-            (folder / REPORT).write_text(json.dumps(report))
-            sys.stdout.flush()
-            os._exit(0)
-
-        return first_step
-
-    replace(PASSES[FIRST_STEP][0], end_behind)
+    replace(PASSES[FIRST_STEP][0], partial(_behind, end))
     ledger.change_outer(REST)
     main(command)
+
+
+def _behind(then: Callable, function: Callable) -> Callable:
+    """The function, which calls another one with its arguments when it has ended."""
+
+    def both(*args, **options):
+        result = function(*args, **options)
+        then(*args)
+        return result
+
+    return both
 
 
 if __name__ == "__main__":
