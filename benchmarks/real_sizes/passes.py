@@ -28,10 +28,7 @@ PASSES = {
     "prototypes": ("dcac_fastreid.engine.hooks:PrototypeReset.before_epoch",),
     "first step": ("dcac_fastreid.engine.trainer:DCACTrainer.run_step",),
 }
-IMPORTS, REST = (
-    "imports",
-    "rest",
-)  # of Python's modules, those that a training imports when it begins; what is in no pass
+IMPORTS, REST = "imports", "rest"  # of modules, whenever; what is in no pass
 READ_LISTS = "dcac_fastreid.data.readers.dg_datasets:NamedFilesDataset.__init__"  # once for each reading of a data set
 FIRST_STEP = "first step"
 
