@@ -14,16 +14,13 @@ PASSES = {
         "dcac_fastreid.data.readers.dg_datasets:NamedFilesDataset.__init__",
     ),
     "data checks": ("dcac_fastreid.data.checks.check_datasets:check_datasets",),
-    "leakage hashes": ("dcac_fastreid.data.checks.leakage:check_leakage",),
+    "hashes and pixels": ("dcac_fastreid.data.checks.leakage:check_leakage",),
     "model on trial": ("dcac_fastreid.engine.trial_model:check_model",),
     "model": (
         "dcac_fastreid.engine.trainer:DCACTrainer.build_model",
         "dcac_fastreid.engine.trainer:DCACTrainer.build_optimizer",
     ),
-    "image cache": (
-        "dcac_fastreid.data.loading.image_cache:ImageCache._fill",
-        "dcac_fastreid.data.loading.image_cache:ImageCache.make",
-    ),
+    "pixels": ("dcac_fastreid.data.loading.kept_pixels:make_pixels",),
     "latents": ("dcac_fastreid.diffusion.latent_cache:LatentCache.fill",),
     "prototypes": ("dcac_fastreid.engine.hooks:PrototypeReset.before_epoch",),
     "first step": ("dcac_fastreid.engine.trainer:DCACTrainer.run_step",),
