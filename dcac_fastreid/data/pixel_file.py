@@ -16,6 +16,7 @@ import numpy as np
 import PIL
 from filelock import FileLock, Timeout
 from PIL import Image
+from tqdm import tqdm
 
 from dcac_fastreid.data.hashes import Key, file_key
 from dcac_fastreid.data.locations import cache_folder
@@ -266,4 +267,5 @@ def _damaged(pixels: np.ndarray, rows: dict[str, tuple[int, int]]) -> set[str]:
 
     with ThreadPoolExecutor() as pool:
         parts = [paths[first : first + PORTION] for first in range(0, len(paths), PORTION)]
-        return {path for found in pool.map(check, parts) for path in found}
+        checked = tqdm(pool.map(check, parts), "checking pixels", len(parts), leave=False, unit="portion", disable=None)
+        return {path for found in checked for path in found}
