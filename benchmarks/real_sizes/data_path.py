@@ -11,7 +11,7 @@ MOST = 0.1  # share of it that the CPU may take for a batch
 
 
 def data_path(trainer) -> dict | None:
-    """Milliseconds a batch: wall, and of all threads of this process; None where the training decodes in every epoch.
+    """Milliseconds a batch on one thread: wall, and of the processor; None where the training decodes in every epoch.
 
     Augmentation and the latents' gather run on the GPU there and are left out and counted here, in this order. So are copies
     to the GPU left out.
@@ -24,7 +24,8 @@ def data_path(trainer) -> dict | None:
         return None
     augmentation, device = BatchAugmentation.from_config(cfg), torch.device("cpu")
     moments_of = getattr(getattr(trainer.model, "feedback", None), "moments_of", None)
-    batches = iter(loader.batch_sampler)
+    batches, threads = iter(loader.batch_sampler), torch.get_num_threads()
+    torch.set_num_threads(1)  # several wait for each other, and waiting takes the processor's time
     for number in range(-10, BATCHES):
         if number == 0:
             begin, used = time.perf_counter(), _cpu()
@@ -34,6 +35,7 @@ def data_path(trainer) -> dict | None:
         if moments_of:
             moments_of(batch["img_paths"])
     wall, used = (1000 * spent / BATCHES for spent in (time.perf_counter() - begin, _cpu() - used))
+    torch.set_num_threads(threads)
     most = MOST * STEP_MS
     return {
         "batch": cfg.SOLVER.IMS_PER_BATCH,
