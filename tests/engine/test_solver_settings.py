@@ -54,6 +54,7 @@ GPU = ("MODEL.DEVICE", "cuda", "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "
             ("MODEL.LOSSES.NAME", ("CrossEntropyLoss", "PrototypicalContrastiveLoss")),
             "fast-reid's CrossEntropyLoss may ask",
         ),
+        (("MODEL.HEADS.CLS_LAYER", "CosSoftmax"), "MODEL.HEADS.CLS_LAYER CosSoftmax asks the GPU"),
         (("MODEL.FREEZE_LAYERS", ("backbone",)), "trains other weights later"),
         (("SOLVER.MICRO_BATCH", 8), "computed again"),
         (("MODEL.DCAC.TELEMETRY", 2), "MODEL.DCAC.TELEMETRY looks into steps"),
