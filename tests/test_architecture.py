@@ -112,7 +112,7 @@ DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},
     "fastapi": {"deploy/serve/application.py", "deploy/serve/server.py"},
     "faiss": {"evaluation/reciprocal.py"},
-    "peft": {"diffusion/adaptation.py"},
+    "peft": {"diffusion/adaptation.py", "diffusion/adapted_layer.py"},
     "matplotlib": {"analysis/figures.py", "experiments/plots.py", "pages/sheet.py"},
     "jinja2": {"pages/template.py"},
     "onnx": {"deploy/export/onnx_file.py", "deploy/export/onnx_precision.py"},

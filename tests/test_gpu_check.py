@@ -15,6 +15,7 @@ from dcac_fastreid import profiling
 from fastreid.engine import default_argument_parser
 
 ROOT = Path(__file__).parent.parent
+SCRIPT = "benchmarks/gpu_check.sh"
 STUB = """#!{python}
 import json, os, shutil, sys
 words, code = sys.argv[1:], sys.stdin.read() if sys.argv[1:2] == ["-"] else ""
@@ -45,9 +46,7 @@ def noted(request, tmp_path_factory) -> tuple[list[dict], Path, int]:
         **os.environ, "PATH": f"{folder}:{os.environ['PATH']}", "WORK": str(folder), "OUT": str(folder / "out"),
         "NOTES": str(folder / "notes"), "GPUS": str(request.param),
     }  # fmt: skip
-    ended = subprocess.run(
-        ["bash", "benchmarks/gpu_check.sh"], cwd=ROOT, env=environment, capture_output=True, text=True
-    )
+    ended = subprocess.run(["bash", SCRIPT], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
     trainings = 12 if request.param == 1 else 14
     return [json.loads(line) for line in (folder / "notes").read_text().splitlines()], folder, trainings
@@ -74,6 +73,25 @@ def test_the_trainings_are_compared(noted):
     text = (noted[1] / "out" / "trainings.txt").read_text()
     assert len(re.findall(r"^\w+ - \w+: bit-equal 1 of 1", text, re.MULTILINE)) == noted[2] - 1, text
     assert "Traceback" not in text and len(re.findall(r"'total_loss': 2.0", text)) == noted[2]
+
+
+def test_a_training_that_leaves_no_weights_is_told(tmp_path):
+    """One that its time limit has cut."""
+    (code,) = re.findall(r"trainings.txt.*<<'PY'\n(.*?)^PY$", (ROOT / SCRIPT).read_text(), re.DOTALL | re.MULTILINE)
+    runs = tmp_path / "runs"
+    (runs / "bf16").mkdir(parents=True)
+    (runs / "bf16" / "metrics.json").write_text('{"iteration": 1, "total_loss": 2.0}\n')
+    (runs / "bf16.log").write_text("The training step is recorded as a CUDA graph\n")
+    (runs / "default.log").write_text("SOLVER.SPEED auto: bf16, steps to be recorded as a CUDA graph\n")
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"WORK": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ended.stdout.splitlines()[0] == "MISSING bf16" and ended.stdout.splitlines()[-1] == "MISSING default"
+    assert "total_loss" in ended.stdout and ended.stdout.count("graph recorded") == 1
 
 
 def test_the_trainings_that_are_compared_differ_in_what_is_looked_for(noted):
@@ -113,7 +131,7 @@ def test_its_python_compiles_and_what_it_looks_for_is_logged(noted):
     for note in noted[0]:
         compile(note["code"], "gpu_check.sh", "exec")
     package = "".join(file.read_text() for file in (ROOT / "dcac_fastreid").rglob("*.py"))
-    assert "recorded as a CUDA graph" in package and "SOLVER.CUDA_GRAPH is True" in package
+    assert "is recorded as a CUDA graph" in package and "SOLVER.CUDA_GRAPH is True" in package
     assert callable(dcac_fastreid.data.data_root)
 
 

@@ -1,11 +1,11 @@
-"""Which weights of the denoiser train (Table 5), and LoRA (Eq. 9): the only import of peft."""
+"""Which weights of the denoiser train (Table 5), and LoRA (Eq. 9), for which peft is imported."""
 
 from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
 
-from dcac_fastreid.diffusion.adapters import Adapters, adapted_linear
+from dcac_fastreid.diffusion.adapters import Adapters
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.errors import InputError
 
@@ -95,8 +95,8 @@ def store_frozen_in(denoiser: nn.Module, dtype: torch.dtype) -> None:
     computes in bfloat16 without autocast (`computes_in`), whose casts around every normalisation are an eighth of a step's
     operations on a GPU. The numbers are others by the rounding of bfloat16; sums are in fp32 in any case.
     """
-    frozen_alone = all(".lora_" in name for name, p in denoiser.named_parameters() if p.requires_grad)
-    whole = dtype == torch.bfloat16 and denoiser.can_compute_in_one_type and frozen_alone
+    only_adapters_train = all(".lora_" in name for name, p in denoiser.named_parameters() if p.requires_grad)
+    whole = dtype == torch.bfloat16 and denoiser.can_compute_in_one_type and only_adapters_train
     was_whole, denoiser.computes_in = denoiser.computes_in, dtype if whole else None
     for module in denoiser.modules():
         frozen = not any(p.requires_grad for p in module.parameters())
@@ -125,6 +125,8 @@ def _inject_lora(denoiser: Denoiser, targets: Sequence[str], *, rank: int, alpha
     try:
         from peft import LoraConfig, inject_adapter_in_model
         from peft.tuners.lora import Linear
+
+        from dcac_fastreid.diffusion.adapted_layer import AdaptedLinear
     except ImportError as error:
         raise ImportError(
             f"LoRA needs peft, which cannot be imported ({error}); install it with: pip install peft"
@@ -132,9 +134,8 @@ def _inject_lora(denoiser: Denoiser, targets: Sequence[str], *, rank: int, alpha
     layers = _matched_layers(denoiser, targets)
     inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=alpha, target_modules=layers), denoiser)
     adapted = [module for module in denoiser.modules() if isinstance(module, Linear)]
-    with_few_operations = type("Linear", (Linear,), {"forward": adapted_linear})
     for layer in adapted:
-        layer.__class__ = with_few_operations
+        layer.__class__ = AdaptedLinear
     Adapters(denoiser, adapted)
 
 

@@ -16,43 +16,52 @@ class Adapters:
 
     Args:
         layers: peft's, each with a frozen `base_layer` and one adapter; `adapted_linear` is their forward.
-        denoiser: whose forward passes begin by making the weights.
+        denoiser: whose forward passes begin by making the weights, and end by forgetting them.
     """
 
     def __init__(self, denoiser: nn.Module, layers: Sequence[nn.Module]):
         self._layers = list(layers)
-        self._made: dict[nn.Module, tuple[Tensor, Tensor, tuple[int, int]]] = {}
+        self._made: dict[nn.Module, tuple[Tensor, Tensor]] = {}
         for layer in self._layers:
             layer.adapters = self
         denoiser.register_forward_pre_hook(self._make)
+        denoiser.register_forward_hook(self._forget, always_call=True)
 
     def __getstate__(self) -> dict:
         return {**self.__dict__, "_made": {}}  # what belongs to a step cannot be copied with the model
 
     def of(self, layer: nn.Module) -> tuple[Tensor, Tensor]:
         """A (r, k) and s B (n, r), in the type in which the layer computes."""
-        a, b, versions = self._made.get(layer, (None, None, None))
-        if versions != _versions(layer):  # the layer is called by itself
-            (scale,) = layer.scaling.values()
-            weights = _weight(layer, "lora_A"), _weight(layer, "lora_B")
-            a, b = converted(weights, _computed_in(layer), scale=scale, first_scaled=1)
-        return a, b
+        if layer in self._made:
+            return self._made[layer]
+        # By itself, or as the backward pass computes activations again.
+        (scale,) = layer.scaling.values()
+        weights = _weight(layer, "lora_A"), _weight(layer, "lora_B")
+        return converted(weights, _computed_in(layer), scale=scale, first_scaled=1)
 
     def _make(self, denoiser: nn.Module, inputs: Sequence) -> None:
+        if torch.compiler.is_compiling():
+            return
         weights = [_weight(layer, part) for part in ("lora_A", "lora_B") for layer in self._layers]
         (scale,) = self._layers[0].scaling.values()
         count = len(self._layers)
         made = converted(weights, _computed_in(self._layers[0]), scale=scale, first_scaled=count)
-        self._made = {
-            layer: (a, b, _versions(layer))
-            for layer, a, b in zip(self._layers, made[:count], made[count:], strict=True)
-        }
+        self._made = dict(zip(self._layers, zip(made[:count], made[count:], strict=True), strict=True))
+
+    def _forget(self, denoiser: nn.Module, inputs: Sequence, output: Tensor | None) -> None:
+        """Another pass may compute in another type, with other weights, or with a gradient where this one had none."""
+        if not torch.compiler.is_compiling():
+            self._made = {}
 
 
 def adapted_linear(layer: nn.Module, x: Tensor) -> Tensor:
     """(..., k) -> (..., n)."""
-    a, b = layer.adapters.of(layer)
     base = layer.base_layer
+    if torch.compiler.is_compiling():  # it joins operations itself, and would stop at what is made for a whole pass
+        (scale,) = layer.scaling.values()
+        a, b = (_weight(layer, part).to(base.weight.dtype) for part in ("lora_A", "lora_B"))
+        return base(x) + F.linear(F.linear(x, a), scale * b)
+    a, b = layer.adapters.of(layer)
     tokens = x.reshape(-1, x.shape[-1]).to(a.dtype)
     return _AdaptedLinear.apply(tokens, base.weight, base.bias, a, b).view(*x.shape[:-1], -1)
 
@@ -92,8 +101,3 @@ def _computed_in(layer: nn.Module) -> torch.dtype:
 def _weight(layer: nn.Module, part: str) -> Tensor:
     (adapter,) = getattr(layer, part).values()
     return adapter.weight
-
-
-def _versions(layer: nn.Module) -> tuple[int, int]:
-    """That change when an optimizer or a checkpoint writes A and B."""
-    return _weight(layer, "lora_A")._version, _weight(layer, "lora_B")._version

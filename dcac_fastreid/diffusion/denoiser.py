@@ -18,7 +18,7 @@ class Denoiser(nn.Module, ABC):
         lora_targets: those of `lora_layers` that take an adapter by default.
         qkv_layers: those of them that make queries, keys and values.
         can_compute_in_one_type: whether `forward` computes in the type of its weights alone, on inputs of that type.
-        computes_in: that type, where it does so without autocast: `adaptation.store_frozen_in`.
+        computes_in: that type, where it does so without autocast: `adaptation.store_frozen_in`. A call brings the inputs to it.
     """
 
     condition_dim: int
@@ -27,6 +27,15 @@ class Denoiser(nn.Module, ABC):
     qkv_layers: Sequence[str] = ()
     can_compute_in_one_type: bool = False
     computes_in: torch.dtype | None = None
+
+    def __call__(self, noisy_latents: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
+        dtype = self.computes_in
+        if dtype is None:
+            return super().__call__(noisy_latents, timesteps, condition)
+        # Outside of autocast, which knows no meta device.
+        device_type = "cpu" if condition.device.type == "meta" else condition.device.type
+        with torch.autocast(device_type, enabled=False):
+            return super().__call__(noisy_latents.to(dtype), timesteps, condition.to(dtype))
 
     @abstractmethod
     def add_noise(self, latents: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:

@@ -23,3 +23,11 @@ def leave_out_divisions_by_one(unet: nn.Module) -> None:
         for name in FACTORS:
             if getattr(module, name, None) == 1:
                 setattr(module, name, One())
+
+
+def put_divisions_back(unet: nn.Module) -> None:
+    """The counterpart, for a compiler: it leaves them out itself, and would cut the U-Net at a factor that is no number."""
+    for module in unet.modules():
+        for name in FACTORS:
+            if isinstance(getattr(module, name, None), One):
+                setattr(module, name, 1.0)

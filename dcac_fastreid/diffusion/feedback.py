@@ -95,18 +95,9 @@ class DiffusionFeedback(nn.Module):
         """
         noisy_latents = self.denoiser.add_noise(latents, noise, timesteps)  # Eq. 10
         inputs = map(own_rows, (noisy_latents, timesteps, condition))
-        prediction = gathered(in_micro_batches(self._denoise, self.micro_batch, *inputs))
+        prediction = gathered(in_micro_batches(self.denoiser, self.micro_batch, *inputs))
         target = self.denoiser.target(latents, noise, timesteps)
         return F.mse_loss(prediction.to(target.dtype), target)
-
-    def _denoise(self, noisy_latents: Tensor, timesteps: Tensor, condition: Tensor) -> Tensor:
-        dtype = self.denoiser.computes_in
-        if dtype is None:
-            return self.denoiser(noisy_latents, timesteps, condition)
-        # Outside of autocast, which knows no meta device.
-        device_type = "cpu" if condition.device.type == "meta" else condition.device.type
-        with torch.autocast(device_type, enabled=False):
-            return self.denoiser(noisy_latents.to(dtype), timesteps, condition.to(dtype))
 
     def _others(self, files: Tensor, identities: Tensor | None, cameras: Tensor | None) -> Tensor:
         """Whose condition each image denoises, (B,) int64; drawn from the generator, where it stands behind the timesteps."""

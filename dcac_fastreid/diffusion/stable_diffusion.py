@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.diffusion.diffusers_layout import load_part, read_config
-from dcac_fastreid.diffusion.division_by_one import leave_out_divisions_by_one
+from dcac_fastreid.diffusion.division_by_one import leave_out_divisions_by_one, put_divisions_back
 from dcac_fastreid.diffusion.hub import hub_folder
 from dcac_fastreid.diffusion.one_token import shorten_cross_attention, unused_with_one_token
 from dcac_fastreid.diffusion.original_layout import load_original_part
@@ -104,6 +104,11 @@ class StableDiffusionDenoiser(Denoiser):
 
     def checkpoint_activations(self):
         self.unet.enable_gradient_checkpointing()
+
+    def compile(self, *args, **kwargs) -> None:
+        """PyTorch's own, on a U-Net that it need not cut."""
+        put_divisions_back(self.unet)
+        super().compile(*args, **kwargs)
 
     def _alpha_bar(self, latents: Tensor, timesteps: Tensor) -> Tensor:
         return self.alphas_cumprod.to(latents.dtype)[timesteps].view(-1, 1, 1, 1)

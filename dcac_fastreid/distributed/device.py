@@ -9,17 +9,18 @@ _taken: torch.device | None = None
 
 
 def take_device(name: str | torch.device) -> None:
-    """From now on this is CUDA's current device, and that to which fast-reid's loaders bring their batches.
+    """From now on this is CUDA's current device, and that to which fast-reid's loaders bring their batches: the last one taken.
 
     PyTorch makes streams and pinned memory for the current device, whichever the model is on: of a model on the second GPU,
     a stream of the first would record nothing.
 
     Args:
-        name: MODEL.DEVICE. With "cuda", which names no GPU, the current one stays: that of `join`, or else the first.
+        name: MODEL.DEVICE. "cuda", which names no GPU, is that of the local rank: of one process, the first.
     """
     global _taken
     device = torch.device(name)
-    if device.type == "cuda" and device.index is not None:
+    if device.type == "cuda":
+        device = device if device.index is not None else torch.device("cuda", comm.get_local_rank())
         torch.cuda.set_device(device)
     _taken = device
 

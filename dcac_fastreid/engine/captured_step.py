@@ -21,10 +21,12 @@ def why_not_captured(cfg, processes: int = 1) -> str | None:
     host_losses = set(cfg.MODEL.LOSSES.NAME) & set(HOST_LOSSES)
     reasons = {
         "there is no GPU": not torch.cuda.is_available() or cfg.MODEL.DEVICE == "cpu",
-        f"a step of {processes} processes cannot be": processes > 1,
+        f"{processes} processes share each step": processes > 1,
         "MODEL.DCAC.TELEMETRY looks into steps, and not into recorded ones": bool(cfg.MODEL.DCAC.TELEMETRY),
         f"{cfg.MODEL.META_ARCHITECTURE} is an architecture of fast-reid": cfg.MODEL.META_ARCHITECTURE not in OURS,
         f"fast-reid's {', '.join(sorted(host_losses))} may ask the GPU for numbers": bool(host_losses),
+        f"MODEL.HEADS.CLS_LAYER {cfg.MODEL.HEADS.CLS_LAYER} asks the GPU for numbers": cfg.MODEL.HEADS.CLS_LAYER
+        != "Linear",
         "fp16 decides after every step whether it counts": autocast_dtype(cfg) == torch.float16,
         f"SOLVER.OPT is {cfg.SOLVER.OPT}, not Adam or AdamW": cfg.SOLVER.OPT not in ("Adam", "AdamW"),
         "gradients are clipped": cfg.SOLVER.CLIP_GRADIENTS.ENABLED,
@@ -62,7 +64,7 @@ class CapturedStep:
         self._losses: Mapping[str, Tensor] = {}
         self._graph: torch.cuda.CUDAGraph | None = None
         self._ordinary_steps = 0
-        self._stream = torch.cuda.Stream()
+        self._stream = torch.cuda.Stream(device=trainer.model.device)
         for group in trainer.optimizer.param_groups:
             group["capturable"] = True
             # A number would be recorded for good; a schedule fills a tensor with its next value.
@@ -116,13 +118,18 @@ class CapturedStep:
 
     def _run_beside(self) -> None:
         """On the stream on which the recording will be made, as PyTorch asks for."""
-        self._stream.wait_stream(torch.cuda.current_stream())
+        main = torch.cuda.current_stream(self._trainer.model.device)
+        self._stream.wait_stream(main)
         with torch.cuda.stream(self._stream):
             self._step()
-        torch.cuda.current_stream().wait_stream(self._stream)
+        main.wait_stream(self._stream)
 
     def _record(self) -> None:
-        graph, stream, device = torch.cuda.CUDAGraph(), torch.cuda.current_stream(), self._trainer.model.device
+        device = self._trainer.model.device
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.current_stream(device)
+        # PyTorch's own, of dropout and the like, which knows every graph. An index: of a model that is on a GPU.
+        default = torch.cuda.default_generators[device.index or 0]
+        draws = default.get_state()
         if self._feedback:
             noise = self._feedback.random_state()
             graph.register_generator_state(self._feedback.generator)
@@ -136,10 +143,21 @@ class CapturedStep:
         except RuntimeError as error:
             self._ordinary_steps += 1  # no second try
             torch.cuda.set_stream(stream)  # PyTorch's context leaves its own, where the recording cannot be ended
+            # New generators: the old ones belong to the recording, which was not ended.
+            default.graphsafe_set_state(_generator(device, draws))
             if self._feedback:
-                self._feedback.set_random_state(noise, device)  # a new generator: the old one belongs to the recording
-            logger.warning(f"SOLVER.CUDA_GRAPH: the step cannot be recorded, it goes on without ({error})")
+                self._feedback.set_random_state(noise, device)
+            logger.warning(
+                f"SOLVER.CUDA_GRAPH: the step cannot be recorded, it goes on without ({error}); SOLVER.CUDA_GRAPH False leaves "
+                "out the try"
+            )
             return
         self._scalars = recorded.waiting()
         self._graph = graph
         logger.info("The training step is recorded as a CUDA graph")
+
+
+def _generator(device: torch.device, state: Tensor) -> torch.Generator:
+    generator = torch.Generator(device)
+    generator.set_state(state)
+    return generator

@@ -31,9 +31,10 @@ def load_config(config_file: str | os.PathLike, opts: Sequence = (), *, processe
     The file by its path, or a shipped one by its name, such as DCAC/ma_ms.yml.
 
     MODEL.DEVICE, where neither file nor pairs say it, is "cuda"; without a GPU it is "cpu", and SOLVER.AMP.ENABLED is off
-    where the pairs do not say it. SOLVER.AMP.ENABLED, AMP.DTYPE and CUDA_GRAPH, where nobody says them, are what SOLVER.SPEED
-    stands for on that device. MODEL.PIXEL_MEAN and PIXEL_STD, where neither says them or one says [], are those of the
-    CLIP model's own training images; of fast-reid's backbones, fast-reid's defaults.
+    where the pairs do not say it, as it is with AMP.DTYPE fp16 where MODEL.DEVICE says cpu. SOLVER.AMP.ENABLED, AMP.DTYPE and
+    CUDA_GRAPH, where nobody says them, are what SOLVER.SPEED stands for on that device. MODEL.PIXEL_MEAN and PIXEL_STD, where
+    neither says them or one says [], are those of the CLIP model's own training images; of fast-reid's backbones, fast-reid's
+    defaults.
 
     Args: processes: that a training will have; None: those that have joined by now.
     Raises:
@@ -85,13 +86,16 @@ def changed(cfg: CfgNode, opts: Sequence) -> CfgNode:
 def choose_device(cfg: CfgNode, precision_asked: bool) -> None:
     """Sets MODEL.DEVICE, where it is unsaid, to what this machine has, and fp32 on a CPU unless the precision was asked for.
 
+    On a CPU that is said, only where the config has fp16, which no CPU trains in.
+
     Raises: InputError: no device, or one that this machine has not.
     """
     available = torch.cuda.is_available()
-    if cfg.MODEL.DEVICE == UNSAID:
+    said = cfg.MODEL.DEVICE != UNSAID
+    if not said:
         cfg.MODEL.DEVICE = "cuda" if available else "cpu"
-        if not available and not precision_asked:
-            cfg.SOLVER.AMP.ENABLED = False
+    if cfg.MODEL.DEVICE == "cpu" and not precision_asked and (not said or cfg.SOLVER.AMP.DTYPE == "fp16"):
+        cfg.SOLVER.AMP.ENABLED = False
     try:
         device = torch.device(cfg.MODEL.DEVICE)
     except (RuntimeError, ValueError):

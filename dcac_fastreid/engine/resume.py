@@ -21,7 +21,7 @@ from fastreid.utils.events import EventStorage, JSONWriter
 # Keys of SOLVER that a resumed run may have otherwise: how long it is, what it saves, and how its steps are computed.
 FREE = {
     "MAX_EPOCH", "CHECKPOINT_PERIOD", "CHECKPOINT_STEPS", "MICRO_BATCH", "CHECKPOINT_ACTIVATIONS", "COMPILE", "CUDA_GRAPH",
-    "SPEED",
+    "SPEED", "DETERMINISTIC",
 }  # fmt: skip
 logger = logging.getLogger("fastreid.dcac")
 

@@ -53,10 +53,6 @@ def _check_processes(cfg, training: bool, processes: int) -> None:
             f"SOLVER.IMS_PER_BATCH is {batch}, the batch of all processes together, which {processes} processes do not divide "
             f"evenly; set it to {max(batch // processes, 1) * processes}, or start another number of processes"
         )
-    if training and cfg.SOLVER.CUDA_GRAPH and cfg.MODEL.META_ARCHITECTURE in OURS:
-        raise InputError(
-            f"SOLVER.CUDA_GRAPH is True, but a step of {processes} processes cannot be recorded; set it to False"
-        )
 
 
 def _check_model(cfg) -> None:

@@ -10,13 +10,13 @@ from fastreid.config import CfgNode
 
 UNSAID = "unsaid"  # the value of a key that neither a file nor KEY VALUE pairs say, until one is chosen
 AUTO, AUTHORS = "auto", "authors"
-ENABLED, DTYPE, GRAPH = CHOSEN = ("SOLVER.AMP.ENABLED", "SOLVER.AMP.DTYPE", "SOLVER.CUDA_GRAPH")
-DEFAULTS = {ENABLED: False, DTYPE: "fp16", GRAPH: False}  # those of the keys
+ENABLED, DTYPE, GRAPH = "SOLVER.AMP.ENABLED", "SOLVER.AMP.DTYPE", "SOLVER.CUDA_GRAPH"
+DEFAULTS = {ENABLED: False, DTYPE: "fp16", GRAPH: False}  # of the keys that are chosen
 BF16_FROM = (8, 0)  # compute capability: NVIDIA's Ampere
 
 
 def choose_speed(cfg: CfgNode, processes: int) -> None:
-    """Gives each key of CHOSEN that is unsaid a value, in place: for MODEL.DEVICE, and so many processes.
+    """Gives each key of DEFAULTS that is unsaid a value, in place: for MODEL.DEVICE, and so many processes.
 
     fast-reid's own architectures, and what runs on the CPU, get the keys' defaults: fp32, step by step.
     """
@@ -24,14 +24,17 @@ def choose_speed(cfg: CfgNode, processes: int) -> None:
     if amp.ENABLED == UNSAID:
         amp.ENABLED = ours_on_gpu and _precision(cfg) != "fp32"
     if amp.DTYPE == UNSAID:
-        amp.DTYPE = _precision(cfg) if ours_on_gpu and amp.ENABLED and _precision(cfg) != "fp32" else DEFAULTS[DTYPE]
+        amp.DTYPE = DEFAULTS[DTYPE]
+        if ours_on_gpu and amp.ENABLED:
+            # Of mixed precision where fp32 would be chosen, somebody said ENABLED: bf16 works, by emulation.
+            amp.DTYPE = _precision(cfg) if _precision(cfg) != "fp32" else "bf16"
     if cfg.SOLVER.CUDA_GRAPH == UNSAID:
         wanted = ours_on_gpu and cfg.SOLVER.SPEED == AUTO
         cfg.SOLVER.CUDA_GRAPH = wanted and why_not_captured(cfg, processes) is None
 
 
 def leave_unsaid(cfg: CfgNode) -> None:
-    """Marks the keys of CHOSEN, before the files and pairs that may say them."""
+    """Marks the keys of DEFAULTS, before the files and pairs that may say them."""
     cfg.SOLVER.AMP.ENABLED = cfg.SOLVER.AMP.DTYPE = cfg.SOLVER.CUDA_GRAPH = UNSAID
 
 
@@ -75,19 +78,24 @@ def describe_speed(cfg: CfgNode, processes: int) -> str:
         reason = why_not_captured(cfg, processes)
         recorded = cfg.SOLVER.CUDA_GRAPH and not reason
         runs += (
-            ", steps recorded as a CUDA graph" if recorded else f", steps not recorded{f': {reason}' if reason else ''}"
+            ", steps to be recorded as a CUDA graph"
+            if recorded
+            else f", steps not recorded{f': {reason}' if reason else ''}"
         )
         if cfg.SOLVER.SPEED == AUTO and not _has_bf16(cfg):
-            why = f" ({torch.cuda.get_device_name(cfg.MODEL.DEVICE)} has no bf16)"
-    given = _given(cfg, processes)
-    said = f"SOLVER.SPEED {cfg.SOLVER.SPEED}" + (f", but {given} given" if given else "")
+            why = f" ({torch.cuda.get_device_name(cfg.MODEL.DEVICE)} {'emulates' if precision == 'bf16' else 'has no'} bf16)"
+    others = _others(cfg, processes)
+    said = f"SOLVER.SPEED {cfg.SOLVER.SPEED}" + (f", but the config has {others}" if others else "")
     return f"{said}: {runs}{why}"
 
 
-def _given(cfg: CfgNode, processes: int) -> str:
-    """The keys of CHOSEN that have another value than SOLVER.SPEED would choose: somebody, or the run's beginning, said it."""
-    given = []
-    for name in CHOSEN if cfg.SOLVER.AMP.ENABLED else (ENABLED, GRAPH):
+def _others(cfg: CfgNode, processes: int) -> str:
+    """The keys of DEFAULTS that have another value than SOLVER.SPEED would choose.
+
+    Somebody, or the run's beginning, said it; or a program has made the config itself, which leaves nothing to be chosen.
+    """
+    others = []
+    for name in DEFAULTS if cfg.SOLVER.AMP.ENABLED else (ENABLED, GRAPH):
         section, _, key = name.rpartition(".")
         other = cfg.clone()
         other.defrost()
@@ -95,8 +103,8 @@ def _given(cfg: CfgNode, processes: int) -> str:
         said, node[key] = node[key], UNSAID
         choose_speed(other, processes)
         if node[key] != said:
-            given.append(f"{name.removeprefix('SOLVER.')} {said}")
-    return ", ".join(given)
+            others.append(f"{name.removeprefix('SOLVER.')} {said}")
+    return ", ".join(others)
 
 
 def _precision(cfg: CfgNode) -> str:

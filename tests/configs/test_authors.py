@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from dcac_fastreid.config import add_dcac_config
-from dcac_fastreid.engine.speed import CHOSEN
+from dcac_fastreid.engine.speed import DEFAULTS
 from dcac_fastreid.profiling.build import build
 from dcac_fastreid.profiling.model_stats import model_stats
 from fastreid.config import get_cfg
@@ -29,14 +29,18 @@ def test_there_are_these_files_and_no_others(configs):
 @pytest.mark.parametrize("name", FILES)
 def test_they_differ_from_the_papers_config_by_the_departures_alone(load, leaves, name):
     paper, authors = leaves(load(name)), leaves(load(f"authors/{name}"))
-    changed = {key: value for key, value in authors.items() if value != paper[key] and key not in CHOSEN}
+    changed = {key: value for key, value in authors.items() if value != paper[key] and key not in DEFAULTS}
     assert changed == {**DEPARTURES, "OUTPUT_DIR": f"logs/DCAC/authors/{name}"}
 
 
 def test_the_base_says_them_all(configs, leaves):
     said = yaml.safe_load((configs / "authors" / "base.yml").read_text())
     assert said.pop("_BASE_") == "../base.yml"
-    assert leaves(said) == DEPARTURES
+    assert leaves(said) == {
+        **DEPARTURES,
+        "SOLVER.AMP.ENABLED": True,
+        "SOLVER.AMP.DTYPE": "fp16",
+    }  # what "authors" chooses
 
 
 def test_by_default_none_of_them_is_chosen(leaves):

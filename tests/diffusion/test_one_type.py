@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from dcac_fastreid.analysis.denoising import denoise
 from dcac_fastreid.diffusion import DiffusionFeedback, adapt, lora_parameters, stable_diffusion
 from dcac_fastreid.diffusion.adaptation import store_frozen_in
 
@@ -36,6 +37,22 @@ def test_where_it_does(sd_folder, tuning, dtype, whole):
     assert all(parameter.dtype == torch.float32 for parameter in denoiser.parameters() if parameter.requires_grad)
     store_frozen_in(denoiser, torch.float32)
     assert denoiser.computes_in is None and {parameter.dtype for parameter in denoiser.parameters()} == {torch.float32}
+
+
+def test_every_caller_may_bring_inputs_in_fp32(sd_folder):
+    """With and without autocast, as analysis and telemetry call it, to the same bits."""
+    denoiser = adapted(sd_folder)
+    store_frozen_in(denoiser, torch.bfloat16)
+    torch.manual_seed(1)
+    latents, noise, condition = (
+        torch.randn(2, 4, 8, 8),
+        torch.randn(2, 4, 8, 8),
+        torch.randn(2, 1, denoiser.condition_dim),
+    )
+    found = denoise(denoiser, latents, noise, 500, condition)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        again = denoise(denoiser, latents, noise, 500, condition)
+    assert found.errors.dtype == torch.float32 and torch.equal(found.errors, again.errors)
 
 
 def test_its_rounding_is_that_of_mixed_precision(sd_folder):

@@ -65,8 +65,8 @@ def test_every_way_is_the_run_of_one_process_which_goes_on_with_it(of_one, tiny_
 
 @pytest.mark.parametrize("way", ["--num-gpus", "torchrun"])
 def test_a_refusal_is_told_once_and_nothing_is_written(tiny_data, tmp_path, way):
-    finished = command(tiny_data, *WAYS[way], "SOLVER.CUDA_GRAPH", True, "OUTPUT_DIR", tmp_path / "out")
+    finished = command(tiny_data, *WAYS[way], "SOLVER.BASE_LR", 0.0, "OUTPUT_DIR", tmp_path / "out")
     assert finished.returncode == (2 if way == "--num-gpus" else 1)  # torchrun's own, of processes that end with 2
     told = [line for line in finished.stderr.splitlines() if line.startswith("error: ")]
-    assert told == ["error: SOLVER.CUDA_GRAPH is True, but a step of 2 processes cannot be recorded; set it to False"]
+    assert told == ["error: SOLVER.BASE_LR is 0, at which nothing is learned; it must be above 0"]
     assert not (tmp_path / "out").exists()

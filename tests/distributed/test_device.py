@@ -6,6 +6,7 @@ import torch
 from dcac_fastreid.distributed import device
 from dcac_fastreid.engine import DCACTrainer
 from dcac_fastreid.engine.trainer import DefaultTrainer
+from fastreid.utils import comm
 
 
 @pytest.fixture
@@ -19,12 +20,27 @@ def current(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "set_to", "batches"), [("cuda:1", ["cuda:1"], "cuda:1"), ("cuda", [], "cuda"), ("cpu", [], "cpu")]
+    ("name", "set_to", "batches"),
+    [("cuda:1", ["cuda:1"], "cuda:1"), ("cuda", ["cuda:0"], "cuda:0"), ("cpu", [], "cpu")],
 )
 def test_the_device_that_is_taken_is_the_current_one(current, name, set_to, batches):
     device.take_device(name)
     assert current == [torch.device(each) for each in set_to]
     assert device.device_of_batches(0) == torch.device(batches)
+
+
+def test_the_last_one_that_is_taken_counts(current):
+    device.take_device("cuda:1")
+    device.take_device("cuda")
+    assert current[-1] == device.device_of_batches(0) == torch.device("cuda:0")
+    device.take_device("cpu")
+    assert device.device_of_batches(0) == torch.device("cpu")
+
+
+def test_several_processes_take_the_gpu_of_their_local_rank(current, monkeypatch):
+    monkeypatch.setattr(comm, "get_local_rank", lambda: 1)
+    device.take_device("cuda")
+    assert current == [torch.device("cuda:1")]
 
 
 def test_without_a_device_a_script_has_that_of_its_local_rank(current):

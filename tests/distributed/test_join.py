@@ -78,7 +78,6 @@ def test_a_launcher_and_options_that_ask_for_processes_are_too_much(launcher):
             3,
             "SOLVER.IMS_PER_BATCH is 16, the batch of all processes together, which 3 processes do not divide .* 15",
         ),
-        (("SOLVER.CUDA_GRAPH", True), 2, "SOLVER.CUDA_GRAPH is True, but a step of 2 processes cannot be recorded"),
     ],
 )
 def test_settings_of_several_processes_are_one_sentence(make_cfg, opts, processes, message):

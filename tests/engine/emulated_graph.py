@@ -92,6 +92,10 @@ class _Recording(TorchDispatchMode):
                 self._before.setdefault(id(tensor), (tensor, tensor.clone()))
 
 
+def _go_on_as(generator: torch.Generator) -> None:
+    torch.set_rng_state(generator.get_state())
+
+
 def _tensors(tree) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
@@ -101,6 +105,7 @@ def emulated_graphs() -> Iterator[list[EmulatedGraph]]:
     """Inside, SOLVER.CUDA_GRAPH is served on the CPU; yields the graphs that are made."""
     graphs: list[EmulatedGraph] = []
     stream = SimpleNamespace(wait_stream=lambda other: None)
+    default = SimpleNamespace(get_state=torch.get_rng_state, graphsafe_set_state=_go_on_as)
 
     def graph() -> EmulatedGraph:
         graphs.append(EmulatedGraph())
@@ -111,7 +116,8 @@ def emulated_graphs() -> Iterator[list[EmulatedGraph]]:
         patch.setattr(trainer, "why_not_captured", lambda *args: None)
         patch.setattr(torch.cuda, "CUDAGraph", graph)
         patch.setattr(torch.cuda, "graph", lambda graph, stream, capture_error_mode: _Recording(graph))
-        patch.setattr(torch.cuda, "Stream", lambda *args: stream)
+        patch.setattr(torch.cuda, "Stream", lambda device: stream)
+        patch.setattr(torch.cuda, "default_generators", (default,))
         patch.setattr(torch.cuda, "current_stream", lambda *args: stream)
         patch.setattr(torch.cuda, "stream", nullcontext)
         patch.setattr(torch.cuda, "set_stream", lambda stream: None)

@@ -61,10 +61,10 @@ def ordinary(train):
     return train()
 
 
-def captured(train):
+def captured(train, *opts):
     """A training with recorded steps, and its graph."""
     with emulated_graphs() as graphs:
-        made = train("SOLVER.CUDA_GRAPH", True)
+        made = train("SOLVER.CUDA_GRAPH", True, *opts)
     (graph,) = graphs
     return *made, graph
 
@@ -87,6 +87,14 @@ def test_replayed_steps_train_as_ordinary_ones(train, ordinary):
     state, others = trainer.model.state_dict(), ordinary[2].model.state_dict()
     for name in ("memory.prototypes", "heads.weight", "heads.bottleneck.0.running_var", "conditioner.prompts"):
         torch.testing.assert_close(state[name], others[name], rtol=1e-4, atol=1e-6, msg=name)
+
+
+@pytest.mark.slow
+def test_a_step_with_a_balance_is_recorded_with_its_inner_backward_pass(train):
+    """MODEL.DCAC.BALANCE: λ is a number of each step, found by torch.autograd.grad."""
+    opts = ("MODEL.DCAC.BALANCE", 0.5)
+    expected, losses = train(*opts)[0], captured(train, *opts)[0]
+    assert difference(losses, expected) < 1e-5 and len(set(losses[:, 2])) == STEPS
 
 
 def a_learning_rate_that_is_a_number(monkeypatch):

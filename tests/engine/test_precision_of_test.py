@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 import dcac_fastreid
 from dcac_fastreid.diffusion.stable_diffusion import StableDiffusionEncoder
@@ -33,6 +34,38 @@ def test_features_are_computed_in_it(make_cfg, precision, dtype, allowed):
     assert (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32) == before
     model(torch.ones(2, 2))
     assert model.dtype == torch.float32
+
+
+class Dictionary(nn.Module):
+    def forward(self, images, *, scale=1):
+        return {"features": scale * images}
+
+
+def test_a_model_keeps_its_outputs_and_its_own_forward(make_cfg):
+    """An output that is no tensor, inputs by keyword, use inside another, and a forward that was set on the instance."""
+    cfg, model = make_cfg("ma_ms.yml"), Dictionary()
+    with in_test_precision(cfg, model), in_test_precision(cfg, model):
+        assert torch.equal(model(torch.ones(2), scale=2)["features"], 2 * torch.ones(2))
+    assert "forward" not in model.__dict__
+    own = model.forward = lambda images: images + 1
+    with in_test_precision(cfg, model):
+        assert torch.equal(model(torch.ones(2)), 2 * torch.ones(2))
+    assert model.forward is own
+
+
+def test_in_bf16_the_weights_are_cast_once(make_cfg):
+    model, casts = nn.Linear(4, 4), []
+
+    class Casts(TorchDispatchMode):
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+            if operation is torch.ops.aten._to_copy.default and args[0] is model.weight:
+                casts.append(operation)
+            return operation(*args, **(kwargs or {}))
+
+    with in_test_precision(make_cfg("ma_ms.yml", "TEST.PRECISION", "bf16"), model), torch.no_grad(), Casts():
+        for _ in range(3):
+            model(torch.ones(2, 4))
+    assert len(casts) == 1
 
 
 def test_a_test_in_bf16_scores_nearly_the_same(make_cfg):

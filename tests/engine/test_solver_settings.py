@@ -7,8 +7,10 @@ import torch
 
 from dcac_fastreid.engine.captured_step import CapturedStep, why_not_captured
 from dcac_fastreid.engine.config_file import changed
+from dcac_fastreid.engine.settings import check_settings
 from dcac_fastreid.engine.trainer import DCACTrainer
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.losses import PrototypeMemory
 
 RESNET = (
     *("MODEL.BACKBONE.NAME", "build_resnet_backbone", "MODEL.BACKBONE.DEPTH", "18x", "MODEL.BACKBONE.FEAT_DIM", 512),
@@ -54,6 +56,7 @@ GPU = ("MODEL.DEVICE", "cuda", "SOLVER.AMP.ENABLED", True, "SOLVER.AMP.DTYPE", "
             ("MODEL.LOSSES.NAME", ("CrossEntropyLoss", "PrototypicalContrastiveLoss")),
             "fast-reid's CrossEntropyLoss may ask",
         ),
+        (("MODEL.HEADS.CLS_LAYER", "CosSoftmax"), "MODEL.HEADS.CLS_LAYER CosSoftmax asks the GPU"),
         (("MODEL.FREEZE_LAYERS", ("backbone",)), "trains other weights later"),
         (("SOLVER.MICRO_BATCH", 8), "computed again"),
         (("MODEL.DCAC.TELEMETRY", 2), "MODEL.DCAC.TELEMETRY looks into steps"),
@@ -64,6 +67,13 @@ def test_why_a_step_is_not_captured(make_cfg, monkeypatch, opts, reason):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     found = why_not_captured(changed(make_cfg("ma_ms.yml"), [*GPU, *opts]))
     assert found is None if reason is None else reason in found
+
+
+def test_several_processes_record_no_step_which_is_no_error(make_cfg, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    cfg = changed(make_cfg("ma_ms.yml"), [*GPU, "SOLVER.CUDA_GRAPH", True])
+    check_settings(cfg, training=True, processes=2)
+    assert why_not_captured(cfg, 2) == "2 processes share each step"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
@@ -118,6 +128,22 @@ def test_a_captured_step_trains_as_the_ordinary_one(make_trainer, opts):
         values = [trainer.storage.history(name).values() for trainer in (captured, plain)]
         assert [step for _, step in values[0]] == [step for _, step in values[1]]
         assert [v for v, _ in values[0]] == pytest.approx([v for v, _ in values[1]], rel=1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_after_a_recording_that_fails_random_numbers_go_on(make_trainer, monkeypatch):
+    """Those of PyTorch's own generator, which the recording has begun to follow."""
+    update = PrototypeMemory.update
+
+    def asking(self, features, targets):
+        assert torch.nn.functional.dropout(features).sum().item() is not None
+        update(self, features, targets)
+
+    monkeypatch.setattr(PrototypeMemory, "update", asking)
+    trainer = trained(make_trainer, *GPU, "SOLVER.CUDA_GRAPH", True)
+    assert not trainer._train_on_batch.recorded and trainer.iter == 9
+    assert len(torch.rand(8, device="cuda").unique()) == 8
 
 
 @pytest.mark.slow

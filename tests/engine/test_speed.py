@@ -11,6 +11,7 @@ import torch
 import dcac_fastreid
 from dcac_fastreid.engine.speed import describe_speed
 from dcac_fastreid.errors import InputError
+from fastreid.config import get_cfg
 
 DCAC, BASELINE = "DCAC/synthetic/ma_ms.yml", "DCAC/synthetic/baseline/ma_ms.yml"
 AMPERE, TURING = ("NVIDIA A100", (8, 0)), ("Tesla T4", (7, 5))
@@ -47,8 +48,8 @@ MICRO = ("SOLVER.MICRO_BATCH", 8)
 @pytest.mark.parametrize(
     ("gpu", "opts", "keys", "line"),
     [
-        (AMPERE, (), FAST, "SOLVER.SPEED auto: bf16, steps recorded as a CUDA graph"),
-        (AMPERE, ("MODEL.DEVICE", "cuda:1"), FAST, "SOLVER.SPEED auto: bf16, steps recorded as a CUDA graph"),
+        (AMPERE, (), FAST, "SOLVER.SPEED auto: bf16, steps to be recorded as a CUDA graph"),
+        (AMPERE, ("MODEL.DEVICE", "cuda:1"), FAST, "SOLVER.SPEED auto: bf16, steps to be recorded as a CUDA graph"),
         (
             *(AMPERE, MICRO, (True, "bf16", False)),
             "SOLVER.SPEED auto: bf16, steps not recorded: activations are computed again",
@@ -64,7 +65,12 @@ MICRO = ("SOLVER.MICRO_BATCH", 8)
         ),
         (
             *(TURING, BALANCED, (False, "fp16", True)),
-            "SOLVER.SPEED auto: fp32, steps recorded as a CUDA graph (Tesla T4 has no bf16)",
+            "SOLVER.SPEED auto: fp32, steps to be recorded as a CUDA graph (Tesla T4 has no bf16)",
+        ),
+        (
+            *(TURING, (*BALANCED, "SOLVER.AMP.ENABLED", True), FAST),
+            "SOLVER.SPEED auto, but the config has AMP.ENABLED True: bf16, steps to be recorded as a CUDA graph "
+            "(Tesla T4 emulates bf16)",
         ),
         (AMPERE, ("MODEL.DEVICE", "cpu"), PLAIN, "SOLVER.SPEED auto: fp32 (on the CPU)"),
         (None, (), PLAIN, "SOLVER.SPEED auto: fp32 (there is no GPU)"),
@@ -73,20 +79,20 @@ MICRO = ("SOLVER.MICRO_BATCH", 8)
         # What is said wins.
         (
             *(AMPERE, ("SOLVER.AMP.ENABLED", False), (False, "fp16", True)),
-            "SOLVER.SPEED auto, but AMP.ENABLED False given: fp32, steps recorded as a CUDA graph",
+            "SOLVER.SPEED auto, but the config has AMP.ENABLED False: fp32, steps to be recorded as a CUDA graph",
         ),
         (
             *(AMPERE, ("SOLVER.AMP.DTYPE", "fp16"), AUTHORS),
-            "SOLVER.SPEED auto, but AMP.DTYPE fp16 given: fp16 with a loss scaler, steps not recorded: fp16 decides after "
+            "SOLVER.SPEED auto, but the config has AMP.DTYPE fp16: fp16 with a loss scaler, steps not recorded: fp16 decides after "
             "every step whether it counts",
         ),
         (
             *(AMPERE, ("SOLVER.CUDA_GRAPH", False), (True, "bf16", False)),
-            "SOLVER.SPEED auto, but CUDA_GRAPH False given: bf16, steps not recorded",
+            "SOLVER.SPEED auto, but the config has CUDA_GRAPH False: bf16, steps not recorded",
         ),
         (
             *(AMPERE, ("SOLVER.SPEED", "authors", "SOLVER.AMP.DTYPE", "bf16", "SOLVER.CUDA_GRAPH", True), FAST),
-            "SOLVER.SPEED authors, but AMP.DTYPE bf16, CUDA_GRAPH True given: bf16, steps recorded as a CUDA graph",
+            "SOLVER.SPEED authors, but the config has AMP.DTYPE bf16, CUDA_GRAPH True: bf16, steps to be recorded as a CUDA graph",
         ),
         # fast-reid's own architectures train as they do without this package.
         (AMPERE, ("MODEL.META_ARCHITECTURE", "Baseline"), PLAIN, ""),
@@ -101,7 +107,7 @@ def test_several_processes_train_in_bf16_without_recording(machine):
     machine(AMPERE)
     keys, line = chosen(processes=2)
     assert keys == (True, "bf16", False)
-    assert line == "SOLVER.SPEED auto: bf16, steps not recorded: a step of 2 processes cannot be"
+    assert line == "SOLVER.SPEED auto: bf16, steps not recorded: 2 processes share each step"
 
 
 @pytest.mark.parametrize(
@@ -115,7 +121,28 @@ def test_shipped_configs_leave_it_to_the_machine(machine, config):
 @pytest.mark.parametrize("name", ["ma_ms", "ms_ma", "d_ma", "c3_ma"])
 def test_configs_of_the_authors_code_train_in_fp16(machine, name):
     machine(AMPERE)
-    assert chosen(config=f"DCAC/authors/{name}.yml")[0] == AUTHORS
+    config = f"DCAC/authors/{name}.yml"
+    assert chosen(config=config) == (AUTHORS, "SOLVER.SPEED authors: fp16 with a loss scaler")
+    assert chosen("MODEL.DEVICE", "cpu", config=config)[0] == PLAIN
+    assert (
+        chosen("MODEL.DEVICE", "cpu", "SOLVER.AMP.ENABLED", True, config=config)[0] == AUTHORS
+    )  # which check_settings refuses
+    machine(None)
+    assert chosen(config=config)[0] == PLAIN
+
+
+def test_a_config_that_a_program_makes_trains_as_its_keys_say(machine, configs):
+    machine(AMPERE)
+    lines = []
+    for name in ("ma_ms", "authors/ma_ms"):
+        cfg = get_cfg()
+        dcac_fastreid.add_dcac_config(cfg)
+        cfg.merge_from_file(str(configs / f"{name}.yml"))
+        lines.append(describe_speed(cfg, 1))
+    assert lines == [
+        "SOLVER.SPEED auto, but the config has AMP.ENABLED False, CUDA_GRAPH False: fp32, steps not recorded",
+        "SOLVER.SPEED authors: fp16 with a loss scaler",
+    ]
 
 
 def test_a_file_wins_as_well_as_the_command_line(machine, tmp_path, configs):

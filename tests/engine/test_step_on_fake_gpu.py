@@ -10,6 +10,7 @@ from dcac_fastreid.engine.captured_step import CapturedStep
 from dcac_fastreid.engine.config_file import changed
 from dcac_fastreid.engine.precision_of_test import in_test_precision
 from dcac_fastreid.profiling.build import build
+from fastreid.layers import any_softmax
 from fastreid.utils.events import EventStorage
 
 from .fake_gpu import Waits, WrongDevice, fake_gpu
@@ -67,10 +68,12 @@ def test_a_step_stays_on_the_gpu(configs, gpu, name):
 
 def test_a_step_to_be_recorded_stays_on_the_gpu(configs, gpu, monkeypatch):
     """What CapturedStep records, and what it does before each replay."""
-    monkeypatch.setattr(torch.cuda, "Stream", lambda: None)
+    devices = []
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: devices.append(device))
     made = training(configs / "synthetic", gpu, "ma_ms", f"{AMP}.ENABLED", True, f"{AMP}.DTYPE", "bf16")
     made.model.memory.filled = True
     step, batches = CapturedStep(made.inner, torch.bfloat16), iter(made.loader)
+    assert devices == [torch.device("cuda:0")]  # its stream's
     with EventStorage(), gpu.no_waiting():
         for _ in range(2):
             step._take(next(batches))
@@ -78,6 +81,15 @@ def test_a_step_to_be_recorded_stays_on_the_gpu(configs, gpu, monkeypatch):
             made.schedule["lr_sched"].step()
     assert all(group["lr"].is_cuda and group["capturable"] for group in made.optimizer.param_groups)
     assert step._losses.keys() == {"loss_cls", "loss_pcl", "loss_diffusion"}
+
+
+@pytest.mark.parametrize("layer", sorted(set(any_softmax.__all__) - {"Linear"}))
+def test_a_step_with_a_margin_waits_for_the_gpu(configs, gpu, layer):
+    """Which why_not_captured says."""
+    made = training(configs / "synthetic", gpu, "baseline/ma_ms", "MODEL.HEADS.CLS_LAYER", layer)
+    made.model.memory.filled = True
+    with pytest.raises(Waits):
+        made.run()
 
 
 @pytest.mark.slow
