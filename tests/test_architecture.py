@@ -33,6 +33,7 @@ ALLOWED = {
         "training_options",
     },
     "shipped": set(),
+    "stand_ins": set(),
     "arguments": set(),
     "analysis": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "engine", "evaluation", "pages"},
     "command_line": {"helper_processes"},
@@ -101,12 +102,14 @@ ANYWHERE = {
     "output_files",
     "precision",
     "quantities",
+    "stand_ins",
     "tensor_files",
     "waiting",
     "warn_once",
     "wrong_files",
 }  # what of a batch is this process's;
-# what the user can fix; processes that end with this one; how results are written, names printed, weights read; the hub; locks
+# what the user can fix; processes that end with this one; how results are written, names printed, weights read; the hub; locks;
+# what is imported late
 # The files that may import a heavy library.
 DOORS = {
     "diffusers": {"diffusion/stable_diffusion.py", "synthetic/parts.py"},

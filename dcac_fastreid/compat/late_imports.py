@@ -1,31 +1,11 @@
 """What is imported at the start and needed in a few calls alone is imported at the first of them."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 
-
-class _Late(ModuleType):
-    """Stands for a module until something of it is asked for."""
-
-    def __getattr__(self, name: str):
-        return getattr(import_module(self.__name__), name)
-
-
-@contextmanager
-def _in_the_place_of(name: str, stand_in: ModuleType) -> Iterator[None]:
-    """Until it ends, `import NAME` gives the stand-in. Where the module is there already, it stays."""
-    if name in sys.modules:
-        yield
-        return
-    sys.modules[name] = stand_in
-    try:
-        yield
-    finally:
-        sys.modules.pop(name, None)
+from dcac_fastreid.stand_ins import LateModule, in_the_place_of
 
 
 def import_torchvision_without_compiler() -> None:
@@ -38,7 +18,7 @@ def import_torchvision_without_compiler() -> None:
     name = "torch._dynamo.utils"
     stand_in = ModuleType(name)
     stand_in.is_compile_supported = lambda device_type: import_module(name).is_compile_supported(device_type)
-    with suppress(ImportError), _in_the_place_of(name, stand_in):  # of a version that needs more of it: as it is, below
+    with suppress(ImportError), in_the_place_of(name, stand_in):  # of a version that needs more of it: as it is, below
         import_module("torchvision")
     import_module("torchvision")
 
@@ -49,6 +29,6 @@ def import_scikit_learn_late() -> None:
     With scipy.stats that is a sixth of the processor time of this package's import (scikit-learn 1.9).
     """
     stand_in = ModuleType("sklearn")
-    stand_in.__spec__, stand_in.metrics = find_spec("sklearn"), _Late("sklearn.metrics")
-    with _in_the_place_of("sklearn", stand_in):
+    stand_in.__spec__, stand_in.metrics = find_spec("sklearn"), LateModule("sklearn.metrics")
+    with in_the_place_of("sklearn", stand_in):
         import_module("fastreid.evaluation.reid_evaluation")

@@ -1,12 +1,16 @@
 """What open_clip knows by name, its models and their published weights: the only import of open_clip."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 from torch import nn
 
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.stand_ins import LateFunctions, in_the_place_of
 from dcac_fastreid.tensor_files import is_torchscript
 
 # Model configurations of ours beside open_clip's own, in its format: the small CLIP of the synthetic data set.
@@ -31,7 +35,7 @@ def image_tower(arch: str, image_size: tuple[int, int]) -> tuple[nn.Module, int]
     if not trunk:
         _check_size(arch, image_size, vision.get("patch_size", 16))
         vision["image_size"] = image_size
-    tower = _open_clip().model._build_vision_tower(model["embed_dim"], vision, model.get("quick_gelu", False))
+    tower = import_open_clip().model._build_vision_tower(model["embed_dim"], vision, model.get("quick_gelu", False))
     if trunk:
         patches = getattr(tower.trunk, "patch_embed", None)
         if hasattr(patches, "patch_size"):
@@ -63,11 +67,11 @@ def weights_file(arch: str, name: str) -> str:
         raise FileNotFoundError(
             f"MODEL.BACKBONE.PRETRAIN_PATH names {name!r}, which is no file and no tag of {arch} in open_clip (known: {known})"
         )
-    published = _open_clip().get_pretrained_cfg(arch, name)
+    published = import_open_clip().get_pretrained_cfg(arch, name)
     if published.get("quick_gelu", False) and not quick:
         raise InputError(_other_activation(arch, name))
     try:
-        return _open_clip().download_pretrained(published)
+        return import_open_clip().download_pretrained(published)
     except Exception as error:  # what fails without a network differs from library to library
         source = published.get("hf_hub") or published.get("url")
         raise InputError(
@@ -86,7 +90,8 @@ def pixel_statistics(arch: str, weights: str) -> tuple[list[float], list[float]]
     """
     tags = [weights] if names_tag(arch, weights) else _tags(arch)
     known = {
-        (tuple(cfg["mean"]), tuple(cfg["std"])) for cfg in (_open_clip().get_pretrained_cfg(arch, t) for t in tags)
+        (tuple(cfg["mean"]), tuple(cfg["std"]))
+        for cfg in (import_open_clip().get_pretrained_cfg(arch, t) for t in tags)
     }
     if len(known) != 1:
         why = "open_clip lists no weights of it" if not known else "its published weights differ in them"
@@ -98,9 +103,14 @@ def pixel_statistics(arch: str, weights: str) -> tuple[list[float], list[float]]
     return [255 * value for value in mean], [255 * value for value in std]
 
 
-def _open_clip() -> ModuleType:
+def import_open_clip() -> ModuleType:
+    """open_clip, with the model configurations of ARCHITECTURES beside its own.
+
+    Raises: ImportError: it is missing or broken.
+    """
     try:
-        import open_clip  # seconds: it drags in timm and transformers
+        with _timm_late():
+            import open_clip  # a second or two: it drags in transformers
     except ImportError as error:
         raise ImportError(
             f"the CLIP backbone needs open_clip, which cannot be imported ({error}); install it with: pip install open_clip_torch"
@@ -109,9 +119,26 @@ def _open_clip() -> ModuleType:
     return open_clip
 
 
+@contextmanager
+def _timm_late() -> Iterator[None]:
+    """open_clip/timm_model.py:13 does `import timm` and imports four names of timm.layers, for the towers that timm makes.
+
+    Until it ends, functions stand for them that import timm when they are called. timm and PyTorch's compiler, which it
+    imports, are two thirds of the processor time of open_clip's import (open_clip 3.3, timm 1.0, PyTorch 2.14).
+    """
+    found = find_spec("timm") if sys.modules.keys().isdisjoint(("open_clip", "timm")) else None
+    if not found:
+        yield
+        return
+    timm, layers = LateFunctions("timm"), LateFunctions("timm.layers")
+    timm.__spec__, timm.layers = found, layers
+    with in_the_place_of("timm", timm), in_the_place_of("timm.layers", layers):
+        yield
+
+
 def _config(arch: str) -> Mapping:
     model = (
-        None if ":" in arch else _open_clip().get_model_config(arch)
+        None if ":" in arch else import_open_clip().get_model_config(arch)
     )  # "hf-hub:..." would fetch what a checkpoint names
     if model is None:
         raise InputError(
@@ -121,7 +148,7 @@ def _config(arch: str) -> Mapping:
 
 
 def _tags(arch: str) -> list[str]:
-    return _open_clip().list_pretrained_tags_by_model(arch)
+    return import_open_clip().list_pretrained_tags_by_model(arch)
 
 
 def _check_size(arch: str, image_size: tuple[int, int], patch: int) -> None:

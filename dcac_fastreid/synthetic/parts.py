@@ -58,11 +58,9 @@ def fingerprint(name: str, folder: Path = WEIGHTS) -> str:
 
 def new_clip(seed: int) -> open_clip.CLIP:
     """Random image and text tower of the architecture synthetic-ViT-16."""
-    import open_clip
+    from dcac_fastreid.reid.open_clip_models import import_open_clip
 
-    from dcac_fastreid.reid.open_clip_models import ARCHITECTURES
-
-    open_clip.add_model_config(ARCHITECTURES)
+    open_clip = import_open_clip()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return open_clip.CLIP(**open_clip.get_model_config("synthetic-ViT-16"), output_dict=False)
@@ -115,9 +113,9 @@ def new_scheduler() -> DDPMScheduler:
 
 def contrastive_loss() -> nn.Module:
     """CLIP's, of image features, text features and the scale of their cosines."""
-    from open_clip.loss import ClipLoss
+    from dcac_fastreid.reid.open_clip_models import import_open_clip
 
-    return ClipLoss()
+    return import_open_clip().ClipLoss()
 
 
 def load_vae(folder: Path = WEIGHTS) -> AutoencoderKL:

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import sys
 import dcac_fastreid
@@ -16,7 +18,35 @@ print(torch.compile(lambda x: x + 1, backend="eager")(torch.ones(1)).item())
 """
 
 
+OF_CLIP = """
+import sys
+BEFORE
+import dcac_fastreid
+from dcac_fastreid.reid.open_clip_models import image_tower, import_open_clip
+open_clip = import_open_clip()
+print(*(name in sys.modules for name in ("timm", "torch._dynamo", "timm.layers")))
+tower, width = image_tower("ViT-B-16-SigLIP", (32, 32))
+import timm, timm.layers, torch
+print(type(tower.trunk).__module__, width, open_clip.timm_model.to_2tuple(3), timm is sys.modules["timm"])
+print(open_clip.timm_model.Mlp(2, 4, 2)(torch.zeros(1, 2)).shape[1])
+"""
+
+
 def test_what_few_calls_need_is_imported_by_them():
     ended = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     expected = ["False False", "0.0 1.0 1.0", "True", "1.0", "2.0"]
     assert ended.stdout.splitlines() == expected, ended.stderr
+
+
+@pytest.mark.parametrize(
+    "before, there",
+    [
+        ("", "False False False"),
+        pytest.param("import open_clip", "True True True", marks=pytest.mark.slow),
+        pytest.param("import timm", "True True True", marks=pytest.mark.slow),
+    ],
+)
+def test_timm_comes_with_the_first_tower_that_it_makes(before, there):
+    with_timm = [there, "timm.models.vision_transformer 768 (3, 3) True", "2"]
+    ended = subprocess.run([sys.executable, "-c", OF_CLIP.replace("BEFORE", before)], capture_output=True, text=True)
+    assert ended.stdout.splitlines() == with_timm, ended.stderr

@@ -60,7 +60,11 @@ PUBLISHED = """
 """
 ROWS = {row[1]: row for row in ([field.strip() for field in line.split("|")] for line in PUBLISHED.split("\n") if line)}
 FILES = [f"ablation/{pair}/{variant}" for pair in PAIRS for variant in VARIANTS]
-pytestmark = pytest.mark.parametrize("name", FILES)
+each = pytest.mark.parametrize("name", FILES)
+# The model is that of the other pair, with another classifier.
+each_model = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if "/ms_ma/" in name else name for name in FILES]
+)
 
 
 def parts(name: str) -> tuple[str, str]:
@@ -73,6 +77,7 @@ def lines(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("folder", ["", "synthetic/"])
+@each
 def test_a_config_is_its_protocol_and_what_its_file_name_says(load, leaves, folder, name):
     pair, variant = parts(name)
     expected = {**VARIANTS[variant][0], "OUTPUT_DIR": f"logs/DCAC/{folder}{name}"}
@@ -82,6 +87,7 @@ def test_a_config_is_its_protocol_and_what_its_file_name_says(load, leaves, fold
 
 
 @pytest.mark.parametrize("folder", ["", "synthetic/"])
+@each
 def test_a_file_holds_only_what_differs_from_its_protocol(load, leaves, folder, name):
     pair, _ = parts(name)
     own = yaml.safe_load((CONFIGS / f"{folder}{name}.yml").read_text())
@@ -90,6 +96,7 @@ def test_a_file_holds_only_what_differs_from_its_protocol(load, leaves, folder, 
     assert leaves(own).keys() == {key for key in cfg if cfg[key] != protocol[key]}
 
 
+@each
 def test_a_file_names_table_row_and_published_cell(name):
     pair, variant = parts(name)
     first = lines(name)[0]
@@ -102,6 +109,7 @@ def test_a_file_names_table_row_and_published_cell(name):
     assert first == f"# Table {table}, {row}, {arrow}: published mAP {mean_ap}, Rank-1 {rank_1}."
 
 
+@each
 def test_a_counterpart_is_the_same_file_on_the_synthetic_protocol(name):
     """Its base, ../../PAIR.yml, is then the synthetic one; how that differs is held by test_protocols.py."""
     real, counterpart = lines(name), lines(f"synthetic/{name}")
@@ -109,6 +117,7 @@ def test_a_counterpart_is_the_same_file_on_the_synthetic_protocol(name):
     assert counterpart[1:] == [line.replace("logs/DCAC/", "logs/DCAC/synthetic/") for line in real[1:]]
 
 
+@each_model
 def test_its_model_has_the_trainable_weights_of_the_variant(load, built, name):
     pair, variant = parts(name)
     expected = VARIANTS[variant][1] or PROTOCOL_TRAINABLE[pair] + MORE_TRAINABLE.get(variant, 0)
@@ -116,12 +125,14 @@ def test_its_model_has_the_trainable_weights_of_the_variant(load, built, name):
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == expected
 
 
+@each_model
 def test_its_counterpart_can_be_built(load, built, name):
     model = built(load(f"synthetic/{name}"), num_classes=24)
     assert {p.device.type for p in model.parameters()} == {"meta"}
 
 
 @pytest.mark.slow
+@each
 def test_its_counterpart_trains(make_trainer, name):
     """Two epochs on the tiny synthetic data set, and a test on the target: encoder, conditioner and what trains move."""
     trainer = make_trainer(f"{name}.yml", "SOLVER.MAX_EPOCH", 2, "SOLVER.STEPS", [1])

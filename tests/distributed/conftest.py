@@ -1,4 +1,7 @@
-"""Everything that two processes do in these tests, in one start of them, and what one process does of it."""
+"""Everything that two processes do in these tests, in one start of them, and what one process does of it.
+
+What the slow tests alone need is done in a second start.
+"""
 
 import shutil
 from pathlib import Path
@@ -44,9 +47,9 @@ class Runs(NamedTuple):
 @pytest.fixture(scope="session")
 def runs(cache_folder, tiny_data, tmp_path_factory) -> Runs:
     folder, root = tmp_path_factory.mktemp("runs"), str(tiny_data)
-    steps = {name: ["", "one_step", config, root, opts] for name, (config, opts) in STEPS.items()}
+    steps = {name: step(name, root) for name in STEPS if name != "bf16"}
     steps["fp64"] = ["", "one_step", "ma_ms.yml", root, [], True]
-    drawn = {name: ["", "batches", root, ["DATALOADER.SAMPLER_TRAIN", name], 5] for name in SAMPLERS}
+    drawn = {name: batches(name, root) for name in SAMPLERS}
     passes = {f"pass of {number}": ["", "pass_in_order", number] for number in (1, 2, 5)}
     one = jobs.many(
         {
@@ -57,8 +60,7 @@ def runs(cache_folder, tiny_data, tmp_path_factory) -> Runs:
             "no seam": training(root, folder / "no seam", wrong="no seam"),
         }
     )
-    for copy in ("one to two", "blind 0"):
-        stopped_inside_an_epoch(folder / "one", folder / copy)
+    stopped_inside_an_epoch(folder / "one", folder / "one to two")
     two = in_processes(
         2,
         folder / "results",
@@ -69,18 +71,46 @@ def runs(cache_folder, tiny_data, tmp_path_factory) -> Runs:
             **passes,
             "train": training(root, folder / "two"),
             "resumed": training(root, folder / "one to two", resume=True),
-            "blind": training(root, folder / "blind RANK", resume=True, wrong="a folder that the second does not see"),
             "shared folder": ["", "folder_of_all", str(folder / "shared")],
             "own folders": ["drives of their own", "folder_of_all", str(folder / "of RANK")],
-            "noise": ["noise of its own in every process", *steps["dcac"][1:]],
-            "sampler": ["a sampler of its own in every process", *drawn["NaiveIdentitySampler"][1:]],
             "near": ["", "drift", 1e-6],
             "far": ["drift", "drift", 1e-3],
             "hooks": training(root, folder / "hooks", wrong="gradients that are not reduced"),
-            "prototypes": training(root, folder / "prototypes", wrong="prototypes of the own images"),
         },
     )
     return Runs(two, one, folder)
+
+
+@pytest.fixture(scope="session")
+def slow_runs(runs, tiny_data) -> Runs:
+    """A variant of the step, and further faults; compared with what one process did in `runs`."""
+    folder, root = runs.folder, str(tiny_data)
+    bf16 = {"bf16": step("bf16", root)}
+    stopped_inside_an_epoch(folder / "one", folder / "blind 0")
+    two = in_processes(
+        2,
+        folder / "slow results",
+        "many",
+        {
+            **bf16,
+            "blind": training(root, folder / "blind RANK", resume=True, wrong="a folder that the second does not see"),
+            "noise": step("dcac", root, wrong="noise of its own in every process"),
+            "sampler": batches("NaiveIdentitySampler", root, wrong="a sampler of its own in every process"),
+            "prototypes": training(root, folder / "prototypes", wrong="prototypes of the own images"),
+        },
+    )
+    return Runs(two, {**runs.one, **jobs.many(bf16)}, folder)
+
+
+def step(name: str, root: str, *, wrong: str = "") -> list:
+    """A job: the step of STEPS."""
+    config, opts = STEPS[name]
+    return [wrong, "one_step", config, root, opts]
+
+
+def batches(sampler: str, root: str, *, wrong: str = "") -> list:
+    """A job: the first five batches."""
+    return [wrong, "batches", root, ["DATALOADER.SAMPLER_TRAIN", sampler], 5]
 
 
 def training(root: str, folder: Path, *, wrong: str = "", resume: bool = False) -> list:

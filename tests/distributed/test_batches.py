@@ -22,9 +22,10 @@ def test_rows_of_all_processes_are_the_batches_of_one(runs, sampler):
         assert paths == of_one and torch.equal(images, images_of_one)
 
 
-def test_a_sampler_of_its_own_in_every_process_is_seen(runs):
-    together = joined([of_process["sampler"] for of_process in runs.two])
-    assert [paths for paths, _ in together] != [paths for paths, _ in runs.one["NaiveIdentitySampler"]]
+@pytest.mark.slow
+def test_a_sampler_of_its_own_in_every_process_is_seen(slow_runs):
+    together = joined([of_process["sampler"] for of_process in slow_runs.two])
+    assert [paths for paths, _ in together] != [paths for paths, _ in slow_runs.one["NaiveIdentitySampler"]]
 
 
 @pytest.mark.parametrize("batches", [1, 2, 5])

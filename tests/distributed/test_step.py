@@ -6,20 +6,27 @@ from .compared import apart, unequal
 from .conftest import STEPS
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_what_looks_at_the_batch_is_equal_to_the_bit(runs, name):
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name == "bf16" else ()) for name in STEPS])
+def results(request) -> tuple[dict, list[dict]]:
+    """Of a step in one process, and in each of two."""
+    done = request.getfixturevalue("slow_runs" if request.param == "bf16" else "runs")
+    return done.one[request.param], [of_process[request.param] for of_process in done.two]
+
+
+def test_what_looks_at_the_batch_is_equal_to_the_bit(results):
     """Features, logits, losses, the gradient at the encoder, running statistics and prototypes, in both processes."""
-    for of_process in runs.two:
+    one, two = results
+    for of_process in two:
         for part in ("seen", "buffers"):
-            assert unequal(runs.one[name][part], of_process[name][part]) == []
+            assert unequal(one[part], of_process[part]) == []
 
 
-@pytest.mark.parametrize("name", STEPS)
-def test_gradients_are_equal_to_rounding(runs, name):
-    for of_process in runs.two:
-        far = apart(runs.one[name]["gradients"], of_process[name]["gradients"])
+def test_gradients_are_equal_to_rounding(results):
+    one, two = results
+    for of_process in two:
+        far = apart(one["gradients"], of_process["gradients"])
         assert max(far.values()) < 3e-6, list(far.items())[:3]
-    assert unequal(*(of_process[name]["gradients"] for of_process in runs.two)) == []
+    assert unequal(*(of_process["gradients"] for of_process in two)) == []
 
 
 def test_gradients_are_equal_in_fp64_without_pieces_of_the_same_size(runs):
@@ -28,7 +35,8 @@ def test_gradients_are_equal_in_fp64_without_pieces_of_the_same_size(runs):
         assert max(far.values()) < 1e-12, list(far.items())[:3]
 
 
-def test_noise_of_its_own_in_every_process_is_seen(runs):
-    for of_process in runs.two:
-        assert "0 loss_diffusion" in unequal(runs.one["dcac"]["seen"], of_process["noise"]["seen"])
-        assert max(apart(runs.one["dcac"]["gradients"], of_process["noise"]["gradients"]).values()) > 0.1
+@pytest.mark.slow
+def test_noise_of_its_own_in_every_process_is_seen(slow_runs):
+    for of_process in slow_runs.two:
+        assert "0 loss_diffusion" in unequal(slow_runs.one["dcac"]["seen"], of_process["noise"]["seen"])
+        assert max(apart(slow_runs.one["dcac"]["gradients"], of_process["noise"]["gradients"]).values()) > 0.1

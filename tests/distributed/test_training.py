@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 import torch
 
 from . import jobs
@@ -62,8 +63,9 @@ def test_lost_gradients_end_the_run_in_both_processes(runs):
     assert not (runs.folder / "hooks" / "model_0000.pth").exists()
 
 
-def test_prototypes_of_the_own_images_are_seen(runs):
-    for of_process, own in zip(runs.two, (6, 4), strict=True):
+@pytest.mark.slow
+def test_prototypes_of_the_own_images_are_seen(slow_runs):
+    for of_process, own in zip(slow_runs.two, (6, 4), strict=True):
         assert f"8 identities need an image each, {own} have one" in of_process["prototypes"]
 
 
@@ -74,8 +76,9 @@ def test_buffers_that_differ_by_rounding_become_the_firsts_and_by_more_end_the_r
         assert "running_mean differs by more than 1e-05 in process 1 from process 0" in of_process["far"]
 
 
-def test_a_process_that_does_not_see_the_folder_ends_the_run(runs):
-    for of_process in runs.two:
+@pytest.mark.slow
+def test_a_process_that_does_not_see_the_folder_ends_the_run(slow_runs):
+    for of_process in slow_runs.two:
         assert "would go on after 4 steps of the run, process 1 on" in of_process["blind"]
         assert "after 0: they do not see the same OUTPUT_DIR" in of_process["blind"]
 

@@ -1,6 +1,6 @@
-"""A program that evaluates in one, two and three processes, of one thread each, and writes what each process found.
+"""A program that evaluates in each of the given numbers of processes, of one thread each, and writes what each process found.
 
-    python several_processes.py CONFIG FOLDER
+    python several_processes.py CONFIG FOLDER NUMBER...
 
 FOLDER gets PROCESSES-RANK.pt, its standard output PROCESSES-RANK.txt, and metrics.json of each number of processes.
 """
@@ -26,7 +26,6 @@ from fastreid.utils import comm
 from fastreid.utils.events import EventStorage, JSONWriter
 from fastreid.utils.logger import setup_logger
 
-NUMBERS = (1, 2, 3)
 BATCHES = (7, 32)  # of 30 images: five, which neither two nor three divide, and one, so that others have none
 EXPANSION = {"times": 2, "neighbours": 5, "alpha": 3}
 RERANKING = {"k1": 20, "k2": 6, "weight": 0.3}
@@ -127,13 +126,13 @@ def work(cfg, model, folder: Path, rank: int, number: int) -> None:
     torch.save(found, folder / f"{number}-{rank}.pt")
 
 
-def main(config: str, folder: str) -> None:
+def main(config: str, folder: str, *numbers: str) -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     cfg = with_local_weights(dcac_fastreid.load_config(config))
     model = build_model(cfg)
     context = multiprocessing.get_context("fork")  # with everything imported and built once
-    for number in NUMBERS:
+    for number in map(int, numbers):
         processes = [
             context.Process(target=work, args=(cfg, model, Path(folder), rank, number)) for rank in range(number)
         ]

@@ -35,15 +35,27 @@ def step(monkeypatch):
     return asked
 
 
+def slow(*case):
+    return pytest.param(*case, marks=pytest.mark.slow)
+
+
+# Each setting by itself in make test-slow.
 @pytest.mark.parametrize(
     ("name", "opts"),
     [
-        ("ma_ms.yml", ["SOLVER.MAX_EPOCH", 2, "SOLVER.CHECKPOINT_STEPS", 2]),
+        (
+            "ma_ms.yml",
+            [
+                "SOLVER.MAX_EPOCH", 3, "SOLVER.CHECKPOINT_PERIOD", 2, "SOLVER.CHECKPOINT_STEPS", 2,
+                "MODEL.DCAC.DIFFUSION.TUNING", "full", "SOLVER.EMA.EPOCHS", 1.0,
+            ],
+        ),
         ("baseline/ma_ms.yml", ["SOLVER.INTERPOLATE.ALPHA", 0.7]),
-        ("ma_ms.yml", ["MODEL.DCAC.DIFFUSION.TUNING", "full", "SOLVER.EMA.EPOCHS", 1.0]),
-        ("baseline/ma_ma.yml", ["SOLVER.MAX_EPOCH", 3, "SOLVER.CHECKPOINT_PERIOD", 2]),
+        slow("ma_ms.yml", ["SOLVER.MAX_EPOCH", 2, "SOLVER.CHECKPOINT_STEPS", 2]),
+        slow("ma_ms.yml", ["MODEL.DCAC.DIFFUSION.TUNING", "full", "SOLVER.EMA.EPOCHS", 1.0]),
+        slow("baseline/ma_ma.yml", ["SOLVER.MAX_EPOCH", 3, "SOLVER.CHECKPOINT_PERIOD", 2]),
     ],
-)
+)  # fmt: skip
 def test_a_training_leaves_the_checkpoints_that_were_foretold(make_trainer, make_cfg, name, opts):
     cfg = make_cfg(name, *opts)
     images = training_images(cfg)

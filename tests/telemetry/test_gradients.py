@@ -17,6 +17,7 @@ VARIANTS = {
     "micro-batches": ("SOLVER.MICRO_BATCH", 5),
     "activation checkpointing": ("SOLVER.CHECKPOINT_ACTIVATIONS", True),
 }
+FAST = ("correlation-aware", "margin", "micro-batches")  # the others in make test-slow
 
 
 def telemetry_of(model):
@@ -60,9 +61,11 @@ def expected(reid, diffusion):
     }
 
 
-@pytest.mark.parametrize("opts", VARIANTS.values(), ids=VARIANTS)
-def test_numbers_are_those_of_two_backward_passes(first_step, opts):
-    step = first_step("ma_ms.yml", *opts)
+@pytest.mark.parametrize(
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in VARIANTS]
+)
+def test_numbers_are_those_of_two_backward_passes(first_step, name):
+    step = first_step("ma_ms.yml", *VARIANTS[name])
     wanted = expected(*each_loss_on_its_own(step))
     numbers = sample(step)
     assert wanted["diffusion_gradient"] > 0
