@@ -91,9 +91,7 @@ def _counts(items: list[tuple]) -> dict[str, int | None]:
 
 def _digest(splits: dict[str, list[tuple]], folder: str) -> str:
     lines = sorted(
-        f"{split} {_below(item[0], folder)} {_size(item[0])}\n"
-        for split, items in splits.items()
-        for item in items
+        f"{split} {_below(item[0], folder)} {_size(item[0])}\n" for split, items in splits.items() for item in items
     )
     return hashlib.sha256(as_bytes("".join(lines))).hexdigest()
 
