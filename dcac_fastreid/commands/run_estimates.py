@@ -52,10 +52,12 @@ class RunEstimates:
         pixels, views = data.training_pixels(run.cfg), data.diffusion_views(run.cfg)
         kept = {}
         for name, paths in self._of(run).train.items():
-            kept |= {f"{weights} {name}": latent * len(paths)} if latent else {}
+            images = f"{name} in {run.cfg.DATASETS.ROOT}"
+            kept |= {f"latents of {images} by {weights}": latent * len(paths)} if latent else {}
             if pixels:
                 missing = len(paths) - len(pixels.read(filter(os.path.exists, paths)).places)
-                kept |= {f"{use.shape} {name}": use.bytes * missing for use in (pixels, views) if use}
+                uses = {"pixels": pixels} | ({"views": views} if views else {})
+                kept |= {f"{use} {file.shape} of {images}": file.bytes * missing for use, file in uses.items()}
         return kept
 
     def _of(self, run: Run) -> profiling.TrainingImages:

@@ -133,13 +133,12 @@ def kept_hashes(
     return kept | computed
 
 
-def count_pixel_hashes(paths: Iterable[str]) -> int:
-    """Of how many of these images `pixel_hashes` needs no decoding; makes and writes nothing. The images are there."""
-    file = cache_folder() / FILE
+def kept_pixel_hashes(paths: Iterable[str]) -> dict[str, str]:
+    """As `pixel_hashes`, of the images that need no decoding for it; makes and writes nothing. The images are there."""
     try:
-        return len(_kept(file, PIXELS, {path: file_key(path) for path in paths}))
+        return _kept(cache_folder() / FILE, PIXELS, {path: file_key(path) for path in paths})
     except sqlite3.Error:  # computed again
-        return 0
+        return {}
 
 
 def _kept(file: Path, table: str, keys: dict[str, Key]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from dcac_fastreid.data.locations import cache_folder
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.quantities import size as readable
 from dcac_fastreid.waiting import held
+from dcac_fastreid.warn_once import warn_once
 
 WAIT = 30  # seconds for another process that saves what it has decoded, which takes far less
 CHANNELS = 3
@@ -91,13 +92,13 @@ class PixelFile:
                 pixels = np.frombuffer(mmap.mmap(file.fileno(), images * self.bytes, access=mmap.ACCESS_READ), np.uint8)
         except (FileNotFoundError, NotADirectoryError):
             return nothing
-        except sqlite3.Error as error:
+        except (OSError, sqlite3.Error) as error:
             if self._index.exists():
-                logger.warning(f"{self._index} cannot be read ({error}): its images are decoded again")
+                warn_once(f"{self._file} or its index cannot be read ({error}): its images are decoded again")
             return nothing
         pixels = pixels.reshape(images, *self.shape)
         if check and (damaged := _damaged(pixels, rows)):
-            logger.warning(f"{self._file}: {len(damaged)} images are damaged and are decoded again")
+            warn_once(f"{self._file}: {_count(damaged)} damaged, to be decoded again")
             rows = {path: row for path, row in rows.items() if path not in damaged}
         return KeptPixels({path: place for path, (place, _) in rows.items()}, pixels)
 
@@ -109,10 +110,7 @@ class PixelFile:
         if not self._file.exists():
             return
         with suppress(OSError, Timeout, sqlite3.Error), _lock().acquire(timeout=0), closing(self.open_index()) as index:
-            index.executemany(
-                "DELETE FROM images WHERE path = ? AND bytes = ? AND changed = ?", [file_key(path) for path in paths]
-            )
-            index.commit()
+            drop(index, map(file_key, paths))
             if index.execute("SELECT 1 FROM images LIMIT 1").fetchone() is None:
                 self._delete()
 
@@ -172,27 +170,38 @@ class PixelFile:
         return descriptor
 
 
-@contextmanager
-def adding(size: int) -> Iterator[None]:
-    """Nobody else adds to the pixel files meanwhile; what fails becomes one sentence.
+def drop(index: sqlite3.Connection, keys: Iterable[Key]) -> None:
+    """The index has these images no more. Their places are not given out again: somebody may read them."""
+    index.execute(f"PRAGMA user_version = {first_free(index)}")
+    index.executemany("DELETE FROM images WHERE path = ? AND bytes = ? AND changed = ?", keys)
+    index.commit()
 
-    Args: size: of what is to be added, in bytes, for the sentence.
-    Raises: InputError: the folder cannot be made or written, or has no room.
-    """
-    try:
+
+def first_free(index: sqlite3.Connection) -> int:
+    """The place behind all that were ever given out, as far as they were used."""
+    (used,) = index.execute("SELECT COALESCE(MAX(place) + 1, 0) FROM images").fetchone()
+    (given_out,) = index.execute("PRAGMA user_version").fetchone()
+    return max(used, given_out)
+
+
+@contextmanager
+def adding() -> Iterator[None]:
+    """Nobody else adds to the pixel files meanwhile. Raises InputError: their folder cannot be made or written."""
+    with _told():
         _folder().mkdir(parents=True, exist_ok=True)
         lock = held(_lock(), f"decoding images into {_folder()}")
-        with lock:
-            yield
+    with lock:
+        yield
+
+
+@contextmanager
+def _told(size: int = 0) -> Iterator[None]:
+    """What fails of the folder's files, inside, is one sentence. Args: size: bytes that are to be added."""
+    try:
+        yield
     except (OSError, sqlite3.Error) as error:
-        if (
-            isinstance(error, FileNotFoundError)
-            and error.filename is not None
-            and _folder() not in Path(error.filename).parents
-        ):
-            raise  # an image
         raise InputError(
-            f"the training images need {readable(size)} in {_folder()}, which cannot be written "
+            f"the training images need {readable(size) if size else 'files'} in {_folder()}, which cannot be written "
             f"({getattr(error, 'strerror', None) or error}); make room, set DCAC_FASTREID_CACHE to another folder, or "
             "DATALOADER.CACHE_IMAGES False to decode them again in every epoch"
         ) from error
@@ -209,16 +218,20 @@ class MissingPixels:
     def __init__(self, file: PixelFile, paths: Collection[str], *, check: bool = False):
         self._file, self._paths, self._check = file, paths, check
         self._taken: deque[tuple[str, int]] = deque()  # path, checksum
+        self._written: set[str] = set()
 
     def __enter__(self) -> "MissingPixels":
         with ExitStack() as stack:
-            self._index = stack.enter_context(closing(self._file.open_index()))
+            with _told():
+                self._index = stack.enter_context(closing(self._file.open_index()))
             there = self._file.read(self._paths, check=self._check).places
             missing = [path for path in dict.fromkeys(self._paths) if path not in there]
-            (used,) = self._index.execute("SELECT COALESCE(MAX(place) + 1, 0) FROM images").fetchone()
-            self._places = {path: place for place, path in enumerate(missing, used)}
             self._keys: dict[str, Key] = {path: file_key(path) for path in missing}
-            self._descriptor = self._file.open_with_room(used + len(missing))
+            with _told(self._size(missing)):
+                drop(self._index, self._keys.values())  # of damaged ones
+                free = first_free(self._index)
+                self._places = {path: place for place, path in enumerate(missing, free)}
+                self._descriptor = self._file.open_with_room(free + len(missing))
             stack.callback(os.close, self._descriptor)
             self._exit = stack.pop_all()
         return self
@@ -228,7 +241,15 @@ class MissingPixels:
 
     @property
     def lacking(self) -> Collection[str]:
+        """Of the paths, those that the file lacked when this began."""
         return self._places.keys()
+
+    @property
+    def not_taken(self) -> list[str]:
+        return [path for path in self._places if path not in self._written]
+
+    def _size(self, paths: Collection[str]) -> int:
+        return len(paths) * self._file.bytes
 
     def take(self, path: str, image: Image.Image) -> None:
         """Resizes an image that the file lacks and writes its pixels; by any thread."""
@@ -236,18 +257,31 @@ class MissingPixels:
             return
         resized = image.resize((self._file.width, self._file.height), Image.Resampling.BICUBIC)
         pixels = np.ascontiguousarray(np.asarray(resized).transpose(2, 0, 1))
-        written = os.pwrite(self._descriptor, pixels, self._places[path] * self._file.bytes)
-        if written != self._file.bytes:
-            raise OSError(f"{written} of {self._file.bytes} bytes written, as on a full disk")
+        with _told(self._size(self.lacking)):
+            written = os.pwrite(self._descriptor, pixels, self._places[path] * self._file.bytes)
+            if written != self._file.bytes:
+                raise OSError(f"{written} of {self._file.bytes} bytes written, as on a full disk")
+        self._written.add(path)
         self._taken.append((path, zlib.crc32(pixels)))
 
+    def portion(self) -> list[tuple[str, int]]:
+        """The images that have been taken since the last time, with their checksums; threads go on meanwhile."""
+        return [self._taken.popleft() for _ in range(len(self._taken))]
+
+    def keep(self, portion: Sequence[tuple[str, int]]) -> None:
+        """Notes that the images of a portion are there, when their pixels are on the disk."""
+        with _told(self._size(self.lacking)):
+            os.fsync(self._descriptor)
+            rows = [(*self._keys[path], self._places[path], checksum) for path, checksum in portion]
+            self._index.executemany("INSERT INTO images VALUES (?, ?, ?, ?, ?)", rows)
+            self._index.commit()
+
     def save(self) -> None:
-        """Notes which images have been taken since the last time, when their pixels are on the disk."""
-        done = [self._taken.popleft() for _ in range(len(self._taken))]  # threads go on meanwhile
-        os.fsync(self._descriptor)
-        rows = [(*self._keys[path], self._places[path], checksum) for path, checksum in done]
-        self._index.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?)", rows)
-        self._index.commit()
+        self.keep(self.portion())
+
+
+def _count(paths: Collection[str]) -> str:
+    return f"{len(paths)} image is" if len(paths) == 1 else f"{len(paths)} images are"
 
 
 def _folder() -> Path:

@@ -33,8 +33,11 @@ logger = logging.getLogger("fastreid.dcac")
 class KeptViews(Protocol):
     """Images that were decoded and resized before, as `read_view` does it."""
 
-    def read(self, paths: Sequence[str]) -> tuple[Mapping[str, int], np.ndarray]:
-        """Of the images that it has, path -> place in an array (N, 3, H, W), uint8; the array."""
+    def read(self, paths: Sequence[str], *, check: bool) -> tuple[Mapping[str, int], np.ndarray]:
+        """Of the images that it has, path -> place in an array (N, 3, H, W), uint8; the array.
+
+        Args: check: leaves out those that are not what was written.
+        """
 
     def forget(self, paths: Iterable[str]) -> None:
         """Nobody needs these any more."""
@@ -229,7 +232,7 @@ def _views(
     paths: Sequence[str], size: Sequence[int], kept: KeptViews | None, batch_size: int, num_workers: int
 ) -> DataLoader:
     """Batches of paths and views (B, 3, H, W), uint8."""
-    places, images = kept.read(paths) if kept else ({}, np.empty(0))
+    places, images = kept.read(paths, check=True) if kept else ({}, np.empty(0))
     return DataLoader(
         _Views(paths, size, places, images),
         batch_size=batch_size,

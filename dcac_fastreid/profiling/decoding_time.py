@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PIL import Image
 
 from dcac_fastreid import data
-from dcac_fastreid.data.hashes import count_pixel_hashes
+from dcac_fastreid.data.hashes import kept_pixel_hashes
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.profiling.training_images import TrainingImages
 
@@ -19,11 +19,12 @@ def decoding_seconds(cfg, images: TrainingImages) -> float:
     train = _there(images.train)
     compared = list(dict.fromkeys([*train, *_there(images.tested)]))
     pixels = data.training_pixels(cfg)
-    lacking = len(train) - len(pixels.read(train).places) if pixels else 0
-    missing = max(lacking, len(compared) - count_pixel_hashes(compared))
+    missing = set(compared) - kept_pixel_hashes(compared).keys()
+    if pixels:
+        missing |= set(train) - pixels.read(train).places.keys()
     if not missing:
         return 0.0
-    return missing * _seconds(compared[:: -(-len(compared) // SAMPLE)], cfg.INPUT.SIZE_TRAIN) / _processors()
+    return len(missing) * _seconds(compared[:: -(-len(compared) // SAMPLE)], cfg.INPUT.SIZE_TRAIN) / _processors()
 
 
 def _there(by_name: dict[str, list[str]]) -> list[str]:

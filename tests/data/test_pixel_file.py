@@ -59,7 +59,7 @@ def check(file, paths):
 
 
 def test_hashes_and_pixels_come_of_one_decoding(file, paths, decoded):
-    with adding(1), MissingPixels(file, paths[:9]) as missing:
+    with adding(), MissingPixels(file, paths[:9]) as missing:
         made = pixel_hashes(paths, missing)
     assert sorted(decoded) == sorted(paths) and made.keys() == set(paths)
     check(file, paths[:9])
@@ -98,6 +98,32 @@ def test_who_has_read_the_file_keeps_its_pixels(file, paths):
     assert all(np.array_equal(kept[places[path]], expected(path)) for path in paths)
 
 
+def test_a_place_is_not_given_out_again(file, paths):
+    """Else a reader of the images that were there would see others."""
+    places, kept = make_pixels(file, paths[:8])
+    file.forget(paths[4:8])  # the last places
+    make_pixels(file, paths[8:])
+    assert all(np.array_equal(kept[places[path]], expected(path)) for path in paths[:8])
+    check(file, [*paths[:4], *paths[8:]])
+
+
+def test_damaged_pixels_of_an_image_that_cannot_be_read_any_more_are_not_taken(file, paths, tmp_path):
+    places = make_pixels(file, paths).places
+    (pixels,) = file.folder.glob("*.pixels")
+    with open(pixels, "r+b") as stream:
+        stream.seek(places[paths[3]] * file.bytes)
+        stream.write(b"damaged")
+    status = os.stat(paths[3])
+    with open(paths[3], "r+b") as stream:
+        stream.write(b"broken")
+    os.utime(paths[3], ns=(status.st_mtime_ns, status.st_mtime_ns))
+    with adding(), MissingPixels(file, paths, check=True) as missing:
+        assert list(missing.lacking) == [paths[3]]
+        pixel_hashes(paths, missing)
+    with pytest.raises(InputError, match="3.png cannot be read as an image"):
+        make_pixels(file, paths)
+
+
 def test_pixels_cannot_be_written_to(file, paths):
     with pytest.raises(ValueError, match="read-only"):
         make_pixels(file, paths).images[0] = 0
@@ -134,7 +160,7 @@ def test_pixels_that_are_not_what_was_written_are_found_and_made_again(file, pat
         stream.write(b"\0\1\2")
     decoded.clear()
     assert paths[5] not in file.read(paths, check=True).places
-    with adding(1), MissingPixels(file, paths, check=True) as missing:
+    with adding(), MissingPixels(file, paths, check=True) as missing:
         pixel_hashes(paths, missing)
     assert decoded == [paths[5]]
     check(file, paths)
@@ -176,7 +202,7 @@ def test_an_interrupted_pass_keeps_what_it_has(file, paths, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(hashes, "SAVED", 0)
-    with adding(1), MissingPixels(file, paths) as missing:
+    with adding(), MissingPixels(file, paths) as missing:
         save = missing.save
         monkeypatch.setattr(missing, "save", lambda: (save(), monkeypatch.setattr(missing, "save", save), interrupt()))
         with pytest.raises(KeyboardInterrupt):
@@ -205,7 +231,7 @@ def test_what_an_image_is_kept_for_has_a_file_of_its_own(file, paths):
 
 
 def test_nothing_is_deleted_while_somebody_adds(file, paths):
-    with adding(1), MissingPixels(file, paths[:1]) as missing:
+    with adding(), MissingPixels(file, paths[:1]) as missing:
         pixel_hashes(paths[:1], missing)
         file.forget(paths[:1])
     check(file, paths[:1])
@@ -231,7 +257,7 @@ def locked(*_):
 )
 def test_a_full_disk_is_one_sentence_with_the_ways_out(file, paths, monkeypatch, where, fault, reason):
     monkeypatch.setattr(where, fault)
-    with pytest.raises(InputError, match=f"need 1.15 kB in .*{reason}.*DCAC_FASTREID_CACHE.*CACHE_IMAGES False"):
+    with pytest.raises(InputError, match=f"need (1.15 kB|files) in .*{reason}.*DCAC_FASTREID_CACHE.*CACHE_IMAGES False"):
         make_pixels(file, paths)
     assert file.read(paths).places == {}
 
@@ -249,6 +275,19 @@ def test_room_that_was_not_there_is_given_back(file, paths, monkeypatch):
 def test_so_is_a_folder_that_cannot_be_made(file, paths, tmp_path):
     (tmp_path / "cache").write_text("")
     with pytest.raises(InputError, match="(File exists|Not a directory).*CACHE_IMAGES False"):
+        make_pixels(file, paths)
+
+
+def test_an_image_that_may_not_be_read_is_no_matter_of_the_folder(file, paths, monkeypatch):
+    pixel_hashes(paths)
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    for module in ("hashes", "loading.kept_pixels"):
+        name = "read_image" if module == "hashes" else "read_image_of_run"
+        monkeypatch.setattr(f"dcac_fastreid.data.{module}.{name}", refuse)
+    with pytest.raises(PermissionError, match="0.png"):
         make_pixels(file, paths)
 
 

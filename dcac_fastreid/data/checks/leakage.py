@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from functools import partial
 
 from dcac_fastreid.data.hashes import Making, pixel_hashes
 from dcac_fastreid.data.locations import data_root
 from dcac_fastreid.data.readers.read_dataset import once, read_dataset
+from dcac_fastreid.data.readers.validation import training_items
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.names import shown
 
@@ -27,8 +27,8 @@ def check_leakage(cfg, making: Callable = lambda cfg, paths: nullcontext()) -> N
     Raises: InputError: a training image is a query or gallery image, as `same_images` tells, and with its limits.
     """
     nodes = cfg.DATASETS, cfg.DATALOADER, cfg.TEST, cfg.INPUT
-    dcac = cfg.MODEL.META_ARCHITECTURE, tuple(cfg.MODEL.DCAC.DIFFUSION.SIZE)
-    once(("leakage", *dcac, *(node.dump() for node in nodes)), lambda: _check(cfg, making))
+    others = cfg.MODEL.META_ARCHITECTURE, tuple(cfg.MODEL.DCAC.DIFFUSION.SIZE), bool(cfg.SOLVER.INTERPOLATE.CHOOSE)
+    once(("leakage", *others, *(node.dump() for node in nodes)), lambda: _check(cfg, making))
 
 
 def _check(cfg, making: Callable) -> None:
@@ -44,7 +44,8 @@ def _check(cfg, making: Callable) -> None:
         for split in ("query", "gallery")
         for item in getattr(datasets[name], split)
     }
-    leaks = same_images(train, of_test, partial(making, cfg))
+    trained_on = {item[0] for name in cfg.DATASETS.NAMES for item in training_items(cfg, datasets[name])}
+    leaks = same_images(train, of_test, lambda paths: making(cfg, [path for path in paths if path in trained_on]))
     if not leaks:
         return
     pairs = [f"{path} = {found} ({of_test[found]})" for path, found in leaks.items()]

@@ -40,12 +40,11 @@ def making_pixels(cfg, paths: Collection[str]) -> Iterator[Making | None]:
     if pixels is None:
         yield None
         return
-    check, wanted = comm.get_local_rank() == 0, len(set(paths))
-    missing = wanted - len(pixels.read(paths, check=check).places)
-    if not missing:
+    check = comm.get_local_rank() == 0
+    if pixels.read(paths, check=check).places.keys() == set(paths):
         yield None
         return
-    with adding(missing * (pixels.bytes + (views.bytes if views else 0))), ExitStack() as stack:
+    with adding(), ExitStack() as stack:
         of_training = stack.enter_context(MissingPixels(pixels, paths, check=check))
         # In this order: an image with pixels is not decoded again, so its view has to be there before.
         of_views = [stack.enter_context(MissingPixels(views, of_training.lacking))] if views else []
@@ -63,9 +62,9 @@ def make_pixels(pixels: PixelFile, paths: Sequence[str]) -> KeptPixels:
     if kept.places.keys() == wanted:
         return kept
     begin = time.perf_counter()
-    with adding((len(wanted) - len(kept.places)) * pixels.bytes), MissingPixels(pixels, paths) as missing:
-        hashes = pixel_hashes(missing.lacking, missing)
-        for path in [path for path in missing.lacking if path not in hashes]:
+    with adding(), MissingPixels(pixels, paths) as missing:
+        pixel_hashes(missing.lacking, missing)
+        for path in missing.not_taken:
             missing.take(path, read_image_of_run(path))  # which says why it cannot be read
         missing.save()
         kept = pixels.read(paths)
@@ -87,5 +86,6 @@ class _All:
             each.take(path, image)
 
     def save(self) -> None:
-        for each in self._making:
-            each.save()
+        portions = [each.portion() for each in reversed(self._making)]  # what the last one has, the others have too
+        for each, portion in zip(self._making, reversed(portions), strict=True):
+            each.keep(portion)

@@ -97,20 +97,39 @@ def test_images_without_a_view_are_decoded(make, decoded):
 
 
 def test_whoever_is_killed_between_the_files_leaves_no_pixels_without_a_view(make, monkeypatch):
-    saved, save = [], MissingPixels.save
+    kept, keep = [], MissingPixels.keep
 
-    def once(missing):
-        if saved:
+    def once(missing, portion):
+        if kept:
             raise KeyboardInterrupt
-        saved.append(save(missing))
+        kept.append(keep(missing, portion))
 
-    monkeypatch.setattr(MissingPixels, "save", once)
+    monkeypatch.setattr(MissingPixels, "keep", once)
     with pytest.raises(KeyboardInterrupt):
         data.check_leakage(make(), data.making_pixels)
     paths = train(make())
     assert (
         data.training_pixels(make()).read(paths).places == {} and len(PixelFile(VIEWS, SIZE).read(paths).places) == 48
     )
+
+
+def test_damaged_views_are_not_encoded(make):
+    cfg = make()
+    paths = train(cfg)
+    data.check_leakage(cfg, data.making_pixels)
+    (kept,) = data.cache_folder().rglob("views-*.pixels")
+    with open(kept, "r+b") as stream:
+        stream.write(b"damaged")
+    assert all(torch.equal(view, read_view(path, SIZE)) for path, view in encode(cfg, paths).items())
+
+
+def test_only_images_that_are_trained_on_are_kept(make):
+    cfg = make("SOLVER.INTERPOLATE.CHOOSE", (0.5, 1.0), "TEST.PRECISE_BN.ENABLED", True)
+    data.check_leakage(cfg, data.making_pixels)
+    trained = [item[0] for item in data.build_train_loader(cfg).dataset.img_items]
+    assert data.training_pixels(cfg).read(trained).places.keys() == set(trained)
+    (kept,) = data.cache_folder().rglob("train-*.pixels")
+    assert kept.stat().st_size == len(trained) * data.training_pixels(cfg).bytes
 
 
 def test_damaged_pixels_are_found_when_a_run_begins(make, decoded):
