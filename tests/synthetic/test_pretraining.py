@@ -166,17 +166,21 @@ def test_the_shipped_vae_gives_images_back(shipped, unseen):
     assert measured["psnr_db"] > 10 * np.log10(4 / colour_alone.item()) + 4
 
 
-def test_the_shipped_unet_listens_to_captions(unseen):
-    errors = quality.noise_errors(parts.load_unet("unet"), parts.load_vae(), parts.load_clip(), unseen, "unet")
+@pytest.fixture(scope="module")
+def errors_of(unseen) -> dict[str, dict[str, float]]:
+    """What each shipped U-Net errs, by name."""
+    models = parts.load_vae(), parts.load_clip(), unseen
+    return {name: quality.noise_errors(parts.load_unet(name), *models, name) for name in parts.CONDITION_WIDTHS}
+
+
+def test_the_shipped_unet_listens_to_captions(errors_of):
+    errors = errors_of["unet"]
     assert errors["own caption"] < errors["no caption"] < errors["another's caption"]
 
 
-def test_the_shipped_image_unet_listens_more_to_embeddings_than_the_other_to_captions(shipped, unseen):
+def test_the_shipped_image_unet_listens_more_to_embeddings_than_the_other_to_captions(shipped, errors_of):
     """The condition's value; the card has it for 2,000 images, here are 300."""
-    models = parts.load_vae(), parts.load_clip(), unseen
-    of_captions, of_embeddings = (
-        quality.noise_errors(parts.load_unet(name), *models, name)["value"] for name in ("unet", "image_unet")
-    )
+    of_captions, of_embeddings = (errors_of[name]["value"] for name in ("unet", "image_unet"))
     assert of_embeddings == pytest.approx(shipped["quality"]["image_unet_noise_error"]["value"], abs=0.1)
     assert of_embeddings > 5 * of_captions
 
