@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PIL import Image, ImageFile
@@ -106,16 +107,12 @@ def test_every_function_of_a_pass_is_there(module):
 
 
 def test_a_function_is_replaced_wherever_it_was_imported(module, monkeypatch):
-    from dcac_fastreid.data.checks import check_datasets, leakage
-    from dcac_fastreid.data.readers import read_dataset as reading
-
-    for holder in (check_datasets, leakage, reading):  # put back behind the test
-        monkeypatch.setattr(holder, "read_dataset", reading.read_dataset)
-    monkeypatch.setattr(sys.modules[__name__], "read_dataset", read_dataset)
-    module("passes").replace(
-        "dcac_fastreid.data.readers.read_dataset:read_dataset", lambda function: lambda *args: "replaced"
-    )
-    assert check_datasets.read_dataset() == leakage.read_dataset() == "replaced"
+    home, user = ModuleType("dcac_fastreid.home"), ModuleType("dcac_fastreid.user")
+    home.read = user.alias = lambda: "own"
+    for made in (home, user):
+        monkeypatch.setitem(sys.modules, made.__name__, made)
+    module("passes").replace("dcac_fastreid.home:read", lambda function: lambda: f"replaced {function()}")
+    assert home.read() == user.alias() == "replaced own"
 
 
 def test_time_and_bytes_are_those_of_the_innermost_pass(module, tmp_path):

@@ -257,7 +257,9 @@ def locked(*_):
 )
 def test_a_full_disk_is_one_sentence_with_the_ways_out(file, paths, monkeypatch, where, fault, reason):
     monkeypatch.setattr(where, fault)
-    with pytest.raises(InputError, match=f"need (1.15 kB|files) in .*{reason}.*DCAC_FASTREID_CACHE.*CACHE_IMAGES False"):
+    with pytest.raises(
+        InputError, match=f"need (1.15 kB|files) in .*{reason}.*DCAC_FASTREID_CACHE.*CACHE_IMAGES False"
+    ):
         make_pixels(file, paths)
     assert file.read(paths).places == {}
 

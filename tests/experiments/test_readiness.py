@@ -49,7 +49,7 @@ def test_a_kind_of_run_is_checked_once_and_a_choice_of_data_sets_once(runs, tiny
     there, data = [], []
     monkeypatch.setattr(readiness, "check_there", lambda configs, training: there.extend(configs))
     monkeypatch.setattr("dcac_fastreid.data.check_datasets", lambda cfg, training: data.append(cfg.DATASETS.NAMES))
-    monkeypatch.setattr("dcac_fastreid.data.check_leakage", lambda cfg: data.append(cfg.DATASETS.NAMES))
+    monkeypatch.setattr("dcac_fastreid.data.check_leakage", lambda cfg, _: data.append(cfg.DATASETS.NAMES))
     check_runs(runs("2", "DATASETS.ROOT", str(tiny_data), synthetic=True, seeds=3))
     assert len(there) == 4 and len(data) == 2 * 2
     data.clear()
