@@ -124,7 +124,8 @@ def test_damaged_views_are_not_encoded(make):
 
 
 def test_only_images_that_are_trained_on_are_kept(make):
-    cfg = make("SOLVER.INTERPOLATE.CHOOSE", (0.5, 1.0), "TEST.PRECISE_BN.ENABLED", True)
+    bn = ("TEST.PRECISE_BN.ENABLED", True, "TEST.PRECISE_BN.DATASET", "DG_DukeMTMC")
+    cfg = make("SOLVER.INTERPOLATE.CHOOSE", "source", *bn)
     data.check_leakage(cfg, data.making_pixels)
     trained = [item[0] for item in data.build_train_loader(cfg).dataset.img_items]
     assert data.training_pixels(cfg).read(trained).places.keys() == set(trained)
