@@ -7,9 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 def test_a_conditioner_of_15_lines_trains(tiny_data, tmp_path):
     recipe = (ROOT / "docs" / "design.md").read_text().partition("## To add a conditioner")[2].partition("\n## ")[0]
     file, line = re.findall(r"```(?:python|text)\n(.*?)```", recipe, re.DOTALL)

@@ -88,7 +88,7 @@ def behind_the_checkpointer(hooks):
     return 1 + next(n for n, hook in enumerate(hooks) if isinstance(hook, LastEpochCheckpointer))
 
 
-@pytest.mark.parametrize(("name", "steps"), [("view", 4), ("drawing", 2)])
+@pytest.mark.parametrize(("name", "steps"), [pytest.param("view", 4, marks=pytest.mark.slow), ("drawing", 2)])
 def test_stopped_after_a_step(train, name, steps):
     """In the first epoch, and behind the first step of the second one."""
     train(name, Stop("after_step", steps))

@@ -61,7 +61,11 @@ HOST_LOADER = ("DATALOADER.CACHE_IMAGES", False, "DATALOADER.NUM_WORKERS")
 
 @pytest.mark.parametrize(
     "opts",
-    [(), pytest.param((*HOST_LOADER, 0), marks=pytest.mark.slow), (*HOST_LOADER, 2)],
+    [
+        (),
+        pytest.param((*HOST_LOADER, 0), marks=pytest.mark.slow),
+        pytest.param((*HOST_LOADER, 2), marks=pytest.mark.slow),
+    ],
     ids=["cached", "no worker", "two workers"],
 )
 def test_a_seed_decides_everything(make_trainer, cold_cache, opts):

@@ -54,6 +54,7 @@ def test_the_process_of_a_training_is_told_how_many_share_it(tiny_data, tmp_path
     assert again.run[:3] == ["dcac", "MA", "3"] and again.opts == args.opts
 
 
+@pytest.mark.slow
 def test_the_tool_trains_side_by_side_and_makes_the_table(tool, tiny_data, tmp_path):
     asked = ("--rows", "baseline", "--seeds", "2", "--jobs", "2", "--results", str(tmp_path / "kept"))
     words = command(tiny_data, tmp_path, *asked)

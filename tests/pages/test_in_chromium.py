@@ -140,7 +140,9 @@ def _result(generator: random.Random, row: str, source: str, seed: int, data_see
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", ["search", "visualize", "curves", "demo", "reproduce"])
+@pytest.mark.parametrize(
+    "kind", ["search", "visualize", "curves", pytest.param("demo", marks=pytest.mark.slow), "reproduce"]
+)
 def test_a_page_is_whole_at_every_width(kind, browser, request, tmp_path):
     page = request.getfixturevalue(f"{kind}_page")
     found = {}

@@ -55,6 +55,7 @@ def test_in_shards_the_tables_are_those_of_one_go(shards, files, extract, photos
     assert FeatureShards(extract, photos, tmp_path / "out", shards).work() is None, "it was finished before"
 
 
+@pytest.mark.slow
 def test_whoever_dies_at_any_shard_or_table_leaves_what_another_one_ends(extract, photos, tmp_path, monkeypatch):
     """As a process that is killed there: nothing after it is done."""
     for photo in sorted(photos.iterdir())[9:]:

@@ -222,8 +222,10 @@ def test_a_process_that_is_killed_at_any_moment_leaves_a_whole_index(tmp_path):
     """The old one or the new one."""
     contents = [{**CONTENT, "paths": [f"{name}{number}" for number in range(3)]} for name in "ab"]
     write_index_file(tmp_path, FEATURES, contents[0])
-    seen = set()
-    for tenths in range(12):
+    seen, deadline = set(), time.monotonic() + 60
+    for tenths in itertools.count():  # longer and longer: on a busy machine a process begins late
+        if tenths >= 12 and (len(seen) == 2 or time.monotonic() > deadline):
+            break
         process = multiprocessing.get_context("fork").Process(target=_write_for_ever, args=(tmp_path, contents))
         process.start()
         time.sleep(0.02 + tenths / 200)
