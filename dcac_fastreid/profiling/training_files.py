@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dcac_fastreid import data
 from dcac_fastreid.data.hashes import FILE as HASHES
+from dcac_fastreid.data.hashes import kept_pixel_hashes
 from dcac_fastreid.diffusion import LatentCache, stable_diffusion
 from dcac_fastreid.diffusion.weight_files import PARTS, choose_files
 from dcac_fastreid.profiling.checkpoint_size import checkpoint_bytes, checkpoint_names
@@ -97,7 +98,9 @@ def _made(cfg, images: TrainingImages) -> list[Files]:
     cache = data.cache_folder()
     paths = list(dict.fromkeys(path for of_source in images.train.values() for path in of_source))
     compared = {*paths, *(path for tested in images.tested.values() for path in tested)}
-    files = [Files(MADE, "hashes of images, at most", str(cache / HASHES), len(compared), OF_A_HASH * len(compared))]
+    hashed = len(kept_pixel_hashes(filter(os.path.exists, compared)))
+    number, size = len(compared), OF_A_HASH * len(compared)
+    files = [Files(MADE, "hashes of images, at most", str(cache / HASHES), number, size, hashed)]
     if cfg.MODEL.META_ARCHITECTURE == "DCAC":
         size, folder = cfg.MODEL.DCAC.DIFFUSION.SIZE, cache / "latents"
         encoder = stable_diffusion.load_encoder(cfg.MODEL.DCAC.DIFFUSION.WEIGHTS)
