@@ -88,7 +88,7 @@ class PixelFile:
                 images = os.fstat(file.fileno()).st_size // self.bytes
                 rows = {path: row for path, row in found.items() if row and row[0] < images}
                 if not rows or not os.path.samestat(os.fstat(file.fileno()), os.stat(self._file)):
-                    return nothing  # the file was deleted meanwhile, and perhaps begun anew
+                    return nothing  # the file was deleted meanwhile, and perhaps made again
                 pixels = np.frombuffer(mmap.mmap(file.fileno(), images * self.bytes, access=mmap.ACCESS_READ), np.uint8)
         except (FileNotFoundError, NotADirectoryError):
             return nothing
@@ -121,7 +121,7 @@ class PixelFile:
     def open_index(self) -> sqlite3.Connection:
         """To add to it, inside of `adding`; of images that the file has, all of them.
 
-        A file whose index is lost or damaged is deleted and begins anew: another run may read what it has.
+        A file whose index is lost or damaged is deleted and made again, not written over: another run may read it.
         """
         try:
             return self._sound_index()
