@@ -16,7 +16,7 @@ TOOLS = sorted(PACKAGE.parent.glob("tools/*.py"))
 ALLOWED = {
     "__init__": {"command_line", "late_host"},
     "__main__": {"commands"},
-    "late_host": set(),
+    "late_host": {"collector"},
     "plugin": {"conditioners", "config", "data", "dcac", "engine", "losses", "reid"},
     # The only importer of analysis, deploy, experiments, profiling and host_scripts.
     "commands": {
@@ -36,6 +36,7 @@ ALLOWED = {
     "stand_ins": set(),
     "arguments": set(),
     "analysis": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "engine", "evaluation", "pages"},
+    "collector": set(),
     "command_line": {"helper_processes"},
     "config": {"conditioners", "diffusion"},  # their lists of names
     "compat": {"checkpoint", "data", "evaluation"},
@@ -70,6 +71,7 @@ ALLOWED = {
         "telemetry",
     },
     "errors": set(),
+    "file_rows": set(),
     "helper_processes": set(),
     "hub": set(),
     "json_files": set(),
@@ -89,9 +91,11 @@ ALLOWED = {
 }
 ANYWHERE = {
     "arguments",
+    "collector",
     "disk_room",
     "distributed",
     "errors",
+    "file_rows",
     "helper_processes",
     "hub",
     "json_files",

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from dcac_fastreid.data.images import read_image
 from dcac_fastreid.data.locations import cache_folder
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.names import for_sqlite
+from dcac_fastreid.file_rows import Key, file_key, rows_of_files
 from dcac_fastreid.warn_once import warn_once
 
 FILE = "file-hashes.sqlite"
@@ -30,9 +30,6 @@ WAIT = 5  # seconds for another process that writes, which takes milliseconds
 SAVED = 5  # seconds after which what is computed is saved: an interrupted pass goes on from there
 
 _saving: ContextVar[bool] = ContextVar("saving", default=True)
-
-# Absolute path as SQLite takes it, size in bytes, time of the last change in nanoseconds.
-Key = tuple[str | bytes, int, int]
 
 
 @contextmanager
@@ -148,9 +145,8 @@ def _kept(file: Path, table: str, keys: dict[str, Key]) -> dict[str, str]:
     with closing(sqlite3.connect(file, timeout=WAIT)) as connection:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone():
             return {}
-        query = f'SELECT sha256 FROM "{table}" WHERE path = ? AND bytes = ? AND changed = ?'
-        rows = {path: connection.execute(query, key).fetchone() for path, key in keys.items()}
-    return {path: row[0] for path, row in rows.items() if row and _is_hash(row[0])}
+        rows = rows_of_files(connection, table, "sha256", keys)
+        return {path: sha256 for path, (sha256,) in rows if _is_hash(sha256)}
 
 
 def _keep(file: Path, table: str, computed: dict[Key, str]) -> None:
@@ -219,8 +215,3 @@ def _of_pixels(path: str, making: Making | None = None) -> str | None:
     digest = hashlib.sha256(repr(image.size).encode())
     digest.update(image.tobytes())
     return digest.hexdigest()
-
-
-def file_key(path: str | Path) -> Key:
-    status = os.stat(path)
-    return for_sqlite(os.path.abspath(path)), status.st_size, status.st_mtime_ns

@@ -18,9 +18,9 @@ from filelock import FileLock, Timeout
 from PIL import Image
 from tqdm import tqdm
 
-from dcac_fastreid.data.hashes import Key, file_key
 from dcac_fastreid.data.locations import cache_folder
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.file_rows import Key, file_key, rows_of_files
 from dcac_fastreid.quantities import size as readable
 from dcac_fastreid.waiting import held
 from dcac_fastreid.warn_once import warn_once
@@ -83,10 +83,9 @@ class PixelFile:
         nothing = KeptPixels({}, np.empty((0, *self.shape), dtype=np.uint8))
         try:
             with open(self._file, "rb") as file, closing(self._connected("rw")) as index:
-                query = "SELECT place, checksum FROM images WHERE path = ? AND bytes = ? AND changed = ?"
-                found = {path: index.execute(query, key).fetchone() for path, key in keys.items()}
+                found = dict(rows_of_files(index, "images", "place, checksum", keys))
                 images = os.fstat(file.fileno()).st_size // self.bytes
-                rows = {path: row for path, row in found.items() if row and row[0] < images}
+                rows = {path: row for path, row in found.items() if row[0] < images}
                 if not rows or not os.path.samestat(os.fstat(file.fileno()), os.stat(self._file)):
                     return nothing  # the file was deleted meanwhile, and perhaps made again
                 pixels = np.frombuffer(mmap.mmap(file.fileno(), images * self.bytes, access=mmap.ACCESS_READ), np.uint8)

@@ -8,7 +8,7 @@ import logging
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from dcac_fastreid.diffusion.latents import read_view
 from dcac_fastreid.errors import InputError
-from dcac_fastreid.names import for_sqlite
+from dcac_fastreid.file_rows import Key, file_key, rows_of_files
 from dcac_fastreid.waiting import held
 
 WAIT = 30  # seconds for another run that writes a batch, which takes far less than one
@@ -84,7 +84,7 @@ class LatentCache:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self._file(encoder, size)
-        keys = {path: self._key(path) for path in paths}
+        keys = {path: file_key(path, self.root) for path in paths}
         try:
             # One at a time: a second run must not set aside what the first has made again.
             with held(FileLock(f"{file}.lock"), f"looking at the latents in {file}"):
@@ -108,7 +108,8 @@ class LatentCache:
                 "checksum INTEGER, PRIMARY KEY (path, bytes, changed))"
             )
             moments = _Table(keys)
-            missing = [path for path, key in keys.items() if not moments.take(path, _whole_row(connection, key))]
+            moments.take(_whole_rows(connection, keys))
+            missing = moments.lacking
             connection.executemany(
                 "DELETE FROM latents WHERE path = ? AND bytes = ? AND changed = ?", [keys[path] for path in missing]
             )  # the damaged ones
@@ -127,9 +128,9 @@ class LatentCache:
                 connection.executemany("INSERT OR IGNORE INTO latents VALUES (?, ?, ?, ?, ?, ?)", rows)
                 connection.commit()  # a killed pass keeps its finished batches
             # Read back: a first run and the next ones sum numbers of the same layout in memory, to the same last bit.
-            for path in missing:
-                if not moments.take(path, _whole_row(connection, keys[path])):
-                    raise sqlite3.DatabaseError(f"the latent of {path} was not kept")
+            moments.take(_whole_rows(connection, {path: keys[path] for path in missing}))
+            if moments.lacking:
+                raise sqlite3.DatabaseError(f"the latent of {moments.lacking[0]} was not kept")
         self._moments = torch.from_numpy(moments.values).to(device)  # of MSMT17, 267 MB
         self._rows = moments.rows
         return len(missing)
@@ -152,19 +153,15 @@ class LatentCache:
         """Of how many of these images the file has latents, whole or not; makes and writes nothing. Arguments as of `fill`."""
         if not (file := self._file(encoder, size)).is_file():
             return 0
-        query = "SELECT 1 FROM latents WHERE path = ? AND bytes = ? AND changed = ?"
+        keys = {path: file_key(path, self.root) for path in paths}
         try:
             with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=WAIT)) as connection:
-                return sum(connection.execute(query, self._key(path)).fetchone() is not None for path in paths)
+                return sum(1 for _ in rows_of_files(connection, "latents", "1", keys))
         except sqlite3.Error:  # damaged: made again by `fill`
             return 0
 
     def _file(self, encoder: torch.nn.Module, size: Sequence[int]) -> Path:
         return self.folder / f"{_fingerprint(encoder)}-{size[0]}x{size[1]}-bicubic-v{VERSION}.sqlite"
-
-    def _key(self, path: str) -> tuple[str | bytes, int, int]:
-        status = os.stat(path)
-        return for_sqlite(os.path.relpath(path, self.root)), status.st_size, status.st_mtime_ns
 
 
 class _Table:
@@ -173,25 +170,26 @@ class _Table:
     def __init__(self, paths: Iterable[str]):
         self.rows = {path: row for row, path in enumerate(paths)}
         self.values = np.empty(0, dtype=np.float32)
+        self._taken: set[str] = set()
 
-    def take(self, path: str, moments: np.ndarray | None) -> bool:
-        """Returns whether there are any."""
-        if moments is None:
-            return False
-        if not self.values.size:  # the first
-            self.values = np.empty((len(self.rows), *moments.shape), dtype=np.float32)
-        self.values[self.rows[path]] = moments
-        return True
+    def take(self, moments: Iterable[tuple[str, np.ndarray]]) -> None:
+        """Args: moments: of each path."""
+        for path, values in moments:
+            if not self.values.size:  # the first
+                self.values = np.empty((len(self.rows), *values.shape), dtype=np.float32)
+            self.values[self.rows[path]] = values
+            self._taken.add(path)
+
+    @property
+    def lacking(self) -> list[str]:
+        return [path for path in self.rows if path not in self._taken]
 
 
-def _whole_row(connection: sqlite3.Connection, key: tuple[str, int, int]) -> np.ndarray | None:
-    """The moments of an image; None where the file has none, or damaged ones."""
-    row = connection.execute(
-        "SELECT shape, moments, checksum FROM latents WHERE path = ? AND bytes = ? AND changed = ?", key
-    ).fetchone()
-    if row is None or zlib.crc32(row[1]) != row[2]:
-        return None
-    return np.frombuffer(row[1], dtype=np.float32).reshape([int(side) for side in row[0].split("x")])
+def _whole_rows(connection: sqlite3.Connection, keys: Mapping[str, Key]) -> Iterator[tuple[str, np.ndarray]]:
+    """Path and moments of the images of which the file has some that are not damaged."""
+    for path, (shape, moments, checksum) in rows_of_files(connection, "latents", "shape, moments, checksum", keys):
+        if zlib.crc32(moments) == checksum:
+            yield path, np.frombuffer(moments, dtype=np.float32).reshape([int(side) for side in shape.split("x")])
 
 
 def _set_aside_if_damaged(file: Path) -> None:

@@ -1,10 +1,13 @@
 """Stable Diffusion as denoiser and as image encoder: the only import of diffusers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from dcac_fastreid.collector import collector_at_rest
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.diffusion.diffusers_layout import load_part, read_config
 from dcac_fastreid.diffusion.division_by_one import leave_out_divisions_by_one, put_divisions_back
@@ -14,20 +17,36 @@ from dcac_fastreid.diffusion.original_layout import load_original_part
 from dcac_fastreid.errors import InputError
 from dcac_fastreid.hub import is_hub_id
 from dcac_fastreid.precision import tf32
+from dcac_fastreid.stand_ins import LateModule, in_the_place_of
 
 # The architecture of stable-diffusion-v1-5, where only sizes are asked for (profiling): these files hold no weights.
 SD15_ARCHITECTURE = Path(__file__).parent / "sd15"
 
 
 def import_diffusers():
-    """The library; raises ImportError with what to install."""
+    """The library, with the classes that are needed of it; raises ImportError with what to install."""
     try:
-        import diffusers  # seconds, and not needed at test time
+        with _import_at_ease():
+            import diffusers  # seconds, and not needed at test time
+
+            # diffusers imports the files of these when it is asked for them.
+            _ = diffusers.UNet2DConditionModel, diffusers.AutoencoderKL, diffusers.DDPMScheduler
     except ImportError as error:
         raise ImportError(
             f"training DCAC needs diffusers, which cannot be imported ({error}); install it with: pip install diffusers"
         ) from error
     return diffusers
+
+
+@contextmanager
+def _import_at_ease() -> Iterator[None]:
+    """Inside, modules of diffusers are imported, in two thirds of the time.
+
+    diffusers/schedulers/scheduling_dpmsolver_multistep.py:30 and others do `import scipy.stats`, for a kind of noise schedule
+    that few ask for (diffusers 0.42).
+    """
+    with collector_at_rest(), in_the_place_of("scipy.stats", LateModule("scipy.stats")):
+        yield
 
 
 class StableDiffusionDenoiser(Denoiser):
@@ -213,5 +232,5 @@ def _converter(part: str):
 
 def _scheduler(folder: str | Path):
     # Its tables are a few kB of numbers, not weights: never on the meta device, where they would be lost.
-    with torch.device("cpu"):
+    with torch.device("cpu"), _import_at_ease():  # of all schedulers, for a list of those with like settings
         return import_diffusers().DDPMScheduler.from_config(read_config(folder, "scheduler"))

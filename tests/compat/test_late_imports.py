@@ -10,6 +10,15 @@ import sys
 import dcac_fastreid
 from fastreid.evaluation import reid_evaluation
 print("sklearn" in sys.modules, "torch._dynamo" in sys.modules)
+from dcac_fastreid.diffusion import stable_diffusion
+import torch
+with torch.device("meta"):
+    stable_diffusion.empty_denoiser(stable_diffusion.SD15_ARCHITECTURE)
+print("scipy.stats" in sys.modules)
+from diffusers import DPMSolverMultistepScheduler
+scheduler = DPMSolverMultistepScheduler(use_beta_sigmas=True)
+scheduler.set_timesteps(3)
+print(len(scheduler.sigmas), "scipy.stats" in sys.modules)
 print(*reid_evaluation.metrics.roc_curve([0, 1], [0.1, 0.9])[1])
 import sklearn, torch, torchvision
 print(bool(sklearn.__version__) and sklearn.metrics is sys.modules["sklearn.metrics"])
@@ -34,7 +43,7 @@ print(open_clip.timm_model.Mlp(2, 4, 2)(torch.zeros(1, 2)).shape[1])
 
 def test_what_few_calls_need_is_imported_by_them():
     ended = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
-    expected = ["False False", "0.0 1.0 1.0", "True", "1.0", "2.0"]
+    expected = ["False False", "False", "4 True", "0.0 1.0 1.0", "True", "1.0", "2.0"]
     assert ended.stdout.splitlines() == expected, ended.stderr
 
 

@@ -13,6 +13,9 @@ from dcac_fastreid.errors import InputError
 
 DIGITS = 9  # of a person's number: more do not fit where the evaluation keeps them
 JUNK = -1  # the person of boxes that show nobody in full
+# Compiled, as they are asked of a hundred thousand lines.
+LINE = re.compile(r"[\"']?(.*[^\s,;\"'])[\"']?[\s,;]+[\"']?([0-9]+)")
+NOT_PLAIN = re.compile(r"(?:^|/)\.?(?:/|$)")  # of a path: ./a.jpg, a//b.jpg
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,16 @@ class FileNaming:
     identities: range
     cameras: range
 
+    @functools.cached_property
+    def _begins(self) -> re.Pattern:
+        return re.compile(self.pattern)
+
     def read(self, path: str | Path) -> tuple[int, int]:
         """Person, or JUNK, and camera from 0. Reads the name alone: folders may be called as they like.
 
         Raises: InputError: a name of another form, a person or camera out of range.
         """
-        found = re.match(self.pattern, os.path.basename(path))
+        found = self._begins.match(os.path.basename(path))
         if not found:
             raise InputError(
                 f"{path} has a name that tells no person and camera, expected one such as {self.example}; "
@@ -82,9 +89,11 @@ def read_list(file: Path, folder: Path, naming: FileNaming) -> list[tuple[str, i
             continue
         name, person = _entry(line, f"{file}, line {number},", naming)
         path = _below(folder, name)
-        if not _is_in(path, present) and "\\" in name:
+        there = _is_in(path, present)
+        if not there and "\\" in name:
             path = _below(folder, name.replace("\\", "/"))
-        if not _is_in(path, present):
+            there = _is_in(path, present)
+        if not there:
             absent.append(path)
         before, listed_as = first.setdefault(path, (number, person))
         if listed_as != person:
@@ -103,7 +112,7 @@ def read_list(file: Path, folder: Path, naming: FileNaming) -> list[tuple[str, i
 def _entry(line: str, place: str, naming: FileNaming) -> tuple[str, int]:
     """Path and person of a line; "/" in front of a path, which would lead out of the folder, is none of its."""
     bare = line.strip().strip("\"'")
-    found = re.fullmatch(r"[\"']?(.*[^\s,;\"'])[\"']?[\s,;]+[\"']?([0-9]+)", bare)
+    found = LINE.fullmatch(bare)
     if not found:
         raise InputError(
             f"{place} is {line!r:.200}; expected an image, a blank and a person, such as 0000/{naming.example} 0"
@@ -134,12 +143,12 @@ def _text(file: Path) -> str:
 
 
 def _below(folder: Path, name: str) -> str:
-    """str(folder / name), which of a hundred thousand names takes seconds, and is needed for few: ./a.jpg, a//b.jpg."""
-    return str(folder / name) if re.search(r"(?:^|/)\.?(?:/|$)", name) else f"{folder}{os.sep}{name}"
+    """str(folder / name), which of a hundred thousand names takes seconds, and is needed for few."""
+    return str(folder / name) if NOT_PLAIN.search(name) else f"{folder}{os.sep}{name}"
 
 
 def _is_in(path: str, present: Callable[[str], frozenset[str]]) -> bool:
-    folder, name = os.path.split(path)
+    folder, _, name = path.rpartition(os.sep)
     return name in present(folder)
 
 
