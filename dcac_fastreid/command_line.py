@@ -124,6 +124,9 @@ def _end(sentence: str, status: int) -> None:
         print(sentence, file=sys.stderr, flush=True)
     if _is_command():  # what was half made when it failed, such as a loader, may fail again when it is given up
         sys.unraisablehook = _say_nothing
+    # Where Ctrl-C has interrupted an exec of a text, as a library's import makes, Python would end `python -m` by a signal,
+    # whatever the status: it remembers that until the next such exec.
+    exec("")
     sys.exit(status)
 
 

@@ -118,6 +118,17 @@ def test_ctrl_c(end):
     assert end(KeyboardInterrupt("stopped at step 3")) == (130, "stopped at step 3\n")
 
 
+def test_ctrl_c_in_code_that_a_library_makes_of_text(tmp_path):
+    lines = (
+        "from dcac_fastreid import one_sentence_errors",
+        "with one_sentence_errors():",
+        "    exec('raise KeyboardInterrupt')",
+    )
+    (tmp_path / "interrupted.py").write_text("\n".join(lines))
+    ended = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "stopped by Ctrl-C\n")
+
+
 def test_sigterm(end):
     assert end(Terminated()) == (143, "stopped by SIGTERM\n")
 
