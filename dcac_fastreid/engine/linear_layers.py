@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 # Multiplications of a layer below which laying it out as a convolution costs what it saves.
 LEAST_PRODUCT = 2**23
+LEAST_TOKENS = 128  # with fewer the product waits for the weights, which oneDNN lays out anew at every call
 LEAST_WIDTH = 16  # oneDNN's blocks of channels: a narrower layer, as LoRA's, gains nothing
 
 _linear = F.linear
@@ -52,11 +53,15 @@ def convolved_linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) 
     if (
         input.dtype != torch.float32
         or tokens * width * wanted < LEAST_PRODUCT
+        or tokens < LEAST_TOKENS
         or min(width, wanted) < LEAST_WIDTH
         or torch.is_autocast_enabled("cpu")
     ):
         return _linear(input, weight, bias)
     # Memory in the order of an image's channels_last, which oneDNN takes as it lies.
     image = input.reshape(1, 1, tokens, width).permute(0, 3, 1, 2)
-    output = F.conv2d(image, weight[:, :, None, None], bias)
+    if weight.t().is_contiguous():  # as a backward pass gives it: the transposed convolution takes it as it lies
+        output = F.conv_transpose2d(image, weight.t()[:, :, None, None], bias)
+    else:
+        output = F.conv2d(image, weight[:, :, None, None], bias)
     return output.permute(0, 2, 3, 1).reshape(*input.shape[:-1], wanted).contiguous()

@@ -17,11 +17,14 @@ class Dispatched(TorchDispatchMode):
     def __init__(self):
         super().__init__()
         self.products = []
+        self.transposed = []  # of each convolution
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         name = func.overloadpacket.__name__
         if name in ("mm", "addmm", "bmm", "convolution", "convolution_backward"):
             self.products.append(name)
+        if name == "convolution":
+            self.transposed.append(args[6])
         return func(*args, **(kwargs or {}))
 
 
@@ -80,16 +83,29 @@ def test_forward_and_backward_are_the_same_to_rounding(slow_mkl, layer, shape, t
         assert (host - reference).abs().max() <= 1e-6 * scale
 
 
+def test_a_transposed_weight_is_taken_as_it_lies(slow_mkl):
+    """As the backward pass of an adapted layer gives it: laid out anew it takes longer than the product."""
+    torch.manual_seed(0)
+    gradient, weight = torch.randn(2, 128, 512), torch.randn(512, 256)
+    expected = F.linear(gradient, weight.t())
+    with fast_linear_layers("cpu"), Dispatched() as dispatched:
+        output = F.linear(gradient, weight.t())
+    assert dispatched.products == ["convolution"] and dispatched.transposed == [True]
+    assert output.is_contiguous()
+    torch.testing.assert_close(output, expected, rtol=1e-5, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("layer", "inputs", "autocast"),
     [
         (nn.Linear(512, 4), torch.randn(8192, 512), False),
-        (nn.Linear(64, 64), torch.randn(16, 64), False),
+        (nn.Linear(64, 64), torch.randn(256, 64), False),
+        (nn.Linear(512, 2048), torch.randn(64, 512), False),
         (nn.Linear(512, 256).double(), torch.randn(256, 512).double(), False),
         (nn.Linear(512, 256), torch.randn(256, 512), True),
         (nn.Linear(512, 256), torch.randn(0, 512), False),
     ],
-    ids=["narrow, as LoRA", "small", "float64", "bf16 by autocast", "no token"],
+    ids=["narrow, as LoRA", "small", "few tokens", "float64", "bf16 by autocast", "no token"],
 )
 def test_other_layers_go_their_ordinary_way(slow_mkl, layer, inputs, autocast):
     with fast_linear_layers("cpu"), Dispatched() as dispatched, torch.autocast("cpu", torch.bfloat16, enabled=autocast):
