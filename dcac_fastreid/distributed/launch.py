@@ -165,10 +165,12 @@ def _first_failed(processes: dict[int, BaseProcess]) -> int | None:
     running = dict(processes)
     while running:
         connection.wait([process.sentinel for process in running.values()])
-        for rank, process in running.items():
-            if process.exitcode:
+        # Asked once: one that ends between two questions would count as ended well.
+        statuses = {rank: process.exitcode for rank, process in running.items()}
+        for rank, status in statuses.items():
+            if status:
                 return rank
-        running = {rank: process for rank, process in running.items() if process.exitcode is None}
+        running = {rank: process for rank, process in running.items() if statuses[rank] is None}
     return None
 
 

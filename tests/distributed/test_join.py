@@ -122,3 +122,22 @@ def test_a_port_that_is_taken_is_one_sentence_about_the_address():
             InputError, match=f"^--dist-url is {url}, which cannot be opened .*; name a free port of machine 0"
         ):
             launch.launch(print, 1, 2, 0, url, on_gpus=False)
+
+
+class EndsMeanwhile:
+    """A process that ends with a status behind the first question for it."""
+
+    def __init__(self, status: int):
+        self.sentinel, writer = os.pipe()
+        os.close(writer)  # it can be read from: the process has ended
+        self._statuses = iter([None, status])
+        self._status = status
+
+    @property
+    def exitcode(self) -> int | None:
+        return next(self._statuses, self._status)
+
+
+@pytest.mark.parametrize("status, failed", [(2, 1), (-9, 1), (0, None)])
+def test_a_process_that_fails_while_others_are_asked_has_failed(status, failed):
+    assert launch._first_failed({1: EndsMeanwhile(status)}) == failed
