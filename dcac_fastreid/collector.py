@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def collector_at_rest() -> Iterator[None]:
-    """Inside, for imports: with each import the collector looks at all objects of the libraries before, a twelfth of a start."""
+    """No garbage collection inside; for imports, where it goes through all objects of the libraries before."""
     enabled = gc.isenabled()
     gc.disable()
     try:

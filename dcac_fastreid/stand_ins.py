@@ -9,7 +9,8 @@ from types import ModuleType
 
 class _StandIn(ModuleType):
     def __getattr__(self, name: str):
-        if name.startswith("__"):  # Python and `inspect` ask every module for some that it need not have
+        # Python and `inspect` ask every module for some that it need not have; for these two only who imports from inside of it.
+        if name.startswith("__") and name not in ("__path__", "__all__"):
             raise AttributeError(name)
         return self._of_module(name)
 

@@ -1,6 +1,5 @@
 """What stands for a module, until something of it is asked for."""
 
-import inspect
 import sys
 
 import pytest
@@ -24,7 +23,7 @@ def test_the_module_comes_when_something_of_it_is_needed(module, kind):
     stand_in = kind(NAME)
     with in_the_place_of(NAME, stand_in):
         __import__(NAME)
-        assert inspect.getmodule(lambda: None) is not None  # looks at all modules that are there
+        assert not hasattr(stand_in, "__file__")  # for which `inspect` asks all modules that are there
         assert sys.modules[NAME] is stand_in
         assert stand_in.double(2) == 4
         assert sys.modules[NAME] is not stand_in
@@ -36,6 +35,21 @@ def test_a_function_can_be_imported_without_its_module(module):
         double = __import__(NAME, fromlist=["double"]).double
     assert NAME not in sys.modules
     assert double(2) == 4 and NAME in sys.modules
+
+
+def test_what_lies_in_a_package_can_be_imported_meanwhile(tmp_path, monkeypatch):
+    folder = tmp_path / "a_package_of_this_test"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "inner.py").write_text("x = 3\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        with in_the_place_of(folder.name, LateModule(folder.name)):
+            assert __import__(f"{folder.name}.inner", fromlist=["x"]).x == 3
+        assert sys.modules[folder.name].inner.x == 3
+    finally:
+        for name in (folder.name, f"{folder.name}.inner"):
+            sys.modules.pop(name, None)
 
 
 def test_a_module_that_is_there_stays(module):

@@ -173,7 +173,7 @@ class _Table:
         self._taken: set[str] = set()
 
     def take(self, moments: Iterable[tuple[str, np.ndarray]]) -> None:
-        """Args: moments: of each path."""
+        """Args: moments: path and moments (2c, h, w); the first decide the shape."""
         for path, values in moments:
             if not self.values.size:  # the first
                 self.values = np.empty((len(self.rows), *values.shape), dtype=np.float32)
@@ -182,6 +182,7 @@ class _Table:
 
     @property
     def lacking(self) -> list[str]:
+        """Paths whose moments were not taken yet."""
         return [path for path in self.rows if path not in self._taken]
 
 

@@ -26,12 +26,12 @@ SD15_ARCHITECTURE = Path(__file__).parent / "sd15"
 def import_diffusers():
     """The library, with the classes that are needed of it; raises ImportError with what to install."""
     try:
-        with _import_at_ease():
+        with _quick_import():
             import diffusers  # seconds, and not needed at test time
 
             # diffusers imports the files of these when it is asked for them.
             _ = diffusers.UNet2DConditionModel, diffusers.AutoencoderKL, diffusers.DDPMScheduler
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # the latter of a file that diffusers imports when it is asked for it
         raise ImportError(
             f"training DCAC needs diffusers, which cannot be imported ({error}); install it with: pip install diffusers"
         ) from error
@@ -39,7 +39,7 @@ def import_diffusers():
 
 
 @contextmanager
-def _import_at_ease() -> Iterator[None]:
+def _quick_import() -> Iterator[None]:
     """Inside, modules of diffusers are imported, in two thirds of the time.
 
     diffusers/schedulers/scheduling_dpmsolver_multistep.py:30 and others do `import scipy.stats`, for a kind of noise schedule
@@ -108,11 +108,9 @@ class StableDiffusionDenoiser(Denoiser):
         return {name: [module for module in modules if module is not None] for name, modules in parts.items()}
 
     def lora_layers(self):
-        modules = list(self.unet.modules())
-        attentions = sum(
-            isinstance(module, import_diffusers().models.attention_processor.Attention) for module in modules
-        )
-        feed_forwards = sum(isinstance(module, import_diffusers().models.attention.FeedForward) for module in modules)
+        modules, kinds = list(self.unet.modules()), import_diffusers().models
+        attentions = sum(isinstance(module, kinds.attention_processor.Attention) for module in modules)
+        feed_forwards = sum(isinstance(module, kinds.attention.FeedForward) for module in modules)
         return {
             **dict.fromkeys(("to_q", "to_k", "to_v", "to_out.0"), attentions),
             **dict.fromkeys(("ff.net.0.proj", "ff.net.2"), feed_forwards),
@@ -232,5 +230,5 @@ def _converter(part: str):
 
 def _scheduler(folder: str | Path):
     # Its tables are a few kB of numbers, not weights: never on the meta device, where they would be lost.
-    with torch.device("cpu"), _import_at_ease():  # of all schedulers, for a list of those with like settings
+    with torch.device("cpu"), _quick_import():  # from_config imports all schedulers, to list the compatible ones
         return import_diffusers().DDPMScheduler.from_config(read_config(folder, "scheduler"))

@@ -30,8 +30,7 @@ def describe_dataset(name: str, root: str, cfg=None) -> dict:
     dataset = read_dataset(name, root)
     splits = {split: getattr(dataset, split) for split in SPLITS}
     counted = splits if cfg is None or not holds_out(cfg) else splits | _with_validation(cfg, name, root)
-    paths = [item[0] for items in splits.values() for item in items]
-    folder = os.path.commonpath([min(paths), max(paths)])  # what these two share, all between them share too
+    folder = os.path.commonpath({os.path.dirname(item[0]) for items in splits.values() for item in items})
     return {
         "folder": os.path.relpath(folder, root),
         "variant": dataset.variant if isinstance(dataset, PersonFolders) else _variant(name, root),
