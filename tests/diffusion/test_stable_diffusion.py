@@ -1,5 +1,7 @@
 import logging
 import shutil
+import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -157,3 +159,14 @@ def test_where_the_plain_weights_lie_or_the_average_is_asked_for_nothing_is_said
     rewrite(folder, "diffusion_pytorch_model.non_ema.safetensors", lambda weight: weight, keep=True)
     stable_diffusion.load_denoiser(folder)
     assert warned() == []
+
+
+@pytest.mark.parametrize("error", [ImportError("no such module"), RuntimeError("Failed to import diffusers.models")])
+def test_diffusers_that_cannot_be_imported_is_one_sentence(monkeypatch, error):
+    class Broken(ModuleType):
+        def __getattr__(self, name):
+            raise error
+
+    monkeypatch.setitem(sys.modules, "diffusers", Broken("diffusers"))
+    with pytest.raises(ImportError, match="training DCAC needs diffusers, which cannot be imported .*pip install"):
+        stable_diffusion.import_diffusers()
