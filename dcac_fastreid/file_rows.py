@@ -25,8 +25,8 @@ def rows_of_files(
 ) -> Iterator[tuple[str, tuple]]:
     """Yields (path as given, row) of those files of which the table has one, in their order.
 
-    A query for a thousand files: of a hundred thousand files a query for each takes a second more. Nothing that the
-    connection has written may be uncommitted.
+    A query for a thousand files: of a hundred thousand files a query for each takes a second more. It commits
+    what the connection has written; one call at a time on a connection.
 
     Args:
         columns: such as "place, checksum".

@@ -9,8 +9,7 @@ from types import ModuleType
 
 class _StandIn(ModuleType):
     def __getattr__(self, name: str):
-        # Python and `inspect` ask every module for some that it need not have; for these two only who imports from inside of it.
-        if name.startswith("__") and name not in ("__path__", "__all__"):
+        if name.startswith("__"):  # Python and `inspect` ask every module for some that it need not have
             raise AttributeError(name)
         return self._of_module(name)
 
@@ -32,7 +31,10 @@ class LateFunctions(_StandIn):
 
 @contextmanager
 def in_the_place_of(name: str, stand_in: ModuleType) -> Iterator[None]:
-    """Until it ends, `import NAME` gives the stand-in. Where the module is there already, it stays."""
+    """Until it ends, `import NAME` gives the stand-in. Where the module is there already, it stays.
+
+    Meanwhile nothing that lies inside of the module can be imported, which is a ModuleNotFoundError.
+    """
     if name in sys.modules:
         yield
         return

@@ -37,19 +37,10 @@ def test_a_function_can_be_imported_without_its_module(module):
     assert double(2) == 4 and NAME in sys.modules
 
 
-def test_what_lies_in_a_package_can_be_imported_meanwhile(tmp_path, monkeypatch):
-    folder = tmp_path / "a_package_of_this_test"
-    folder.mkdir()
-    (folder / "__init__.py").write_text("")
-    (folder / "inner.py").write_text("x = 3\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    try:
-        with in_the_place_of(folder.name, LateModule(folder.name)):
-            assert __import__(f"{folder.name}.inner", fromlist=["x"]).x == 3
-        assert sys.modules[folder.name].inner.x == 3
-    finally:
-        for name in (folder.name, f"{folder.name}.inner"):
-            sys.modules.pop(name, None)
+@pytest.mark.parametrize("kind", [LateModule, LateFunctions])
+def test_what_lies_inside_cannot_be_imported_meanwhile(module, kind):
+    with in_the_place_of(NAME, kind(NAME)), pytest.raises(ModuleNotFoundError, match="is not a package"):
+        __import__(f"{NAME}.inner")
 
 
 def test_a_module_that_is_there_stays(module):
