@@ -10,12 +10,12 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-from dcac_fastreid.collector import collector_at_rest
+from dcac_fastreid.garbage_collection import garbage_collection_paused
 
 HOST, PACKAGE = "fastreid", __package__
 # What of this package imports neither PyTorch nor fast-reid, with all below it; the import of anything else brings them first.
 LIGHT = (
-    "__main__", "analysis.options", "arguments", "collector", "command_line", "commands", "compat", "data",
+    "__main__", "analysis.options", "arguments", "garbage_collection", "command_line", "commands", "compat", "data",
     "deploy.encoder_files", "deploy.extractor", "deploy.without_torch", "errors", "experiments.paper",
     "experiments.protocols", "experiments.rows", "file_rows", "helper_processes", "hub", "json_files", "late_host", "lazy_names",
     "names", "output_files", "plugin", "quantities", "shipped", "training_options", "waiting", "warn_once", "wrong_files",
@@ -83,7 +83,7 @@ def load_host() -> None:
         return
     sys.meta_path.remove(_watch)
     try:
-        with collector_at_rest():
+        with garbage_collection_paused():
             import_module(f"{PACKAGE}.compat").apply()
             import_module(f"{PACKAGE}.plugin")
     except BaseException:

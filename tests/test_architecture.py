@@ -16,7 +16,7 @@ TOOLS = sorted(PACKAGE.parent.glob("tools/*.py"))
 ALLOWED = {
     "__init__": {"command_line", "late_host"},
     "__main__": {"commands"},
-    "late_host": {"collector"},
+    "late_host": {"garbage_collection"},
     "plugin": {"conditioners", "config", "data", "dcac", "engine", "losses", "reid"},
     # The only importer of analysis, deploy, experiments, profiling and host_scripts.
     "commands": {
@@ -36,7 +36,7 @@ ALLOWED = {
     "stand_ins": set(),
     "arguments": set(),
     "analysis": {"checkpoint", "conditioners", "config", "data", "dcac", "diffusion", "engine", "evaluation", "pages"},
-    "collector": set(),
+    "garbage_collection": set(),
     "command_line": {"helper_processes"},
     "config": {"conditioners", "diffusion"},  # their lists of names
     "compat": {"checkpoint", "data", "evaluation"},
@@ -91,7 +91,7 @@ ALLOWED = {
 }
 ANYWHERE = {
     "arguments",
-    "collector",
+    "garbage_collection",
     "disk_room",
     "distributed",
     "errors",

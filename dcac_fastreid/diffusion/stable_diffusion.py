@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dcac_fastreid.collector import collector_at_rest
 from dcac_fastreid.diffusion.denoiser import Denoiser
 from dcac_fastreid.diffusion.diffusers_layout import load_part, read_config
 from dcac_fastreid.diffusion.division_by_one import leave_out_divisions_by_one, put_divisions_back
@@ -15,6 +14,7 @@ from dcac_fastreid.diffusion.hub import hub_folder
 from dcac_fastreid.diffusion.one_token import shorten_cross_attention, unused_with_one_token
 from dcac_fastreid.diffusion.original_layout import load_original_part
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.garbage_collection import garbage_collection_paused
 from dcac_fastreid.hub import is_hub_id
 from dcac_fastreid.precision import tf32
 from dcac_fastreid.stand_ins import LateModule, in_the_place_of
@@ -33,19 +33,20 @@ def import_diffusers():
             _ = diffusers.UNet2DConditionModel, diffusers.AutoencoderKL, diffusers.DDPMScheduler
     except (ImportError, RuntimeError) as error:  # the latter of a file that diffusers imports when it is asked for it
         raise ImportError(
-            f"training DCAC needs diffusers, which cannot be imported ({error}); install it with: pip install diffusers"
+            f"training DCAC needs diffusers, which cannot be imported ({error.__cause__ or error}); "
+            "install it with: pip install diffusers"
         ) from error
     return diffusers
 
 
 @contextmanager
 def _quick_import() -> Iterator[None]:
-    """Inside, modules of diffusers are imported, in two thirds of the time.
+    """Inside, modules of diffusers are imported without what they seldom need.
 
     diffusers/schedulers/scheduling_dpmsolver_multistep.py:30 and others do `import scipy.stats`, for a kind of noise schedule
     that few ask for (diffusers 0.42).
     """
-    with collector_at_rest(), in_the_place_of("scipy.stats", LateModule("scipy.stats")):
+    with garbage_collection_paused(), in_the_place_of("scipy.stats", LateModule("scipy.stats")):
         yield
 
 

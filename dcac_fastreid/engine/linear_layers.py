@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 # Multiplications of a layer below which laying it out as a convolution costs what it saves.
 LEAST_PRODUCT = 2**23
-LEAST_TOKENS = 128  # with fewer the product waits for the weights, which oneDNN lays out anew at every call
+LEAST_TOKENS = 128  # with fewer the product waits for the weights, which oneDNN rearranges at every call
 LEAST_WIDTH = 16  # oneDNN's blocks of channels: a narrower layer, as LoRA's, gains nothing
 
 _linear = F.linear

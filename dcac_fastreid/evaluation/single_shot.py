@@ -28,7 +28,7 @@ def single_shot_cmc(distmat, matches: Matches, g_pids, max_rank: int):
     """The CMC to expect where the gallery holds one image of each identity, drawn at random.
 
     The host's eval_cuhk03 draws 10 times for each query, so its CMC changes from call to call; this is the mean that it
-    approaches. Each match is drawn with the same probability; an identity's drawn image is nearer with the probability that
+    approaches. Each match is sampled with the same probability; an identity's sampled image is nearer with the probability that
     is its share of nearer images; identities are drawn independently. So no seed enters, and no sampling error.
 
     Args:

@@ -9,8 +9,8 @@ from types import ModuleType
 
 from torch import nn
 
-from dcac_fastreid.collector import collector_at_rest
 from dcac_fastreid.errors import InputError
+from dcac_fastreid.garbage_collection import garbage_collection_paused
 from dcac_fastreid.stand_ins import LateFunctions, in_the_place_of
 from dcac_fastreid.tensor_files import is_torchscript
 
@@ -110,7 +110,7 @@ def import_open_clip() -> ModuleType:
     Raises: ImportError: it is missing or broken.
     """
     try:
-        with collector_at_rest(), _timm_late():
+        with garbage_collection_paused(), _timm_late():
             import open_clip  # a second or two: it drags in transformers
     except ImportError as error:
         raise ImportError(

@@ -140,4 +140,8 @@ class EndsMeanwhile:
 
 @pytest.mark.parametrize("status, failed", [(2, 1), (-9, 1), (0, None)])
 def test_a_process_that_fails_while_others_are_asked_has_failed(status, failed):
-    assert launch._first_failed({1: EndsMeanwhile(status)}) == failed
+    process = EndsMeanwhile(status)
+    try:
+        assert launch._first_failed({1: process}) == failed
+    finally:
+        os.close(process.sentinel)

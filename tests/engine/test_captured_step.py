@@ -111,21 +111,21 @@ def a_learning_rate_that_is_a_number(monkeypatch):
 def a_batch_in_other_memory(monkeypatch):
     take = CapturedStep._take
 
-    def anew(self, batch):
+    def every_time(self, batch):
         self._batch = {}
         take(self, batch)
 
-    monkeypatch.setattr(CapturedStep, "_take", anew)
+    monkeypatch.setattr(CapturedStep, "_take", every_time)
 
 
 def prototypes_in_other_memory(monkeypatch):
     reset = PrototypeMemory.reset
 
-    def anew(self, features, targets):
+    def every_time(self, features, targets):
         self.prototypes = self.prototypes.clone()
         reset(self, features, targets)
 
-    monkeypatch.setattr(PrototypeMemory, "reset", anew)
+    monkeypatch.setattr(PrototypeMemory, "reset", every_time)
 
 
 def noise_of_the_host(monkeypatch):

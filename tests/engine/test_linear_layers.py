@@ -84,15 +84,21 @@ def test_forward_and_backward_are_the_same_to_rounding(slow_mkl, layer, shape, t
 
 
 def test_a_transposed_weight_is_taken_as_it_lies(slow_mkl):
-    """As the backward pass of an adapted layer gives it: laid out anew it takes longer than the product."""
+    """As the backward pass of an adapted layer gives it: to rearrange it takes longer than the product."""
     torch.manual_seed(0)
-    gradient, weight = torch.randn(2, 128, 512), torch.randn(512, 256)
-    expected = F.linear(gradient, weight.t())
+    given = [torch.randn(shape, requires_grad=True) for shape in ((2, 128, 512), (512, 256), (256,))]
+
+    def passed():
+        inputs, weight, bias = given
+        output = F.linear(inputs, weight.t(), bias)
+        return output, *torch.autograd.grad(output.square().mean(), given)
+
+    expected = passed()
     with fast_linear_layers("cpu"), Dispatched() as dispatched:
-        output = F.linear(gradient, weight.t())
-    assert dispatched.products == ["convolution"] and dispatched.transposed == [True]
+        output, *gradients = passed()
+    assert dispatched.products[0] == "convolution" and dispatched.transposed == [True]
     assert output.is_contiguous()
-    torch.testing.assert_close(output, expected, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close((output, *gradients), expected, rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_a_resumed_run_keeps_its_precision(machine, resumed):
     assert resumed(AUTHORS, "cuda", speed=None) == AUTHORS  # of a version without the key
     assert resumed((False, "fp16", False), "cuda:0") == (False, "fp16", True)
     assert resumed(FAST, "cuda") == FAST
-    # What the command says wins, and another SOLVER.SPEED chooses anew.
+    # What the command says wins, and another SOLVER.SPEED chooses again.
     assert resumed(AUTHORS, "cuda", "SOLVER.AMP.DTYPE", "bf16") == FAST
     assert resumed(FAST, "cuda", "SOLVER.SPEED", "authors") == AUTHORS
 
